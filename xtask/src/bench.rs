@@ -19,12 +19,12 @@ use std::{
 
 use self::{
     measure::TimedCommand,
-    results::{PeerResult, ResultRow, Target},
+    results::{BenchResultRow, PeerResult, ResultTarget},
 };
 use crate::{command_failure::CommandFailure, developer::DeveloperWorkspace, output};
 
 /// What the run needs to know.
-pub(crate) struct Bench<'a> {
+pub(crate) struct BenchSettings<'a> {
     /// The checkout.
     pub(crate) root: &'a Path,
     /// The work folder.
@@ -69,64 +69,87 @@ struct Case {
     /// Whether the control plane does a part of our work.
     asks_control_plane: bool,
     /// What the row must reach.
-    target: Target,
+    target: ResultTarget,
 }
 
 /// Times everything, prints the table and writes the results, those before a failure too.
-pub(crate) fn run(bench: &Bench<'_>) -> Result<(), CommandFailure> {
+pub(crate) fn run_benchmarks(bench: &BenchSettings<'_>) -> Result<(), CommandFailure> {
     let mut rows = Vec::new();
-    results::print_head();
+    results::print_result_table_head();
     let outcome = run_parts(bench, &mut rows);
-    results::write(bench.root, &rows)?;
+    results::write_bench_results_json(bench.root, &rows)?;
     outcome
 }
 
-fn run_parts(bench: &Bench<'_>, rows: &mut Vec<ResultRow>) -> Result<(), CommandFailure> {
+fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchResultRow>) -> Result<(), CommandFailure> {
     let wanted = |part| bench.only.is_none_or(|only| only == part);
-    let developer =
-        |folder| DeveloperWorkspace::create(bench.root, bench.work, folder, &bench.programs, bench.profile);
+    let developer = |folder| {
+        DeveloperWorkspace::create_emptied_workspace(
+            bench.root,
+            bench.work,
+            folder,
+            &bench.programs,
+            bench.profile,
+        )
+    };
     let mut weight = Ok(());
     if wanted(BenchPart::Commands) {
         let developer = developer("bench")?;
-        let prepared = cases::prepare(&developer)?;
+        let prepared = cases::prepare_bench_cases(&developer)?;
         let start = compare_commands(bench, &developer, &prepared, rows)?;
-        weight = sizes::check(&bench.programs, bench.profile == "release", start, &prepared.control_plane);
+        weight = sizes::check_sizes_memory_and_start_up(
+            &bench.programs,
+            bench.profile == "release",
+            start,
+            &prepared.control_plane,
+        );
     }
     let mut peer_costs = Vec::new();
     if wanted(BenchPart::Resolution) {
-        let peers = peers::install(bench.work)?;
-        peer_costs = resolution::run(bench, &developer("bench-resolution")?.terminal, &peers, rows)?;
+        let peers = peers::install_inventory_peers(bench.work)?;
+        peer_costs = resolution::compare_and_time_resolution(
+            bench,
+            &developer("bench-resolution")?.terminal,
+            &peers,
+            rows,
+        )?;
     }
     if wanted(BenchPart::ControlPlane) {
-        let peers = peers::install(bench.work)?;
+        let peers = peers::install_inventory_peers(bench.work)?;
         let developer = developer("bench-control-plane")?;
-        control_plane_resolution::run(bench, &developer, &peers, &peer_costs, rows)?;
+        control_plane_resolution::time_control_plane_resolution(
+            bench,
+            &developer,
+            &peers,
+            &peer_costs,
+            rows,
+        )?;
     }
     weight
 }
 
 /// Times all cases; returns how long punch takes to start.
 fn compare_commands(
-    bench: &Bench<'_>,
+    bench: &BenchSettings<'_>,
     developer: &DeveloperWorkspace,
-    prepared: &cases::Prepared,
-    rows: &mut Vec<ResultRow>,
+    prepared: &cases::PreparedBenchCases,
+    rows: &mut Vec<BenchResultRow>,
 ) -> Result<Duration, CommandFailure> {
     let terminal = &developer.terminal;
     let mut start = Duration::ZERO;
     for case in &prepared.cases {
         let control_plane = case.asks_control_plane.then_some(&prepared.control_plane);
         let ours = TimedCommand { before: &case.before, typed: &case.ours, control_plane };
-        let ours = ours.measure(terminal, bench.runs)?;
-        if case.name == cases::START_UP {
+        let ours = ours.measure_median_cost(terminal, bench.runs)?;
+        if case.name == cases::START_UP_CASE_NAME {
             start = ours.wall;
         }
         let (name, typed) = &case.peer;
-        let version = terminal.run_any_exit(case.peer_version)?;
+        let version = terminal.run_line_to_any_exit(case.peer_version)?;
         let peer = match version.code {
             0 => {
                 let theirs = TimedCommand { before: &case.before, typed, control_plane: None };
-                let cost = theirs.measure(terminal, bench.runs)?;
+                let cost = theirs.measure_median_cost(terminal, bench.runs)?;
                 Some(PeerResult { name: (*name).to_owned(), version: version_number(&version.out), cost })
             }
             _ => {
@@ -135,8 +158,8 @@ fn compare_commands(
             }
         };
         let what = case.what.clone();
-        let row = ResultRow { name: case.name.clone(), what, ours, peer, target: case.target };
-        row.print();
+        let row = BenchResultRow { name: case.name.clone(), what, ours, peer, target: case.target };
+        row.print_result_row();
         rows.push(row);
     }
     Ok(start)

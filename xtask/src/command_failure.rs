@@ -40,7 +40,10 @@ impl fmt::Display for CommandFailure {
 }
 
 /// Names the thing that could not be done to `path`.
-pub(crate) fn io_failure_at(what: &str, path: &Path) -> impl Fn(std::io::Error) -> CommandFailure {
+pub(crate) fn io_failure_maker_for_path(
+    what: &str,
+    path: &Path,
+) -> impl Fn(std::io::Error) -> CommandFailure {
     let (what, path) = (what.to_owned(), path.to_owned());
     move |error| {
         CommandFailure::new(format!("cannot {what} {}: {error}", path.display()), path.display().to_string())

@@ -33,7 +33,7 @@ impl CommandOutput {
     }
 
     /// Everything it printed, stderr last.
-    pub(crate) fn all_output(&self) -> String {
+    pub(crate) fn stdout_and_stderr_text(&self) -> String {
         format!("{}{}", self.out, self.err)
     }
 
@@ -44,20 +44,20 @@ impl CommandOutput {
         }
         Err(CommandFailure {
             what: format!("the command exited with {} where {code} was expected", self.code),
-            output: self.all_output(),
+            output: self.stdout_and_stderr_text(),
             command: Some(self.typed),
             look: look.to_owned(),
         })
     }
 
     /// Itself when its output holds `text`.
-    pub(crate) fn expect_text(self, text: &str) -> Result<CommandOutput, CommandFailure> {
-        if self.all_output().contains(text) {
+    pub(crate) fn expect_text_in_output(self, text: &str) -> Result<CommandOutput, CommandFailure> {
+        if self.stdout_and_stderr_text().contains(text) {
             return Ok(self);
         }
         Err(CommandFailure {
             what: format!("`{text}` is missing from what the command printed"),
-            output: self.all_output(),
+            output: self.stdout_and_stderr_text(),
             command: Some(self.typed),
             look: "the output above".to_owned(),
         })
@@ -77,7 +77,7 @@ pub(crate) struct CommandShell {
 
 impl CommandShell {
     /// A terminal on this machine, in `folder`.
-    pub(crate) fn on_this_machine(folder: &Path) -> CommandShell {
+    pub(crate) fn shell_on_this_machine(folder: &Path) -> CommandShell {
         CommandShell {
             prompt: "$".to_owned(),
             prefix: Vec::new(),
@@ -88,7 +88,7 @@ impl CommandShell {
     }
 
     /// A terminal whose commands run behind `prefix` (`nsenter ... --`).
-    pub(crate) fn with_command_prefix(prompt: &str, prefix: Vec<String>) -> CommandShell {
+    pub(crate) fn shell_running_behind_prefix(prompt: &str, prefix: Vec<String>) -> CommandShell {
         CommandShell {
             prompt: prompt.to_owned(),
             prefix,
@@ -99,7 +99,7 @@ impl CommandShell {
     }
 
     /// The same terminal with a variable set.
-    pub(crate) fn with_variable(mut self, name: &str, value: impl Into<String>) -> CommandShell {
+    pub(crate) fn with_environment_variable(mut self, name: &str, value: impl Into<String>) -> CommandShell {
         self.environment.push((name.to_owned(), value.into()));
         self
     }
@@ -141,7 +141,7 @@ impl CommandShell {
     }
 
     /// Runs a command line; any exit code is an answer.
-    pub(crate) fn run_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(crate) fn run_line_to_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         self.print_command_line(typed);
         let output = self.command_for_shell_line(typed).output().map_err(|error| CommandFailure {
             what: format!("the command could not be started: {error}"),
@@ -153,8 +153,8 @@ impl CommandShell {
     }
 
     /// Runs a command line that must succeed.
-    pub(crate) fn run(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
-        self.run_any_exit(typed)?.expect_exit_code(0, "the output above")
+    pub(crate) fn run_line_expecting_success(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+        self.run_line_to_any_exit(typed)?.expect_exit_code(0, "the output above")
     }
 }
 

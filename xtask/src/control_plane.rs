@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
     cpu_clock::CpuClock,
 };
@@ -35,7 +35,7 @@ impl ControlPlane {
     }
 
     /// Starts it from `terminal` and waits until it answers. The command line is what a person would type.
-    pub(crate) fn start(
+    pub(crate) fn start_and_wait_until_ready(
         terminal: &CommandShell,
         typed: &str,
         url: &str,
@@ -43,8 +43,8 @@ impl ControlPlane {
         let log = terminal.working_folder().join("geppetto.log");
         terminal.print_command_line(&format!("{typed} &"));
         let terminal = &terminal.clone().without_echo();
-        let file = fs::File::create(&log).map_err(io_failure_at("create", &log))?;
-        let errors = file.try_clone().map_err(io_failure_at("write", &log))?;
+        let file = fs::File::create(&log).map_err(io_failure_maker_for_path("create", &log))?;
+        let errors = file.try_clone().map_err(io_failure_maker_for_path("write", &log))?;
         // It must not outlive this process, whatever ends it.
         let server = terminal
             .command_for_shell_line(&format!("exec setpriv --pdeathsig TERM {typed}"))
@@ -55,7 +55,7 @@ impl ControlPlane {
             .map_err(|error| CommandFailure::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
         let mut control_plane = ControlPlane { server, url: url.to_owned(), log };
         for _ in 0..200 {
-            if terminal.run_any_exit(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
+            if terminal.run_line_to_any_exit(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
                 return Ok(control_plane);
             }
             if let Ok(Some(status)) = control_plane.server.try_wait() {
@@ -72,9 +72,9 @@ impl ControlPlane {
     }
 
     /// The memory it holds, in bytes.
-    pub(crate) fn resident_bytes(&self) -> Result<u64, CommandFailure> {
+    pub(crate) fn resident_memory_bytes(&self) -> Result<u64, CommandFailure> {
         let path = PathBuf::from(format!("/proc/{}/status", self.server.id()));
-        let status = fs::read_to_string(&path).map_err(io_failure_at("read", &path))?;
+        let status = fs::read_to_string(&path).map_err(io_failure_maker_for_path("read", &path))?;
         let kilobytes =
             status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
         let kilobytes = kilobytes.and_then(|number| number.parse::<u64>().ok());
@@ -89,7 +89,7 @@ impl ControlPlane {
     }
 
     /// Fetches a path of its API with a token, over one plain connection; anything but 200 is an error.
-    pub(crate) fn fetch(&self, path: &str, token: &str) -> Result<String, CommandFailure> {
+    pub(crate) fn fetch_api_path(&self, path: &str, token: &str) -> Result<String, CommandFailure> {
         let host = self.url.strip_prefix("http://").unwrap_or(&self.url);
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
@@ -120,9 +120,9 @@ impl ControlPlane {
 
 impl Drop for ControlPlane {
     fn drop(&mut self) {
-        let here = CommandShell::on_this_machine(Path::new("/"));
+        let here = CommandShell::shell_on_this_machine(Path::new("/"));
         // Politely first, so that it finishes what it writes.
-        here.run_any_exit(&format!("kill {}", self.server.id())).ok();
+        here.run_line_to_any_exit(&format!("kill {}", self.server.id())).ok();
         for _ in 0..100 {
             if !matches!(self.server.try_wait(), Ok(None)) {
                 return;

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use crate::command_failure::{CommandFailure, io_failure_at};
+use crate::command_failure::{CommandFailure, io_failure_maker_for_path};
 
 /// The length of the steps in which the kernel counts the time of whole processes.
 const STEP: Duration = Duration::from_millis(10);
@@ -20,14 +20,14 @@ impl CpuClock {
     pub(crate) fn read_process_clock(id: u32) -> Result<CpuClock, CommandFailure> {
         let folder = PathBuf::from(format!("/proc/{id}"));
         let path = folder.join("stat");
-        let stat = fs::read_to_string(&path).map_err(io_failure_at("read", &path))?;
+        let stat = fs::read_to_string(&path).map_err(io_failure_maker_for_path("read", &path))?;
         // The program's name, in parentheses, may hold spaces. User and system time are the fields 14 and 15.
         let after_name = stat.rsplit(") ").next().unwrap_or_default();
         let steps: u32 =
             after_name.split(' ').skip(11).take(2).filter_map(|steps| steps.parse::<u32>().ok()).sum();
         let tasks = folder.join("task");
         let mut threads = Duration::ZERO;
-        for task in fs::read_dir(&tasks).map_err(io_failure_at("list", &tasks))?.flatten() {
+        for task in fs::read_dir(&tasks).map_err(io_failure_maker_for_path("list", &tasks))?.flatten() {
             // A thread may end while this reads.
             let schedule = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
             let nanoseconds = schedule.split(' ').next().and_then(|number| number.parse().ok());

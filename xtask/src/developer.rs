@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
     control_plane::ControlPlane,
 };
@@ -21,7 +21,7 @@ pub(crate) struct DeveloperWorkspace {
 
 impl DeveloperWorkspace {
     /// Empties `work/NAME` and opens a terminal there.
-    pub(crate) fn create(
+    pub(crate) fn create_emptied_workspace(
         root: &Path,
         work: &Path,
         name: &str,
@@ -39,20 +39,20 @@ impl DeveloperWorkspace {
         }
         let folder = work.join(name);
         if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(io_failure_at("empty", &folder))?;
+            fs::remove_dir_all(&folder).map_err(io_failure_maker_for_path("empty", &folder))?;
         }
-        fs::create_dir_all(&folder).map_err(io_failure_at("create", &folder))?;
+        fs::create_dir_all(&folder).map_err(io_failure_maker_for_path("create", &folder))?;
         let home = folder.display().to_string();
-        let terminal = CommandShell::on_this_machine(&folder)
-            .with_variable("PATH", format!("{}:{}", programs.display(), path()))
-            .with_variable("HOME", &home)
-            .with_variable("USER", "alice")
-            .with_variable("XDG_CONFIG_HOME", format!("{home}/.config"))
+        let terminal = CommandShell::shell_on_this_machine(&folder)
+            .with_environment_variable("PATH", format!("{}:{}", programs.display(), path()))
+            .with_environment_variable("HOME", &home)
+            .with_environment_variable("USER", "alice")
+            .with_environment_variable("XDG_CONFIG_HOME", format!("{home}/.config"))
             // Cargo and rustup keep what they need in the real home.
-            .with_variable("CARGO_HOME", cargo_home("CARGO_HOME", ".cargo"))
-            .with_variable("RUSTUP_HOME", cargo_home("RUSTUP_HOME", ".rustup"))
-            .with_variable("GEPPETTO_DATA", format!("{home}/data"))
-            .with_variable("GEPPETTO_PROFILE", profile);
+            .with_environment_variable("CARGO_HOME", cargo_home("CARGO_HOME", ".cargo"))
+            .with_environment_variable("RUSTUP_HOME", cargo_home("RUSTUP_HOME", ".rustup"))
+            .with_environment_variable("GEPPETTO_DATA", format!("{home}/data"))
+            .with_environment_variable("GEPPETTO_PROFILE", profile);
         Ok(DeveloperWorkspace { folder, terminal })
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn start_control_plane(
     address: &str,
 ) -> Result<ControlPlane, CommandFailure> {
     let port = ControlPlane::find_free_port(address)?;
-    ControlPlane::start(
+    ControlPlane::start_and_wait_until_ready(
         terminal,
         &format!("geppetto serve --data data --listen {address}:{port}"),
         &format!("http://{address}:{port}"),
@@ -76,36 +76,42 @@ pub(crate) fn set_up_developer(
     control_plane: &ControlPlane,
 ) -> Result<(), CommandFailure> {
     // Beside the control plane nobody needs a token to make one.
-    terminal.run("punch token create alice --grant admin > alice.token")?;
-    terminal.run(&format!("punch login {} --token-file alice.token", control_plane.url()))?;
-    terminal.run("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;
-    terminal.run("punch key public alice.key > alice.asc")?;
-    terminal.run("punch key trust alice.asc").map(drop)
+    terminal.run_line_expecting_success("punch token create alice --grant admin > alice.token")?;
+    terminal.run_line_expecting_success(&format!(
+        "punch login {} --token-file alice.token",
+        control_plane.url()
+    ))?;
+    terminal
+        .run_line_expecting_success("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;
+    terminal.run_line_expecting_success("punch key public alice.key > alice.asc")?;
+    terminal.run_line_expecting_success("punch key trust alice.asc").map(drop)
 }
 
 /// Makes the component `shop` from its archetype, and packages two versions that differ visibly.
-pub(crate) fn package_two_shop_versions(developer: &DeveloperWorkspace) -> Result<(), CommandFailure> {
+pub(crate) fn create_and_package_two_shop_versions(
+    developer: &DeveloperWorkspace,
+) -> Result<(), CommandFailure> {
     let terminal = &developer.terminal;
-    terminal.run("punch new web-service shop --set version=1.0.0")?;
-    terminal.run("punch test shop")?;
-    terminal.run("punch lint shop")?;
-    terminal.run("punch package shop --out dist --key alice.key")?;
+    terminal.run_line_expecting_success("punch new web-service shop --set version=1.0.0")?;
+    terminal.run_line_expecting_success("punch test shop")?;
+    terminal.run_line_expecting_success("punch lint shop")?;
+    terminal.run_line_expecting_success("punch package shop --out dist --key alice.key")?;
     package_second_shop_version(terminal)
 }
 
 /// Raises the version of `shop`, which it shows, and packages it.
 pub(crate) fn package_second_shop_version(terminal: &CommandShell) -> Result<(), CommandFailure> {
-    terminal.run("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
-    terminal.run(
+    terminal.run_line_expecting_success("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
+    terminal.run_line_expecting_success(
         "sed -i 's#<p>{title} {version}</p>#<p>{title} {version}, now with a footer</p>#' shop/src/shop.py",
     )?;
-    terminal.run("punch package shop --out dist --key alice.key").map(drop)
+    terminal.run_line_expecting_success("punch package shop --out dist --key alice.key").map(drop)
 }
 
 /// `NAME@VERSION` of every component whose deployment package is in `dist`.
-pub(crate) fn list_packaged_components(dist: &Path) -> Result<Vec<String>, CommandFailure> {
+pub(crate) fn list_component_versions_in_folder(dist: &Path) -> Result<Vec<String>, CommandFailure> {
     let mut found: Vec<String> = fs::read_dir(dist)
-        .map_err(io_failure_at("list", dist))?
+        .map_err(io_failure_maker_for_path("list", dist))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|file| {
             let (name, rest) = file.strip_suffix("-1.noarch.rpm")?.rsplit_once("-deployment-")?;
@@ -121,13 +127,13 @@ pub(crate) fn install_punch_on_host(
     shell: &CommandShell,
     control_plane: &ControlPlane,
 ) -> Result<(), CommandFailure> {
-    shell.run(&format!(
+    shell.run_line_expecting_success(&format!(
         "curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm",
         control_plane.url()
     ))?;
     // The first by its file, ever after by itself. Debian's rpm wants to be told that it is meant.
-    shell.run("rpm -U --force-debian punch-0.1.0-1.x86_64.rpm")?;
-    shell.run("punch --version").map(drop)
+    shell.run_line_expecting_success("rpm -U --force-debian punch-0.1.0-1.x86_64.rpm")?;
+    shell.run_line_expecting_success("punch --version").map(drop)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the developer's terminal starts from the real one")]

@@ -19,11 +19,11 @@ use std::{
 
 use serde_json::Value;
 
-pub(crate) use self::estate_form::{write_component_folders, write_estate};
+pub(crate) use self::estate_form::{write_component_folders, write_inventory_as_estate};
 use crate::command_failure::CommandFailure;
 
 /// The channel that holds every component, in version [`VERSION`].
-pub(crate) const CHANNEL: &str = "stable";
+pub(crate) const INVENTORY_CHANNEL: &str = "stable";
 
 /// The version of every component.
 const VERSION: &str = "1.0.0";
@@ -80,22 +80,22 @@ struct InventoryServer {
 
 impl Inventory {
     /// Makes the inventory of so many servers.
-    pub(crate) fn generate(servers: usize) -> Inventory {
+    pub(crate) fn generate_inventory(servers: usize) -> Inventory {
         Inventory {
-            components: catalog::all_components(),
-            roles: places::all_roles(),
-            environments: places::all_environments(),
-            groups: places::all_groups(),
+            components: catalog::generate_all_components(),
+            roles: places::generate_all_roles(),
+            environments: places::generate_all_environments(),
+            groups: places::generate_all_groups(),
             servers: (1..=servers).map(places::generate_server).collect(),
         }
     }
 
     /// Writes `estate/`, its catalog included, and `reclass/` into `folder`.
-    pub(crate) fn write_both(&self, folder: &Path) -> Result<(), CommandFailure> {
+    pub(crate) fn write_as_estate_and_reclass(&self, folder: &Path) -> Result<(), CommandFailure> {
         let estate = folder.join("estate");
-        write_estate(self, &estate)?;
-        estate_form::write_catalog(self, &estate.join("catalog"))?;
-        reclass_form::write_reclass(self, &folder.join("reclass"))
+        write_inventory_as_estate(self, &estate)?;
+        estate_form::write_component_descriptions(self, &estate.join("catalog"))?;
+        reclass_form::write_inventory_as_reclass(self, &folder.join("reclass"))
     }
 
     /// The names of all components.
@@ -104,7 +104,7 @@ impl Inventory {
     }
 
     /// The names of `count` servers, spread over all in the order of their names: those `resolve-estate` shows.
-    pub(crate) fn sample_servers(&self, count: usize) -> Vec<&str> {
+    pub(crate) fn evenly_spread_server_names(&self, count: usize) -> Vec<&str> {
         let names: BTreeSet<&str> = self.servers.iter().map(|server| server.place.name.as_str()).collect();
         let step = (names.len() / count.max(1)).max(1);
         names.into_iter().step_by(step).take(count).collect()
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn inventory_has_60_roles_and_550_parameters_and_repeats() {
-        let inventory = Inventory::generate(40);
+        let inventory = Inventory::generate_inventory(40);
         assert_eq!(
             (inventory.roles.len(), inventory.environments.len(), inventory.groups.len()),
             (60, 5, 30)
@@ -125,8 +125,8 @@ mod tests {
         let parameters = inventory.components.iter().map(|component| component.parameters.len());
         assert_eq!((inventory.components.len(), parameters.sum::<usize>()), (25, 550));
         assert!(inventory.servers.iter().all(|server| (3..=4).contains(&server.roles.len())));
-        assert_eq!(inventory.sample_servers(4), ["web-0001", "web-0011", "web-0021", "web-0031"]);
-        let again = Inventory::generate(40);
+        assert_eq!(inventory.evenly_spread_server_names(4), ["web-0001", "web-0011", "web-0021", "web-0031"]);
+        let again = Inventory::generate_inventory(40);
         let values = |inventory: &Inventory| inventory.servers[39].place.values.clone();
         assert_eq!(values(&inventory), values(&again));
     }

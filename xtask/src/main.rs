@@ -128,7 +128,7 @@ fn main() -> ExitCode {
         }
         Chore::Bench { profile, runs, servers, only } => {
             let programs = programs(&profile);
-            exit_code(bench::run(&bench::Bench {
+            exit_code(bench::run_benchmarks(&bench::BenchSettings {
                 root,
                 work: &work,
                 programs,
@@ -139,9 +139,9 @@ fn main() -> ExitCode {
             }))
         }
         Chore::Inventory { folder, servers } => {
-            exit_code(inventory::Inventory::generate(servers).write_both(&folder))
+            exit_code(inventory::Inventory::generate_inventory(servers).write_as_estate_and_reclass(&folder))
         }
-        Chore::ResolveEstate(arguments) => exit_code(resolve_estate::run(&arguments)),
+        Chore::ResolveEstate(arguments) => exit_code(resolve_estate::run_resolve_estate(&arguments)),
         Chore::Host { archive, command } => exit_code(host_shell(&work, archive, &command)),
     }
 }
@@ -164,7 +164,7 @@ fn exit_code(result: Result<(), CommandFailure>) -> ExitCode {
 }
 
 fn tidy(root: &Path) -> ExitCode {
-    let findings = tidy::find_violations(root);
+    let findings = tidy::find_rule_violations(root);
     for finding in &findings {
         output::print_note(finding);
     }
@@ -173,16 +173,16 @@ fn tidy(root: &Path) -> ExitCode {
 
 /// Boots a host to look around in.
 fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), CommandFailure> {
-    if let Some(reason) = test_host::unavailable_reason(work) {
+    if let Some(reason) = test_host::reason_hosts_cannot_be_booted(work) {
         return Err(CommandFailure::new(
             format!("cannot boot a host: {reason}"),
             "scripts/install-tools e2e",
         ));
     }
-    let mut hosts = test_host::TestHosts::prepare(work)?;
-    let image = test_host::HostImage::build_debian(work)?;
-    let image = if archive { image.with_package_archive(work)? } else { image };
-    let host = hosts.boot_host(&image, "visitor")?;
+    let mut hosts = test_host::TestHosts::prepare_test_hosts(work)?;
+    let image = test_host::HostImage::build_or_reuse_debian_image(work)?;
+    let image = if archive { image.with_local_debian_package_archive(work)? } else { image };
+    let host = hosts.boot_host_and_wait(&image, "visitor")?;
     output::print_note(&format!("{} runs at {}", host.host_name(), host.ip_address()));
     let typed = if command.is_empty() { "exec sh -i".to_owned() } else { command.join(" ") };
     let status = host

@@ -24,7 +24,7 @@ pub(crate) fn print_failure(trouble: &CommandFailure) {
 }
 
 /// Lines of a command's answer, set off from what the chore says itself.
-pub(crate) fn print_quoted(text: &str) {
+pub(crate) fn print_indented_output(text: &str) {
     for line in text.lines() {
         println!("      | {line}");
     }
@@ -36,7 +36,7 @@ pub(crate) fn format_seconds(time: Duration) -> String {
 }
 
 /// Whether somebody sits at both ends.
-pub(crate) fn is_interactive() -> bool {
+pub(crate) fn is_terminal_at_both_ends() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 
@@ -54,12 +54,12 @@ pub(crate) struct StepPrinter {
 
 impl StepPrinter {
     /// Starts the clock.
-    pub(crate) fn start() -> StepPrinter {
+    pub(crate) fn start_step_printer() -> StepPrinter {
         StepPrinter { taken: Vec::new(), started: start_stopwatch() }
     }
 
     /// Says what is done next, and does it.
-    pub(crate) fn run_step<T>(
+    pub(crate) fn print_and_run_step<T>(
         &mut self,
         what: &str,
         work: impl FnOnce() -> Result<T, CommandFailure>,
@@ -75,7 +75,7 @@ impl StepPrinter {
     }
 
     /// Prints how long everything took.
-    pub(crate) fn print_summary(&self) {
+    pub(crate) fn print_step_durations(&self) {
         println!("\nTimes:");
         for (number, (what, time)) in self.taken.iter().enumerate() {
             println!("  {:2}  {:>7}  {what}", number + 1, format_seconds(*time));

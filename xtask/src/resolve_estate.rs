@@ -28,8 +28,8 @@ use model::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
-    inventory::CHANNEL,
+    command_failure::{CommandFailure, io_failure_maker_for_path},
+    inventory::INVENTORY_CHANNEL,
     output,
 };
 
@@ -50,7 +50,7 @@ pub(crate) struct ResolveEstateArgs {
 }
 
 /// Loads, resolves and prints.
-pub(crate) fn run(arguments: &ResolveEstateArgs) -> Result<(), CommandFailure> {
+pub(crate) fn run_resolve_estate(arguments: &ResolveEstateArgs) -> Result<(), CommandFailure> {
     let folder = &arguments.folder;
     let estate = read_estate(folder)?;
     let catalog = read_catalog(&folder.join("catalog"))?;
@@ -105,7 +105,8 @@ fn read_estate(folder: &Path) -> Result<Estate, CommandFailure> {
 /// One channel that holds every component of the folder.
 fn read_catalog(folder: &Path) -> Result<Catalog, CommandFailure> {
     let mut catalog = Catalog::default();
-    let channel = Name::new(CHANNEL).map_err(|error| CommandFailure::new(error.to_string(), "its name"))?;
+    let channel =
+        Name::new(INVENTORY_CHANNEL).map_err(|error| CommandFailure::new(error.to_string(), "its name"))?;
     let visible = catalog.channels.entry(channel).or_default();
     for (file, text) in read_texts(folder)? {
         let component = read_component(&file, &text).map_err(|errors| unreadable(folder, &errors))?;
@@ -142,9 +143,10 @@ fn read_component(file: &str, text: &str) -> Result<Component, Vec<FormatError>>
 /// The files of a folder and their texts.
 fn read_texts(folder: &Path) -> Result<Vec<(String, String)>, CommandFailure> {
     let mut texts = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io_failure_at("list", folder))? {
-        let entry = entry.map_err(io_failure_at("list", folder))?;
-        let text = fs::read_to_string(entry.path()).map_err(io_failure_at("read", &entry.path()))?;
+    for entry in fs::read_dir(folder).map_err(io_failure_maker_for_path("list", folder))? {
+        let entry = entry.map_err(io_failure_maker_for_path("list", folder))?;
+        let text =
+            fs::read_to_string(entry.path()).map_err(io_failure_maker_for_path("read", &entry.path()))?;
         texts.push((entry.file_name().to_string_lossy().into_owned(), text));
     }
     Ok(texts)
@@ -171,7 +173,7 @@ fn values_as_json(node: &Node) -> serde_json::Value {
 /// The most memory this process ever held.
 fn peak_memory_kb() -> Result<u64, CommandFailure> {
     let path = Path::new("/proc/self/status");
-    let status = fs::read_to_string(path).map_err(io_failure_at("read", path))?;
+    let status = fs::read_to_string(path).map_err(io_failure_maker_for_path("read", path))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
     number.ok_or_else(|| CommandFailure::new("no VmHWM line", path.display().to_string()))
@@ -185,7 +187,7 @@ mod tests {
     #[test]
     fn every_server_of_the_inventory_has_all_values() {
         let folder = tempfile::tempdir().unwrap();
-        Inventory::generate(2).write_both(folder.path()).unwrap();
+        Inventory::generate_inventory(2).write_as_estate_and_reclass(folder.path()).unwrap();
         let estate = read_estate(&folder.path().join("estate")).unwrap();
         let catalog = read_catalog(&folder.path().join("estate/catalog")).unwrap();
         for server in estate.servers.keys() {

@@ -51,13 +51,13 @@ const LONGEST: usize = 500;
 const USUAL: usize = 400;
 
 /// Checks everything; each finding says where, what, and what to do.
-pub(crate) fn find_violations(root: &Path) -> Vec<String> {
+pub(crate) fn find_rule_violations(root: &Path) -> Vec<String> {
     let mut findings = Vec::new();
     walls(root, &mut findings);
     modules(root, &mut findings);
     let crates = WALLS.map(|(path, _)| path);
     import_cycles::find_import_cycles(root, &crates, &mut findings);
-    type_names::find_duplicate_types(root, &crates, &mut findings);
+    type_names::find_duplicate_public_type_names(root, &crates, &mut findings);
     invariants(root, &mut findings);
     for document in ["ARCHITECTURE.md", "docs/explanation/walk.md"] {
         function_table(root, document, &mut findings);
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn workspace_follows_its_rules() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        let findings = find_violations(root);
+        let findings = find_rule_violations(root);
         assert!(findings.is_empty(), "\n{}", findings.join("\n"));
     }
 
@@ -338,7 +338,7 @@ mod tests {
                 "[lints]\nworkspace = true\n[dependencies]\nconverge = { workspace = true }\nsqlx = \"1\"\n";
             fs::write(root.path().join(path).join("Cargo.toml"), manifest).unwrap();
         }
-        let findings = find_violations(root.path()).join("\n");
+        let findings = find_rule_violations(root.path()).join("\n");
         assert!(
             findings.contains("crates/packaging/Cargo.toml: must not depend on `converge`"),
             "{findings}"

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use super::{Case, results::Target};
+use super::{Case, results::ResultTarget};
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     control_plane::ControlPlane,
     developer::{self, DeveloperWorkspace},
 };
@@ -13,21 +13,23 @@ use crate::{
 const PACKAGES: [usize; 2] = [200, 5000];
 
 /// The case that tells how long it takes to start at all.
-pub(super) const START_UP: &str = "start";
+pub(super) const START_UP_CASE_NAME: &str = "start";
 
 /// The peer takes at least our CPU time.
-const NO_SLOWER: Target = Target::Ratio(1.0);
+const NO_SLOWER: ResultTarget = ResultTarget::Ratio(1.0);
 
 /// The cases, and what must keep running while they do.
-pub(super) struct Prepared {
+pub(super) struct PreparedBenchCases {
     pub(super) cases: Vec<Case>,
     pub(super) control_plane: ControlPlane,
 }
 
 /// Makes the folders all commands work on.
-pub(super) fn prepare(developer: &DeveloperWorkspace) -> Result<Prepared, CommandFailure> {
+pub(super) fn prepare_bench_cases(
+    developer: &DeveloperWorkspace,
+) -> Result<PreparedBenchCases, CommandFailure> {
     let channels: String = PACKAGES.iter().map(|packages| format!(" --channel channel-{packages}")).collect();
-    developer.terminal.run(&format!("geppetto init --data data{channels}"))?;
+    developer.terminal.run_line_expecting_success(&format!("geppetto init --data data{channels}"))?;
     let control_plane = developer::start_control_plane(&developer.terminal, "127.0.0.1")?;
     developer::set_up_developer(&developer.terminal, &control_plane)?;
     let mut cases = vec![packaging(developer)?];
@@ -35,7 +37,7 @@ pub(super) fn prepare(developer: &DeveloperWorkspace) -> Result<Prepared, Comman
         cases.push(publishing(developer, packages)?);
     }
     cases.extend([unchanged_apply(developer)?, start_up()]);
-    Ok(Prepared { cases, control_plane })
+    Ok(PreparedBenchCases { cases, control_plane })
 }
 
 /// `punch package` beside `rpmbuild`: the same 20 MB of files.
@@ -46,7 +48,7 @@ fn packaging(developer: &DeveloperWorkspace) -> Result<Case, CommandFailure> {
                      files:\n  - source: data\n    path: /usr/share/bulk/\n";
     write(developer, "bulk/component.yaml", component)?;
     // The same bytes each time, half of them compressible.
-    terminal.run(
+    terminal.run_line_expecting_success(
         "mkdir -p bulk/data && python3 -c \"\nimport random\nr = random.Random(1)\n\
          for i in range(20):\n    open(f'bulk/data/{i}.bin', 'wb').write(r.randbytes(1 << 19) + b'geppetto' * (1 << 16))\n\"",
     )?;
@@ -93,14 +95,16 @@ fn publishing(developer: &DeveloperWorkspace, packages: usize) -> Result<Case, C
     write(developer, &format!("{name}/deploy/manifest.yaml"), &manifest)?;
     for version in 0..packages / 2 {
         write(developer, &format!("{name}/component.yaml"), &component(version))?;
-        terminal.run(&format!("punch package {name} --out many-{name} --key alice.key"))?;
+        terminal
+            .run_line_expecting_success(&format!("punch package {name} --out many-{name} --key alice.key"))?;
     }
     let channel = format!("channel-{packages}");
-    terminal.run(&format!("punch publish many-{name}/*.rpm --channel {channel}"))?;
+    terminal.run_line_expecting_success(&format!("punch publish many-{name}/*.rpm --channel {channel}"))?;
     // The peer's repository: the same packages.
-    terminal.run(&format!("mkdir peer-{name} && cp many-{name}/*.rpm peer-{name}/"))?;
-    if terminal.run_any_exit("command -v createrepo_c")?.code == 0 {
-        terminal.run(&format!("createrepo_c --quiet peer-{name}"))?;
+    terminal
+        .run_line_expecting_success(&format!("mkdir peer-{name} && cp many-{name}/*.rpm peer-{name}/"))?;
+    if terminal.run_line_to_any_exit("command -v createrepo_c")?.code == 0 {
+        terminal.run_line_expecting_success(&format!("createrepo_c --quiet peer-{name}"))?;
     }
     // Every run publishes a version that is not there yet.
     let next = format!(
@@ -141,9 +145,9 @@ fn unchanged_apply(developer: &DeveloperWorkspace) -> Result<Case, CommandFailur
     write(developer, "files/deploy/manifest.yaml", &manifest)?;
     write(developer, "files.pp", &puppet)?;
     write(developer, "node.yaml", "format: geppetto/node/1\ncomponents: {files: {version: 1.0.0}}\n")?;
-    terminal.run("punch package files --out dist-files --key alice.key")?;
+    terminal.run_line_expecting_success("punch package files --out dist-files --key alice.key")?;
     let ours = format!("punch apply node.yaml --repository dist-files --root {}", root.display());
-    terminal.run(&ours)?;
+    terminal.run_line_expecting_success(&ours)?;
     Ok(Case {
         name: "apply-unchanged".to_owned(),
         what: "apply 50 files that are right already".to_owned(),
@@ -159,7 +163,7 @@ fn unchanged_apply(developer: &DeveloperWorkspace) -> Result<Case, CommandFailur
 /// How long it takes to start at all.
 fn start_up() -> Case {
     Case {
-        name: START_UP.to_owned(),
+        name: START_UP_CASE_NAME.to_owned(),
         what: "start and print the version".to_owned(),
         ours: "punch --version".to_owned(),
         peer: ("puppet --version", "puppet --version".to_owned()),
@@ -173,7 +177,7 @@ fn start_up() -> Case {
 fn write(developer: &DeveloperWorkspace, path: &str, text: &str) -> Result<(), CommandFailure> {
     let file = developer.folder.join(path);
     if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
+        fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;
     }
-    fs::write(&file, text).map_err(io_failure_at("write", &file))
+    fs::write(&file, text).map_err(io_failure_maker_for_path("write", &file))
 }

@@ -3,61 +3,63 @@
 use std::{fs, time::Duration};
 
 use super::{
-    Bench,
-    measure::{Cost, TimedCommand, medians},
+    BenchSettings,
+    measure::{TimeAndMemoryCost, TimedCommand, median_cost},
     peers::InventoryPeer,
-    results::{PeerResult, ResultRow, Target},
+    results::{BenchResultRow, PeerResult, ResultTarget},
 };
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     control_plane::ControlPlane,
     developer::{self, DeveloperWorkspace},
-    inventory::{self, CHANNEL, Inventory},
+    inventory::{self, INVENTORY_CHANNEL, Inventory},
     output,
 };
 
 /// How long the import of a whole estate may take.
-const IMPORT_TARGET: Target = Target::Wall(Duration::from_secs(3));
+const IMPORT_TARGET: ResultTarget = ResultTarget::Wall(Duration::from_secs(3));
 
 /// How long the preview of an edit may take that reaches every server.
-const EDIT_TARGET: Target = Target::Wall(Duration::from_secs(2));
+const EDIT_TARGET: ResultTarget = ResultTarget::Wall(Duration::from_secs(2));
 
 /// How long the first answer for one server may take.
-const ONE_TARGET: Target = Target::Wall(Duration::from_millis(5));
+const ONE_TARGET: ResultTarget = ResultTarget::Wall(Duration::from_millis(5));
 
 /// How often the control plane is started again to be asked for one server.
 const RESTARTS: usize = 5;
 
 /// Times the three. `peer_costs` is what resolving the whole inventory cost each peer, when it was measured.
-pub(super) fn run(
-    bench: &Bench<'_>,
+pub(super) fn time_control_plane_resolution(
+    bench: &BenchSettings<'_>,
     developer: &DeveloperWorkspace,
     peers: &[InventoryPeer],
-    peer_costs: &[Cost],
-    rows: &mut Vec<ResultRow>,
+    peer_costs: &[TimeAndMemoryCost],
+    rows: &mut Vec<BenchResultRow>,
 ) -> Result<(), CommandFailure> {
     let terminal = &developer.terminal;
     let servers = bench.servers;
-    let mut add = |name: &str, what: String, ours: Cost, peer: Vec<PeerResult>, target: Target| {
-        // Without a peer the row still tells ours.
-        let alone = peer.is_empty().then_some(None);
-        for peer in peer.into_iter().map(Some).chain(alone) {
-            let row = ResultRow { name: name.to_owned(), what: what.clone(), ours, peer, target };
-            row.print();
-            rows.push(row);
-        }
-    };
+    let mut add =
+        |name: &str, what: String, ours: TimeAndMemoryCost, peer: Vec<PeerResult>, target: ResultTarget| {
+            // Without a peer the row still tells ours.
+            let alone = peer.is_empty().then_some(None);
+            for peer in peer.into_iter().map(Some).chain(alone) {
+                let row = BenchResultRow { name: name.to_owned(), what: what.clone(), ours, peer, target };
+                row.print_result_row();
+                rows.push(row);
+            }
+        };
 
-    let inventory = Inventory::generate(servers);
+    let inventory = Inventory::generate_inventory(servers);
     let port = ControlPlane::find_free_port("127.0.0.1")?;
-    terminal.run(&format!("geppetto init --data data --channel {CHANNEL}"))?;
+    terminal
+        .run_line_expecting_success(&format!("geppetto init --data data --channel {INVENTORY_CHANNEL}"))?;
     let control_plane = start(developer, port)?;
     publish_components(developer, &control_plane, &inventory)?;
-    inventory::write_estate(&inventory, &developer.folder.join("estate"))?;
+    inventory::write_inventory_as_estate(&inventory, &developer.folder.join("estate"))?;
 
     let import =
         TimedCommand { before: "", typed: "punch import estate", control_plane: Some(&control_plane) };
-    let cost = import.run_once(terminal)?;
+    let cost = import.run_once_and_measure(terminal)?;
     add(&format!("import-{servers}"), format!("import {servers} servers"), cost, Vec::new(), IMPORT_TARGET);
 
     // Every run previews another text, so that no answer of an earlier one helps.
@@ -68,21 +70,27 @@ pub(super) fn run(
         typed: "punch import estate --dry-run",
         control_plane: Some(&control_plane),
     };
-    let cost = preview.measure(terminal, bench.runs)?;
+    let cost = preview.measure_median_cost(terminal, bench.runs)?;
     // A peer that shall say what an edit changes resolves the inventory before and after it.
-    let twice = peers.iter().zip(peer_costs).map(|(peer, cost)| peer.result(cost.times(2)));
+    let twice = peers
+        .iter()
+        .zip(peer_costs)
+        .map(|(peer, cost)| peer.peer_result_with_cost(cost.cost_of_repetitions(2)));
     let what = format!("preview an edit of one key that reaches {servers} servers");
     add(&format!("edit-{servers}"), what, cost, twice.collect(), EDIT_TARGET);
 
     drop(control_plane);
     let ours = first_answers(developer, port, &inventory, bench.runs.min(RESTARTS))?;
     let folder = developer.folder.join("inventory");
-    inventory.write_both(&folder)?;
+    inventory.write_as_estate_and_reclass(&folder)?;
     let mut others = Vec::new();
     for peer in peers {
-        let typed = peer.values(&folder.join("reclass"), &inventory.sample_servers(1));
+        let typed = peer.command_to_print_server_values(
+            &folder.join("reclass"),
+            &inventory.evenly_spread_server_names(1),
+        );
         let timed = TimedCommand { before: "", typed: &typed, control_plane: None };
-        others.push(peer.result(timed.measure(terminal, bench.runs)?));
+        others.push(peer.peer_result_with_cost(timed.measure_median_cost(terminal, bench.runs)?));
     }
     let what = format!("the first node file after a start, of {servers} servers");
     add("resolve-one", what, ours, others, ONE_TARGET);
@@ -92,7 +100,7 @@ pub(super) fn run(
 /// Starts the control plane at the port the developer is signed in to.
 fn start(developer: &DeveloperWorkspace, port: u16) -> Result<ControlPlane, CommandFailure> {
     let typed = format!("geppetto serve --data data --listen 127.0.0.1:{port}");
-    ControlPlane::start(&developer.terminal, &typed, &format!("http://127.0.0.1:{port}"))
+    ControlPlane::start_and_wait_until_ready(&developer.terminal, &typed, &format!("http://127.0.0.1:{port}"))
 }
 
 /// Packages and publishes every component.
@@ -104,9 +112,14 @@ fn publish_components(
     developer::set_up_developer(&developer.terminal, control_plane)?;
     inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
-        developer.terminal.run(&format!("punch package components/{name} --out dist --key alice.key"))?;
+        developer.terminal.run_line_expecting_success(&format!(
+            "punch package components/{name} --out dist --key alice.key"
+        ))?;
     }
-    developer.terminal.run(&format!("punch publish dist/*.rpm --channel {CHANNEL}")).map(drop)
+    developer
+        .terminal
+        .run_line_expecting_success(&format!("punch publish dist/*.rpm --channel {INVENTORY_CHANNEL}"))
+        .map(drop)
 }
 
 /// The first answer for one server after a start: the request alone, and what the control plane did for it. Each
@@ -116,17 +129,21 @@ fn first_answers(
     port: u16,
     inventory: &Inventory,
     starts: usize,
-) -> Result<Cost, CommandFailure> {
+) -> Result<TimeAndMemoryCost, CommandFailure> {
     let token = developer.folder.join("alice.token");
-    let token = fs::read_to_string(&token).map_err(io_failure_at("read", &token))?;
+    let token = fs::read_to_string(&token).map_err(io_failure_maker_for_path("read", &token))?;
     let mut costs = Vec::new();
-    for server in inventory.sample_servers(starts) {
+    for server in inventory.evenly_spread_server_names(starts) {
         let control_plane = start(developer, port)?;
         let before = control_plane.cpu_clock()?;
         let began = output::start_stopwatch();
-        control_plane.fetch(&format!("/api/v1/servers/{server}/node"), token.trim())?;
+        control_plane.fetch_api_path(&format!("/api/v1/servers/{server}/node"), token.trim())?;
         let wall = began.elapsed();
-        costs.push(Cost { wall, cpu: control_plane.cpu_clock()?.elapsed_since(before), peak_kb: None });
+        costs.push(TimeAndMemoryCost {
+            wall,
+            cpu: control_plane.cpu_clock()?.elapsed_since(before),
+            peak_kb: None,
+        });
     }
-    Ok(medians(&costs))
+    Ok(median_cost(&costs))
 }

@@ -8,7 +8,7 @@ use crate::{command_failure::CommandFailure, command_shell::CommandShell};
 
 /// Compares what two command lines print: `{server: {component: {key: value}}}`. The order of list items does not
 /// count, since reclass puts the weakest places' items first and we the strongest's. Returns the number of values.
-pub(super) fn check(
+pub(super) fn check_equal_resolved_values(
     terminal: &CommandShell,
     ours: &str,
     peer: (&str, &str),
@@ -44,7 +44,7 @@ fn compare(ours: &Map<String, Value>, theirs: &Map<String, Value>, peer: &str) -
 }
 
 fn printed_map(terminal: &CommandShell, typed: &str) -> Result<Map<String, Value>, CommandFailure> {
-    let answer = terminal.run(typed)?;
+    let answer = terminal.run_line_expecting_success(typed)?;
     serde_json::from_str(&answer.out).map_err(|error| CommandFailure {
         command: Some(typed.to_owned()),
         output: answer.out.clone(),

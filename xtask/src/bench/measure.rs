@@ -13,7 +13,7 @@ const LONGEST: Duration = Duration::from_secs(20);
 
 /// What a command costs: the medians of its runs.
 #[derive(Clone, Copy)]
-pub(super) struct Cost {
+pub(super) struct TimeAndMemoryCost {
     /// From start to end.
     pub(super) wall: Duration,
     /// Of all processes the command started, and of the control plane it asked.
@@ -22,10 +22,10 @@ pub(super) struct Cost {
     pub(super) peak_kb: Option<u64>,
 }
 
-impl Cost {
+impl TimeAndMemoryCost {
     /// The cost of doing the same work so many times.
-    pub(super) fn times(self, count: u32) -> Cost {
-        Cost { wall: self.wall * count, cpu: self.cpu * count, ..self }
+    pub(super) fn cost_of_repetitions(self, count: u32) -> TimeAndMemoryCost {
+        TimeAndMemoryCost { wall: self.wall * count, cpu: self.cpu * count, ..self }
     }
 }
 
@@ -42,45 +42,52 @@ pub(super) struct TimedCommand<'a> {
 impl TimedCommand<'_> {
     /// Runs it once to warm up and then `runs` times, or until 20 s are over. A command whose first run takes
     /// longer than that is not repeated: that run counts.
-    pub(super) fn measure(&self, terminal: &CommandShell, runs: usize) -> Result<Cost, CommandFailure> {
-        let warm_up = self.run_once(terminal)?;
+    pub(super) fn measure_median_cost(
+        &self,
+        terminal: &CommandShell,
+        runs: usize,
+    ) -> Result<TimeAndMemoryCost, CommandFailure> {
+        let warm_up = self.run_once_and_measure(terminal)?;
         if warm_up.wall > LONGEST {
             return Ok(warm_up);
         }
-        let mut costs: Vec<Cost> = Vec::with_capacity(runs);
+        let mut costs: Vec<TimeAndMemoryCost> = Vec::with_capacity(runs);
         while costs.len() < runs.max(1) && costs.iter().map(|cost| cost.wall).sum::<Duration>() < LONGEST {
-            costs.push(self.run_once(terminal)?);
+            costs.push(self.run_once_and_measure(terminal)?);
         }
-        Ok(medians(&costs))
+        Ok(median_cost(&costs))
     }
 
     /// Runs it once.
-    pub(super) fn run_once(&self, terminal: &CommandShell) -> Result<Cost, CommandFailure> {
+    pub(super) fn run_once_and_measure(
+        &self,
+        terminal: &CommandShell,
+    ) -> Result<TimeAndMemoryCost, CommandFailure> {
         if !self.before.is_empty() {
-            terminal.run(self.before)?;
+            terminal.run_line_expecting_success(self.before)?;
         }
         let server_before = self.control_plane.map(ControlPlane::cpu_clock).transpose()?;
         let children_before = children_cpu_time()?;
         let began = output::start_stopwatch();
-        let answer = terminal.run(self.typed)?;
+        let answer = terminal.run_line_expecting_success(self.typed)?;
         let wall = began.elapsed();
         let children = children_cpu_time()?.saturating_sub(children_before);
         let server = match (self.control_plane, server_before) {
             (Some(control_plane), Some(before)) => control_plane.cpu_clock()?.elapsed_since(before),
             _ => Duration::ZERO,
         };
-        Ok(Cost { wall, cpu: children + server, peak_kb: peak_kb(&answer.out) })
+        Ok(TimeAndMemoryCost { wall, cpu: children + server, peak_kb: peak_kb(&answer.out) })
     }
 }
 
 /// The medians, each of its own figure.
-pub(super) fn medians(costs: &[Cost]) -> Cost {
+pub(super) fn median_cost(costs: &[TimeAndMemoryCost]) -> TimeAndMemoryCost {
     fn median<T: Ord + Copy + Default>(figures: impl Iterator<Item = T>) -> T {
         let mut figures: Vec<T> = figures.collect();
         figures.sort();
         figures.get(figures.len() / 2).copied().unwrap_or_default()
     }
-    Cost {
+    TimeAndMemoryCost {
         wall: median(costs.iter().map(|cost| cost.wall)),
         cpu: median(costs.iter().map(|cost| cost.cpu)),
         peak_kb: median(costs.iter().map(|cost| cost.peak_kb)),

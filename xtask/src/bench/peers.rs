@@ -3,7 +3,7 @@
 use std::{fs, path::Path, path::PathBuf};
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
     output,
 };
@@ -23,28 +23,28 @@ pub(super) struct InventoryPeer {
 
 impl InventoryPeer {
     /// Loads and resolves a whole inventory.
-    pub(super) fn whole(&self, inventory: &Path) -> String {
+    pub(super) fn command_to_load_inventory(&self, inventory: &Path) -> String {
         format!("{} {}", self.command, inventory.display())
     }
 
     /// Prints the values of some servers as JSON.
-    pub(super) fn values(&self, inventory: &Path, servers: &[&str]) -> String {
+    pub(super) fn command_to_print_server_values(&self, inventory: &Path, servers: &[&str]) -> String {
         format!("{} {} --json {}", self.command, inventory.display(), servers.join(" "))
     }
 }
 
 /// Both peers, or none where Python cannot have them. `work` keeps them for the next run.
-pub(super) fn install(work: &Path) -> Result<Vec<InventoryPeer>, CommandFailure> {
-    fs::create_dir_all(work).map_err(io_failure_at("create", work))?;
-    let terminal = CommandShell::on_this_machine(work);
+pub(super) fn install_inventory_peers(work: &Path) -> Result<Vec<InventoryPeer>, CommandFailure> {
+    fs::create_dir_all(work).map_err(io_failure_maker_for_path("create", work))?;
+    let terminal = CommandShell::shell_on_this_machine(work);
     let complete = format!("peers/bin/pip install --quiet --no-index {PACKAGES}");
-    if terminal.run_any_exit(&complete)?.code != 0 {
+    if terminal.run_line_to_any_exit(&complete)?.code != 0 {
         let install =
             format!("/usr/bin/python3 -m venv --clear peers && peers/bin/pip install --quiet {PACKAGES}");
-        let answer = terminal.run_any_exit(&install)?;
+        let answer = terminal.run_line_to_any_exit(&install)?;
         if answer.code != 0 {
             output::print_note(&format!("reclass and reclass-rs are not compared: {install} failed:"));
-            output::print_note(answer.all_output().trim_end());
+            output::print_note(answer.stdout_and_stderr_text().trim_end());
             return Ok(Vec::new());
         }
     }
@@ -56,12 +56,12 @@ pub(super) fn install(work: &Path) -> Result<Vec<InventoryPeer>, CommandFailure>
     let mut installed = Vec::new();
     for (name, package, file, text) in peers {
         let script = work.join("peers").join(file);
-        fs::write(&script, text).map_err(io_failure_at("write", &script))?;
+        fs::write(&script, text).map_err(io_failure_maker_for_path("write", &script))?;
         let ask = format!(
             "{} -c 'from importlib.metadata import version; print(version(\"{package}\"))'",
             python.display()
         );
-        let version = terminal.run(&ask)?.out.trim().to_owned();
+        let version = terminal.run_line_expecting_success(&ask)?.out.trim().to_owned();
         let command = format!("{} {}", python.display(), script.display());
         installed.push(InventoryPeer { name, version, command });
     }

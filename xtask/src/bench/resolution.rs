@@ -3,13 +3,13 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use super::{
-    Bench, equality,
-    measure::{Cost, TimedCommand},
+    BenchSettings, equality,
+    measure::{TimeAndMemoryCost, TimedCommand},
     peers::InventoryPeer,
-    results::{PeerResult, ResultRow, Target},
+    results::{BenchResultRow, PeerResult, ResultTarget},
 };
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
     inventory::Inventory,
     output,
@@ -22,21 +22,21 @@ const SMALL: usize = 1000;
 const COMPARED: usize = 20;
 
 /// The most CPU time for the smaller inventory.
-const SMALL_TARGET: Target = Target::Cpu(Duration::from_millis(160));
+const SMALL_TARGET: ResultTarget = ResultTarget::Cpu(Duration::from_millis(160));
 
 /// The most CPU time and memory, in kB, for the larger inventory.
-const LARGE_TARGET: Target = Target::CpuAndPeak(Duration::from_millis(850), 300_000);
+const LARGE_TARGET: ResultTarget = ResultTarget::CpuAndPeak(Duration::from_millis(850), 300_000);
 
 /// How long it may take to write and sign the node files of all servers of the larger inventory, its resolution included.
-const NODE_FILES_TARGET: Target = Target::Wall(Duration::from_secs(10));
+const NODE_FILES_TARGET: ResultTarget = ResultTarget::Wall(Duration::from_secs(10));
 
 /// Proves that all sides give the same values, and times them. Returns what the larger inventory cost each peer.
-pub(super) fn run(
-    bench: &Bench<'_>,
+pub(super) fn compare_and_time_resolution(
+    bench: &BenchSettings<'_>,
     terminal: &CommandShell,
     peers: &[InventoryPeer],
-    rows: &mut Vec<ResultRow>,
-) -> Result<Vec<Cost>, CommandFailure> {
+    rows: &mut Vec<BenchResultRow>,
+) -> Result<Vec<TimeAndMemoryCost>, CommandFailure> {
     if bench.servers != SMALL {
         resolve_all(bench, terminal, peers, (SMALL, SMALL_TARGET), rows)?;
     }
@@ -47,20 +47,20 @@ pub(super) fn run(
 
 /// Writes and signs all node files, in memory.
 fn write_node_files(
-    bench: &Bench<'_>,
+    bench: &BenchSettings<'_>,
     terminal: &CommandShell,
-    rows: &mut Vec<ResultRow>,
+    rows: &mut Vec<BenchResultRow>,
 ) -> Result<(), CommandFailure> {
     let servers = bench.servers;
     let estate = inventory_folder(terminal, servers).join("estate");
     let program = bench.programs.join("xtask");
     let typed = format!("{} resolve-estate {} --node-files", program.display(), estate.display());
     let command = TimedCommand { before: "", typed: &typed, control_plane: None };
-    let ours = command.measure(terminal, bench.runs)?;
+    let ours = command.measure_median_cost(terminal, bench.runs)?;
     let what = format!("load and resolve {servers} servers, write and sign their node files");
     let name = format!("node-files-{servers}");
-    let row = ResultRow { name, what, ours, peer: None, target: NODE_FILES_TARGET };
-    row.print();
+    let row = BenchResultRow { name, what, ours, peer: None, target: NODE_FILES_TARGET };
+    row.print_result_row();
     rows.push(row);
     Ok(())
 }
@@ -70,18 +70,18 @@ fn inventory_folder(terminal: &CommandShell, servers: usize) -> PathBuf {
 }
 
 fn resolve_all(
-    bench: &Bench<'_>,
+    bench: &BenchSettings<'_>,
     terminal: &CommandShell,
     peers: &[InventoryPeer],
-    (servers, target): (usize, Target),
-    rows: &mut Vec<ResultRow>,
-) -> Result<Vec<Cost>, CommandFailure> {
+    (servers, target): (usize, ResultTarget),
+    rows: &mut Vec<BenchResultRow>,
+) -> Result<Vec<TimeAndMemoryCost>, CommandFailure> {
     let folder = inventory_folder(terminal, servers);
     if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(io_failure_at("remove", &folder))?;
+        fs::remove_dir_all(&folder).map_err(io_failure_maker_for_path("remove", &folder))?;
     }
-    let inventory = Inventory::generate(servers);
-    inventory.write_both(&folder)?;
+    let inventory = Inventory::generate_inventory(servers);
+    inventory.write_as_estate_and_reclass(&folder)?;
     let (estate, reclass) = (folder.join("estate"), folder.join("reclass"));
     let program = bench.programs.join("xtask");
     if !program.exists() {
@@ -93,25 +93,29 @@ fn resolve_all(
     let ours = format!("{} resolve-estate {}", program.display(), estate.display());
     let sample = format!("{ours} --json-sample {COMPARED}");
     for peer in peers {
-        let theirs = peer.values(&reclass, &inventory.sample_servers(COMPARED));
-        let compared = equality::check(terminal, &sample, (peer.name, &theirs))?;
+        let theirs =
+            peer.command_to_print_server_values(&reclass, &inventory.evenly_spread_server_names(COMPARED));
+        let compared = equality::check_equal_resolved_values(terminal, &sample, (peer.name, &theirs))?;
         output::print_note(&format!(
             "{compared} values of {COMPARED} servers of {servers} are {}'s too",
             peer.name
         ));
     }
-    let timed =
-        |typed: &str| TimedCommand { before: "", typed, control_plane: None }.measure(terminal, bench.runs);
+    let timed = |typed: &str| {
+        TimedCommand { before: "", typed, control_plane: None }.measure_median_cost(terminal, bench.runs)
+    };
     let cost = timed(&ours)?;
-    let peer_costs: Vec<Cost> =
-        peers.iter().map(|peer| timed(&peer.whole(&reclass))).collect::<Result<_, _>>()?;
-    let compared = peers.iter().zip(&peer_costs).map(|(peer, cost)| Some(peer.result(*cost)));
+    let peer_costs: Vec<TimeAndMemoryCost> = peers
+        .iter()
+        .map(|peer| timed(&peer.command_to_load_inventory(&reclass)))
+        .collect::<Result<_, _>>()?;
+    let compared = peers.iter().zip(&peer_costs).map(|(peer, cost)| Some(peer.peer_result_with_cost(*cost)));
     // Without a peer the row still tells ours.
     let unaccompanied = peers.is_empty().then_some(None);
     for peer in compared.chain(unaccompanied) {
         let what = format!("load and resolve {servers} servers");
-        let row = ResultRow { name: format!("resolve-{servers}"), what, ours: cost, peer, target };
-        row.print();
+        let row = BenchResultRow { name: format!("resolve-{servers}"), what, ours: cost, peer, target };
+        row.print_result_row();
         rows.push(row);
     }
     Ok(peer_costs)
@@ -119,7 +123,7 @@ fn resolve_all(
 
 impl InventoryPeer {
     /// What something cost it.
-    pub(super) fn result(&self, cost: Cost) -> PeerResult {
+    pub(super) fn peer_result_with_cost(&self, cost: TimeAndMemoryCost) -> PeerResult {
         PeerResult { name: self.name.to_owned(), version: self.version.clone(), cost }
     }
 }

@@ -10,24 +10,24 @@ use std::{fs, path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::measure::Cost;
+use super::measure::TimeAndMemoryCost;
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     output,
 };
 
 /// One comparison, or one figure of ours with a target.
-pub(super) struct ResultRow {
+pub(super) struct BenchResultRow {
     /// A short name that stays: `resolve-1000`.
     pub(super) name: String,
     /// What was done.
     pub(super) what: String,
     /// What ours cost.
-    pub(super) ours: Cost,
+    pub(super) ours: TimeAndMemoryCost,
     /// The peer and what it cost; `None` when there is none for it or it is not installed.
     pub(super) peer: Option<PeerResult>,
     /// What the row must reach.
-    pub(super) target: Target,
+    pub(super) target: ResultTarget,
 }
 
 /// A peer and what it cost.
@@ -37,12 +37,12 @@ pub(super) struct PeerResult {
     /// Its version.
     pub(super) version: String,
     /// What it cost.
-    pub(super) cost: Cost,
+    pub(super) cost: TimeAndMemoryCost,
 }
 
 /// What a row must reach.
 #[derive(Clone, Copy)]
-pub(super) enum Target {
+pub(super) enum ResultTarget {
     /// Ours takes less CPU time.
     Cpu(Duration),
     /// Ours takes less CPU time and never holds more memory.
@@ -53,7 +53,7 @@ pub(super) enum Target {
     Ratio(f64),
 }
 
-impl ResultRow {
+impl BenchResultRow {
     /// How many times our CPU time the peer took.
     fn ratio(&self) -> Option<f64> {
         let peer = self.peer.as_ref()?;
@@ -63,17 +63,17 @@ impl ResultRow {
     /// Whether the target is reached; a ratio to a peer that is not there is not.
     fn met(&self) -> bool {
         match self.target {
-            Target::Cpu(limit) => self.ours.cpu < limit,
-            Target::CpuAndPeak(limit, peak_kb) => {
+            ResultTarget::Cpu(limit) => self.ours.cpu < limit,
+            ResultTarget::CpuAndPeak(limit, peak_kb) => {
                 self.ours.cpu < limit && self.ours.peak_kb.is_some_and(|kb| kb < peak_kb)
             }
-            Target::Wall(limit) => self.ours.wall < limit,
-            Target::Ratio(least) => self.ratio().is_some_and(|ratio| ratio >= least),
+            ResultTarget::Wall(limit) => self.ours.wall < limit,
+            ResultTarget::Ratio(least) => self.ratio().is_some_and(|ratio| ratio >= least),
         }
     }
 
     /// Prints it as a line of the table.
-    pub(super) fn print(&self) {
+    pub(super) fn print_result_row(&self) {
         let peer = self.peer.as_ref();
         let ratio = self.ratio().map_or("-".to_owned(), |ratio| format!("{ratio:.1}x"));
         output::print_line(&format!(
@@ -91,12 +91,14 @@ impl ResultRow {
 
     fn as_json(&self) -> Value {
         let peer = self.peer.as_ref();
-        let peak_mb = |cost: Cost| cost.peak_kb.map(|kb| kb as f64 / 1000.0);
+        let peak_mb = |cost: TimeAndMemoryCost| cost.peak_kb.map(|kb| kb as f64 / 1000.0);
         let (target, unit, peak_target) = match self.target {
-            Target::Cpu(limit) => (limit.as_secs_f64(), "ours_cpu_s", None),
-            Target::CpuAndPeak(limit, kb) => (limit.as_secs_f64(), "ours_cpu_s", Some(kb as f64 / 1000.0)),
-            Target::Wall(limit) => (limit.as_secs_f64(), "ours_wall_s", None),
-            Target::Ratio(least) => (least, "ratio", None),
+            ResultTarget::Cpu(limit) => (limit.as_secs_f64(), "ours_cpu_s", None),
+            ResultTarget::CpuAndPeak(limit, kb) => {
+                (limit.as_secs_f64(), "ours_cpu_s", Some(kb as f64 / 1000.0))
+            }
+            ResultTarget::Wall(limit) => (limit.as_secs_f64(), "ours_wall_s", None),
+            ResultTarget::Ratio(least) => (least, "ratio", None),
         };
         json!({
             "name": self.name,
@@ -119,7 +121,7 @@ impl ResultRow {
 }
 
 /// Prints the head of the table.
-pub(super) fn print_head() {
+pub(super) fn print_result_table_head() {
     output::print_line(&format!(
         "{:<20} {:>10} {:>10} {:>10} {:>10} {:>8}  {:<7} what",
         "name", "our CPU", "peer CPU", "our wall", "peer wall", "ratio", "target"
@@ -127,14 +129,14 @@ pub(super) fn print_head() {
 }
 
 /// Writes all rows as `bench/results.json` in the checkout `root`.
-pub(super) fn write(root: &Path, rows: &[ResultRow]) -> Result<(), CommandFailure> {
+pub(super) fn write_bench_results_json(root: &Path, rows: &[BenchResultRow]) -> Result<(), CommandFailure> {
     let folder = root.join("bench");
-    fs::create_dir_all(&folder).map_err(io_failure_at("create", &folder))?;
+    fs::create_dir_all(&folder).map_err(io_failure_maker_for_path("create", &folder))?;
     let file = folder.join("results.json");
-    let rows: Vec<Value> = rows.iter().map(ResultRow::as_json).collect();
+    let rows: Vec<Value> = rows.iter().map(BenchResultRow::as_json).collect();
     let text = serde_json::to_string_pretty(&rows)
         .map_err(|error| CommandFailure::new(format!("no JSON: {error}"), file.display().to_string()))?;
-    fs::write(&file, text + "\n").map_err(io_failure_at("write", &file))?;
+    fs::write(&file, text + "\n").map_err(io_failure_maker_for_path("write", &file))?;
     output::print_line(&format!(
         "Ratio: how many times our CPU time the peer took. The same figures are in {}.",
         file.display()

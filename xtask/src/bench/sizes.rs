@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     control_plane::ControlPlane,
     output,
 };
@@ -17,7 +17,7 @@ const IDLE_BYTES: u64 = 60_000_000;
 
 /// Prints each figure beside its limit; one over it is an error. Binaries count only when they are
 /// `released`: those of a build for debugging are large by design.
-pub(super) fn check(
+pub(super) fn check_sizes_memory_and_start_up(
     programs: &Path,
     released: bool,
     start: Duration,
@@ -34,14 +34,14 @@ pub(super) fn check(
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     for program in ["geppetto", "punch"].iter().filter(|_| released) {
         let path = programs.join(program);
-        let size = fs::metadata(&path).map_err(io_failure_at("read", &path))?.len();
+        let size = fs::metadata(&path).map_err(io_failure_maker_for_path("read", &path))?.len();
         found(&format!("the program {program}"), megabytes(size), megabytes(BINARY_BYTES), "MB");
     }
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     found("punch --version, with the shell that starts it", ms(start), ms(START), "ms");
     found(
         "geppetto serve, resident after all of the above",
-        megabytes(control_plane.resident_bytes()?),
+        megabytes(control_plane.resident_memory_bytes()?),
         megabytes(IDLE_BYTES),
         "MB",
     );

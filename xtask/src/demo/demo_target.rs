@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The server `web-01`.
-pub(super) enum DemoTarget {
+pub(super) enum DemoServerHost {
     /// A real host.
     Booted(BootedHost),
     /// A folder treated as one with `--root`.
@@ -22,13 +22,13 @@ pub(super) enum DemoTarget {
     },
 }
 
-impl DemoTarget {
+impl DemoServerHost {
     /// Runs a verb of punch there; any exit code is an answer.
     pub(super) fn run_punch_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         match self {
-            DemoTarget::Booted(host) => host.open_root_terminal().with_echo().run_any_exit(typed),
-            DemoTarget::Folder { root, terminal } => {
-                terminal.run_any_exit(&format!("{typed} --root {}", root.display()))
+            DemoServerHost::Booted(host) => host.open_root_terminal().with_echo().run_line_to_any_exit(typed),
+            DemoServerHost::Folder { root, terminal } => {
+                terminal.run_line_to_any_exit(&format!("{typed} --root {}", root.display()))
             }
         }
     }
@@ -39,8 +39,8 @@ impl DemoTarget {
     }
 
     /// Restores it and shows what was done.
-    pub(super) fn restore_and_show(&self) -> Result<(), CommandFailure> {
-        output::print_quoted(&self.run_punch("punch restore")?.out);
+    pub(super) fn restore_and_print_output(&self) -> Result<(), CommandFailure> {
+        output::print_indented_output(&self.run_punch("punch restore")?.out);
         Ok(())
     }
 
@@ -52,23 +52,30 @@ impl DemoTarget {
         version: &str,
         footer: Option<&str>,
     ) -> Result<(), CommandFailure> {
-        let here = CommandShell::on_this_machine(std::path::Path::new("/")).with_echo();
+        let here = CommandShell::shell_on_this_machine(std::path::Path::new("/")).with_echo();
         match self {
-            DemoTarget::Booted(host) => {
-                let answer = here.run(&format!("curl -fsS http://{}:{port}/", host.ip_address()))?;
-                output::print_quoted(&answer.out);
+            DemoServerHost::Booted(host) => {
+                let answer = here
+                    .run_line_expecting_success(&format!("curl -fsS http://{}:{port}/", host.ip_address()))?;
+                output::print_indented_output(&answer.out);
                 answer
-                    .expect_text(greeting)?
-                    .expect_text(version)?
-                    .expect_text(footer.unwrap_or_default())
+                    .expect_text_in_output(greeting)?
+                    .expect_text_in_output(version)?
+                    .expect_text_in_output(footer.unwrap_or_default())
                     .map(drop)
             }
-            DemoTarget::Folder { root, .. } => {
-                let answer = here.run(&format!("grep -rnF '{greeting}' {}/etc", root.display()))?;
-                output::print_quoted(&answer.out);
-                here.run(&format!("rpm --root {} -q shop", root.display()))?.expect_text(version)?;
+            DemoServerHost::Folder { root, .. } => {
+                let answer = here
+                    .run_line_expecting_success(&format!("grep -rnF '{greeting}' {}/etc", root.display()))?;
+                output::print_indented_output(&answer.out);
+                here.run_line_expecting_success(&format!("rpm --root {} -q shop", root.display()))?
+                    .expect_text_in_output(version)?;
                 let footer = footer.unwrap_or_default();
-                here.run(&format!("grep -qe '{footer}' {}/usr/share/shop/shop.py", root.display())).map(drop)
+                here.run_line_expecting_success(&format!(
+                    "grep -qe '{footer}' {}/usr/share/shop/shop.py",
+                    root.display()
+                ))
+                .map(drop)
             }
         }
     }
@@ -76,12 +83,14 @@ impl DemoTarget {
     /// Checks that nothing of the component `shop` is left.
     pub(super) fn expect_shop_removed(&self, port: u16) -> Result<(), CommandFailure> {
         let (shell, root) = match self {
-            DemoTarget::Booted(host) => (host.open_root_terminal().with_echo(), String::new()),
-            DemoTarget::Folder { root, terminal } => (terminal.clone(), root.display().to_string()),
+            DemoServerHost::Booted(host) => (host.open_root_terminal().with_echo(), String::new()),
+            DemoServerHost::Folder { root, terminal } => (terminal.clone(), root.display().to_string()),
         };
         let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };
-        shell.run_any_exit(&format!("{rpm} -q shop shop-deployment"))?.expect_text("not installed")?;
-        let left = shell.run(&format!(
+        shell
+            .run_line_to_any_exit(&format!("{rpm} -q shop shop-deployment"))?
+            .expect_text_in_output("not installed")?;
+        let left = shell.run_line_expecting_success(&format!(
             "find {root}/etc {root}/usr {root}/var/lib -path '*geppetto/punch*' -prune -o -name '*shop*' -print"
         ))?;
         if !left.out.trim().is_empty() {
@@ -92,17 +101,19 @@ impl DemoTarget {
                 look: "`punch history` on web-01".to_owned(),
             });
         }
-        if let DemoTarget::Booted(host) = self {
-            let unit = shell.run_any_exit("systemctl is-active shop")?;
+        if let DemoServerHost::Booted(host) = self {
+            let unit = shell.run_line_to_any_exit("systemctl is-active shop")?;
             if unit.code == 0 {
                 return Err(CommandFailure::new("the service still runs", "systemctl status shop on web-01"));
             }
             // A connection that is being closed may still be accepted for a moment.
             sleep(Duration::from_millis(100));
-            let here = CommandShell::on_this_machine(std::path::Path::new("/")).with_echo();
-            let answer =
-                here.run_any_exit(&format!("curl -sS --max-time 5 http://{}:{port}/", host.ip_address()))?;
-            output::print_quoted(&answer.all_output());
+            let here = CommandShell::shell_on_this_machine(std::path::Path::new("/")).with_echo();
+            let answer = here.run_line_to_any_exit(&format!(
+                "curl -sS --max-time 5 http://{}:{port}/",
+                host.ip_address()
+            ))?;
+            output::print_indented_output(&answer.stdout_and_stderr_text());
             answer.expect_exit_code(7, "nothing should listen any more (curl exits with 7 then)")?;
         }
         Ok(())

@@ -7,10 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use demo_target::DemoTarget;
+use demo_target::DemoServerHost;
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     control_plane::ControlPlane,
     developer::{self, DeveloperWorkspace},
     output::{self, StepPrinter},
@@ -33,7 +33,7 @@ pub(crate) struct DemoSettings<'a> {
 
 /// Runs the demo.
 pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
-    let impossible = test_host::unavailable_reason(demo.work);
+    let impossible = test_host::reason_hosts_cannot_be_booted(demo.work);
     let mut hosts = None;
     let mut image = None;
     if let Some(reason) = &impossible {
@@ -43,117 +43,147 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
         ));
     } else {
         output::print_line("Preparing a Debian image for the host (the first time takes a minute) ...");
-        image = Some(test_host::HostImage::build_debian(demo.work)?);
-        hosts = Some(test_host::TestHosts::prepare(demo.work)?);
+        image = Some(test_host::HostImage::build_or_reuse_debian_image(demo.work)?);
+        hosts = Some(test_host::TestHosts::prepare_test_hosts(demo.work)?);
     }
 
-    let mut steps = StepPrinter::start();
-    let address = hosts.as_ref().map_or_else(|| "127.0.0.1".to_owned(), test_host::TestHosts::bridge_address);
-    let developer = DeveloperWorkspace::create(demo.root, demo.work, "demo", &demo.programs, demo.profile)?;
+    let mut steps = StepPrinter::start_step_printer();
+    let address =
+        hosts.as_ref().map_or_else(|| "127.0.0.1".to_owned(), test_host::TestHosts::address_of_this_machine);
+    let developer = DeveloperWorkspace::create_emptied_workspace(
+        demo.root,
+        demo.work,
+        "demo",
+        &demo.programs,
+        demo.profile,
+    )?;
     let terminal = developer.terminal.clone().with_echo();
     output::print_line(&format!("Everything below is typed in {}", terminal.working_folder().display()));
 
-    let control_plane = steps.run_step("Start the control plane on a new data folder", || {
+    let control_plane = steps.print_and_run_step("Start the control plane on a new data folder", || {
         developer::start_control_plane(&terminal, &address)
     })?;
-    steps.run_step("Sign in, and make the key that signs packages", || {
+    steps.print_and_run_step("Sign in, and make the key that signs packages", || {
         developer::set_up_developer(&terminal, &control_plane)
     })?;
-    steps.run_step("Create a web service from its archetype", || {
-        let about = terminal.run("punch new web-service shop --set version=1.0.0")?;
-        output::print_quoted(&about.out);
-        terminal.run("punch test shop").map(drop)
+    steps.print_and_run_step("Create a web service from its archetype", || {
+        let about = terminal.run_line_expecting_success("punch new web-service shop --set version=1.0.0")?;
+        output::print_indented_output(&about.out);
+        terminal.run_line_expecting_success("punch test shop").map(drop)
     })?;
-    steps.run_step("Check and package its first version", || {
-        terminal.run("punch lint shop")?;
-        terminal.run("punch package shop --out dist --key alice.key").map(drop)
+    steps.print_and_run_step("Check and package its first version", || {
+        terminal.run_line_expecting_success("punch lint shop")?;
+        terminal.run_line_expecting_success("punch package shop --out dist --key alice.key").map(drop)
     })?;
-    steps.run_step("Change the program, and package it as a second version", || {
+    steps.print_and_run_step("Change the program, and package it as a second version", || {
         developer::package_second_shop_version(&terminal)
     })?;
-    steps.run_step("Package what else the server gets: punch itself, and a message of the day", || {
-        terminal.run(&format!(
-            "punch package {}/library/punch --out dist --key alice.key",
-            demo.root.display()
-        ))?;
-        terminal
-            .run(&format!(
-                "punch package {}/library/os-config/motd --out dist --key alice.key",
+    steps.print_and_run_step(
+        "Package what else the server gets: punch itself, and a message of the day",
+        || {
+            terminal.run_line_expecting_success(&format!(
+                "punch package {}/library/punch --out dist --key alice.key",
                 demo.root.display()
-            ))
-            .map(drop)
-    })?;
-    steps.run_step("Publish all of it to the channel dev, and promote it to prod", || {
-        terminal.run("punch publish dist/*.rpm --channel dev")?;
+            ))?;
+            terminal
+                .run_line_expecting_success(&format!(
+                    "punch package {}/library/os-config/motd --out dist --key alice.key",
+                    demo.root.display()
+                ))
+                .map(drop)
+        },
+    )?;
+    steps.print_and_run_step("Publish all of it to the channel dev, and promote it to prod", || {
+        terminal.run_line_expecting_success("punch publish dist/*.rpm --channel dev")?;
         for component in ["shop@1.0.0", "shop@1.1.0", "punch@0.1.0", "motd@1.0.0"] {
-            terminal.run(&format!("punch promote {component} --from dev --to prod"))?;
+            terminal
+                .run_line_expecting_success(&format!("punch promote {component} --from dev --to prod"))?;
         }
-        output::print_quoted(&terminal.run("punch component show shop")?.out);
+        output::print_indented_output(&terminal.run_line_expecting_success("punch component show shop")?.out);
         Ok(())
     })?;
-    steps.run_step("Say what runs where: roles base <- web, environment prod, server web-01", || {
-        terminal.run(&format!("cp -r {}/examples/estate estate", demo.root.display()))?;
-        output::print_quoted(&terminal.run("punch import estate")?.all_output());
-        output::print_quoted(&terminal.run("punch explain motd.labels --server web-01")?.out);
-        Ok(())
-    })?;
+    steps.print_and_run_step(
+        "Say what runs where: roles base <- web, environment prod, server web-01",
+        || {
+            terminal.run_line_expecting_success(&format!(
+                "cp -r {}/examples/estate estate",
+                demo.root.display()
+            ))?;
+            output::print_indented_output(
+                &terminal.run_line_expecting_success("punch import estate")?.stdout_and_stderr_text(),
+            );
+            output::print_indented_output(
+                &terminal.run_line_expecting_success("punch explain motd.labels --server web-01")?.out,
+            );
+            Ok(())
+        },
+    )?;
 
     let place = match (&mut hosts, &image) {
-        (Some(hosts), Some(image)) => steps.run_step("Boot the server web-01", || {
+        (Some(hosts), Some(image)) => steps.print_and_run_step("Boot the server web-01", || {
             output::print_line("      $ systemd-nspawn --boot --machine web-01 ...");
-            Ok(DemoTarget::Booted(hosts.boot_host(image, "web-01")?))
+            Ok(DemoServerHost::Booted(hosts.boot_host_and_wait(image, "web-01")?))
         })?,
-        _ => {
-            DemoTarget::Folder { root: terminal.working_folder().join("web-01"), terminal: terminal.clone() }
-        }
+        _ => DemoServerHost::Folder {
+            root: terminal.working_folder().join("web-01"),
+            terminal: terminal.clone(),
+        },
     };
-    if let DemoTarget::Booted(host) = &place {
-        steps.run_step("Install punch on it, from the repository", || {
+    if let DemoServerHost::Booted(host) = &place {
+        steps.print_and_run_step("Install punch on it, from the repository", || {
             developer::install_punch_on_host(&host.open_root_terminal().with_echo(), &control_plane)
         })?;
     }
-    steps.run_step("Join it to the control plane, with a token that is good once", || {
-        let token = terminal.run("punch server join-token web-01")?.out;
+    steps.print_and_run_step("Join it to the control plane, with a token that is good once", || {
+        let token = terminal.run_line_expecting_success("punch server join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         place
             .run_punch(&format!("punch join {} --server web-01 --token {token}", control_plane.url()))
             .map(drop)
     })?;
-    steps.run_step("Restore it: make it what its node file says", || place.restore_and_show())?;
-    steps.run_step("Ask the service from outside", || {
+    steps.print_and_run_step("Restore it: make it what its node file says", || {
+        place.restore_and_print_output()
+    })?;
+    steps.print_and_run_step("Ask the service from outside", || {
         place.expect_service_answer(8080, "Welcome to shop", "1.0.0", None)
     })?;
 
     let role = terminal.working_folder().join("estate/roles/web.yaml");
-    steps.run_step("Change one value and one version", || {
+    steps.print_and_run_step("Change one value and one version", || {
         edit(&role, "  shop: \"1.0.0\"", "  shop: \">=1.1, <2\"")?;
         edit(&role, "values:\n", "values:\n  shop: {banner: Bonjour}\n")?;
-        output::print_quoted(&terminal.run("punch import estate")?.all_output());
+        output::print_indented_output(
+            &terminal.run_line_expecting_success("punch import estate")?.stdout_and_stderr_text(),
+        );
         Ok(())
     })?;
-    steps.run_step("Look at what a restore would do", || {
+    steps.print_and_run_step("Look at what a restore would do", || {
         // `punch plan` says by its exit code that there are changes.
         let plan = place.run_punch_any_exit("punch plan")?.expect_exit_code(10, "the plan above")?;
-        output::print_quoted(&plan.out);
+        output::print_indented_output(&plan.out);
         Ok(())
     })?;
-    steps.run_step("Restore again", || place.restore_and_show())?;
-    steps.run_step("Ask again", || {
+    steps.print_and_run_step("Restore again", || place.restore_and_print_output())?;
+    steps.print_and_run_step("Ask again", || {
         place.expect_service_answer(8080, "Bonjour", "1.1.0", Some("now with a footer"))
     })?;
-    steps.run_step("Take the service away from the role", || {
+    steps.print_and_run_step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;
         edit(&role, "  shop: {banner: Bonjour}\n", "")?;
-        output::print_quoted(&terminal.run("punch import estate")?.all_output());
-        place.restore_and_show()
+        output::print_indented_output(
+            &terminal.run_line_expecting_success("punch import estate")?.stdout_and_stderr_text(),
+        );
+        place.restore_and_print_output()
     })?;
-    steps.run_step("See that it is gone: package, files, service", || place.expect_shop_removed(8080))?;
-    steps.run_step("Look back", || {
-        output::print_quoted(&place.run_punch("punch history")?.out);
-        output::print_quoted(&place.run_punch("punch status")?.out);
+    steps.print_and_run_step("See that it is gone: package, files, service", || {
+        place.expect_shop_removed(8080)
+    })?;
+    steps.print_and_run_step("Look back", || {
+        output::print_indented_output(&place.run_punch("punch history")?.out);
+        output::print_indented_output(&place.run_punch("punch status")?.out);
         Ok(())
     })?;
-    steps.print_summary();
+    steps.print_step_durations();
     output::print_line(&format!(
         "\nThe control plane's API: {}/api/v1 (described by {0}/api/v1/openapi.json)",
         control_plane.url()
@@ -164,26 +194,26 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
 
 /// Replaces `old` in a file, once; the file must hold it.
 fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
-    let text = fs::read_to_string(file).map_err(io_failure_at("read", file))?;
+    let text = fs::read_to_string(file).map_err(io_failure_maker_for_path("read", file))?;
     if !text.contains(old) {
         return Err(CommandFailure::new(
             format!("{} does not hold `{}`", file.display(), old.trim()),
             file.display().to_string(),
         ));
     }
-    fs::write(file, text.replacen(old, new, 1)).map_err(io_failure_at("write", file))
+    fs::write(file, text.replacen(old, new, 1)).map_err(io_failure_maker_for_path("write", file))
 }
 
 /// Keeps everything running for somebody who is there to look.
-fn linger(demo: &DemoSettings<'_>, place: &DemoTarget, control_plane: &ControlPlane) {
-    if demo.no_wait || !output::is_interactive() {
+fn linger(demo: &DemoSettings<'_>, place: &DemoServerHost, control_plane: &ControlPlane) {
+    if demo.no_wait || !output::is_terminal_at_both_ends() {
         return;
     }
     output::print_line(&format!(
         "It keeps running{}; press Enter to stop everything.",
         match place {
-            DemoTarget::Booted(host) => format!(", and so does web-01 at {}", host.ip_address()),
-            DemoTarget::Folder { .. } => String::new(),
+            DemoServerHost::Booted(host) => format!(", and so does web-01 at {}", host.ip_address()),
+            DemoServerHost::Folder { .. } => String::new(),
         }
     ));
     output::print_line(&format!(

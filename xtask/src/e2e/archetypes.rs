@@ -3,7 +3,7 @@
 use super::{Check, test_environment::TestEnvironment};
 use crate::command_failure::CommandFailure;
 
-pub(super) const ARCHETYPE_CHECKS: &[Check] = &[
+pub(super) const ARCHETYPE_STORY_CHECKS: &[Check] = &[
     ("a processing runs on its schedule and keeps its state", processing),
     ("a schema's migrations reach SQLite, each once", schema_on_sqlite),
     ("the same migrations reach PostgreSQL, and keep what is in it", schema_on_postgresql),
@@ -14,8 +14,8 @@ pub(super) const ARCHETYPE_CHECKS: &[Check] = &[
 ];
 
 fn processing(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
-    test.restore_host()?;
+    test.write_and_import_web_role("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
+    test.restore_web_01()?;
     let totals = |lines: u32| {
         format!(
             "for tenth in $(seq 100); do grep -q '\"lines\": {lines},' /var/lib/stock/state.json && exit 0; sleep 0.1; done; \
@@ -23,69 +23,74 @@ fn processing(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         )
     };
     let look = "journalctl -u stock on web-01";
-    test.run_on_host("printf 'a\\nb\\n' > /tmp/one && mv /tmp/one /var/lib/stock/inbox/")?
+    test.run_any_exit_on_web_01("printf 'a\\nb\\n' > /tmp/one && mv /tmp/one /var/lib/stock/inbox/")?
         .expect_exit_code(0, look)?;
-    test.run_on_host(&totals(2))?.expect_exit_code(0, look)?;
-    test.run_on_host("printf 'c\\n' > /tmp/two && mv /tmp/two /var/lib/stock/inbox/")?
+    test.run_any_exit_on_web_01(&totals(2))?.expect_exit_code(0, look)?;
+    test.run_any_exit_on_web_01("printf 'c\\n' > /tmp/two && mv /tmp/two /var/lib/stock/inbox/")?
         .expect_exit_code(0, look)?;
-    test.run_on_host(&totals(3))?.expect_exit_code(0, look)?;
-    test.run_on_host("stat -c %U /var/lib/stock/state.json")?.expect_text("stock").map(drop)
+    test.run_any_exit_on_web_01(&totals(3))?.expect_exit_code(0, look)?;
+    test.run_any_exit_on_web_01("stat -c %U /var/lib/stock/state.json")?
+        .expect_text_in_output("stock")
+        .map(drop)
 }
 
 fn schema_on_sqlite(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
-    test.restore_host()?;
+    test.write_and_import_web_role("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
+    test.restore_web_01()?;
     let database = "sqlite3 /var/lib/ledger/ledger.db";
-    test.run_on_host(&format!(
+    test.run_any_exit_on_web_01(&format!(
         "{database} \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
     ))?;
-    test.restore_host()?;
-    test.run_on_host("punch plan")?.expect_exit_code(0, "the changes above")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above")?;
     // A column of the second migration, and the row that was there.
-    test.run_on_host(&format!("{database} 'SELECT name, changed_at IS NOT NULL FROM item'"))?
-        .expect_text("Pen|1")
+    test.run_any_exit_on_web_01(&format!("{database} 'SELECT name, changed_at IS NOT NULL FROM item'"))?
+        .expect_text_in_output("Pen|1")
         .map(drop)
 }
 
 fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let look = "journalctl -u postgresql@15-main on web-01";
     test
-        .run_on_host("DEBIAN_FRONTEND=noninteractive apt-get -q -y install postgresql > /tmp/apt.log 2>&1 || { tail -20 /tmp/apt.log; exit 1; }")?
+        .run_any_exit_on_web_01("DEBIAN_FRONTEND=noninteractive apt-get -q -y install postgresql > /tmp/apt.log 2>&1 || { tail -20 /tmp/apt.log; exit 1; }")?
         .expect_exit_code(0, look)?;
     let ask = "runuser -u postgres -- psql -qtA";
     // By its input: the journal keeps the command line of runuser, which logs whom it becomes.
     let role = "CREATE ROLE ledger LOGIN PASSWORD \\047correct horse\\047;";
-    test.run_on_host(&format!(
+    test.run_any_exit_on_web_01(&format!(
         "printf '{role}\\nCREATE DATABASE ledger OWNER ledger;\\n' | {ask} -v ON_ERROR_STOP=1"
     ))?
     .expect_exit_code(0, look)?;
-    test.set_web_role(
+    test.write_and_import_web_role(
         "ledger: \">=0\"",
         "ledger: {engine: postgresql, database: ledger, db_host: 127.0.0.1, password: correct horse}",
     )?;
-    test.restore_host()?;
-    test.run_on_host(&format!(
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01(&format!(
         "{ask} -d ledger -c \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
     ))?
     .expect_exit_code(0, look)?;
-    test.restore_host()?;
-    test.run_on_host("punch plan")?.expect_exit_code(0, "the changes above")?;
-    test.run_on_host(&format!("{ask} -d ledger -c 'SELECT name, changed_at IS NOT NULL FROM item'"))?
-        .expect_text("Pen|t")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above")?;
+    test.run_any_exit_on_web_01(&format!(
+        "{ask} -d ledger -c 'SELECT name, changed_at IS NOT NULL FROM item'"
+    ))?
+    .expect_text_in_output("Pen|t")?;
     // The password is in one file, for those who need it, and in no report.
-    test.run_on_host("stat -c %a:%U:%G /etc/ledger/ledger.conf")?.expect_text("640:root:ledger")?;
-    let found = test.run_on_host(
+    test.run_any_exit_on_web_01("stat -c %a:%U:%G /etc/ledger/ledger.conf")?
+        .expect_text_in_output("640:root:ledger")?;
+    let found = test.run_any_exit_on_web_01(
         "punch history --json; punch explain ledger.password; grep -rl 'correct horse' /var/log /var/lib/geppetto/punch",
     )?;
     // The last good node file has it, for root's eyes only.
     let node = "/var/lib/geppetto/punch/node.yaml";
-    test.run_on_host(&format!("stat -c %a:%U {node}"))?.expect_text("600:root")?;
+    test.run_any_exit_on_web_01(&format!("stat -c %a:%U {node}"))?.expect_text_in_output("600:root")?;
     let files = found.out.lines().filter(|line| line.starts_with("/var/") && *line != node);
-    match files.count() > 0 || found.all_output().contains("correct horse") {
+    match files.count() > 0 || found.stdout_and_stderr_text().contains("correct horse") {
         true => Err(CommandFailure {
             what: "the database's password is told".to_owned(),
             command: Some(found.typed.clone()),
-            output: found.all_output(),
+            output: found.stdout_and_stderr_text(),
             look: "the output above".to_owned(),
         }),
         false => Ok(()),
@@ -93,38 +98,52 @@ fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), CommandFailure
 }
 
 fn plugin(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("queue: \">=0\"", "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}")?;
-    test.run_on_host("mkdir -p /srv/queue && chmod 755 /srv/queue")?;
-    test.restore_host()?;
+    test.write_and_import_web_role(
+        "queue: \">=0\"",
+        "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}",
+    )?;
+    test.run_any_exit_on_web_01("mkdir -p /srv/queue && chmod 755 /srv/queue")?;
+    test.restore_web_01()?;
     let ask = "runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/queue -w 1 -c 2";
-    test.run_on_host(ask)?.expect_exit_code(0, "the output above")?.expect_text("OK")?.expect_text("|")?;
-    test.run_on_host("touch /srv/queue/1 /srv/queue/2")?;
-    test.run_on_host(ask)?.expect_exit_code(1, "the output above")?.expect_text("WARNING")?;
-    test.run_on_host("touch /srv/queue/3")?;
-    test.run_on_host(ask)?.expect_exit_code(2, "the output above")?.expect_text("CRITICAL")?;
-    test.run_on_host("runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/none -w 1 -c 2")?
-        .expect_exit_code(3, "the output above")?
-        .expect_text("UNKNOWN")
-        .map(drop)
+    test.run_any_exit_on_web_01(ask)?
+        .expect_exit_code(0, "the output above")?
+        .expect_text_in_output("OK")?
+        .expect_text_in_output("|")?;
+    test.run_any_exit_on_web_01("touch /srv/queue/1 /srv/queue/2")?;
+    test.run_any_exit_on_web_01(ask)?
+        .expect_exit_code(1, "the output above")?
+        .expect_text_in_output("WARNING")?;
+    test.run_any_exit_on_web_01("touch /srv/queue/3")?;
+    test.run_any_exit_on_web_01(ask)?
+        .expect_exit_code(2, "the output above")?
+        .expect_text_in_output("CRITICAL")?;
+    test.run_any_exit_on_web_01(
+        "runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/none -w 1 -c 2",
+    )?
+    .expect_exit_code(3, "the output above")?
+    .expect_text_in_output("UNKNOWN")
+    .map(drop)
 }
 
 fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic systemd-journald";
-    let before = test.run_on_host(started)?.out;
-    test.set_web_role("journal: \">=0\"", "journal: {max_use: 77M}")?;
-    test.restore_host()?;
-    test.run_on_host("systemd-analyze cat-config systemd/journald.conf")?.expect_text("SystemMaxUse=77M")?;
-    if test.run_on_host(started)?.out == before {
+    let before = test.run_any_exit_on_web_01(started)?.out;
+    test.write_and_import_web_role("journal: \">=0\"", "journal: {max_use: 77M}")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("systemd-analyze cat-config systemd/journald.conf")?
+        .expect_text_in_output("SystemMaxUse=77M")?;
+    if test.run_any_exit_on_web_01(started)?.out == before {
         return Err(CommandFailure::new("systemd-journald was not restarted", "`punch history` on web-01"));
     }
-    test.run_on_host("systemctl is-active systemd-journald")?.expect_exit_code(0, "the output above")?;
+    test.run_any_exit_on_web_01("systemctl is-active systemd-journald")?
+        .expect_exit_code(0, "the output above")?;
     // Nobody describes the service any more, and it must forget all the same.
-    let before = test.run_on_host(started)?.out;
-    test.set_web_role("", "")?;
-    test.restore_host()?;
-    test.run_on_host("ls /etc/systemd/journald.conf.d/journal.conf")?
+    let before = test.run_any_exit_on_web_01(started)?.out;
+    test.write_and_import_web_role("", "")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("ls /etc/systemd/journald.conf.d/journal.conf")?
         .expect_exit_code(2, "the file is still there")?;
-    match test.run_on_host(started)?.out == before {
+    match test.run_any_exit_on_web_01(started)?.out == before {
         true => Err(CommandFailure::new(
             "systemd-journald still runs with the settings that left",
             "`punch history` on web-01",
@@ -134,29 +153,30 @@ fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 }
 
 fn webapp(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("portal: \">=0\"", "portal: {banner: Hello}")?;
-    test.restore_host()?;
-    test.expect_http_text(8080, "/portal/", "Hello")?;
-    test.set_web_role("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
-    test.restore_host()?;
-    test.expect_http_text(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
+    test.write_and_import_web_role("portal: \">=0\"", "portal: {banner: Hello}")?;
+    test.restore_web_01()?;
+    test.expect_http_text_of_web_01(8080, "/portal/", "Hello")?;
+    test.write_and_import_web_role("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
+    test.restore_web_01()?;
+    test.expect_http_text_of_web_01(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
 }
 
 fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("", "")?;
-    test.restore_host()?;
-    let left =
-        test.run_on_host("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?.out;
+    test.write_and_import_web_role("", "")?;
+    test.restore_web_01()?;
+    let left = test
+        .run_any_exit_on_web_01("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?
+        .out;
     if !left.trim().is_empty() {
         return Err(CommandFailure::new(
             format!("these packages are left:\n{left}"),
             "`punch history` on web-01",
         ));
     }
-    test.run_on_host("ls /etc/tomcat10/Catalina/localhost/portal.xml")?
+    test.run_any_exit_on_web_01("ls /etc/tomcat10/Catalina/localhost/portal.xml")?
         .expect_exit_code(2, "the file is still there")?;
     // What a component wrote itself is data, and stays.
-    test.run_on_host("sqlite3 /var/lib/ledger/ledger.db 'SELECT name FROM item'")?
-        .expect_text("Pen")
+    test.run_any_exit_on_web_01("sqlite3 /var/lib/ledger/ledger.db 'SELECT name FROM item'")?
+        .expect_text_in_output("Pen")
         .map(drop)
 }

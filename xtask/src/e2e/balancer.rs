@@ -2,11 +2,11 @@
 
 use super::{
     Check,
-    test_environment::{TestEnvironment, restore},
+    test_environment::{TestEnvironment, restore_booted_host},
 };
 use crate::{command_failure::CommandFailure, command_shell::CommandShell, test_host::BootedHost};
 
-pub(super) const BALANCER_CHECKS: &[Check] = &[
+pub(super) const BALANCER_STORY_CHECKS: &[Check] = &[
     ("a balancer serves what the only server with the role serves", one_backend),
     ("a second server with the role is an effect on the balancer, and serves behind it", second_backend),
     ("a changed port of a server reaches the balancer", changed_port),
@@ -17,36 +17,36 @@ pub(super) const BALANCER_CHECKS: &[Check] = &[
 const CONFIGURATION: &str = "/etc/haproxy/haproxy.cfg";
 
 fn one_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.write(
+    test.write_estate_file(
         "roles/balancer.yaml",
         "format: geppetto/role/1\ncomponents: {haproxy: \"1.0.0\", punch: \">=0.1\"}\n\
          values: {punch: {automatic: false}, haproxy: {port: 8000, backends: {role: web}}}\n",
     )?;
     write_server(test, "lb-01", "[balancer]", None)?;
     set_web_role(test, "")?;
-    test.add_host("lb-01")?;
+    test.boot_and_join_host("lb-01")?;
     let address = test.host.ip_address().to_owned();
     write_server(test, "web-01", "[base, web]", Some(&address))?;
-    test.import_estate()?.expect_text("lb-01")?;
-    test.restore_host()?;
-    restore(balancer(test)?)?;
-    test.expect_http_text_of(balancer(test)?, 8000, "/", "Hello from web-01")
+    test.import_estate()?.expect_text_in_output("lb-01")?;
+    test.restore_web_01()?;
+    restore_booted_host(balancer(test)?)?;
+    test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")
 }
 
 fn second_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     write_server(test, "web-02", "[base, web]", None)?;
     test.import_estate()?;
-    test.add_host("web-02")?;
+    test.boot_and_join_host("web-02")?;
     let web_02 = &test.added_hosts[1];
-    restore(web_02)?;
+    restore_booted_host(web_02)?;
     write_server(test, "web-02", "[base, web]", Some(web_02.ip_address()))?;
-    let preview = test.developer_terminal().run("punch import estate --dry-run")?;
-    preview.expect_text("lb-01")?.expect_text("haproxy.backends")?;
+    let preview = test.developer_terminal().run_line_expecting_success("punch import estate --dry-run")?;
+    preview.expect_text_in_output("lb-01")?.expect_text_in_output("haproxy.backends")?;
     test.import_estate()?;
-    restore(balancer(test)?)?;
+    restore_booted_host(balancer(test)?)?;
     // Requests go to both in turn.
     for server in ["web-01", "web-02"] {
-        test.expect_http_text_of(balancer(test)?, 8000, "/", &format!("Hello from {server}"))?;
+        test.expect_http_text_of_host(balancer(test)?, 8000, "/", &format!("Hello from {server}"))?;
     }
     Ok(())
 }
@@ -54,22 +54,24 @@ fn second_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 fn changed_port(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     set_web_role(test, ", http_port: 8081")?;
     for host in [&test.host, &test.added_hosts[1], balancer(test)?] {
-        restore(host)?;
+        restore_booted_host(host)?;
     }
-    configuration(test)?.expect_text(":8081 check")?;
-    test.expect_http_text_of(balancer(test)?, 8000, "/", "Hello from web-0")
+    configuration(test)?.expect_text_in_output(":8081 check")?;
+    test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-0")
 }
 
 fn other_environment(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.write("environments/staging.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
-    test.write(
+    test.write_estate_file("environments/staging.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
+    test.write_estate_file(
         "servers/stage-01.yaml",
         "format: geppetto/server/2\nenvironment: staging\nroles: [base, web]\naddresses: [192.0.2.66]\n",
     )?;
     test.import_estate()?;
     let terminal = balancer(test)?.open_root_terminal();
-    terminal.run_any_exit("punch plan")?.expect_exit_code(0, "a server of staging changed the balancer")?;
-    let asking = CommandShell::run_any_exit(
+    terminal
+        .run_line_to_any_exit("punch plan")?
+        .expect_exit_code(0, "a server of staging changed the balancer")?;
+    let asking = CommandShell::run_line_to_any_exit(
         test.developer_terminal(),
         "sed 's/role: web/role: web, environment: staging/' estate/roles/balancer.yaml > roles.new && \
          cp estate/roles/balancer.yaml roles.old && mv roles.new estate/roles/balancer.yaml && \
@@ -78,20 +80,20 @@ fn other_environment(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     if asking.code == 0 {
         return Err(CommandFailure::new("staging was read from prod", "punch import estate"));
     }
-    asking.expect_text("readable_from").map(drop)
+    asking.expect_text_in_output("readable_from").map(drop)
 }
 
 fn one_leaves(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let address = test.added_hosts[1].ip_address().to_owned();
     write_server(test, "web-02", "[base]", Some(&address))?;
-    test.import_estate()?.expect_text("lb-01")?;
-    restore(balancer(test)?)?;
-    let text = configuration(test)?.expect_text("server web-01")?.out;
+    test.import_estate()?.expect_text_in_output("lb-01")?;
+    restore_booted_host(balancer(test)?)?;
+    let text = configuration(test)?.expect_text_in_output("server web-01")?.out;
     if text.contains("web-02") {
         return Err(CommandFailure::new("web-02 is still a backend", CONFIGURATION));
     }
     for _ in 0..4 {
-        test.expect_http_text_of(balancer(test)?, 8000, "/", "Hello from web-01")?;
+        test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")?;
     }
     Ok(())
 }
@@ -102,13 +104,13 @@ fn balancer(test: &TestEnvironment) -> Result<&BootedHost, CommandFailure> {
 }
 
 fn configuration(test: &TestEnvironment) -> Result<crate::command_shell::CommandOutput, CommandFailure> {
-    balancer(test)?.open_root_terminal().run(&format!("cat {CONFIGURATION}"))
+    balancer(test)?.open_root_terminal().run_line_expecting_success(&format!("cat {CONFIGURATION}"))
 }
 
 fn set_web_role(test: &TestEnvironment, more: &str) -> Result<(), CommandFailure> {
     let values =
         format!("shop: {{banner: \"Hello from ${{server.name}}\"{more}}}, punch: {{automatic: false}}");
-    test.set_web_role("shop: \"1.0.0\", punch: \">=0.1\"", &values).map(drop)
+    test.write_and_import_web_role("shop: \"1.0.0\", punch: \">=0.1\"", &values).map(drop)
 }
 
 fn write_server(
@@ -119,5 +121,5 @@ fn write_server(
 ) -> Result<(), CommandFailure> {
     let addresses = address.map(|address| format!("addresses: [{address}]\n")).unwrap_or_default();
     let text = format!("format: geppetto/server/2\nenvironment: prod\nroles: {roles}\n{addresses}");
-    test.write(&format!("servers/{name}.yaml"), &text)
+    test.write_estate_file(&format!("servers/{name}.yaml"), &text)
 }

@@ -3,7 +3,7 @@
 use super::{Check, test_environment::TestEnvironment};
 use crate::command_failure::CommandFailure;
 
-pub(super) const EXAMPLE_CHECKS: &[Check] = &[
+pub(super) const EXAMPLE_STORY_CHECKS: &[Check] = &[
     ("Debian's node exporter is installed by apt-get and shows the host's metrics", node_exporter),
     ("Tomcat's examples, built by Maven, are served by Debian's Tomcat", tomcat),
     ("people log in with their keys, and nobody with a password", ssh),
@@ -13,21 +13,24 @@ pub(super) const EXAMPLE_CHECKS: &[Check] = &[
 ];
 
 fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
-    test.restore_host()?;
-    test.run_on_host("dpkg-query -W prometheus-node-exporter")?
+    test.write_and_import_web_role("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("dpkg-query -W prometheus-node-exporter")?
         .expect_exit_code(0, "`punch history` on web-01")?;
-    test.expect_http_text(9100, "/metrics", "node_cpu_seconds_total")?;
-    test.expect_http_text(
+    test.expect_http_text_of_web_01(9100, "/metrics", "node_cpu_seconds_total")?;
+    test.expect_http_text_of_web_01(
         9100,
         "/metrics",
         "geppetto_server{environment=\"prod\",server=\"web-01\",team=\"shop\"} 1",
     )?;
-    test.set_web_role("node-exporter: \"1.0.0\"", "node-exporter: {disabled_collectors: [cpu]}")?;
-    test.restore_host()?;
+    test.write_and_import_web_role(
+        "node-exporter: \"1.0.0\"",
+        "node-exporter: {disabled_collectors: [cpu]}",
+    )?;
+    test.restore_web_01()?;
     let metrics = test
-        .run_on_host("curl -fsS http://127.0.0.1:9100/metrics")?
-        .expect_text("node_memory_MemTotal_bytes")?;
+        .run_any_exit_on_web_01("curl -fsS http://127.0.0.1:9100/metrics")?
+        .expect_text_in_output("node_memory_MemTotal_bytes")?;
     if metrics.out.contains("node_cpu_seconds_total") {
         return Err(CommandFailure::new(
             "the collector `cpu` is still on",
@@ -38,85 +41,100 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 }
 
 fn tomcat(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("tomcat-examples: \"1.0.0\"", "")?;
-    test.restore_host()?;
-    test.expect_http_text(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
+    test.write_and_import_web_role("tomcat-examples: \"1.0.0\"", "")?;
+    test.restore_web_01()?;
+    test.expect_http_text_of_web_01(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
     // A page of JSP with the tag library that came in the archive.
-    test.expect_http_text(8080, "/examples/jsp/jsp2/el/basic-arithmetic.jsp", "JSP 2.0 Expression Language")?;
-    test.set_web_role("tomcat-examples: \"1.0.0\"", "tomcat-examples: {allow: \"127.0.0.0/8\"}")?;
-    test.restore_host()?;
+    test.expect_http_text_of_web_01(
+        8080,
+        "/examples/jsp/jsp2/el/basic-arithmetic.jsp",
+        "JSP 2.0 Expression Language",
+    )?;
+    test.write_and_import_web_role(
+        "tomcat-examples: \"1.0.0\"",
+        "tomcat-examples: {allow: \"127.0.0.0/8\"}",
+    )?;
+    test.restore_web_01()?;
     let from_outside =
         format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", test.host.ip_address());
-    test.developer_terminal().run(&from_outside)?.expect_text("403").map(drop)
+    test.developer_terminal()
+        .run_line_expecting_success(&from_outside)?
+        .expect_text_in_output("403")
+        .map(drop)
 }
 
 fn ssh(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let terminal = test.developer_terminal();
-    terminal.run("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
-    let key = terminal.run("cat id.pub")?.out.trim().to_owned();
-    test.set_web_role(
+    terminal.run_line_expecting_success("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
+    let key = terminal.run_line_expecting_success("cat id.pub")?.out.trim().to_owned();
+    test.write_and_import_web_role(
         "admins: \"1.0.0\", ssh-server: \"1.0.0\"",
         &format!(
             "ssh-server: {{port: 2222, allow_groups: [admins]}}, \
              admins: {{people: [{{name: alice, comment: Alice, keys: [\"{key}\"]}}]}}"
         ),
     )?;
-    test.restore_host()?;
+    test.restore_web_01()?;
     let options = "-p 2222 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes \
                    -o LogLevel=ERROR -F none";
     let address = test.host.ip_address();
-    test.developer_terminal().run(&format!("ssh {options} alice@{address} id"))?.expect_text("admins")?;
     test.developer_terminal()
-        .run_any_exit(&format!("ssh {options} -o PubkeyAuthentication=no alice@{address} id"))?
+        .run_line_expecting_success(&format!("ssh {options} alice@{address} id"))?
+        .expect_text_in_output("admins")?;
+    test.developer_terminal()
+        .run_line_to_any_exit(&format!("ssh {options} -o PubkeyAuthentication=no alice@{address} id"))?
         .expect_exit_code(255, "somebody got in without a key")
         .map(drop)
 }
 
 fn timer(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
-    test.restore_host()?;
-    test.run_on_host("systemctl is-enabled punch-restore.timer")?.expect_exit_code(0, "the output above")?;
+    test.write_and_import_web_role("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("systemctl is-enabled punch-restore.timer")?
+        .expect_exit_code(0, "the output above")?;
     // A motd that only the timer's restore can bring.
-    test.set_web_role(
+    test.write_and_import_web_role(
         "punch: \">=0.1\", motd: \"1.0.0\"",
         "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}, motd: {message: by the timer}",
     )?;
     let wait = "for tenth in $(seq 300); do grep -q 'by the timer' /etc/motd && exit 0; sleep 0.1; done; \
                 journalctl -u punch-restore --no-pager | tail -20; exit 1";
-    test.run_on_host(wait)?.expect_exit_code(0, "journalctl -u punch-restore on web-01")?;
+    test.run_any_exit_on_web_01(wait)?.expect_exit_code(0, "journalctl -u punch-restore on web-01")?;
     // By hand again, so that nothing happens between the next checks.
-    test.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
+    test.write_and_import_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
     let quiet = "for tenth in $(seq 300); do systemctl is-active -q punch-restore.timer || exit 0; sleep 0.1; done; exit 1";
-    test.run_on_host(quiet)?.expect_exit_code(0, "journalctl -u punch-restore on web-01")?;
+    test.run_any_exit_on_web_01(quiet)?.expect_exit_code(0, "journalctl -u punch-restore on web-01")?;
     // The restore that stopped the timer may still be at work.
-    test.run_on_host("while systemctl is-active -q punch-restore.service || [ \"$(systemctl show -P SubState punch-restore.service)\" = start ]; do sleep 0.1; done")?;
+    test.run_any_exit_on_web_01("while systemctl is-active -q punch-restore.service || [ \"$(systemctl show -P SubState punch-restore.service)\" = start ]; do sleep 0.1; done")?;
     Ok(())
 }
 
 fn geppetto(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role(
+    test.write_and_import_web_role(
         "geppetto: \"0.1.0\", punch: \">=0.1\"",
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
     )?;
-    test.restore_host()?;
-    test.expect_http_text(8700, "/api/v1/health", "")?;
-    test.run_on_host("stat -c %a:%U /var/lib/geppetto-data")?.expect_text("700:geppetto")?;
-    test.run_on_host("ps -o user= -C geppetto")?.expect_text("geppetto").map(drop)
+    test.restore_web_01()?;
+    test.expect_http_text_of_web_01(8700, "/api/v1/health", "")?;
+    test.run_any_exit_on_web_01("stat -c %a:%U /var/lib/geppetto-data")?
+        .expect_text_in_output("700:geppetto")?;
+    test.run_any_exit_on_web_01("ps -o user= -C geppetto")?.expect_text_in_output("geppetto").map(drop)
 }
 
 fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
-    test.restore_host()?;
-    let left = test.run_on_host("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
+    test.write_and_import_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
+    test.restore_web_01()?;
+    let left =
+        test.run_any_exit_on_web_01("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
     if !left.trim().is_empty() {
         return Err(CommandFailure::new(
             format!("these packages are left:\n{left}"),
             "`punch history` on web-01",
         ));
     }
-    test.run_on_host("systemctl is-active geppetto")?
+    test.run_any_exit_on_web_01("systemctl is-active geppetto")?
         .expect_exit_code(3, "systemctl status geppetto on web-01")?;
-    test.run_on_host("ls /etc/tomcat10/Catalina/localhost/examples.xml")?
+    test.run_any_exit_on_web_01("ls /etc/tomcat10/Catalina/localhost/examples.xml")?
         .expect_exit_code(2, "the file is still there")
         .map(drop)
 }

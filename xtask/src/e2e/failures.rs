@@ -5,7 +5,7 @@ use std::{thread::sleep, time::Duration};
 use super::{Check, test_environment::TestEnvironment};
 use crate::{command_failure::CommandFailure, control_plane::ControlPlane};
 
-pub(super) const FAILURE_CHECKS: &[Check] = &[
+pub(super) const FAILURE_STORY_CHECKS: &[Check] = &[
     ("a punch killed in the middle leaves a host that the next run completes", killed),
     ("with the control plane down a restore says how old the last good generation is", control_plane_down),
     ("a restore from the cache works without the control plane, and says so", cached),
@@ -15,60 +15,75 @@ pub(super) const FAILURE_CHECKS: &[Check] = &[
 ];
 
 fn killed(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
+    test.write_and_import_web_role("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
     // Killed as soon as it has begun to change things: its report in progress is there.
     let typed = "punch restore > /tmp/killed.log 2>&1 & \
                  while kill -0 $! && ! [ -e /var/lib/geppetto/punch/running.jsonl ]; do :; done; \
                  kill -9 $! && echo killed; wait $!";
-    test.run_on_host(typed)?.expect_text("killed")?;
-    test.run_on_host("punch plan")?.expect_exit_code(10, "it was too fast to be killed in the middle")?;
-    test.restore_host()?;
-    test.expect_http_text(8080, "/", "Interrupted")?;
-    test.run_on_host("punch history")?.expect_text("interrupted").map(drop)
+    test.run_any_exit_on_web_01(typed)?.expect_text_in_output("killed")?;
+    test.run_any_exit_on_web_01("punch plan")?
+        .expect_exit_code(10, "it was too fast to be killed in the middle")?;
+    test.restore_web_01()?;
+    test.expect_http_text_of_web_01(8080, "/", "Interrupted")?;
+    test.run_any_exit_on_web_01("punch history")?.expect_text_in_output("interrupted").map(drop)
 }
 
 fn control_plane_down(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.control_plane = None;
-    let answer = test.run_on_host("punch restore")?.expect_exit_code(6, "the output above")?;
-    answer.expect_text("generation").map(drop)
+    let answer = test.run_any_exit_on_web_01("punch restore")?.expect_exit_code(6, "the output above")?;
+    answer.expect_text_in_output("generation").map(drop)
 }
 
 fn cached(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.run_on_host("systemctl stop shop")?;
-    test.run_on_host("punch restore --cached")?.expect_exit_code(0, "the output above")?;
-    test.expect_http_text(8080, "/", "Interrupted")
+    test.run_any_exit_on_web_01("systemctl stop shop")?;
+    test.run_any_exit_on_web_01("punch restore --cached")?.expect_exit_code(0, "the output above")?;
+    test.expect_http_text_of_web_01(8080, "/", "Interrupted")
 }
 
 fn control_plane_back(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    let url = test.run_on_host("grep -o 'http://[^\"]*' /etc/geppetto/punch.yaml")?.out.trim().to_owned();
+    let url = test
+        .run_any_exit_on_web_01("grep -o 'http://[^\"]*' /etc/geppetto/punch.yaml")?
+        .out
+        .trim()
+        .to_owned();
     let listen = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
     let typed = format!("geppetto serve --data data --listen {listen}");
     // The port may take a moment to be free again.
     sleep(Duration::from_millis(200));
-    test.control_plane =
-        Some(ControlPlane::start(test.developer_terminal(), &typed, &format!("http://{listen}"))?);
-    test.restore_host()?;
+    test.control_plane = Some(ControlPlane::start_and_wait_until_ready(
+        test.developer_terminal(),
+        &typed,
+        &format!("http://{listen}"),
+    )?);
+    test.restore_web_01()?;
     let reports = format!(
         "curl -fsS -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers/web-01/reports",
         test.control_plane_url()
     );
-    test.developer_terminal().run(&reports)?.expect_text("generation").map(drop)
+    test.developer_terminal()
+        .run_line_expecting_success(&reports)?
+        .expect_text_in_output("generation")
+        .map(drop)
 }
 
 fn forged_node(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let file = "/var/lib/geppetto/punch/node.yaml";
-    test.run_on_host(&format!("sed 's/Interrupted/Forged/' {file} > /tmp/forged.yaml"))?;
-    let answer = test.run_on_host("punch apply /tmp/forged.yaml")?.expect_exit_code(1, "the output above")?;
-    answer.expect_text("sign")?;
-    test.expect_http_text(8080, "/", "Interrupted")
+    test.run_any_exit_on_web_01(&format!("sed 's/Interrupted/Forged/' {file} > /tmp/forged.yaml"))?;
+    let answer = test
+        .run_any_exit_on_web_01("punch apply /tmp/forged.yaml")?
+        .expect_exit_code(1, "the output above")?;
+    answer.expect_text_in_output("sign")?;
+    test.expect_http_text_of_web_01(8080, "/", "Interrupted")
 }
 
 fn unsigned(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let version = "sed -i 's/^version: .*/version: 1.2.0/' shop/component.yaml";
-    test.developer_terminal().run(&format!("{version} && punch package shop --out unsigned"))?;
-    let answer = test.developer_terminal().run_any_exit("punch publish unsigned/*.rpm --channel dev")?;
+    test.developer_terminal()
+        .run_line_expecting_success(&format!("{version} && punch package shop --out unsigned"))?;
+    let answer =
+        test.developer_terminal().run_line_to_any_exit("punch publish unsigned/*.rpm --channel dev")?;
     answer
         .expect_exit_code(1, "the repository took a package that nobody signed")?
-        .expect_text("sign")
+        .expect_text_in_output("sign")
         .map(drop)
 }

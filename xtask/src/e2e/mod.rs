@@ -48,27 +48,27 @@ static STORIES: [Story; 5] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
-        checks: service::SERVICE_CHECKS,
+        checks: service::SERVICE_STORY_CHECKS,
     },
     Story {
         name: "failures",
         summary: "killed runs, an absent control plane, forged node files and unsigned packages",
-        checks: failures::FAILURE_CHECKS,
+        checks: failures::FAILURE_STORY_CHECKS,
     },
     Story {
         name: "archetypes",
         summary: "what each archetype generates runs on a host, and leaves again",
-        checks: archetypes::ARCHETYPE_CHECKS,
+        checks: archetypes::ARCHETYPE_STORY_CHECKS,
     },
     Story {
         name: "examples",
         summary: "components around software of others, and our own two programs",
-        checks: examples::EXAMPLE_CHECKS,
+        checks: examples::EXAMPLE_STORY_CHECKS,
     },
     Story {
         name: "balancer",
         summary: "a balancer's backends follow the servers that have a role",
-        checks: balancer::BALANCER_CHECKS,
+        checks: balancer::BALANCER_STORY_CHECKS,
     },
 ];
 
@@ -102,7 +102,7 @@ fn find_stories(name: Option<&str>) -> Result<&'static [Story], CommandFailure> 
 
 /// Starts the time of a story; the program ends when it is over.
 fn limit_story(name: &'static str) -> StoryTimeLimit {
-    StoryTimeLimit::start(name, LONGEST_STORY, |failure| {
+    StoryTimeLimit::start_story_time_limit(name, LONGEST_STORY, |failure| {
         output::print_failure(&failure);
         std::process::exit(1);
     })
@@ -140,7 +140,7 @@ impl CheckResults {
 /// Runs the checks of the chosen stories and counts them.
 pub(crate) fn run_stories(e2e: &E2eSettings<'_>) -> Result<(), CommandFailure> {
     let stories = find_stories(e2e.story)?;
-    if let Some(reason) = test_host::unavailable_reason(e2e.work) {
+    if let Some(reason) = test_host::reason_hosts_cannot_be_booted(e2e.work) {
         return Err(CommandFailure::new(
             format!("whole hosts cannot be booted here: {reason}"),
             "scripts/install-tools e2e, as root",
@@ -150,7 +150,7 @@ pub(crate) fn run_stories(e2e: &E2eSettings<'_>) -> Result<(), CommandFailure> {
     let preparing = limit_story("preparation");
     let name = "the components are packaged, published and promoted, and a host boots";
     preparing.set_current_check(name);
-    let prepared = results.run_check(name, || TestEnvironment::prepare(e2e));
+    let prepared = results.run_check(name, || TestEnvironment::prepare_test_environment(e2e));
     drop(preparing);
     if let Some(mut test) = prepared {
         for story in stories {

@@ -3,7 +3,7 @@
 use super::{Check, test_environment::TestEnvironment};
 use crate::command_failure::CommandFailure;
 
-pub(super) const SERVICE_CHECKS: &[Check] = &[
+pub(super) const SERVICE_STORY_CHECKS: &[Check] = &[
     ("a second import of the same estate changes nothing", second_import),
     ("the host's credential is for root's eyes only", credential),
     ("a restored service answers from outside", answers),
@@ -16,9 +16,9 @@ pub(super) const SERVICE_CHECKS: &[Check] = &[
 ];
 
 fn second_import(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    let before = test.developer_terminal().run("punch server node web-01")?.out;
+    let before = test.developer_terminal().run_line_expecting_success("punch server node web-01")?.out;
     test.import_estate()?;
-    let after = test.developer_terminal().run("punch server node web-01")?.out;
+    let after = test.developer_terminal().run_line_expecting_success("punch server node web-01")?.out;
     if before == after {
         return Ok(());
     }
@@ -29,53 +29,64 @@ fn second_import(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 }
 
 fn credential(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.run_on_host("stat -c %a:%U /etc/geppetto/punch.yaml")?.expect_text("600:root").map(drop)
+    test.run_any_exit_on_web_01("stat -c %a:%U /etc/geppetto/punch.yaml")?
+        .expect_text_in_output("600:root")
+        .map(drop)
 }
 
 fn answers(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
-    test.restore_host()?;
-    test.run_on_host("systemctl is-active shop")?.expect_exit_code(0, "journalctl -u shop on web-01")?;
-    test.expect_http_text(8080, "/", "Hello")
+    test.write_and_import_web_role("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("systemctl is-active shop")?
+        .expect_exit_code(0, "journalctl -u shop on web-01")?;
+    test.expect_http_text_of_web_01(8080, "/", "Hello")
 }
 
 fn second_restore(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic shop";
-    let before = test.run_on_host(started)?.out;
-    test.restore_host()?;
-    test.run_on_host("punch plan")?.expect_exit_code(0, "the changes above")?;
-    test.run_on_host(started)?.expect_text(before.trim()).map(drop)
+    let before = test.run_any_exit_on_web_01(started)?.out;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above")?;
+    test.run_any_exit_on_web_01(started)?.expect_text_in_output(before.trim()).map(drop)
 }
 
 fn drift(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.run_on_host("systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;")?;
-    test.run_on_host("punch plan")?.expect_exit_code(10, "the drift above is not seen")?;
-    test.restore_host()?;
-    test.expect_http_text(8080, "/", "Hello")?;
-    test.run_on_host("punch plan")?.expect_exit_code(0, "the changes above").map(drop)
+    test.run_any_exit_on_web_01(
+        "systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;",
+    )?;
+    test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(10, "the drift above is not seen")?;
+    test.restore_web_01()?;
+    test.expect_http_text_of_web_01(8080, "/", "Hello")?;
+    test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above").map(drop)
 }
 
 fn change(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
-    test.run_on_host("punch plan")?.expect_exit_code(10, "`punch server node web-01`")?;
-    test.restore_host()?;
-    test.expect_http_text(8080, "/", "Bonjour")?;
-    test.run_on_host("rpm -q shop shop-deployment")?
-        .expect_text("shop-1.1.0-1")?
-        .expect_text("shop-deployment-1.1.0-1")
+    test.write_and_import_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
+    test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(10, "`punch server node web-01`")?;
+    test.restore_web_01()?;
+    test.expect_http_text_of_web_01(8080, "/", "Bonjour")?;
+    test.run_any_exit_on_web_01("rpm -q shop shop-deployment")?
+        .expect_text_in_output("shop-1.1.0-1")?
+        .expect_text_in_output("shop-deployment-1.1.0-1")
         .map(drop)
 }
 
 fn downgrade(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
-    test.restore_host()?;
-    test.run_on_host("rpm -q shop")?.expect_text("shop-1.0.0-1")?;
-    test.expect_http_text(8081, "/", "Hello")
+    test.write_and_import_web_role("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("rpm -q shop")?.expect_text_in_output("shop-1.0.0-1")?;
+    test.expect_http_text_of_web_01(8081, "/", "Hello")
 }
 
 fn explanation(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    let there = test.developer_terminal().run("punch explain shop.http_port --server web-01")?.out;
-    let here = test.run_on_host("punch explain shop.http_port")?.expect_exit_code(0, "the output above")?.out;
+    let there = test
+        .developer_terminal()
+        .run_line_expecting_success("punch explain shop.http_port --server web-01")?
+        .out;
+    let here = test
+        .run_any_exit_on_web_01("punch explain shop.http_port")?
+        .expect_exit_code(0, "the output above")?
+        .out;
     if !here.contains("8081") || !here.contains("role web") {
         return Err(CommandFailure::new(
             format!("the explanation does not say who set it:\n{here}"),
@@ -92,13 +103,16 @@ fn explanation(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 }
 
 fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
-    test.set_web_role("", "")?;
-    test.restore_host()?;
-    test.run_on_host("rpm -q shop shop-deployment")?
+    test.write_and_import_web_role("", "")?;
+    test.restore_web_01()?;
+    test.run_any_exit_on_web_01("rpm -q shop shop-deployment")?
         .expect_exit_code(2, "the packages above are still installed")?;
-    test.run_on_host("systemctl is-active shop")?.expect_exit_code(3, "systemctl status shop on web-01")?;
+    test.run_any_exit_on_web_01("systemctl is-active shop")?
+        .expect_exit_code(3, "systemctl status shop on web-01")?;
     let left = test
-        .run_on_host("find /etc /usr /var/lib -path '*/geppetto/punch/*' -prune -o -name '*shop*' -print")?
+        .run_any_exit_on_web_01(
+            "find /etc /usr /var/lib -path '*/geppetto/punch/*' -prune -o -name '*shop*' -print",
+        )?
         .out;
     if left.trim().is_empty() {
         return Ok(());

@@ -4,7 +4,7 @@ use std::{fs, thread::sleep, time::Duration};
 
 use super::E2eSettings;
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::{CommandOutput, CommandShell},
     control_plane::ControlPlane,
     developer::{self, DeveloperWorkspace},
@@ -48,48 +48,57 @@ pub(super) struct TestEnvironment {
 
 impl TestEnvironment {
     /// Makes, publishes and promotes everything; boots web-01, installs punch on it and joins it.
-    pub(super) fn prepare(e2e: &E2eSettings<'_>) -> Result<TestEnvironment, CommandFailure> {
-        let mut hosts = TestHosts::prepare(e2e.work)?;
-        let image = HostImage::build_debian(e2e.work)?.with_package_archive(e2e.work)?;
-        let developer = DeveloperWorkspace::create(e2e.root, e2e.work, "e2e", &e2e.programs, e2e.profile)?;
+    pub(super) fn prepare_test_environment(e2e: &E2eSettings<'_>) -> Result<TestEnvironment, CommandFailure> {
+        let mut hosts = TestHosts::prepare_test_hosts(e2e.work)?;
+        let image =
+            HostImage::build_or_reuse_debian_image(e2e.work)?.with_local_debian_package_archive(e2e.work)?;
+        let developer = DeveloperWorkspace::create_emptied_workspace(
+            e2e.root,
+            e2e.work,
+            "e2e",
+            &e2e.programs,
+            e2e.profile,
+        )?;
         let terminal = &developer.terminal;
-        let control_plane = developer::start_control_plane(terminal, &hosts.bridge_address())?;
+        let control_plane = developer::start_control_plane(terminal, &hosts.address_of_this_machine())?;
         developer::set_up_developer(terminal, &control_plane)?;
-        developer::package_two_shop_versions(&developer)?;
+        developer::create_and_package_two_shop_versions(&developer)?;
         for (archetype, name) in GENERATED_COMPONENTS {
-            terminal.run(&format!("punch new {archetype} {name}"))?;
-            terminal.run(&format!("punch test {name}"))?;
-            terminal.run(&format!("punch package {name} --out dist --key alice.key"))?;
+            terminal.run_line_expecting_success(&format!("punch new {archetype} {name}"))?;
+            terminal.run_line_expecting_success(&format!("punch test {name}"))?;
+            terminal
+                .run_line_expecting_success(&format!("punch package {name} --out dist --key alice.key"))?;
         }
         for component in COMPONENTS {
-            terminal.run(&format!(
+            terminal.run_line_expecting_success(&format!(
                 "punch package {}/{component} --out dist --key alice.key",
                 e2e.root.display()
             ))?;
         }
-        terminal.run("punch publish dist/*.rpm --channel dev")?;
-        for component in developer::list_packaged_components(&developer.folder.join("dist"))? {
-            terminal.run(&format!("punch promote {component} --from dev --to prod"))?;
+        terminal.run_line_expecting_success("punch publish dist/*.rpm --channel dev")?;
+        for component in developer::list_component_versions_in_folder(&developer.folder.join("dist"))? {
+            terminal
+                .run_line_expecting_success(&format!("punch promote {component} --from dev --to prod"))?;
         }
-        let host = hosts.boot_host(&image, "web-01")?;
+        let host = hosts.boot_host_and_wait(&image, "web-01")?;
         developer::install_punch_on_host(&host.open_root_terminal(), &control_plane)?;
         let (control_plane, added_hosts) = (Some(control_plane), Vec::new());
         let test = TestEnvironment { host, added_hosts, control_plane, developer, image, hosts };
         test.role("punch: \">=0.1\"", "punch: {automatic: false}")?;
-        test.write("environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
-        test.write(
+        test.write_estate_file("environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
+        test.write_estate_file(
             "servers/web-01.yaml",
             "format: geppetto/server/2\nenvironment: prod\nroles: [base, web]\n",
         )?;
-        test.write("roles/base.yaml", "format: geppetto/role/1\n")?;
+        test.write_estate_file("roles/base.yaml", "format: geppetto/role/1\n")?;
         test.import_estate()?;
         test.join(&test.host)?;
         Ok(test)
     }
 
     /// Boots one more host and joins it as the server of its name, which the estate must have.
-    pub(super) fn add_host(&mut self, name: &str) -> Result<(), CommandFailure> {
-        let host = self.hosts.boot_host(&self.image, name)?;
+    pub(super) fn boot_and_join_host(&mut self, name: &str) -> Result<(), CommandFailure> {
+        let host = self.hosts.boot_host_and_wait(&self.image, name)?;
         let control_plane = self
             .control_plane
             .as_ref()
@@ -111,7 +120,7 @@ impl TestEnvironment {
     }
 
     /// Sets what the role `web` carries: lines of YAML maps, and makes it a revision.
-    pub(super) fn set_web_role(
+    pub(super) fn write_and_import_web_role(
         &self,
         components: &str,
         values: &str,
@@ -122,69 +131,77 @@ impl TestEnvironment {
 
     /// Imports the estate's folder.
     pub(super) fn import_estate(&self) -> Result<CommandOutput, CommandFailure> {
-        self.developer_terminal().run("punch import estate")
+        self.developer_terminal().run_line_expecting_success("punch import estate")
     }
 
     /// Runs a command on the host; any exit code is an answer.
-    pub(super) fn run_on_host(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
-        self.host.open_root_terminal().run_any_exit(typed)
+    pub(super) fn run_any_exit_on_web_01(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+        self.host.open_root_terminal().run_line_to_any_exit(typed)
     }
 
     /// Restores the host, which must succeed.
-    pub(super) fn restore_host(&self) -> Result<CommandOutput, CommandFailure> {
-        restore(&self.host)
+    pub(super) fn restore_web_01(&self) -> Result<CommandOutput, CommandFailure> {
+        restore_booted_host(&self.host)
     }
 
     /// Asks a path of web-01 from outside, for as long as a minute: a servlet container takes its time.
-    pub(super) fn expect_http_text(&self, port: u16, path: &str, text: &str) -> Result<(), CommandFailure> {
-        self.expect_http_text_of(&self.host, port, path, text)
+    pub(super) fn expect_http_text_of_web_01(
+        &self,
+        port: u16,
+        path: &str,
+        text: &str,
+    ) -> Result<(), CommandFailure> {
+        self.expect_http_text_of_host(&self.host, port, path, text)
     }
 
     /// The same, of any host.
-    pub(super) fn expect_http_text_of(
+    pub(super) fn expect_http_text_of_host(
         &self,
         host: &BootedHost,
         port: u16,
         path: &str,
         text: &str,
     ) -> Result<(), CommandFailure> {
-        let here = CommandShell::on_this_machine(&self.developer.folder);
+        let here = CommandShell::shell_on_this_machine(&self.developer.folder);
         let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", host.ip_address());
         for _ in 0..60 {
-            let answer = here.run_any_exit(&typed)?;
+            let answer = here.run_line_to_any_exit(&typed)?;
             if answer.code == 0 && answer.out.contains(text) {
                 return Ok(());
             }
             sleep(Duration::from_secs(1));
         }
-        here.run(&typed)?.expect_text(text).map(drop)
+        here.run_line_expecting_success(&typed)?.expect_text_in_output(text).map(drop)
     }
 
     fn join(&self, host: &BootedHost) -> Result<(), CommandFailure> {
         let name = host.host_name();
-        let token = self.developer_terminal().run(&format!("punch server join-token {name}"))?.out;
+        let token = self
+            .developer_terminal()
+            .run_line_expecting_success(&format!("punch server join-token {name}"))?
+            .out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         let typed = format!("punch join {} --server {name} --token {token}", self.control_plane_url());
-        host.open_root_terminal().run_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
+        host.open_root_terminal().run_line_to_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
     }
 
     fn role(&self, components: &str, values: &str) -> Result<(), CommandFailure> {
         let text = format!("format: geppetto/role/1\ncomponents: {{{components}}}\nvalues: {{{values}}}\n");
-        self.write("roles/web.yaml", &text)
+        self.write_estate_file("roles/web.yaml", &text)
     }
 
     /// Writes a file of the estate's folder.
-    pub(super) fn write(&self, path: &str, text: &str) -> Result<(), CommandFailure> {
+    pub(super) fn write_estate_file(&self, path: &str, text: &str) -> Result<(), CommandFailure> {
         let file = self.developer.folder.join("estate").join(path);
         if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
+            fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;
         }
-        fs::write(&file, text).map_err(io_failure_at("write", &file))
+        fs::write(&file, text).map_err(io_failure_maker_for_path("write", &file))
     }
 }
 
 /// Restores a host, which must succeed.
-pub(super) fn restore(host: &BootedHost) -> Result<CommandOutput, CommandFailure> {
+pub(super) fn restore_booted_host(host: &BootedHost) -> Result<CommandOutput, CommandFailure> {
     let look = format!("`punch history` on {}, and the output above", host.host_name());
-    host.open_root_terminal().run_any_exit("punch restore")?.expect_exit_code(0, &look)
+    host.open_root_terminal().run_line_to_any_exit("punch restore")?.expect_exit_code(0, &look)
 }

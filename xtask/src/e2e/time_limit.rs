@@ -20,7 +20,7 @@ pub(super) struct StoryTimeLimit {
 
 impl StoryTimeLimit {
     /// Calls `exceeded` from another thread when the story still runs after `longest`.
-    pub(super) fn start(
+    pub(super) fn start_story_time_limit(
         story: &'static str,
         longest: Duration,
         exceeded: impl FnOnce(CommandFailure) + Send + 'static,
@@ -56,9 +56,10 @@ mod tests {
     #[test]
     fn story_that_takes_too_long_is_reported_with_its_running_check() {
         let (sender, receiver) = mpsc::channel();
-        let limit = StoryTimeLimit::start("service", Duration::from_millis(200), move |failure| {
-            sender.send(failure.what).unwrap();
-        });
+        let limit =
+            StoryTimeLimit::start_story_time_limit("service", Duration::from_millis(200), move |failure| {
+                sender.send(failure.what).unwrap();
+            });
         limit.set_current_check("a second restore changes nothing");
         let message = receiver.recv_timeout(Duration::from_secs(10)).unwrap();
         assert!(
@@ -70,9 +71,10 @@ mod tests {
     #[test]
     fn story_that_ends_in_time_is_not_reported() {
         let (sender, receiver) = mpsc::channel();
-        let limit = StoryTimeLimit::start("service", Duration::from_secs(60), move |failure| {
-            sender.send(failure.what).unwrap();
-        });
+        let limit =
+            StoryTimeLimit::start_story_time_limit("service", Duration::from_secs(60), move |failure| {
+                sender.send(failure.what).unwrap();
+            });
         drop(limit);
         // The thread ends without a report, and with it the sender.
         assert_eq!(receiver.recv_timeout(Duration::from_secs(10)), Err(RecvTimeoutError::Disconnected));

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{InventoryComponent, InventoryParameter, sequence::NumberSequence};
+use super::{InventoryComponent, InventoryParameter, sequence::SeededNumberSequence};
 
 /// The components of every server.
-pub(super) const BASE: [&str; 16] = [
+pub(super) const BASE_COMPONENTS: [&str; 16] = [
     "accounts",
     "auditd",
     "backup",
@@ -32,7 +32,7 @@ pub(super) const TRACK_COMPONENTS: [[&str; 3]; 3] = [
 ];
 
 /// The keys a place may set; the first ones are set most often.
-pub(super) const SETTABLE: [&str; 18] = [
+pub(super) const SETTABLE_PARAMETER_KEYS: [&str; 18] = [
     "contact",
     "title",
     "log_level",
@@ -54,8 +54,8 @@ pub(super) const SETTABLE: [&str; 18] = [
 ];
 
 /// All components.
-pub(super) fn all_components() -> Vec<InventoryComponent> {
-    let names = BASE.into_iter().chain(TRACK_COMPONENTS.into_iter().flatten());
+pub(super) fn generate_all_components() -> Vec<InventoryComponent> {
+    let names = BASE_COMPONENTS.into_iter().chain(TRACK_COMPONENTS.into_iter().flatten());
     names
         .enumerate()
         .map(|(index, name)| InventoryComponent { name, parameters: parameters(index, name) })
@@ -64,7 +64,7 @@ pub(super) fn all_components() -> Vec<InventoryComponent> {
 
 fn parameters(index: usize, name: &str) -> Vec<InventoryParameter> {
     // Endpoints refer to ports and upstreams to endpoints, so no reference leads back to itself.
-    let upstream = BASE[(index + 1) % BASE.len()];
+    let upstream = BASE_COMPONENTS[(index + 1) % BASE_COMPONENTS.len()];
     let banner = if index.is_multiple_of(2) {
         format!("{name} on ${{server.name}}")
     } else {
@@ -111,14 +111,19 @@ fn parameters(index: usize, name: &str) -> Vec<InventoryParameter> {
 
 /// What `place` sets `component.key` to. List items and most map entries carry the place's name, so that no two
 /// places add the same item.
-pub(super) fn generate_value(key: &str, component: &str, place: &str, numbers: &mut NumberSequence) -> Value {
+pub(super) fn generate_parameter_value(
+    key: &str,
+    component: &str,
+    place: &str,
+    numbers: &mut SeededNumberSequence,
+) -> Value {
     let number = numbers.next_below(1000) as u64;
     match key {
         "contact" => json!(format!("{place}@example.org")),
         "title" => json!(format!("The {component} of {place}")),
         "log_level" => json!(numbers.pick_one(&["debug", "info", "warning", "error"])),
         "banner" => json!(format!("${{server.name}} runs {component} at ${{{component}.port}} for {place}")),
-        "upstream" => json!(format!("${{{}.endpoint}}", numbers.pick_one(&BASE))),
+        "upstream" => json!(format!("${{{}.endpoint}}", numbers.pick_one(&BASE_COMPONENTS))),
         "port" => json!(10_000 + number),
         "workers" => json!(1 + number % 32),
         "tls" | "verbose" => json!(number.is_multiple_of(2)),

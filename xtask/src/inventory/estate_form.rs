@@ -5,15 +5,16 @@ use std::{fs, path::Path};
 use serde_json::{Map, Value, json};
 
 use super::{
-    CHANNEL, Inventory, InventoryComponent, InventoryPlace, PlaceValues, VERSION, yaml_text::write_map,
+    INVENTORY_CHANNEL, Inventory, InventoryComponent, InventoryPlace, PlaceValues, VERSION,
+    yaml_text::write_yaml_map,
 };
-use crate::command_failure::{CommandFailure, io_failure_at};
+use crate::command_failure::{CommandFailure, io_failure_maker_for_path};
 
 /// Writes `roles/`, `groups/`, `environments/` and `servers/` into `folder`.
-pub(crate) fn write_estate(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
+pub(crate) fn write_inventory_as_estate(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
     for kind in ["roles", "groups", "environments", "servers"] {
         let folder = folder.join(kind);
-        fs::create_dir_all(&folder).map_err(io_failure_at("create", &folder))?;
+        fs::create_dir_all(&folder).map_err(io_failure_maker_for_path("create", &folder))?;
     }
     for role in &inventory.roles {
         let components = role.components.iter().map(|name| ((*name).to_owned(), json!("^1.0")));
@@ -24,7 +25,7 @@ pub(crate) fn write_estate(inventory: &Inventory, folder: &Path) -> Result<(), C
         write_place(folder, "group", group, [])?;
     }
     for environment in &inventory.environments {
-        write_place(folder, "environment", environment, [("channel", json!(CHANNEL))])?;
+        write_place(folder, "environment", environment, [("channel", json!(INVENTORY_CHANNEL))])?;
     }
     for server in &inventory.servers {
         let head = [
@@ -38,11 +39,14 @@ pub(crate) fn write_estate(inventory: &Inventory, folder: &Path) -> Result<(), C
 }
 
 /// Writes every component's description as `NAME.yaml` into `folder`.
-pub(super) fn write_catalog(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
-    fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
+pub(super) fn write_component_descriptions(
+    inventory: &Inventory,
+    folder: &Path,
+) -> Result<(), CommandFailure> {
+    fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;
     for component in &inventory.components {
         let file = folder.join(format!("{}.yaml", component.name));
-        fs::write(&file, component_text(component)).map_err(io_failure_at("write", &file))?;
+        fs::write(&file, component_text(component)).map_err(io_failure_maker_for_path("write", &file))?;
     }
     Ok(())
 }
@@ -52,14 +56,14 @@ pub(crate) fn write_component_folders(inventory: &Inventory, folder: &Path) -> R
     for component in &inventory.components {
         let name = component.name;
         let deploy = folder.join(name).join("deploy");
-        fs::create_dir_all(&deploy).map_err(io_failure_at("create", &deploy))?;
+        fs::create_dir_all(&deploy).map_err(io_failure_maker_for_path("create", &deploy))?;
         let file = folder.join(name).join("component.yaml");
-        fs::write(&file, component_text(component)).map_err(io_failure_at("write", &file))?;
+        fs::write(&file, component_text(component)).map_err(io_failure_maker_for_path("write", &file))?;
         let manifest = deploy.join("manifest.yaml");
         let text = format!(
             "format: geppetto/manifest/1\nresources:\n  - file: /etc/{name}.conf\n    content: \"{{{{ title }}}}\\n\"\n"
         );
-        fs::write(&manifest, text).map_err(io_failure_at("write", &manifest))?;
+        fs::write(&manifest, text).map_err(io_failure_maker_for_path("write", &manifest))?;
     }
     Ok(())
 }
@@ -73,11 +77,11 @@ fn write_place<const N: usize>(
     let version = if kind == "server" { 2 } else { 1 };
     let mut text = format!("format: geppetto/{kind}/{version}\n");
     let filled = head.into_iter().filter(|(_, value)| *value != json!([]) && *value != json!({}));
-    write_map(&mut text, &filled.map(|(key, value)| (key.to_owned(), value)).collect(), 0);
+    write_yaml_map(&mut text, &filled.map(|(key, value)| (key.to_owned(), value)).collect(), 0);
     text.push_str("values:\n");
-    write_map(&mut text, &by_component(&place.values), 2);
+    write_yaml_map(&mut text, &by_component(&place.values), 2);
     let file = folder.join(format!("{kind}s")).join(format!("{}.yaml", place.name));
-    fs::write(&file, text).map_err(io_failure_at("write", &file))
+    fs::write(&file, text).map_err(io_failure_maker_for_path("write", &file))
 }
 
 fn by_component(values: &PlaceValues) -> Map<String, Value> {
@@ -104,7 +108,7 @@ fn component_text(component: &InventoryComponent) -> String {
         if parameter.key == "log_level" {
             described.insert("one_of".to_owned(), json!(["debug", "info", "warning", "error"]));
         }
-        write_map(&mut text, &Map::from_iter([(parameter.key.to_owned(), Value::Object(described))]), 2);
+        write_yaml_map(&mut text, &Map::from_iter([(parameter.key.to_owned(), Value::Object(described))]), 2);
     }
     text
 }

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::{
     InventoryPlace, InventoryRole, InventoryServer, PlaceValues,
-    catalog::{self, BASE, SETTABLE, TRACK_COMPONENTS},
-    sequence::NumberSequence,
+    catalog::{self, BASE_COMPONENTS, SETTABLE_PARAMETER_KEYS, TRACK_COMPONENTS},
+    sequence::SeededNumberSequence,
 };
 
 /// The tracks; roles inherit along one: a leaf, its family, the track's platform, `base`.
@@ -45,12 +45,13 @@ impl Track {
 }
 
 /// All roles.
-pub(super) fn all_roles() -> Vec<InventoryRole> {
-    let mut values = place_values("base", &BASE, 56);
+pub(super) fn generate_all_roles() -> Vec<InventoryRole> {
+    let mut values = place_values("base", &BASE_COMPONENTS, 56);
     // The one `user` of the file, which no other place sets: an edit of this line reaches every server.
     values.entry("openssh").or_default().insert("user", json!("sshd"));
     let base = InventoryPlace { name: "base".to_owned(), values };
-    let mut roles = vec![InventoryRole { place: base, inherits: Vec::new(), components: BASE.to_vec() }];
+    let mut roles =
+        vec![InventoryRole { place: base, inherits: Vec::new(), components: BASE_COMPONENTS.to_vec() }];
     for (index, track) in TRACKS.iter().enumerate() {
         let own = track_components(index);
         let may_set = settable_components(index);
@@ -77,16 +78,19 @@ pub(super) fn all_roles() -> Vec<InventoryRole> {
 }
 
 /// All environments. They and the groups set values of the components that every server has.
-pub(super) fn all_environments() -> Vec<InventoryPlace> {
-    let place = |name: &str| InventoryPlace { name: name.to_owned(), values: place_values(name, &BASE, 20) };
+pub(super) fn generate_all_environments() -> Vec<InventoryPlace> {
+    let place = |name: &str| InventoryPlace {
+        name: name.to_owned(),
+        values: place_values(name, &BASE_COMPONENTS, 20),
+    };
     ENVIRONMENTS.into_iter().map(place).collect()
 }
 
 /// All groups.
-pub(super) fn all_groups() -> Vec<InventoryPlace> {
+pub(super) fn generate_all_groups() -> Vec<InventoryPlace> {
     let place = |number| {
         let name = group(number);
-        InventoryPlace { values: place_values(&name, &BASE, 8), name }
+        InventoryPlace { values: place_values(&name, &BASE_COMPONENTS, 8), name }
     };
     (0..GROUPS).map(place).collect()
 }
@@ -94,7 +98,7 @@ pub(super) fn all_groups() -> Vec<InventoryPlace> {
 /// The server of a number, counted from 1.
 pub(super) fn generate_server(number: usize) -> InventoryServer {
     let name = format!("web-{number:04}");
-    let mut numbers = NumberSequence::for_place(&format!("server {name}"));
+    let mut numbers = SeededNumberSequence::number_sequence_of_place(&format!("server {name}"));
     let mut roles: Vec<String> =
         TRACKS[..3].iter().map(|track| track.leaf(numbers.next_below(track.leaves))).collect();
     if numbers.next_below(2) == 0 {
@@ -107,7 +111,8 @@ pub(super) fn generate_server(number: usize) -> InventoryServer {
         groups.push(group((first + 1 + numbers.next_below(GROUPS - 1)) % GROUPS));
     }
     let environment = (*numbers.pick_one(&ENVIRONMENTS)).to_owned();
-    let may_set: Vec<&'static str> = BASE.into_iter().chain(TRACK_COMPONENTS.into_iter().flatten()).collect();
+    let may_set: Vec<&'static str> =
+        BASE_COMPONENTS.into_iter().chain(TRACK_COMPONENTS.into_iter().flatten()).collect();
     let values = place_values(&name, &may_set, 2 + numbers.next_below(4));
     InventoryServer { place: InventoryPlace { name, values }, environment, groups, roles }
 }
@@ -123,20 +128,20 @@ fn track_components(index: usize) -> &'static [&'static str] {
 
 /// The components whose values a role of a track may set: those its own line requires.
 fn settable_components(index: usize) -> Vec<&'static str> {
-    BASE.iter().chain(track_components(index)).copied().collect()
+    BASE_COMPONENTS.iter().chain(track_components(index)).copied().collect()
 }
 
 /// So many values of the given components, in an order of the place's own.
 fn place_values(place: &str, components: &[&'static str], count: usize) -> PlaceValues {
-    let mut numbers = NumberSequence::for_place(place);
+    let mut numbers = SeededNumberSequence::number_sequence_of_place(place);
     let mut values = PlaceValues::new();
     let mut set = 0;
     while set < count {
         let component = *numbers.pick_one(components);
-        let key = *numbers.pick_one(&SETTABLE);
+        let key = *numbers.pick_one(&SETTABLE_PARAMETER_KEYS);
         let keys = values.entry(component).or_default();
         if !keys.contains_key(key) {
-            keys.insert(key, catalog::generate_value(key, component, place, &mut numbers));
+            keys.insert(key, catalog::generate_parameter_value(key, component, place, &mut numbers));
             set += 1;
         }
     }

@@ -7,11 +7,11 @@ use std::{fs, path::Path};
 
 use serde_json::{Map, Value, json};
 
-use super::{Inventory, PlaceValues, yaml_text::write_map};
-use crate::command_failure::{CommandFailure, io_failure_at};
+use super::{Inventory, PlaceValues, yaml_text::write_yaml_map};
+use crate::command_failure::{CommandFailure, io_failure_maker_for_path};
 
 /// Writes the inventory into `folder`.
-pub(super) fn write_reclass(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
+pub(super) fn write_inventory_as_reclass(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
     let classes = folder.join("classes");
     for component in &inventory.components {
         let defaults =
@@ -50,7 +50,7 @@ fn write(
     classes: Vec<String>,
     values: &PlaceValues,
 ) -> Result<(), CommandFailure> {
-    fs::create_dir_all(folder).map_err(io_failure_at("create", folder))?;
+    fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;
     let parameters: Map<String, Value> = values
         .iter()
         .map(|(component, keys)| {
@@ -60,12 +60,12 @@ fn write(
         .collect();
     let mut text = String::new();
     if !classes.is_empty() {
-        write_map(&mut text, &Map::from_iter([("classes".to_owned(), json!(classes))]), 0);
+        write_yaml_map(&mut text, &Map::from_iter([("classes".to_owned(), json!(classes))]), 0);
     }
     text.push_str("parameters:\n");
-    write_map(&mut text, &parameters, 2);
+    write_yaml_map(&mut text, &parameters, 2);
     let file = folder.join(format!("{name}.yml"));
-    fs::write(&file, text).map_err(io_failure_at("write", &file))
+    fs::write(&file, text).map_err(io_failure_maker_for_path("write", &file))
 }
 
 /// The value with its references as reclass writes them: `${component:key}`.

@@ -1,16 +1,16 @@
 //! Numbers that look like chance and are the same in every run.
 
 /// A sequence of numbers, fixed by what it starts from (SplitMix64).
-pub(super) struct NumberSequence(u64);
+pub(super) struct SeededNumberSequence(u64);
 
-impl NumberSequence {
+impl SeededNumberSequence {
     /// The sequence of a place, so that one place's numbers do not depend on what other places took.
-    pub(super) fn for_place(place: &str) -> NumberSequence {
+    pub(super) fn number_sequence_of_place(place: &str) -> SeededNumberSequence {
         // FNV-1a.
         let start = place.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        NumberSequence(start)
+        SeededNumberSequence(start)
     }
 
     /// A number from 0 to `limit - 1`.

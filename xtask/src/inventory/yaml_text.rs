@@ -5,13 +5,13 @@ use std::fmt::Write;
 use serde_json::{Map, Value};
 
 /// The YAML text of a map; `indent` is how deep its keys stand.
-pub(super) fn write_map(out: &mut String, map: &Map<String, Value>, indent: usize) {
+pub(super) fn write_yaml_map(out: &mut String, map: &Map<String, Value>, indent: usize) {
     for (key, value) in map {
         _ = write!(out, "{:indent$}{}:", "", scalar(key));
         match value {
             Value::Object(inner) if !inner.is_empty() => {
                 out.push('\n');
-                write_map(out, inner, indent + 2);
+                write_yaml_map(out, inner, indent + 2);
             }
             Value::Array(items) if !items.is_empty() => {
                 out.push('\n');

@@ -10,10 +10,10 @@ use std::{
 
 use super::{
     BridgeNetwork, HostImage, RESOURCE_NAME_PREFIX,
-    control_groups::{CONTROL_GROUP_FOLDERS, remove_control_groups},
+    control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, remove_control_group_tree},
 };
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
 };
 
@@ -42,22 +42,22 @@ impl BootedHost {
         let machine = format!("{RESOURCE_NAME_PREFIX}{}-{number}", std::process::id());
         let folder = hosts.join(&machine);
         for part in ["upper/etc", "scratch", "root"] {
-            fs::create_dir_all(folder.join(part)).map_err(io_failure_at("create", &folder))?;
+            fs::create_dir_all(folder.join(part)).map_err(io_failure_maker_for_path("create", &folder))?;
         }
         let etc = folder.join("upper/etc");
-        let names = format!("127.0.0.1 localhost\n{} {name}\n", network.host_address(number));
+        let names = format!("127.0.0.1 localhost\n{} {name}\n", network.address_of_host_number(number));
         // No name server is within its reach: better none than one to wait for.
         for (file, text) in
             [("hostname", format!("{name}\n")), ("hosts", names), ("resolv.conf", String::new())]
         {
-            fs::write(etc.join(file), text).map_err(io_failure_at("write", &etc.join(file)))?;
+            fs::write(etc.join(file), text).map_err(io_failure_maker_for_path("write", &etc.join(file)))?;
         }
-        let console =
-            fs::File::create(folder.join("console.log")).map_err(io_failure_at("create", &folder))?;
-        let errors = console.try_clone().map_err(io_failure_at("write", &folder))?;
+        let console = fs::File::create(folder.join("console.log"))
+            .map_err(io_failure_maker_for_path("create", &folder))?;
+        let errors = console.try_clone().map_err(io_failure_maker_for_path("write", &folder))?;
         let container = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "unshare", "-m", "sh", "-c"])
-            .arg(script(image, &folder, &machine, &network.veth_name(number)))
+            .arg(script(image, &folder, &machine, &network.veth_name_of_host(number)))
             .stdin(Stdio::null())
             .stdout(console)
             .stderr(errors)
@@ -67,7 +67,7 @@ impl BootedHost {
             })?;
         let mut host = BootedHost {
             name: name.to_owned(),
-            address: network.host_address(number),
+            address: network.address_of_host_number(number),
             machine,
             folder,
             container,
@@ -76,7 +76,8 @@ impl BootedHost {
         host.init = host.wait_for("its first process", 100, BootedHost::first_process)?;
         network.attach_host(number, host.init)?;
         host.wait_for("its systemd to finish starting", 1200, |host| {
-            let state = host.open_root_terminal().run_any_exit("systemctl is-system-running").ok()?.out;
+            let state =
+                host.open_root_terminal().run_line_to_any_exit("systemctl is-system-running").ok()?.out;
             ["running", "degraded"].contains(&state.trim()).then_some(())
         })?;
         Ok(host)
@@ -99,7 +100,7 @@ impl BootedHost {
              PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             self.init
         );
-        CommandShell::with_command_prefix(
+        CommandShell::shell_running_behind_prefix(
             &format!("{}#", self.name),
             enter.split_whitespace().map(str::to_owned).collect(),
         )
@@ -152,10 +153,10 @@ impl BootedHost {
 
 impl Drop for BootedHost {
     fn drop(&mut self) {
-        let here = CommandShell::on_this_machine(Path::new("/"));
+        let here = CommandShell::shell_on_this_machine(Path::new("/"));
         if self.init != 0 {
             // SIGRTMIN+4 asks a systemd to power off.
-            here.run_any_exit(&format!("kill -s RTMIN+4 {0} || kill -38 {0}", self.init)).ok();
+            here.run_line_to_any_exit(&format!("kill -s RTMIN+4 {0} || kill -38 {0}", self.init)).ok();
         }
         for _ in 0..100 {
             if !matches!(self.container.try_wait(), Ok(None)) {
@@ -165,14 +166,14 @@ impl Drop for BootedHost {
         }
         if matches!(self.container.try_wait(), Ok(None)) {
             if self.init != 0 {
-                here.run_any_exit(&format!("kill -9 {}", self.init)).ok();
+                here.run_line_to_any_exit(&format!("kill -9 {}", self.init)).ok();
             }
             self.container.kill().ok();
             self.container.wait().ok();
         }
         fs::remove_dir_all(&self.folder).ok();
-        for tree in CONTROL_GROUP_FOLDERS {
-            remove_control_groups(&Path::new(tree).join(&self.machine));
+        for tree in CONTROL_GROUP_MOUNT_FOLDERS {
+            remove_control_group_tree(&Path::new(tree).join(&self.machine));
         }
         fs::remove_dir(Path::new("/run/systemd/nspawn/propagate").join(&self.machine)).ok();
     }
@@ -191,7 +192,7 @@ fn script(image: &HostImage, folder: &Path, machine: &str, cable: &str) -> Strin
            {folder}/root || exit 9
          exec systemd-nspawn --quiet -D {folder}/root --boot --register=no --keep-unit --machine={machine} \
            --network-veth-extra={cable}:host0 --link-journal=no --resolv-conf=off --timezone=off --console=pipe",
-        groups = CONTROL_GROUP_FOLDERS.join(" "),
-        layers = image.overlay_layers(),
+        groups = CONTROL_GROUP_MOUNT_FOLDERS.join(" "),
+        layers = image.overlay_mount_lowerdir_text(),
     )
 }

@@ -14,10 +14,10 @@ pub(crate) struct BridgeNetwork {
 
 impl BridgeNetwork {
     /// Creates the bridge of this process on a subnet nobody uses.
-    pub(crate) fn create() -> Result<BridgeNetwork, CommandFailure> {
-        let here = CommandShell::on_this_machine(Path::new("/"));
+    pub(crate) fn create_bridge_network() -> Result<BridgeNetwork, CommandFailure> {
+        let here = CommandShell::shell_on_this_machine(Path::new("/"));
         let process = std::process::id();
-        let taken = here.run("ip -o -4 addr show; ip -4 route show")?.out;
+        let taken = here.run_line_expecting_success("ip -o -4 addr show; ip -4 route show")?.out;
         let subnet = (0..250)
             .map(|step| format!("10.97.{}", (process + step) % 250))
             .find(|subnet| !taken.contains(&format!("{subnet}.")))
@@ -28,38 +28,42 @@ impl BridgeNetwork {
                 )
             })?;
         let network = BridgeNetwork { bridge: format!("{RESOURCE_NAME_PREFIX}{process}"), subnet };
-        here.run(&format!(
+        here.run_line_expecting_success(&format!(
             "ip link add {0} type bridge && ip addr add {1}/24 dev {0} && ip link set {0} up",
             network.bridge,
-            network.bridge_address()
+            network.address_of_this_machine()
         ))?;
         Ok(network)
     }
 
     /// This machine's address on it.
-    pub(crate) fn bridge_address(&self) -> String {
+    pub(crate) fn address_of_this_machine(&self) -> String {
         format!("{}.1", self.subnet)
     }
 
     /// The address of the host with this number (from 1).
-    pub(crate) fn host_address(&self, number: usize) -> String {
+    pub(crate) fn address_of_host_number(&self, number: usize) -> String {
         format!("{}.{}", self.subnet, number + 1)
     }
 
     /// The name of this machine's end of a host's cable.
-    pub(crate) fn veth_name(&self, number: usize) -> String {
+    pub(crate) fn veth_name_of_host(&self, number: usize) -> String {
         format!("{}-{number}", self.bridge)
     }
 
     /// Plugs a host's cable in and gives the host its address. `pid` is the host's first process.
     pub(crate) fn attach_host(&self, number: usize, pid: u32) -> Result<(), CommandFailure> {
-        let here = CommandShell::on_this_machine(Path::new("/"));
-        here.run(&format!("ip link set {} master {} up", self.veth_name(number), self.bridge))?;
-        here.run(&format!(
+        let here = CommandShell::shell_on_this_machine(Path::new("/"));
+        here.run_line_expecting_success(&format!(
+            "ip link set {} master {} up",
+            self.veth_name_of_host(number),
+            self.bridge
+        ))?;
+        here.run_line_expecting_success(&format!(
             "nsenter -t {pid} -n sh -c 'ip addr add {}/24 dev host0 && ip link set lo up && ip link set host0 up \
              && ip route add default via {}'",
-            self.host_address(number),
-            self.bridge_address()
+            self.address_of_host_number(number),
+            self.address_of_this_machine()
         ))?;
         Ok(())
     }
@@ -68,8 +72,8 @@ impl BridgeNetwork {
 impl Drop for BridgeNetwork {
     fn drop(&mut self) {
         // Nothing to do about a failure here; the next run sweeps it.
-        CommandShell::on_this_machine(Path::new("/"))
-            .run_any_exit(&format!("ip link del {}", self.bridge))
+        CommandShell::shell_on_this_machine(Path::new("/"))
+            .run_line_to_any_exit(&format!("ip link del {}", self.bridge))
             .ok();
     }
 }

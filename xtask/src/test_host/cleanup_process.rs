@@ -17,7 +17,7 @@ pub(crate) struct CleanupProcess {
 
 impl CleanupProcess {
     /// Puts one on watch over what this process makes in `folder` and elsewhere.
-    pub(crate) fn start(folder: &Path) -> Result<CleanupProcess, CommandFailure> {
+    pub(crate) fn start_cleanup_process(folder: &Path) -> Result<CleanupProcess, CommandFailure> {
         let ours = format!("{RESOURCE_NAME_PREFIX}{}", std::process::id());
         // The containers are halting by then, on the signal that the death of their starter sends them.
         let script = format!(
@@ -33,7 +33,7 @@ impl CleanupProcess {
                for group in $tree/{ours}-*; do find \"$group\" -depth -type d -exec rmdir {{}} \\;; done
              done
              rmdir /run/systemd/nspawn/propagate/{ours}-*",
-            groups = super::control_groups::CONTROL_GROUP_FOLDERS.join(" ")
+            groups = super::control_groups::CONTROL_GROUP_MOUNT_FOLDERS.join(" ")
         );
         let mut shell = Command::new("sh")
             .args(["-c", &script, "janitor"])

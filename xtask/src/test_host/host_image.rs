@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_at},
+    command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
 };
 
@@ -29,12 +29,12 @@ pub(crate) struct HostImage {
 
 impl HostImage {
     /// Debian with what every host needs.
-    pub(crate) fn build_debian(work: &Path) -> Result<HostImage, CommandFailure> {
+    pub(crate) fn build_or_reuse_debian_image(work: &Path) -> Result<HostImage, CommandFailure> {
         let hosts = work.join("hosts");
-        fs::create_dir_all(&hosts).map_err(io_failure_at("create", &hosts))?;
+        fs::create_dir_all(&hosts).map_err(io_failure_maker_for_path("create", &hosts))?;
         let layer = hosts.join(format!("debian-{:016x}", content_key(&[BASE, FINISH])));
         cached_layer(&layer, |partial| {
-            CommandShell::on_this_machine(&hosts).run(&format!(
+            CommandShell::shell_on_this_machine(&hosts).run_line_expecting_success(&format!(
                 "mmdebstrap --mode=root --variant=minbase --include={BASE} \
                  --aptopt='APT::Install-Recommends \"false\"' \
                  --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -48,9 +48,9 @@ impl HostImage {
     }
 
     /// The same image with an archive of Debian packages inside it, which its apt-get installs from.
-    pub(crate) fn with_package_archive(&self, work: &Path) -> Result<HostImage, CommandFailure> {
+    pub(crate) fn with_local_debian_package_archive(&self, work: &Path) -> Result<HostImage, CommandFailure> {
         let hosts = work.join("hosts");
-        let below = self.overlay_layers();
+        let below = self.overlay_mount_lowerdir_text();
         let packages = ARCHIVE.join(" ");
         let layer = hosts.join(format!("archive-{:016x}", content_key(&[&below, &packages, FILL])));
         cached_layer(&layer, |partial| {
@@ -58,14 +58,15 @@ impl HostImage {
                 .replace("PARTIAL", &partial.display().to_string())
                 .replace("BELOW", &below)
                 .replace("PACKAGES", &packages);
-            CommandShell::on_this_machine(&hosts).run(&format!("unshare -m sh -ec {}", quoted(&script)))
+            CommandShell::shell_on_this_machine(&hosts)
+                .run_line_expecting_success(&format!("unshare -m sh -ec {}", quoted(&script)))
         })?;
         let layers = [layer].into_iter().chain(self.layers.iter().cloned()).collect();
         Ok(HostImage { layers })
     }
 
     /// Its layers as `mount -t overlay` wants them.
-    pub(crate) fn overlay_layers(&self) -> String {
+    pub(crate) fn overlay_mount_lowerdir_text(&self) -> String {
         self.layers.iter().map(|layer| layer.display().to_string()).collect::<Vec<_>>().join(":")
     }
 }
@@ -102,7 +103,7 @@ fn cached_layer(
     for suffix in ["", ".scratch", ".root"] {
         let left = PathBuf::from(format!("{}{suffix}", partial.display()));
         if left.exists() {
-            fs::remove_dir_all(&left).map_err(io_failure_at("remove", &left))?;
+            fs::remove_dir_all(&left).map_err(io_failure_maker_for_path("remove", &left))?;
         }
     }
     fill(&partial).map_err(|trouble| CommandFailure {
@@ -110,7 +111,7 @@ fn cached_layer(
         look: "is Debian's mirror reachable? (apt-get update)".to_owned(),
         ..trouble
     })?;
-    fs::rename(&partial, layer).map_err(io_failure_at("rename", &partial))
+    fs::rename(&partial, layer).map_err(io_failure_maker_for_path("rename", &partial))
 }
 
 /// A number that changes when what an image is made from changes.

@@ -34,30 +34,40 @@ pub(crate) struct TestHosts {
 
 impl TestHosts {
     /// Prepares the network, and removes what killed runs left behind.
-    pub(crate) fn prepare(work: &Path) -> Result<TestHosts, CommandFailure> {
+    pub(crate) fn prepare_test_hosts(work: &Path) -> Result<TestHosts, CommandFailure> {
         let folder = work.join("hosts");
-        std::fs::create_dir_all(&folder).map_err(crate::command_failure::io_failure_at("create", &folder))?;
-        remove_leftovers::remove_leftovers(&folder);
-        let janitor = cleanup_process::CleanupProcess::start(&folder)?;
-        Ok(TestHosts { network: BridgeNetwork::create()?, folder, booted: 0, _janitor: janitor })
+        std::fs::create_dir_all(&folder)
+            .map_err(crate::command_failure::io_failure_maker_for_path("create", &folder))?;
+        remove_leftovers::remove_leftovers_of_ended_processes(&folder);
+        let janitor = cleanup_process::CleanupProcess::start_cleanup_process(&folder)?;
+        Ok(TestHosts {
+            network: BridgeNetwork::create_bridge_network()?,
+            folder,
+            booted: 0,
+            _janitor: janitor,
+        })
     }
 
     /// The address of this machine that hosts reach.
-    pub(crate) fn bridge_address(&self) -> String {
-        self.network.bridge_address()
+    pub(crate) fn address_of_this_machine(&self) -> String {
+        self.network.address_of_this_machine()
     }
 
     /// Boots a host named `name` on `image` and waits until its systemd is done starting.
-    pub(crate) fn boot_host(&mut self, image: &HostImage, name: &str) -> Result<BootedHost, CommandFailure> {
+    pub(crate) fn boot_host_and_wait(
+        &mut self,
+        image: &HostImage,
+        name: &str,
+    ) -> Result<BootedHost, CommandFailure> {
         self.booted += 1;
         BootedHost::boot(&self.folder, &self.network, image, name, self.booted)
     }
 }
 
 /// Why hosts cannot be booted here, in words; nothing when they can.
-pub(crate) fn unavailable_reason(work: &Path) -> Option<String> {
-    let here = CommandShell::on_this_machine(Path::new("/"));
-    let says = |typed: &str| here.run_any_exit(typed).is_ok_and(|answer| answer.code == 0);
+pub(crate) fn reason_hosts_cannot_be_booted(work: &Path) -> Option<String> {
+    let here = CommandShell::shell_on_this_machine(Path::new("/"));
+    let says = |typed: &str| here.run_line_to_any_exit(typed).is_ok_and(|answer| answer.code == 0);
     if !says("test \"$(id -u)\" = 0") {
         return Some("booting a host needs root".to_owned());
     }

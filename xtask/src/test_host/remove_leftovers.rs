@@ -4,26 +4,26 @@ use std::{fs, path::Path};
 
 use super::{
     RESOURCE_NAME_PREFIX,
-    control_groups::{CONTROL_GROUP_FOLDERS, list_folder_names, remove_control_groups},
+    control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, list_names_in_folder, remove_control_group_tree},
 };
 use crate::command_shell::CommandShell;
 
 /// Removes everything that carries the id of a process that is gone. Failures are left for the next run.
-pub(super) fn remove_leftovers(folder: &Path) {
-    for name in list_folder_names(folder).filter(|name| orphaned(name)) {
+pub(super) fn remove_leftovers_of_ended_processes(folder: &Path) {
+    for name in list_names_in_folder(folder).filter(|name| orphaned(name)) {
         fs::remove_dir_all(folder.join(name)).ok();
     }
-    let here = CommandShell::on_this_machine(Path::new("/"));
-    for link in list_folder_names(Path::new("/sys/class/net")).filter(|name| orphaned(name)) {
-        here.run_any_exit(&format!("ip link del {link}")).ok();
+    let here = CommandShell::shell_on_this_machine(Path::new("/"));
+    for link in list_names_in_folder(Path::new("/sys/class/net")).filter(|name| orphaned(name)) {
+        here.run_line_to_any_exit(&format!("ip link del {link}")).ok();
     }
-    for tree in CONTROL_GROUP_FOLDERS {
-        for group in list_folder_names(Path::new(tree)).filter(|name| orphaned(name)) {
-            remove_control_groups(&Path::new(tree).join(group));
+    for tree in CONTROL_GROUP_MOUNT_FOLDERS {
+        for group in list_names_in_folder(Path::new(tree)).filter(|name| orphaned(name)) {
+            remove_control_group_tree(&Path::new(tree).join(group));
         }
     }
     let propagate = Path::new("/run/systemd/nspawn/propagate");
-    for name in list_folder_names(propagate).filter(|name| orphaned(name)) {
+    for name in list_names_in_folder(propagate).filter(|name| orphaned(name)) {
         fs::remove_dir(propagate.join(name)).ok();
     }
 }

@@ -11,7 +11,7 @@ use super::{files_below, read};
 const WIRE_FORMS: &str = "crates/model/src/wire";
 
 /// Finds the types of one name that more than one file below `crates` shows to others.
-pub(super) fn find_duplicate_types(root: &Path, crates: &[&str], findings: &mut Vec<String>) {
+pub(super) fn find_duplicate_public_type_names(root: &Path, crates: &[&str], findings: &mut Vec<String>) {
     let mut places: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     for path in crates {
         for file in files_below(&root.join(path).join("src"), "rs") {
@@ -76,7 +76,7 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let mut findings = Vec::new();
-        find_duplicate_types(root.path(), &["one", "crates/model"], &mut findings);
+        find_duplicate_public_type_names(root.path(), &["one", "crates/model"], &mut findings);
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert!(
             findings[0].contains("one/src/a.rs and one/src/b.rs") && findings[0].contains("`State`"),
