@@ -19,7 +19,7 @@ use model::{
 
 use self::journal::RunJournalAndReport;
 use crate::{
-    Host, HostState, InspectionError, PackageFetcher, PackagePin, StateError, health,
+    CannotApplyNodeError, Host, HostState, HostStateError, PackageFetcher, PackagePin, health,
     inspect::DesiredAndObservedHost,
 };
 
@@ -57,7 +57,7 @@ pub fn fetch_packages_of_plan(
     look: &DesiredAndObservedHost,
     plan: &Plan,
     packages: &mut dyn PackageFetcher,
-) -> Result<FetchedPackages, InspectionError> {
+) -> Result<FetchedPackages, CannotApplyNodeError> {
     let mut files = Vec::with_capacity(plan.changes.len());
     for change in plan.changes.iter().filter(|_| plan.blocked.is_empty()) {
         let PlannedAction::InstallPackages(planned) = &change.action else {
@@ -97,7 +97,7 @@ pub fn apply_plan(
     state: &HostState,
     progress: &mut dyn FnMut(ApplyProgressEvent<'_>),
     clock: &dyn Fn() -> i64,
-) -> Result<Report, StateError> {
+) -> Result<Report, HostStateError> {
     let mut journal = RunJournalAndReport::start_run_journal(node, look, plan, state, clock)?;
     progress(ApplyProgressEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if !plan.blocked.is_empty() {
@@ -152,7 +152,7 @@ struct ApplyRun<'a, 'j> {
 
 impl ApplyRun<'_, '_> {
     /// Applies one change; returns whether it succeeded.
-    fn apply_change(&mut self, change: &PlannedChange, files: &[PathBuf]) -> Result<bool, StateError> {
+    fn apply_change(&mut self, change: &PlannedChange, files: &[PathBuf]) -> Result<bool, HostStateError> {
         let change = &PlannedChange {
             creates: change.creates || self.removed_with_its_package(change),
             ..change.clone()
@@ -189,7 +189,7 @@ impl ApplyRun<'_, '_> {
         &mut self,
         change: &PlannedChange,
         resources: &[(Name, Resource)],
-    ) -> Result<bool, StateError> {
+    ) -> Result<bool, HostStateError> {
         self.journal.record_step_begin(&change.change_title_line(), &change.components, &[])?;
         let started = (self.clock)();
         let request =
@@ -221,7 +221,7 @@ impl ApplyRun<'_, '_> {
     }
 
     /// Runs the host's deferred work after the last change; returns whether it succeeded.
-    fn finish_deferred_work(&mut self) -> Result<bool, StateError> {
+    fn finish_deferred_work(&mut self) -> Result<bool, HostStateError> {
         let Err(error) = self.host.finish_deferred_work() else { return Ok(true) };
         let failed = entry("settle", &BTreeSet::new(), EntryResult::Failed, error.to_string());
         (self.progress)(ApplyProgressEvent::Finished { entry: &failed });
@@ -235,7 +235,7 @@ impl ApplyRun<'_, '_> {
         component: &Name,
         check: &HealthCheck,
         title: &str,
-    ) -> Result<bool, StateError> {
+    ) -> Result<bool, HostStateError> {
         let components = BTreeSet::from([component.clone()]);
         self.journal.record_step_begin(title, &components, &[])?;
         let started = (self.clock)();
@@ -256,7 +256,7 @@ impl ApplyRun<'_, '_> {
     }
 
     /// Ends a failed run: the remaining changes are skipped.
-    fn finish_failed(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, StateError> {
+    fn finish_failed(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, HostStateError> {
         let changes = plan
             .changes
             .iter()

@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use model::{
     component::INSTALLED_COMPONENTS_FOLDER,
     deployment::{MAX_DEPLOYMENT_FILE_BYTES, MAX_DEPLOYMENT_TOTAL_BYTES},
-    manifest::DeploymentFiles,
+    manifest::DeploymentFilesByPath,
     name::Name,
 };
 
@@ -14,12 +14,12 @@ use model::{
 pub(crate) fn read_deployment_files_from_rpm(
     name: &Name,
     rpm: &Path,
-) -> Result<(String, DeploymentFiles), String> {
+) -> Result<(String, DeploymentFilesByPath), String> {
     let place = rpm.display();
     let broken = |error: rpm::Error| format!("{place} is not a readable package: {error}");
     let folder = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}/");
     let mut reader = rpm::PackageReader::open(rpm).map_err(broken)?;
-    let mut files = DeploymentFiles::new();
+    let mut files = DeploymentFilesByPath::new();
     let mut total = 0;
     while let Some(mut file) = reader.next_file().map_err(broken)? {
         let path = file.metadata.path().to_string_lossy().into_owned();

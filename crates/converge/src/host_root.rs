@@ -189,7 +189,7 @@ impl OpenRoot {
         match self.way {
             PathResolution::Kernel => Ok(resolve_with_openat2(&self.folder, path, flags)?),
             PathResolution::Plain => Ok(openat(&self.folder, path, flags | OFlag::O_CLOEXEC, Mode::empty())?),
-            PathResolution::Walk => resolve_path::resolve_path_step_by_step(&self.folder, path, flags),
+            PathResolution::Walk => resolve_path::open_path_inside_root(&self.folder, path, flags),
         }
     }
 }

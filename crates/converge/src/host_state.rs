@@ -28,7 +28,7 @@ pub struct HostState {
 
 /// Why something could not be written down or read again.
 #[derive(Debug, thiserror::Error)]
-pub enum StateError {
+pub enum HostStateError {
     /// Another run holds the lock.
     #[error("another punch is at work on this host (process {pid}); wait for it to end, then run again")]
     Locked {
@@ -98,7 +98,7 @@ impl HostState {
     }
 
     /// Takes the lock, or fails naming the process that holds it.
-    pub fn acquire_run_lock(&self) -> Result<RunLock, StateError> {
+    pub fn acquire_run_lock(&self) -> Result<RunLock, HostStateError> {
         self.make_folder(STATE_FOLDER)?;
         let path = path("lock");
         let wrong = |source| self.file_error("write", &path, source);
@@ -111,7 +111,7 @@ impl HostState {
                 let _ = file.take(20).read_to_string(&mut pid);
                 let pid = pid.trim();
                 let known = !pid.is_empty() && pid.chars().all(|c| c.is_ascii_digit());
-                return Err(StateError::Locked { pid: if known { pid } else { "unknown" }.to_owned() });
+                return Err(HostStateError::Locked { pid: if known { pid } else { "unknown" }.to_owned() });
             }
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
@@ -123,7 +123,7 @@ impl HostState {
         match open.try_lock() {
             Ok(()) => open.unlock().map_err(wrong)?,
             Err(TryLockError::WouldBlock) => {
-                return Err(StateError::StillAtWork { who: lock_holders(&programs) });
+                return Err(HostStateError::StillAtWork { who: lock_holders(&programs) });
             }
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
@@ -131,10 +131,10 @@ impl HostState {
     }
 
     /// What punch made and installed in earlier runs, one that was killed among them.
-    pub fn load_managed_state(&self) -> Result<ManagedState, StateError> {
+    pub fn load_managed_state(&self) -> Result<ManagedState, HostStateError> {
         let mut managed = match self.read("managed.json")? {
             None => ManagedState::default(),
-            Some(text) => serde_json::from_str(&text).map_err(|error| StateError::Content {
+            Some(text) => serde_json::from_str(&text).map_err(|error| HostStateError::Content {
                 path: self.root.display_path(&path("managed.json")),
                 because: error.to_string(),
             })?,
@@ -145,24 +145,24 @@ impl HostState {
         Ok(managed)
     }
 
-    pub(crate) fn save_managed_state(&self, managed: &ManagedState) -> Result<(), StateError> {
+    pub(crate) fn save_managed_state(&self, managed: &ManagedState) -> Result<(), HostStateError> {
         self.write_json("managed.json", managed)
     }
 
-    fn read(&self, name: &str) -> Result<Option<String>, StateError> {
+    fn read(&self, name: &str) -> Result<Option<String>, HostStateError> {
         let path = path(name);
         self.root.read_text_file(&path).map_err(|source| self.file_error("read", &path, source))
     }
 
-    fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), StateError> {
-        let text = serde_json::to_vec_pretty(value).map_err(|error| StateError::Content {
+    fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), HostStateError> {
+        let text = serde_json::to_vec_pretty(value).map_err(|error| HostStateError::Content {
             path: self.root.display_path(&path(name)),
             because: error.to_string(),
         })?;
         self.write(name, &text)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), HostStateError> {
         let path = path(name);
         self.make_folder(STATE_FOLDER)?;
         if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| *folder != STATE_FOLDER) {
@@ -172,17 +172,17 @@ impl HostState {
         written.map_err(|source| self.file_error("write", &path, source))
     }
 
-    fn remove(&self, name: &str) -> Result<(), StateError> {
+    fn remove(&self, name: &str) -> Result<(), HostStateError> {
         let path = path(name);
         self.root.remove_file(&path).map_err(|source| self.file_error("remove", &path, source))
     }
 
-    fn make_folder(&self, path: &str) -> Result<(), StateError> {
+    fn make_folder(&self, path: &str) -> Result<(), HostStateError> {
         self.root.create_private_folder(path).map_err(|source| self.file_error("write", path, source))
     }
 
-    fn file_error(&self, what: &'static str, path: &str, source: io::Error) -> StateError {
-        StateError::File { what, path: self.root.display_path(path), source }
+    fn file_error(&self, what: &'static str, path: &str, source: io::Error) -> HostStateError {
+        HostStateError::File { what, path: self.root.display_path(path), source }
     }
 }
 

@@ -34,25 +34,25 @@ pub struct DesiredAndObservedHost {
 
 /// Why a node file cannot be applied; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InspectionError {
+pub struct CannotApplyNodeError {
     /// What failed, where, why, and what to do next.
     pub message: String,
     /// Whether it failed because the repository could not be reached.
     pub unreachable: bool,
 }
 
-impl fmt::Display for InspectionError {
+impl fmt::Display for CannotApplyNodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
-impl std::error::Error for InspectionError {}
-impl From<String> for InspectionError {
+impl std::error::Error for CannotApplyNodeError {}
+impl From<String> for CannotApplyNodeError {
     fn from(message: String) -> Self {
         Self { message, unreachable: false }
     }
 }
-impl From<Fault> for InspectionError {
+impl From<Fault> for CannotApplyNodeError {
     fn from(fault: Fault) -> Self {
         match (&fault.component, &fault.file) {
             // The manifest's file is named within its component.
@@ -61,7 +61,7 @@ impl From<Fault> for InspectionError {
         }
     }
 }
-impl From<PackageFetchError> for InspectionError {
+impl From<PackageFetchError> for CannotApplyNodeError {
     fn from(error: PackageFetchError) -> Self {
         Self { message: error.message, unreachable: error.unreachable }
     }
@@ -74,9 +74,9 @@ pub fn inspect_host(
     state: &HostState,
     packages: &mut dyn PackageFetcher,
     began_us: i64,
-) -> Result<DesiredAndObservedHost, Vec<InspectionError>> {
+) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
     let managed =
-        state.load_managed_state().map_err(|error| vec![InspectionError::from(error.to_string())])?;
+        state.load_managed_state().map_err(|error| vec![CannotApplyNodeError::from(error.to_string())])?;
     let installed = host.observe_packages(&package_names_to_observe(node, &managed));
 
     let mut problems = Vec::new();
@@ -97,7 +97,7 @@ pub fn inspect_host(
         false => Err(deployment::check_component_requirements(node, &deployments)),
     };
     let wanted = wanted.map_err(|faults| {
-        problems.extend(faults.into_iter().map(InspectionError::from));
+        problems.extend(faults.into_iter().map(CannotApplyNodeError::from));
         problems
     })?;
     let resources = host.observe_resources(&ObservationRequest::new(&wanted, &managed));
@@ -120,7 +120,7 @@ fn read_deployment(
     installed: &BTreeMap<String, Observation<Version>>,
     host: &dyn Host,
     packages: &mut dyn PackageFetcher,
-) -> Result<Deployment, InspectionError> {
+) -> Result<Deployment, CannotApplyNodeError> {
     let package = deployment_package_name(name);
     if let Some(Observation::Present(version)) = installed.get(&package)
         && version.satisfies_requested_version(&requirement.version)
@@ -151,7 +151,7 @@ fn read_deployment(
     let deployment =
         Deployment::parse_deployment_files(name, &place, files).map_err(|error| error.to_string())?;
     if !deployment.component.version.satisfies_requested_version(&requirement.version) {
-        return Err(InspectionError::from(format!(
+        return Err(CannotApplyNodeError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
             path.display(),
             deployment.component.version,

@@ -16,6 +16,6 @@ mod package_fetcher;
 pub use apply::{ApplyProgressEvent, FetchedPackages, apply_plan, fetch_packages_of_plan};
 pub use host::{Host, HostError, HttpGetFunction, Machine, SecretMaskingHost, memory_host};
 pub use host_root::HostRoot;
-pub use host_state::{HostState, RunLock, STATE_FOLDER, StateError};
-pub use inspect::{DesiredAndObservedHost, InspectionError, inspect_host};
+pub use host_state::{HostState, HostStateError, RunLock, STATE_FOLDER};
+pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, inspect_host};
 pub use package_fetcher::{PackageFetchError, PackageFetcher, PackagePin};

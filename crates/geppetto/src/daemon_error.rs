@@ -35,7 +35,7 @@ impl DaemonError {
 }
 
 /// An error and its sources, joined: `Display` of each names only itself.
-pub(crate) fn error_chain_text(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn join_error_and_sources(error: &(dyn Error + 'static)) -> String {
     let mut message = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

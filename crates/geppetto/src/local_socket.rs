@@ -92,7 +92,7 @@ pub(crate) async fn serve_local_connections(
         });
     }
     drop(listener);
-    serve::finish_open_requests(graceful).await;
+    serve::wait_for_open_requests(graceful).await;
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ pub(crate) async fn serve_tcp_connections(
         });
     }
     drop(listener);
-    finish_open_requests(graceful).await;
+    wait_for_open_requests(graceful).await;
 }
 
 /// HTTP/1 with bounded heads.
@@ -80,7 +80,7 @@ pub(crate) async fn pause_after_failed_accept(error: &std::io::Error) {
 }
 
 /// Lets requests in progress finish, for a while.
-pub(crate) async fn finish_open_requests(graceful: GracefulShutdown) {
+pub(crate) async fn wait_for_open_requests(graceful: GracefulShutdown) {
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(END_WITHIN) => {
@@ -90,7 +90,7 @@ pub(crate) async fn finish_open_requests(graceful: GracefulShutdown) {
 }
 
 /// Is ready when the program is asked to end: SIGTERM or SIGINT. Listens from now on, not only once it is waited for.
-pub(crate) fn shutdown_signal() -> impl Future<Output = ()> {
+pub(crate) fn wait_for_shutdown_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     async move {

@@ -65,7 +65,7 @@ pub struct Component {
     pub requires: BTreeMap<Name, VersionRange>,
     /// Packages of the operating system it needs.
     #[serde(default)]
-    pub os_packages: OsRequirements,
+    pub os_packages: OsPackageRequirements,
     /// The parameters it declares.
     #[serde(default)]
     pub parameters: BTreeMap<Key, Parameter>,
@@ -74,7 +74,8 @@ pub struct Component {
 /// Operating system packages, by package format.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OsRequirements {
+#[schemars(rename = "OsRequirements")]
+pub struct OsPackageRequirements {
     /// Names of packages on RPM hosts (Red Hat, Fedora, SUSE).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rpm: Vec<String>,

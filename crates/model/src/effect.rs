@@ -124,7 +124,7 @@ impl Effect {
     }
 
     /// The component it is about, if it is about one.
-    pub fn affected_component(&self) -> Option<&Name> {
+    pub fn component_of_effect(&self) -> Option<&Name> {
         match self {
             Effect::Removes { component, .. }
             | Effect::Downgrades { component, .. }
@@ -141,7 +141,7 @@ impl Effect {
     /// Equal effects have the same hash; versions that are written differently and mean the same need not.
     fn add_to_hash(&self, state: &mut DefaultHasher) {
         std::mem::discriminant(self).hash(state);
-        self.affected_component().hash(state);
+        self.component_of_effect().hash(state);
         if let Effect::Value { key, from, to, .. } = self {
             key.hash(state);
             for value in [from, to] {
@@ -269,7 +269,7 @@ impl fmt::Display for Effect {
                 write!(f, "replaces the packages of {component} {version}")
             }
             Effect::Value { component, key, from, to } => {
-                let (from, to) = display_effect_values_masked(from.as_ref(), to.as_ref());
+                let (from, to) = effect_value_texts_with_secrets_masked(from.as_ref(), to.as_ref());
                 write!(f, "{component}.{key}: {from} -> {to}")
             }
         }
@@ -277,7 +277,7 @@ impl fmt::Display for Effect {
 }
 
 /// Both values as people see them: secrets are masked, in both if either is one.
-pub fn display_effect_values_masked(
+pub fn effect_value_texts_with_secrets_masked(
     from: Option<&EffectValue>,
     to: Option<&EffectValue>,
 ) -> (String, String) {

@@ -48,14 +48,14 @@ pub struct NodeComponent {
     /// The exact deployment package, when the node comes from a catalog.
     pub deployment: Option<Arc<PackageFile>>,
     /// The requirements, constraints and removals of this component: of places, strongest first, then of components.
-    pub requirements: Arc<Vec<RequirementProvenance>>,
+    pub requirements: Arc<Vec<RequirementProvenanceEntry>>,
     /// Final values, by parameter.
     pub values: NodeValues,
 }
 
 /// A requirement, constraint or removal of a component by a place, or by a component that requires it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RequirementProvenance {
+pub struct RequirementProvenanceEntry {
     /// The place, or the component that requires it.
     pub place: Place,
     /// What it does.

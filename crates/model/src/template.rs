@@ -31,7 +31,7 @@ pub struct TemplateError {
 
 impl TemplateError {
     /// Whether the expression that failed uses the variable `name`, or a member of it.
-    pub fn failed_on_variable(&self, name: &str) -> bool {
+    pub fn is_failure_of_variable(&self, name: &str) -> bool {
         self.expression.as_ref().is_some_and(|expression| {
             let variables = find_undeclared_variables(&format!("{{{{ {expression} }}}}"));
             variables.iter().any(|variable| variable.split('.').next() == Some(name))

@@ -2,7 +2,7 @@
 
 use model::{
     fault::{Fault, Severity},
-    format::component::{PackagedFile, PackagedFileContentSource},
+    format::component::{PackagedFileContentSource, PackagedFileEntry},
     manifest,
     name::Key,
 };
@@ -112,7 +112,7 @@ impl Notes {
         }
     }
 
-    fn entry(&mut self, source: &ComponentSource, entry: &PackagedFile) {
+    fn entry(&mut self, source: &ComponentSource, entry: &PackagedFileEntry) {
         let path = entry.path.trim_end_matches('/');
         let below =
             |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -77,7 +77,7 @@ pub enum PackagingError {
 const LEVEL: i32 = 9;
 
 /// Refuses a component in which lint finds an error. [`create_packages`] does so too; before a long build it saves time.
-pub fn refuse_lint_errors(source: &ComponentSource) -> Result<(), PackagingError> {
+pub fn fail_on_lint_errors(source: &ComponentSource) -> Result<(), PackagingError> {
     let faults: Vec<Fault> =
         lint_component(source).into_iter().filter(|fault| fault.severity == Severity::Error).collect();
     if faults.is_empty() { Ok(()) } else { Err(PackagingError::Faults(faults)) }
@@ -105,7 +105,7 @@ pub fn create_packages_with_compression(
     source_date: u32,
     level: i32,
 ) -> Result<PayloadAndDeploymentPackages, PackagingError> {
-    refuse_lint_errors(source)?;
+    fail_on_lint_errors(source)?;
     let payload = package_contents::build_payload_package_contents(source, out)?;
     let deployment = package_contents::build_deployment_package_contents(source)?;
     let out = write_rpm::PackageOutputFolder::create_or_open_output_folder(out)?;

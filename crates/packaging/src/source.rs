@@ -11,7 +11,7 @@ use model::{
     format::{
         FormatError,
         component::{
-            Arch, CommandLine, ComponentFile, JobSchedule, LaunchCommand, PackagedFile, TomcatContext,
+            Arch, CommandLine, ComponentFile, JobSchedule, LaunchCommand, PackagedFileEntry, TomcatContext,
             parse_component_yaml,
         },
     },
@@ -47,7 +47,7 @@ pub struct ComponentSource {
     /// Tests it.
     pub test: Option<CommandLine>,
     /// What the payload package holds.
-    pub files: Vec<PackagedFile>,
+    pub files: Vec<PackagedFileEntry>,
     /// A daemon.
     pub launch: Option<LaunchCommand>,
     /// A job run at given times.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use converge::{HostState, RunLock, STATE_FOLDER, StateError};
+use converge::{HostState, HostStateError, RunLock, STATE_FOLDER};
 use model::{
     exit::Exit,
     format::node,
@@ -72,7 +72,9 @@ impl AgentState {
         // The lock's holder changes the host: use the standard umask for the files it creates.
         umask(Mode::from_bits_truncate(0o022));
         self.host_state().acquire_run_lock().map_err(|error| match error {
-            StateError::File { path, source, .. } => CommandError::cannot_write_file_error(&path, &source),
+            HostStateError::File { path, source, .. } => {
+                CommandError::cannot_write_file_error(&path, &source)
+            }
             locked => {
                 CommandError::blocked_error(locked.to_string()).with_hint("`punch history` shows what it did")
             }
@@ -268,7 +270,7 @@ fn unsent_file(report: &Report) -> String {
     path(&format!("{UNSENT_REPORTS}/{:020}.json", report.started_us))
 }
 
-fn unreadable(error: StateError) -> CommandError {
+fn unreadable(error: HostStateError) -> CommandError {
     CommandError::invalid_input_error(error.to_string())
 }
 

@@ -131,7 +131,12 @@ impl BackOfficeClientOfHost {
     }
 
     /// Queues a report for the back-office. A failure to write it is a warning.
-    pub(crate) fn queue_report_or_warn(&self, state: &AgentState, report: &Report, context: &CommandContext) {
+    pub(crate) fn queue_unsent_report_or_warn(
+        &self,
+        state: &AgentState,
+        report: &Report,
+        context: &CommandContext,
+    ) {
         if let Err(failure) = state.save_unsent_report(report) {
             context.output.print_warning(format!("the report is lost: {}", failure.message));
         }

@@ -263,7 +263,7 @@ fn checksums(node: &Node) -> BTreeSet<String> {
 }
 
 /// All problems at once, because fixing one at a time is tiresome.
-fn inspection_errors(problems: &[converge::InspectionError]) -> CommandError {
+fn inspection_errors(problems: &[converge::CannotApplyNodeError]) -> CommandError {
     let exit =
         if problems.iter().any(|problem| problem.unreachable) { Exit::Unreachable } else { Exit::Blocked };
     let text = match problems {

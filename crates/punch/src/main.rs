@@ -36,10 +36,12 @@ use std::{
 use clap::Parser;
 use model::exit::Exit;
 
-use crate::{cli::Cli, command_context::CommandContext, settings::Setting, terminal_output::TerminalOutput};
+use crate::{
+    cli::PunchCli, command_context::CommandContext, settings::Setting, terminal_output::TerminalOutput,
+};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = PunchCli::parse();
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let output = TerminalOutput::new(cli.json, no_colour);
     let context = CommandContext {

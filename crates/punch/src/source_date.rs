@@ -17,7 +17,7 @@ pub(crate) struct SourceDateArg {
 impl SourceDateArg {
     /// What was asked for; else the date of the last commit that touched the folder; else the
     /// modification time of `component.yaml`.
-    pub(crate) fn resolve_source_date(
+    pub(crate) fn given_or_derived_source_date(
         &self,
         dir: &Path,
         context: &CommandContext,

@@ -13,7 +13,7 @@ use model::{
 };
 
 use crate::{
-    HostState, StateError,
+    HostState, HostStateError,
     host_state::{ManagedStateChange, RunJournalFile},
     inspect::DesiredAndObservedHost,
 };
@@ -39,7 +39,7 @@ impl<'a> RunJournalAndReport<'a> {
         plan: &Plan,
         state: &'a HostState,
         clock: &'a dyn Fn() -> i64,
-    ) -> Result<Self, StateError> {
+    ) -> Result<Self, HostStateError> {
         state.save_interrupted_run_and_remove_journal()?;
         let resources = look.wanted.components.iter().flat_map(|component| &component.resources);
         let report = Report {
@@ -65,7 +65,7 @@ impl<'a> RunJournalAndReport<'a> {
     }
 
     /// Notes what `change` is about to make and to notify.
-    pub(super) fn record_change_begin(&mut self, change: &PlannedChange) -> Result<(), StateError> {
+    pub(super) fn record_change_begin(&mut self, change: &PlannedChange) -> Result<(), HostStateError> {
         let mut marks = Vec::new();
         match &change.action {
             PlannedAction::InstallPackages(packages) => {
@@ -98,7 +98,7 @@ impl<'a> RunJournalAndReport<'a> {
         title: &str,
         components: &BTreeSet<Name>,
         marks: &[ManagedStateChange],
-    ) -> Result<(), StateError> {
+    ) -> Result<(), HostStateError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         running.write_and_flush_step_begin(
             &super::entry(title, components, EntryResult::Interrupted, String::new()),
@@ -111,7 +111,7 @@ impl<'a> RunJournalAndReport<'a> {
         &mut self,
         change: &PlannedChange,
         entry: ReportEntry,
-    ) -> Result<(), StateError> {
+    ) -> Result<(), HostStateError> {
         let mut marks = Vec::new();
         let done = entry.result == EntryResult::Done;
         match &change.action {
@@ -152,7 +152,7 @@ impl<'a> RunJournalAndReport<'a> {
         &mut self,
         entry: ReportEntry,
         marks: &[ManagedStateChange],
-    ) -> Result<(), StateError> {
+    ) -> Result<(), HostStateError> {
         if let Some(running) = &mut self.running {
             running.write_step_end(&entry, marks)?;
         }
@@ -205,7 +205,10 @@ impl<'a> RunJournalAndReport<'a> {
     }
 
     /// Files the report.
-    pub(super) fn finish_run_and_save_report(mut self, outcome: RunOutcome) -> Result<Report, StateError> {
+    pub(super) fn finish_run_and_save_report(
+        mut self,
+        outcome: RunOutcome,
+    ) -> Result<Report, HostStateError> {
         self.report.outcome = outcome;
         self.report.duration_us = (self.clock)().saturating_sub(self.report.started_us).max(0);
         if self.managed != self.look.observed.managed {

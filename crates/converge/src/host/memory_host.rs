@@ -8,7 +8,7 @@ use std::{
 
 use model::{
     health::HealthProbe,
-    manifest::DeploymentFiles,
+    manifest::DeploymentFilesByPath,
     name::Name,
     observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::{PlannedAction, PlannedChange, desired_facts},
@@ -28,7 +28,7 @@ pub struct MemoryHost {
     /// Installed packages of ours.
     pub packages: BTreeMap<String, Version>,
     /// Installed deployments.
-    pub deployments: BTreeMap<Name, DeploymentFiles>,
+    pub deployments: BTreeMap<Name, DeploymentFilesByPath>,
     /// What is on it.
     pub resources: BTreeMap<ResourceId, ResourceFacts>,
     /// What cannot be looked at, and why.
@@ -66,7 +66,7 @@ impl Host for MemoryHost {
         names.iter().map(|name| (name.clone(), observed(name))).collect()
     }
 
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
         self.deployments.get(name).map_or(Observation::Absent, |files| Observation::Present(files.clone()))
     }
 

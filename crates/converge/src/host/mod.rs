@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use model::{
     health::HealthProbe,
-    manifest::DeploymentFiles,
+    manifest::DeploymentFilesByPath,
     name::Name,
     observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::PlannedChange,
@@ -37,7 +37,7 @@ pub trait Host {
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
 
     /// The files of an installed deployment, by path within the component's folder.
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles>;
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath>;
 
     /// Facts about all that is asked for. Nothing is read twice.
     fn observe_resources(

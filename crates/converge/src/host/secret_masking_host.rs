@@ -5,7 +5,7 @@ use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
 
 use model::{
     health::HealthProbe,
-    manifest::DeploymentFiles,
+    manifest::DeploymentFilesByPath,
     name::Name,
     node::Node,
     observe::{Fact, Observation, ObservationRequest, OsFamily, ResourceFacts},
@@ -100,7 +100,7 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             .collect()
     }
 
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
         self.mask_observation(self.host.read_installed_deployment(name))
     }
 

@@ -19,7 +19,7 @@ use nix::{
 const MOST_LINKS: usize = 40;
 
 /// Opens the file or folder at `path` inside `root`.
-pub(super) fn resolve_path_step_by_step(root: &OwnedFd, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
+pub(super) fn open_path_inside_root(root: &OwnedFd, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
     let mut passed: Vec<OwnedFd> = Vec::new();
     let mut left = path_parts(path);
     let mut links = 0;

@@ -185,7 +185,7 @@ impl converge::Host for WithoutPackages {
     fn read_installed_deployment(
         &self,
         name: &model::name::Name,
-    ) -> model::observe::Observation<model::manifest::DeploymentFiles> {
+    ) -> model::observe::Observation<model::manifest::DeploymentFilesByPath> {
         self.0.read_installed_deployment(name)
     }
     fn observe_resources(

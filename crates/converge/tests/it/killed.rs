@@ -12,7 +12,7 @@ use std::{
 use converge::{Host, HostError, HostState, Machine};
 use model::{
     health::HealthProbe,
-    manifest::DeploymentFiles,
+    manifest::DeploymentFilesByPath,
     name::Name,
     observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::PlannedChange,
@@ -67,7 +67,7 @@ impl Host for SelfKillingHost {
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.machine.observe_packages(names)
     }
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
         self.machine.read_installed_deployment(name)
     }
     fn observe_resources(

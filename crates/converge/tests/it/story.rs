@@ -7,7 +7,8 @@ use std::{
 };
 
 use converge::{
-    DesiredAndObservedHost, Host, HostState, InspectionError, PackageFetchError, PackageFetcher, PackagePin,
+    CannotApplyNodeError, DesiredAndObservedHost, Host, HostState, PackageFetchError, PackageFetcher,
+    PackagePin,
 };
 use model::{
     format,
@@ -113,7 +114,7 @@ pub(crate) fn look(
     host: &dyn Host,
     state: &HostState,
     package_folder: &mut PackageFolder,
-) -> Result<DesiredAndObservedHost, Vec<InspectionError>> {
+) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
     converge::inspect_host(node, host, state, package_folder, 1_700_000_000_000_000)
 }
 

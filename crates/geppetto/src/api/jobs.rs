@@ -25,7 +25,10 @@ pub(super) async fn create_job(
     permit: Permit<Operator>,
     JsonBody(request): JsonBody<wire::JobRequest>,
 ) -> Result<(StatusCode, Json<wire::Job>), ProblemResponse> {
-    Ok((StatusCode::ACCEPTED, Json(app.back_office.create_job(&permit, &request).await?)))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(app.back_office.create_job_or_start_waiting_one(&permit, &request).await?),
+    ))
 }
 
 /// Jobs, newest first
@@ -93,5 +96,5 @@ pub(super) async fn retry_job(
     permit: Permit<Operator>,
     PathParameters(job): PathParameters<u64>,
 ) -> Result<(StatusCode, Json<wire::Job>), ProblemResponse> {
-    Ok((StatusCode::ACCEPTED, Json(app.back_office.retry_job(&permit, job).await?)))
+    Ok((StatusCode::ACCEPTED, Json(app.back_office.retry_ended_job_as_new_job(&permit, job).await?)))
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use model::{fault::Fault, wire};
 
-use crate::{backoffice::BackOfficeError, daemon_error::error_chain_text, store::StoreError};
+use crate::{backoffice::BackOfficeError, daemon_error::join_error_and_sources, store::StoreError};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -56,7 +56,7 @@ impl ProblemResponse {
 
     /// An internal error. The details are logged and not sent to the client.
     pub(crate) fn internal_error(error: &(dyn std::error::Error + 'static)) -> Self {
-        let cause = error_chain_text(error);
+        let cause = join_error_and_sources(error);
         tracing::error!(error = %cause, "a request failed");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -70,7 +70,7 @@ impl ProblemResponse {
 impl ProblemResponse {
     /// The control plane's disk is full. The log has the details.
     fn disk_full(error: &(dyn std::error::Error + 'static)) -> Self {
-        tracing::error!(error = %error_chain_text(error), "a request failed: the disk is full");
+        tracing::error!(error = %join_error_and_sources(error), "a request failed: the disk is full");
         Self::new(
             StatusCode::INSUFFICIENT_STORAGE,
             "disk-full",

@@ -267,7 +267,7 @@ fn evaluate_proposal(
     let mut changes = Vec::new();
     for path in state.documents.keys().filter(|path| !documents.contains_key(*path)) {
         next.documents.remove(path);
-        estate_snapshot::remove_place(&mut next.estate, path);
+        estate_snapshot::remove_place_by_path(&mut next.estate, path);
         changes.push(PlaceChange { path: path.clone(), becomes: None });
     }
     for (path, text) in texts.into_iter().filter(|(path, text)| state.documents.get(path) != Some(text)) {
@@ -275,7 +275,7 @@ fn evaluate_proposal(
         let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
         changes.push(PlaceChange { path, becomes: Some(PlaceDocumentRow { text, origins }) });
     }
-    estate_snapshot::overlay_places(&mut next.estate, edited);
+    estate_snapshot::overlay_places_on_estate(&mut next.estate, edited);
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     newer.check_no_overwrite(&changes)?;
 

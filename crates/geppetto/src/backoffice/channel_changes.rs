@@ -32,7 +32,7 @@ impl BackOffice {
         }
         let named = files.clone();
         let components = self
-            .run_blocking_with_repository(move |repository| repository.find_components_of_packages(&named))
+            .run_blocking_with_repository(move |repository| repository.component_names_of_packages(&named))
             .await?;
         self.publication_scopes(permit.clone(), channel).await?.check(&components)?;
         let (into, named) = (channel.clone(), files.clone());
@@ -178,7 +178,7 @@ impl BackOffice {
                 let environment = Some(server.environment.clone());
                 permit.require_grant_in_scope(&EffectScope {
                     environment,
-                    component: effect.affected_component().cloned(),
+                    component: effect.component_of_effect().cloned(),
                 })?;
             }
         }

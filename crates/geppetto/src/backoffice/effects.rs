@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    effect::{Effect, display_effect_values_masked, group_servers_by_effects},
+    effect::{Effect, effect_value_texts_with_secrets_masked, group_servers_by_effects},
     estate::{Estate, Overrides, Place, Server},
     format::estate,
     name::ServerName,
@@ -50,7 +50,7 @@ fn summarize(effect: &Effect) -> wire::EffectSummary {
         Effect::Upgrades { from, to, .. } => ("upgrades", Some(from.to_string()), Some(to.to_string())),
         Effect::Repackages { version, .. } => ("repackages", None, Some(version.to_string())),
         Effect::Value { from, to, .. } => {
-            let (before, after) = display_effect_values_masked(from.as_ref(), to.as_ref());
+            let (before, after) = effect_value_texts_with_secrets_masked(from.as_ref(), to.as_ref());
             ("value", from.is_some().then_some(before), to.is_some().then_some(after))
         }
     };
@@ -60,7 +60,7 @@ fn summarize(effect: &Effect) -> wire::EffectSummary {
     };
     wire::EffectSummary {
         kind: kind.to_owned(),
-        component: effect.affected_component().map(ToString::to_string),
+        component: effect.component_of_effect().map(ToString::to_string),
         key,
         from,
         to,
@@ -82,7 +82,7 @@ pub(super) fn find_effect_scopes(
         for environment in servers.map(|server| &server.environment) {
             for effect in effects {
                 // What cannot be resolved can become anything once it can.
-                let component = effect.affected_component().cloned();
+                let component = effect.component_of_effect().cloned();
                 scopes.insert(EffectScope { environment: Some(environment.clone()), component });
             }
         }

@@ -7,7 +7,7 @@ use model::{
 
 use crate::{
     auth::AccessDenied,
-    daemon_error::{DaemonError, error_chain_text},
+    daemon_error::{DaemonError, join_error_and_sources},
     store::StoreError,
 };
 
@@ -115,7 +115,7 @@ impl From<BackOfficeError> for DaemonError {
 
 impl From<StoreError> for DaemonError {
     fn from(error: StoreError) -> Self {
-        let message = error_chain_text(&error);
+        let message = join_error_and_sources(&error);
         match error {
             StoreError::Overtaken { .. } => DaemonError::invalid_input_error(message)
                 .with_hint("look at what changed (`punch export DIR`) and do it again from there"),

@@ -113,7 +113,7 @@ fn one<K: Ord + Clone, V: Clone>(map: &BTreeMap<K, V>, key: &K) -> Option<(K, V)
 }
 
 /// Adds the places of `part` to an estate, over those of the same name.
-pub(super) fn overlay_places(estate: &mut Estate, part: Estate) {
+pub(super) fn overlay_places_on_estate(estate: &mut Estate, part: Estate) {
     estate.roles.extend(part.roles);
     estate.groups.extend(part.groups);
     estate.environments.extend(part.environments);
@@ -121,7 +121,7 @@ pub(super) fn overlay_places(estate: &mut Estate, part: Estate) {
 }
 
 /// Removes the place whose file has this path.
-pub(super) fn remove_place(estate: &mut Estate, path: &str) {
+pub(super) fn remove_place_by_path(estate: &mut Estate, path: &str) {
     match estate::place_of_document_path(path) {
         Ok(Place::Role(name)) => _ = estate.roles.remove(&name),
         Ok(Place::Group(name)) => _ = estate.groups.remove(&name),

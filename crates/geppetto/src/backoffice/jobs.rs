@@ -14,7 +14,7 @@ const MAX_ATTEMPTS: u32 = 3;
 
 impl BackOffice {
     /// Creates a job; one that needs no input and waits already is started instead.
-    pub(crate) async fn create_job(
+    pub(crate) async fn create_job_or_start_waiting_one(
         &self,
         permit: &Permit<Operator>,
         request: &wire::JobRequest,
@@ -83,7 +83,7 @@ impl BackOffice {
     }
 
     /// Creates a job that does again what a job that ended should have done.
-    pub(crate) async fn retry_job(
+    pub(crate) async fn retry_ended_job_as_new_job(
         &self,
         permit: &Permit<Operator>,
         id: u64,
@@ -101,7 +101,7 @@ impl BackOffice {
         let (keep, channel) = kind.keep_count_and_channel();
         let request =
             wire::JobRequest { kind: job.kind, keep, channel: channel.map(|name| name.to_string()) };
-        self.create_job(permit, &request).await
+        self.create_job_or_start_waiting_one(permit, &request).await
     }
 
     async fn stored_job(&self, id: u64) -> Result<wire::Job, BackOfficeError> {

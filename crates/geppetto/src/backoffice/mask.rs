@@ -50,7 +50,7 @@ impl BackOffice {
         {
             return Ok(SecretParameters { catalog, ever });
         }
-        let mut ever = self.store.read_secret_parameters().await?;
+        let mut ever = self.store.read_ever_secret_parameters().await?;
         let new: Vec<(String, String)> =
             declared_secrets(&catalog).into_iter().filter(|parameter| !ever.contains(parameter)).collect();
         if !new.is_empty() {

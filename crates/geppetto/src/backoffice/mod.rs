@@ -45,7 +45,7 @@ use crate::{
     clock::Clock,
     daemon_error::DaemonError,
     data_folder::DataFolder,
-    store::{AuditContext, SealingKey, Store, UnsealedStore},
+    store::{AuditContext, SealingKey, Store, StoreWithUncheckedSeal},
 };
 
 /// A control plane's data, opened.
@@ -68,7 +68,7 @@ impl BackOffice {
     /// Opens the database and the repository; keys that are missing are made, unless the database was used with
     /// others before.
     pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonError> {
-        let opened = UnsealedStore::open(&data.database_location()).await?;
+        let opened = StoreWithUncheckedSeal::open_and_migrate(&data.database_location()).await?;
         let seal = SealingKey::new(&keys::load_or_create_database_key(
             &data.database_key_path(),
             opened.has_been_sealed(),
@@ -76,7 +76,7 @@ impl BackOffice {
         )?);
         let node_key =
             keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
-        let store = opened.unseal_with_keys(seal, &keys::public_key_base64(&node_key)).await?;
+        let store = opened.check_or_set_seal(seal, &keys::public_key_base64(&node_key)).await?;
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
         let (cache, secrets, changing, resolutions) = Default::default();
         Ok(Self { store, clock, repository, node_key, cache, secrets, changing, resolutions })

@@ -15,7 +15,7 @@ use packaging::{
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
 use crate::{
     auth::{Admin, Developer, Operator, Permit, Viewer},
-    daemon_error::error_chain_text,
+    daemon_error::join_error_and_sources,
     store::AuditContext,
 };
 
@@ -91,7 +91,7 @@ impl BackOffice {
                 store.record_repository_write(&context, entry.action, &entry.subject, &outcome, event).await
             {
                 // It is done or not done all the same; that it was begun is recorded.
-                tracing::error!(error = %error_chain_text(&error), "the outcome of a {} is not recorded", entry.action);
+                tracing::error!(error = %join_error_and_sources(&error), "the outcome of a {} is not recorded", entry.action);
             }
             done
         });

@@ -86,7 +86,7 @@ impl ServeArgs {
                 .await?;
         let back_office = Arc::new(back_office);
         // Installed before readiness is announced, because a shutdown signal may come at once.
-        let signal = serve::shutdown_signal();
+        let signal = serve::wait_for_shutdown_signal();
         let (end, ending) = watch::channel(false);
         let app = ApiState::new(
             Arc::clone(&back_office),

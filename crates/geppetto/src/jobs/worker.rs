@@ -15,7 +15,7 @@ use super::JobKind;
 use crate::{
     auth::{Admin, Permit},
     backoffice::{BackOffice, BackOfficeError},
-    daemon_error::error_chain_text,
+    daemon_error::join_error_and_sources,
     store::{JobState, NewJob, StoreError, TakenJob},
 };
 
@@ -91,7 +91,7 @@ pub(crate) async fn run_job_worker(
             Ok(Taken::Job) => continue,
             Ok(Taken::NothingUntil(pause)) => pause,
             Err(error) => {
-                tracing::warn!(error = %error_chain_text(&error), "jobs cannot be taken; trying again");
+                tracing::warn!(error = %join_error_and_sources(&error), "jobs cannot be taken; trying again");
                 LOOK_AGAIN_AFTER
             }
         };
@@ -223,7 +223,7 @@ impl Worker<'_> {
                 }
                 // The lease holds for some time yet.
                 Err(error) => {
-                    tracing::warn!(error = %error_chain_text(&error), "a job's lease is not renewed")
+                    tracing::warn!(error = %join_error_and_sources(&error), "a job's lease is not renewed")
                 }
             }
         }
@@ -266,7 +266,7 @@ impl Worker<'_> {
                 let again = error.is_internal_failure() && taken.job.attempt < taken.job.max_attempts;
                 let doublings = u32::try_from(taken.job.attempt.saturating_sub(1).min(10)).unwrap_or(10);
                 let again_us = again.then(|| now_us + (RETRY_AFTER_US << doublings));
-                tracing::warn!(job = taken.job.id, kind = taken.job.kind, error = %error_chain_text(&error), "a job failed");
+                tracing::warn!(job = taken.job.id, kind = taken.job.kind, error = %join_error_and_sources(&error), "a job failed");
                 (JobState::Failed, Some(error.to_string()), again_us)
             }
         };

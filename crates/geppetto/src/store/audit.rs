@@ -79,7 +79,7 @@ impl Store {
         let mut transaction = self.begin(doing).await?;
         insert_audit_entry(&mut transaction, context, action, subject, detail).await?;
         event.into_iter().for_each(|event| transaction.announce_on_commit(event));
-        transaction.commit(doing).await
+        transaction.commit_and_announce_events(doing).await
     }
 
     /// The newest entries before `before`, newest first.

@@ -56,7 +56,7 @@ impl DatabasePool {
     }
 
     /// Begins a transaction that will write.
-    pub(super) async fn begin_transaction(
+    pub(super) async fn begin_write_transaction_with_events(
         &self,
         doing: &'static str,
         sender: EventSender,
@@ -102,7 +102,7 @@ impl WriteTransaction {
     }
 
     /// Commits, and announces the events: on PostgreSQL to every control plane, this one included.
-    pub(super) async fn commit(self, doing: &'static str) -> Result<(), StoreError> {
+    pub(super) async fn commit_and_announce_events(self, doing: &'static str) -> Result<(), StoreError> {
         let Self { begun, sender, events } = self;
         match begun {
             Begun::Sqlite(transaction) => {

@@ -55,8 +55,8 @@ async fn store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
 }
 
 async fn open(database: &TestDatabase) -> Store {
-    let opened = UnsealedStore::open(&database.database).await.unwrap();
-    opened.unseal_with_keys(SealingKey::new(&[7; 32]), "node key").await.unwrap()
+    let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
+    opened.check_or_set_seal(SealingKey::new(&[7; 32]), "node key").await.unwrap()
 }
 
 const ANN: AuditContext<'static> = AuditContext { at_us: 1_000, actor: "token ann" };
@@ -320,11 +320,11 @@ async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine
     let Some((store, database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
     store.close().await;
-    let opened = async || UnsealedStore::open(&database.database).await.unwrap();
+    let opened = async || StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
     assert!(opened().await.has_been_sealed());
-    let wrong = opened().await.unseal_with_keys(SealingKey::new(&[8; 32]), "node key").await;
+    let wrong = opened().await.check_or_set_seal(SealingKey::new(&[8; 32]), "node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
-    let wrong = opened().await.unseal_with_keys(SealingKey::new(&[7; 32]), "another node key").await;
+    let wrong = opened().await.check_or_set_seal(SealingKey::new(&[7; 32]), "another node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongNodeKey(_))));
     let store = open(&database).await;
     assert_eq!(texts(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
@@ -353,8 +353,8 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     execute!(connection, "testing", "DELETE FROM control_plane").unwrap();
     drop(connection);
     store.close().await;
-    let opened = UnsealedStore::open(&database.database).await.unwrap();
-    let unsealed = opened.unseal_with_keys(SealingKey::new(&[7; 32]), "node key").await;
+    let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
+    let unsealed = opened.check_or_set_seal(SealingKey::new(&[7; 32]), "node key").await;
     assert!(matches!(unsealed, Err(StoreError::Unsealed(_))));
 }
 
@@ -381,8 +381,8 @@ async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestE
 async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: TestEngine) {
     let Some(database) = TestDatabase::new(engine) else { return };
     let open = async |key: u8| {
-        let opened = UnsealedStore::open(&database.database).await?;
-        opened.unseal_with_keys(SealingKey::new(&[key; 32]), "node key").await
+        let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await?;
+        opened.check_or_set_seal(SealingKey::new(&[key; 32]), "node key").await
     };
     let (one, other) = tokio::join!(open(1), open(2));
     let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };

@@ -205,7 +205,7 @@ impl Store {
                     &format!("job {id}: {}", job.input),
                 )
                 .await?;
-                transaction.commit(doing).await?;
+                transaction.commit_and_announce_events(doing).await?;
                 return Ok(id);
             }
             let there: Option<(i64,)> = fetch_optional!(
@@ -230,7 +230,7 @@ impl Store {
         let doing = "storing a job";
         let mut transaction = self.begin(doing).await?;
         insert(&mut transaction, job, now_us, "geppetto").await?;
-        transaction.commit(doing).await
+        transaction.commit_and_announce_events(doing).await
     }
 
     /// Lets a waiting job with this key start now.
@@ -251,7 +251,7 @@ impl Store {
         if let Some((id,)) = woken {
             transaction.announce_on_commit(Event::JobChanged { job: unsigned(id, "job")? });
         }
-        transaction.commit(doing).await
+        transaction.commit_and_announce_events(doing).await
     }
 
     /// Takes the job that is due longest: a waiting one, or one whose control plane let its lease end.
@@ -284,7 +284,7 @@ impl Store {
         let Some(columns) = taken else { return Ok(None) };
         let job = job_row(columns)?;
         transaction.announce_on_commit(Event::JobChanged { job: job.id });
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(Some(TakenJob { job, owner: owner.to_owned() }))
     }
 
@@ -311,7 +311,7 @@ impl Store {
             signed(taken.job.attempt),
         )?;
         transaction.announce_on_commit(Event::JobChanged { job: taken.job.id });
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(row.map(|(cancel,)| cancel.is_some()))
     }
 
@@ -345,7 +345,7 @@ impl Store {
                 text,
             )?;
         }
-        transaction.commit(doing).await
+        transaction.commit_and_announce_events(doing).await
     }
 
     /// Ends a job, or lets it wait until `again_us`; `false` if another control plane took it over.
@@ -383,7 +383,7 @@ impl Store {
             insert(&mut transaction, next, now_us, "geppetto").await?;
         }
         transaction.announce_on_commit(Event::JobChanged { job: taken.job.id });
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(true)
     }
 
@@ -409,7 +409,7 @@ impl Store {
         audit::insert_audit_entry(&mut transaction, context, "cancel-job", &kind, &format!("job {id}"))
             .await?;
         transaction.announce_on_commit(Event::JobChanged { job: id });
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(JobState::ALL.into_iter().find(|known| known.as_str() == state))
     }
 
@@ -473,7 +473,7 @@ impl Store {
             before_us,
         )?;
         let removed = execute!(transaction, doing, "DELETE FROM jobs WHERE finished_us < $1", before_us)?;
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(removed)
     }
 }

@@ -74,7 +74,7 @@ pub(crate) struct Store {
 
 /// A database that is open, but whose seal was not checked yet: nothing can be read from it.
 #[derive(Debug)]
-pub(crate) struct UnsealedStore {
+pub(crate) struct StoreWithUncheckedSeal {
     pool: DatabasePool,
     name: String,
     sealed: Option<(String, String)>,
@@ -175,12 +175,16 @@ fn signed(number: u64) -> i64 {
 /// What the seal of the whole database is sealed with.
 const SEAL_CONTEXT: &str = "the seal";
 
-impl UnsealedStore {
+impl StoreWithUncheckedSeal {
     /// Opens the database, creates its file if it is missing, and brings its tables up to date.
-    pub(crate) async fn open(database: &DatabaseLocation) -> Result<Self, StoreError> {
+    pub(crate) async fn open_and_migrate(database: &DatabaseLocation) -> Result<Self, StoreError> {
         let pool = match database {
-            DatabaseLocation::File(path) => DatabasePool::Sqlite(sqlite::open_sqlite(path).await?),
-            DatabaseLocation::Url(url) => DatabasePool::Postgres(postgres::connect_postgres(url).await?),
+            DatabaseLocation::File(path) => {
+                DatabasePool::Sqlite(sqlite::open_and_migrate_sqlite(path).await?)
+            }
+            DatabaseLocation::Url(url) => {
+                DatabasePool::Postgres(postgres::connect_and_migrate_postgres(url).await?)
+            }
         };
         let mut store = Self { pool, name: database.to_string(), sealed: None };
         store.sealed = store.read_seal().await?;
@@ -193,7 +197,7 @@ impl UnsealedStore {
     }
 
     /// Makes sure that the database belongs to these two keys; an empty one does from now on.
-    pub(crate) async fn unseal_with_keys(
+    pub(crate) async fn check_or_set_seal(
         mut self,
         seal: SealingKey,
         node_key: &str,
@@ -201,7 +205,8 @@ impl UnsealedStore {
         let doing = "sealing the database";
         let (events, _) = broadcast::channel(WAITING_EVENTS);
         if self.sealed.is_none() {
-            let mut transaction = self.pool.begin_transaction(doing, events.clone()).await?;
+            let mut transaction =
+                self.pool.begin_write_transaction_with_events(doing, events.clone()).await?;
             let (revisions,): (i64,) = fetch_one!(transaction, doing, "SELECT COUNT(*) FROM revisions")?;
             if revisions > 0 {
                 return Err(StoreError::Unsealed(self.name));
@@ -214,7 +219,7 @@ impl UnsealedStore {
                 seal.seal_text(SEAL_CONTEXT, "whole")?,
                 node_key,
             )?;
-            transaction.commit(doing).await?;
+            transaction.commit_and_announce_events(doing).await?;
             self.sealed = self.read_seal().await?;
         }
         let (sealed, known_node_key) = self.sealed.unwrap_or_default();
@@ -263,6 +268,6 @@ impl Store {
 
     /// Begins a transaction that will write.
     async fn begin(&self, doing: &'static str) -> Result<WriteTransaction, StoreError> {
-        self.pool.begin_transaction(doing, self.events.clone()).await
+        self.pool.begin_write_transaction_with_events(doing, self.events.clone()).await
     }
 }

@@ -164,7 +164,7 @@ impl Store {
         audit::insert_audit_entry(&mut transaction, context, "generate-node", node.server, &detail).await?;
         let server = node.server.to_owned();
         transaction.announce_on_commit(Event::NodeGenerated { server, generation: node.generation });
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(true)
     }
 

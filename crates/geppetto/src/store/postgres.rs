@@ -19,7 +19,7 @@ const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Connects to the database and brings its tables up to date. Control planes that start at once wait for each
 /// other: the migrations hold an advisory lock.
-pub(super) async fn connect_postgres(url: &DatabaseUrl) -> Result<PgPool, StoreError> {
+pub(super) async fn connect_and_migrate_postgres(url: &DatabaseUrl) -> Result<PgPool, StoreError> {
     let name = url.to_string();
     let options = PgConnectOptions::from_str(&url.0)
         .map_err(|source| StoreError::Open { database: name.clone(), source })?

@@ -153,7 +153,7 @@ impl Store {
         let id = unsigned(id, "report")?;
         let (server, outcome) = (report.server.to_owned(), report.head.outcome.clone());
         transaction.announce_on_commit(Event::ServerReported { server, report: id, outcome });
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(id)
     }
 
@@ -173,7 +173,7 @@ impl Store {
             i64::from(KEPT_REPORTS),
             i64::from(KEPT_FAILURES),
         )?;
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(removed)
     }
 

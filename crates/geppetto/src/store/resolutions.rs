@@ -104,7 +104,7 @@ impl Store {
         let mut transaction = self.begin(doing).await?;
         write_resolution_reads(&mut transaction, &self.seal, revision, std::slice::from_ref(row), at_us)
             .await?;
-        transaction.commit(doing).await
+        transaction.commit_and_announce_events(doing).await
     }
 
     /// The stored resolution of a server. Looks only at the places that it read, whatever else there is.

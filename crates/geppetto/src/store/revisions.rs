@@ -240,7 +240,7 @@ impl Store {
         audit::insert_audit_entry(&mut transaction, context, "commit", &format!("revision {next}"), &detail)
             .await?;
         transaction.announce_on_commit(Event::RevisionCommitted { revision: next });
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(next)
     }
 }

@@ -6,7 +6,7 @@ use super::{Store, StoreError};
 
 impl Store {
     /// All parameters that were ever a secret, by component.
-    pub(crate) async fn read_secret_parameters(&self) -> Result<BTreeSet<(String, String)>, StoreError> {
+    pub(crate) async fn read_ever_secret_parameters(&self) -> Result<BTreeSet<(String, String)>, StoreError> {
         let doing = "reading which parameters are secret";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<(String, String)> =
@@ -32,6 +32,6 @@ impl Store {
                 parameter,
             )?;
         }
-        transaction.commit(doing).await
+        transaction.commit_and_announce_events(doing).await
     }
 }

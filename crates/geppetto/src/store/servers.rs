@@ -69,7 +69,7 @@ impl Store {
         let detail = format!("id {}", token.id);
         audit::insert_audit_entry(&mut transaction, context, "create-join-token", token.server, &detail)
             .await?;
-        transaction.commit(doing).await
+        transaction.commit_and_announce_events(doing).await
     }
 
     /// The hash of the join token with this public part, if it is for `server` and good at `now_us`.
@@ -147,7 +147,7 @@ impl Store {
             }
             let detail = format!("join token {join_token_id}, credential {credential_id}");
             audit::insert_audit_entry(&mut transaction, context, "join", server, &detail).await?;
-            transaction.commit(doing).await?;
+            transaction.commit_and_announce_events(doing).await?;
             return Ok(true);
         }
     }
@@ -180,7 +180,7 @@ impl Store {
             audit::insert_audit_entry(&mut transaction, context, "revoke-credential", server, "").await?;
             transaction.announce_on_commit(Event::AccessChanged {});
         }
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(revoked)
     }
 }

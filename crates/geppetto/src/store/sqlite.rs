@@ -16,7 +16,7 @@ pub(super) const DISK_FULL_ERROR_CODE: &str = "13";
 const ATTEMPTS: u32 = 5;
 
 /// Opens the database file, creates it if it is missing and brings its tables up to date.
-pub(super) async fn open_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
+pub(super) async fn open_and_migrate_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
     let mut attempt = 1;
     loop {
         match open_once(path).await {

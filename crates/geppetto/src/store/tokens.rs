@@ -122,7 +122,7 @@ impl Store {
             detail.push_str(&format!(", {} on {environment}/{component}", grant.access_level));
         }
         audit::insert_audit_entry(&mut transaction, context, "create-token", token.name, &detail).await?;
-        transaction.commit(doing).await
+        transaction.commit_and_announce_events(doing).await
     }
 
     /// The token with this public part, if it is good at `now_us`.
@@ -196,7 +196,7 @@ impl Store {
         }
         audit::insert_audit_entry(&mut transaction, context, "revoke-token", name, "").await?;
         transaction.announce_on_commit(Event::AccessChanged {});
-        transaction.commit(doing).await?;
+        transaction.commit_and_announce_events(doing).await?;
         Ok(true)
     }
 }

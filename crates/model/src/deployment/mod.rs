@@ -9,7 +9,7 @@ mod evaluate;
 use crate::{
     component::Component,
     format::FormatError,
-    manifest::{self, DeploymentFiles, Manifest},
+    manifest::{self, DeploymentFilesByPath, Manifest},
     name::Name,
 };
 
@@ -28,7 +28,7 @@ pub struct Deployment {
     /// What it needs on a host, its holes not filled in.
     pub manifest: Manifest,
     /// The files its manifest names.
-    pub templates: DeploymentFiles,
+    pub templates: DeploymentFilesByPath,
 }
 
 /// Why files are no deployment that can be applied. `place` says where the files are.
@@ -81,7 +81,7 @@ impl Deployment {
     pub fn parse_deployment_files(
         name: &Name,
         place: &str,
-        mut files: DeploymentFiles,
+        mut files: DeploymentFilesByPath,
     ) -> Result<Self, DeploymentError> {
         let component = files
             .remove("component.json")

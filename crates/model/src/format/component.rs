@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use command::CommandLine;
 pub use entry::{
-    FileMode, PackagedFile, PackagedFileContentSource, check_package_path,
+    FileMode, PackagedFileContentSource, PackagedFileEntry, check_package_path,
     check_source_path_stays_in_component,
 };
 pub use running::{JobSchedule, LaunchCommand, RestartPolicy, TomcatContext};
@@ -20,7 +20,7 @@ pub use texts::{check_single_line_text, normalize_multiline_text};
 
 use super::{FormatError, yaml};
 use crate::{
-    component::{ComponentKind, OsRequirements},
+    component::{ComponentKind, OsPackageRequirements},
     name::{Key, Name},
     parameter::Parameter,
     version::VersionRange,
@@ -66,7 +66,7 @@ pub struct ComponentFile {
     pub test: Option<CommandLine>,
     /// What the payload package holds.
     #[serde(default)]
-    pub files: Vec<PackagedFile>,
+    pub files: Vec<PackagedFileEntry>,
     /// A daemon: becomes a systemd service named like the component.
     pub launch: Option<LaunchCommand>,
     /// A job run at given times: becomes a systemd timer and service named like the component.
@@ -79,7 +79,7 @@ pub struct ComponentFile {
     pub requires: BTreeMap<Name, VersionRange>,
     /// Packages of the operating system that are needed.
     #[serde(default)]
-    pub os_packages: OsRequirements,
+    pub os_packages: OsPackageRequirements,
     /// What can be configured, by key.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Parameter>")]

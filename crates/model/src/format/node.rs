@@ -19,7 +19,8 @@ use crate::{
     estate::{Place, RevisionOrigin},
     name::{Key, Name, ServerName},
     node::{
-        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenance, ValueProvenanceEntry,
+        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenanceEntry,
+        ValueProvenanceEntry,
     },
     value::Value,
     version::{Version, VersionRange},
@@ -265,7 +266,7 @@ impl NodeComponentFile {
 }
 
 impl RequirementFile {
-    fn new(requirement: &RequirementProvenance) -> Self {
+    fn new(requirement: &RequirementProvenanceEntry) -> Self {
         let (mut range, mut excludes, mut requires) = (None, None, None);
         match &requirement.what {
             RequirementOperation::Requires(of) | RequirementOperation::Constrains(of) => {
@@ -288,7 +289,7 @@ impl RequirementFile {
         }
     }
 
-    fn read(self) -> RequirementProvenance {
+    fn read(self) -> RequirementProvenanceEntry {
         let what = match (self.range, self.excludes, self.requires) {
             (Some(range), ..) if self.constrains => RequirementOperation::Constrains(range),
             (Some(range), ..) => RequirementOperation::Requires(range),
@@ -296,7 +297,7 @@ impl RequirementFile {
             (None, ..) => RequirementOperation::Removes,
         };
         let origin = origin(self.revision, self.by);
-        RequirementProvenance { place: self.place.0, what, effective: self.effective, origin }
+        RequirementProvenanceEntry { place: self.place.0, what, effective: self.effective, origin }
     }
 }
 

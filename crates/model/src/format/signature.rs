@@ -53,11 +53,11 @@ pub fn has_signature_line(text: &str) -> bool {
 
 /// The first 16 hexadecimal digits of the key's SHA-256.
 pub fn public_key_id(key: &VerifyingKey) -> String {
-    to_hex(&Sha256::digest(key.as_bytes())[..8])
+    bytes_to_hex(&Sha256::digest(key.as_bytes())[..8])
 }
 
 /// Bytes in hexadecimal.
-pub(super) fn to_hex(bytes: &[u8]) -> String {
+pub(super) fn bytes_to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

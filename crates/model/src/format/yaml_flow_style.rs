@@ -9,7 +9,7 @@ use crate::value::Value;
 const MAX_IMPLICIT_KEY: usize = 1000;
 
 /// Writes a value on one line.
-pub(crate) fn write_flow_value(text: &mut String, value: &Value) {
+pub(crate) fn write_value_in_flow_style(text: &mut String, value: &Value) {
     match value {
         Value::Null => text.push_str("null"),
         Value::Boolean(flag) => _ = write!(text, "{flag}"),
@@ -20,7 +20,7 @@ pub(crate) fn write_flow_value(text: &mut String, value: &Value) {
             text.push('[');
             for (at, item) in items.iter().enumerate() {
                 text.push_str(if at > 0 { ", " } else { "" });
-                write_flow_value(text, item);
+                write_value_in_flow_style(text, item);
             }
             text.push(']');
         }
@@ -31,7 +31,7 @@ pub(crate) fn write_flow_value(text: &mut String, value: &Value) {
                 text.push_str(if key.len() > MAX_IMPLICIT_KEY { "? " } else { "" });
                 write_quoted_text(text, key);
                 text.push_str(": ");
-                write_flow_value(text, value);
+                write_value_in_flow_style(text, value);
             }
             text.push('}');
         }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use self::secrets::SecretNamesAndTexts;
 use super::{
-    DeploymentFiles, EvaluatedManifest, Manifest, ResourceDeclaration, build,
+    DeploymentFilesByPath, EvaluatedManifest, Manifest, ResourceDeclaration, build,
     field_reader::{self, ResourceFieldReader},
 };
 use crate::{
@@ -50,7 +50,7 @@ pub(super) const RESERVED_VARIABLES: &[&str] = &["server", "component", "compone
 /// Evaluates all expressions of a manifest and its templates. Returns all errors, not only the first.
 pub fn evaluate_manifest(
     manifest: &Manifest,
-    files: &DeploymentFiles,
+    files: &DeploymentFilesByPath,
     scope: &EvaluationContext<'_>,
 ) -> Result<EvaluatedManifest, Vec<FormatError>> {
     evaluate_manifest_with_template_errors(manifest, files, scope)
@@ -60,7 +60,7 @@ pub fn evaluate_manifest(
 /// The same; an error knows the expression it is about.
 pub(super) fn evaluate_manifest_with_template_errors(
     manifest: &Manifest,
-    files: &DeploymentFiles,
+    files: &DeploymentFilesByPath,
     scope: &EvaluationContext<'_>,
 ) -> Result<EvaluatedManifest, Vec<TemplateError>> {
     let context = context(scope);
@@ -112,7 +112,7 @@ fn context(scope: &EvaluationContext<'_>) -> serde_json::Map<String, serde_json:
 
 struct ManifestEvaluator<'a> {
     manifest: &'a Manifest,
-    files: &'a DeploymentFiles,
+    files: &'a DeploymentFilesByPath,
     renderer: TemplateRenderer,
     context: serde_json::Map<String, serde_json::Value>,
     secrets: SecretNamesAndTexts,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    DeploymentFiles, EvaluationContext, Manifest, ResourceDeclaration, build,
+    DeploymentFilesByPath, EvaluationContext, Manifest, ResourceDeclaration, build,
     evaluate::{RESERVED_VARIABLES, evaluate_manifest_with_template_errors},
 };
 use crate::{
@@ -22,7 +22,11 @@ use crate::{
 };
 
 /// Mistakes in a manifest and its templates; empty when there are none. Templates are named below `templates/`.
-pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &Component) -> Vec<Fault> {
+pub fn lint_manifest(
+    manifest: &Manifest,
+    files: &DeploymentFilesByPath,
+    component: &Component,
+) -> Vec<Fault> {
     let mut faults = Vec::new();
     for name in component.parameters.keys().filter(|key| RESERVED_VARIABLES.contains(&key.as_str())) {
         let message = format!("a parameter cannot be called `{name}`; templates use that name already");
@@ -73,7 +77,7 @@ pub fn lint_manifest(manifest: &Manifest, files: &DeploymentFiles, component: &C
         };
         if let Err(errors) = evaluate_manifest_with_template_errors(manifest, files, &scope) {
             // What other components' parameters hold is not known here.
-            let errors = errors.into_iter().filter(|error| !error.failed_on_variable("components"));
+            let errors = errors.into_iter().filter(|error| !error.is_failure_of_variable("components"));
             faults.extend(errors.map(|error| Fault::from(FormatError::from(error))));
         }
     }

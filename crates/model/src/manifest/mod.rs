@@ -24,7 +24,7 @@ pub use read::parse_manifest_yaml;
 pub const MANIFEST_FORMAT_NAME_AND_VERSION: &str = "geppetto/manifest/1";
 
 /// Files of `deploy/templates`, by their path in it.
-pub type DeploymentFiles = BTreeMap<String, Vec<u8>>;
+pub type DeploymentFilesByPath = BTreeMap<String, Vec<u8>>;
 
 /// A manifest as written: its shape is checked, its holes are not filled in.
 #[derive(Debug, Clone, PartialEq)]

@@ -56,7 +56,7 @@ pub fn plan_host_changes(wanted: &DesiredHost, observed: &ObservedHost, limits: 
         }
     }
     planner.insert_recheck(after_packages);
-    planner.plan_service_restarts(&sorted);
+    planner.plan_restarts_of_notified_services(&sorted);
     planner.plan_health_checks(wanted);
     planner.plan
 }

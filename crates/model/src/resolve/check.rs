@@ -8,7 +8,7 @@ use super::{
     evaluate::unknown_parameter_fault,
     fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
-    server_evaluation::ServerEvaluation,
+    server_evaluation::ServerReadyForEvaluation,
 };
 use crate::{
     catalog::Catalog,
@@ -185,7 +185,7 @@ impl<'a> PlaceUsage<'a> {
         resolver.resolve_evaluation(&places, &evaluation)
     }
 
-    fn record(&mut self, evaluation: &ServerEvaluation<'a>) {
+    fn record(&mut self, evaluation: &ServerReadyForEvaluation<'a>) {
         for layer in &evaluation.stack.layers {
             let overrides = std::ptr::from_ref(layer.overrides);
             if self.recorded.insert((overrides, std::ptr::null())) {

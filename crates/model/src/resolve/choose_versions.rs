@@ -11,13 +11,13 @@ use std::{
 use super::{
     fault::{EstateFault, EstateFaultKind, ResolveError},
     place_stack::PlaceStack,
-    version_search::{VersionChoice, VersionConstraint, VersionSearch, VersionSearchScope},
+    version_search::{ChosenVersionAndReasons, VersionConstraint, VersionSearch, VersionSearchScope},
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
     estate::{Overrides, Place, RemovedInheritedItem, RevisionOrigin, VersionRangeWithOrigin},
     name::Name,
-    node::{RequirementOperation, RequirementProvenance},
+    node::{RequirementOperation, RequirementProvenanceEntry},
     suggest_spelling,
     version::VersionRange,
 };
@@ -59,7 +59,7 @@ impl VersionChoiceInputs {
 pub(super) struct ChosenComponent<'a> {
     pub(super) published: &'a Arc<PublishedVersion>,
     /// Places first, strongest first; then the components that require it.
-    pub(super) requirements: Arc<Vec<RequirementProvenance>>,
+    pub(super) requirements: Arc<Vec<RequirementProvenanceEntry>>,
 }
 
 /// Chooses a version for every component that a place requires, and for all that these require. `blamed` is the place
@@ -100,20 +100,20 @@ pub(super) fn choose_component_versions<'a>(
     Ok(ChosenComponents { components: components.collect(), consulted: found.consulted })
 }
 
-impl<'a> VersionChoice<'a> {
+impl<'a> ChosenVersionAndReasons<'a> {
     fn into_component(self, places: &[PlacedOperation<'a, '_>]) -> ChosenComponent<'a> {
         let places = places.iter().map(PlacedOperation::provenance);
         // A place's operations are both in `places` and in the constraints.
         let requirers =
             self.constraints.into_iter().filter(|constraint| constraint.depth.is_some()).map(|constraint| {
-                RequirementProvenance {
+                RequirementProvenanceEntry {
                     place: constraint.place,
                     what: RequirementOperation::Requires(constraint.range.clone()),
                     effective: true,
                     origin: None,
                 }
             });
-        let exclusions = self.exclusions.into_iter().map(|exclusion| RequirementProvenance {
+        let exclusions = self.exclusions.into_iter().map(|exclusion| RequirementProvenanceEntry {
             place: exclusion.place,
             what: RequirementOperation::Excludes {
                 version: exclusion.version.clone(),
@@ -151,8 +151,8 @@ impl PlacedOperation<'_, '_> {
         matches!(self.what, PlacedWhat::Constrains(_))
     }
 
-    fn provenance(&self) -> RequirementProvenance {
-        RequirementProvenance {
+    fn provenance(&self) -> RequirementProvenanceEntry {
+        RequirementProvenanceEntry {
             place: self.place.clone(),
             what: match self.what {
                 PlacedWhat::Requires(range) => RequirementOperation::Requires(range.clone()),

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use crate::{
-    format::yaml_flow_style::{write_flow_value, write_name_as_key, write_quoted_text},
+    format::yaml_flow_style::{write_name_as_key, write_quoted_text, write_value_in_flow_style},
     node::Node,
 };
 
@@ -25,7 +25,7 @@ pub fn write_enc_yaml(node: &Node) -> String {
             text.push_str("\n    ");
             write_name_as_key(&mut text, key.as_str());
             text.push_str(": ");
-            write_flow_value(&mut text, &value.value);
+            write_value_in_flow_style(&mut text, &value.value);
         }
     }
     if node.components.is_empty() {

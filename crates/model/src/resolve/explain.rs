@@ -17,11 +17,11 @@ const MAX_ENTRIES: usize = 1_000;
 /// Why a key cannot be explained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct ExplainError(String);
+pub struct CannotExplainError(String);
 
 /// Explains `component.parameter`, an entry of a map (`component.parameter.entry`), or the version of a whole
 /// `component`.
-pub fn explain_dotted_key(node: &Node, key: &str) -> Result<Explanation, ExplainError> {
+pub fn explain_dotted_key(node: &Node, key: &str) -> Result<Explanation, CannotExplainError> {
     let mut parts = split_unescaped_dots(key).into_iter();
     let name = parts.next().unwrap_or_default();
     let Some((name, component)) = node.components.get_key_value(name.as_str()) else {
@@ -156,7 +156,7 @@ fn explain_entry(
     key: &Key,
     value: &NodeValue,
     path: &[String],
-) -> Result<Explanation, ExplainError> {
+) -> Result<Explanation, CannotExplainError> {
     let full = format!("{name}.{key}.{}", join_with_escaped_dots(path));
     if value.secret {
         return Ok(Explanation {
@@ -256,8 +256,8 @@ fn explain_version(name: &Name, component: &NodeComponent) -> Explanation {
     }
 }
 
-fn unknown(what: String, wrong: &str, known: &[&str]) -> ExplainError {
-    ExplainError(match suggest_spelling(wrong, known.iter().copied()) {
+fn unknown(what: String, wrong: &str, known: &[&str]) -> CannotExplainError {
+    CannotExplainError(match suggest_spelling(wrong, known.iter().copied()) {
         Some(near) => format!("{what}; did you mean `{near}`?"),
         None if known.is_empty() => format!("{what}; it has none"),
         None => format!("{what}; it has {}", known.join(", ")),

@@ -25,7 +25,7 @@ pub(super) const MAX_INHERITED_ROLES: usize = 500;
 const MAX_SHOWN: usize = 16;
 
 /// The linearisation of every role that was asked for, or its fault.
-pub(super) struct RoleHierarchy<'a> {
+pub(super) struct RoleLinearisations<'a> {
     roles: &'a BTreeMap<Name, Role>,
     orders: RefCell<HashMap<&'a Name, RoleOrder<'a>>>,
 }
@@ -39,7 +39,7 @@ struct OrderedRoles<'a> {
     owner: Place,
 }
 
-impl<'a> RoleHierarchy<'a> {
+impl<'a> RoleLinearisations<'a> {
     pub(super) fn new(roles: &'a BTreeMap<Name, Role>) -> Self {
         Self { roles, orders: RefCell::default() }
     }

@@ -57,7 +57,7 @@ pub use self::{
     check::{CheckedEstateChange, check_estate, check_estate_change, find_catalog_change_effects},
     complete::complete_node_with_defaults,
     enc::write_enc_yaml,
-    explain::{ExplainError, explain_all_values, explain_dotted_key},
+    explain::{CannotExplainError, explain_all_values, explain_dotted_key},
     fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
@@ -66,11 +66,11 @@ pub use self::{
 use self::{
     choose_versions::{VersionChoiceInputs, choose_component_versions},
     evaluate::EvaluationSubject,
-    linearise::RoleHierarchy,
+    linearise::RoleLinearisations,
     node_components::NodeComponentCache,
     other_servers::{OtherServerReader, ServerValueCache},
-    place_stack::{PlaceStack, ServerPlaces},
-    server_evaluation::{ComponentsChosenForServers, EvaluatedServerComponents, ServerEvaluation},
+    place_stack::{PlaceStack, ServerPlacesWithoutRoles},
+    server_evaluation::{ComponentsChosenForServers, EvaluatedServerComponents, ServerReadyForEvaluation},
     value_cache::ValueCache,
 };
 use crate::{
@@ -92,7 +92,7 @@ const MAX_KEPT_SETS: usize = 1_000;
 pub struct Resolver<'a> {
     estate: &'a Estate,
     catalog: &'a Catalog,
-    hierarchy: RoleHierarchy<'a>,
+    hierarchy: RoleLinearisations<'a>,
     /// The components of servers whose places require the same.
     components: RefCell<HashMap<VersionChoiceInputs, Rc<ComponentsChosenForServers<'a>>, FixedState>>,
     values: ValueCache,
@@ -126,7 +126,7 @@ impl<'a> Resolver<'a> {
         Self {
             estate,
             catalog,
-            hierarchy: RoleHierarchy::new(&estate.roles),
+            hierarchy: RoleLinearisations::new(&estate.roles),
             components: RefCell::default(),
             values: ValueCache::default(),
             node_components: NodeComponentCache::default(),
@@ -144,8 +144,8 @@ impl<'a> Resolver<'a> {
     /// Evaluates the values of a server whose places are stacked and whose versions are chosen.
     fn resolve_evaluation(
         &self,
-        places: &ServerPlaces<'a>,
-        evaluation: &ServerEvaluation<'a>,
+        places: &ServerPlacesWithoutRoles<'a>,
+        evaluation: &ServerReadyForEvaluation<'a>,
     ) -> Result<Resolution, ResolveError> {
         let others = OtherServerReader::new(self, &places.server.environment);
         let subject = EvaluationSubject::Server { name: places.name, others: &others };
@@ -169,7 +169,7 @@ impl<'a> Resolver<'a> {
         }
         let digests = node.components.keys().zip(component_digests.iter().copied());
         let digest = digest_node_from_components(&node.server, &node.environment, &node.channel, digests);
-        let selection = others.into_selection_reads();
+        let selection = others.into_reads_of_other_servers();
         let layers = stack.layers.iter().map(|layer| layer.place.clone());
         let reads = ResolutionReads {
             places: selection.environments.into_iter().chain(layers).collect(),
@@ -189,8 +189,8 @@ impl<'a> Resolver<'a> {
     }
 
     /// A server and the places it names.
-    fn places_of(&self, server: &ServerName) -> Result<ServerPlaces<'a>, Vec<EstateFault>> {
-        ServerPlaces::find_places_without_roles(self.estate, server).map_err(|mut faults| {
+    fn places_of(&self, server: &ServerName) -> Result<ServerPlacesWithoutRoles<'a>, Vec<EstateFault>> {
+        ServerPlacesWithoutRoles::find_places_without_roles(self.estate, server).map_err(|mut faults| {
             // All faults at once: those of its roles too.
             if let Some((name, found)) = self.estate.servers.get_key_value(server) {
                 let place = Place::Server(name.clone());
@@ -203,10 +203,13 @@ impl<'a> Resolver<'a> {
     }
 
     /// The places of a server with the versions chosen for them.
-    fn server_evaluation(&self, places: &ServerPlaces<'a>) -> Result<ServerEvaluation<'a>, ResolveError> {
+    fn server_evaluation(
+        &self,
+        places: &ServerPlacesWithoutRoles<'a>,
+    ) -> Result<ServerReadyForEvaluation<'a>, ResolveError> {
         let stack = places.stack_places(self.estate, &self.hierarchy)?;
         let components = self.server_components(&stack)?;
-        Ok(ServerEvaluation::new(&self.values, stack, components))
+        Ok(ServerReadyForEvaluation::new(&self.values, stack, components))
     }
 
     /// The components that the places of a stack require, the first of which is the server itself.

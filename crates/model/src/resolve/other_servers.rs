@@ -52,12 +52,12 @@ type ReadValue = Result<Option<Arc<NodeValue>>, String>;
 pub(super) struct OtherServerReader<'r, 'a> {
     resolver: &'r Resolver<'a>,
     environment: &'a Name,
-    reads: RefCell<SelectionReads>,
+    reads: RefCell<ReadsOfOtherServers>,
 }
 
 /// What a server read of others.
 #[derive(Default)]
-pub(super) struct SelectionReads {
+pub(super) struct ReadsOfOtherServers {
     pub(super) environments: BTreeSet<Place>,
     pub(super) selections: BTreeSet<ServerSelection>,
     pub(super) servers: BTreeSet<ServerName>,
@@ -68,7 +68,7 @@ impl<'r, 'a> OtherServerReader<'r, 'a> {
         Self { resolver, environment, reads: RefCell::default() }
     }
 
-    pub(super) fn into_selection_reads(self) -> SelectionReads {
+    pub(super) fn into_reads_of_other_servers(self) -> ReadsOfOtherServers {
         self.reads.into_inner()
     }
 
@@ -125,7 +125,7 @@ impl<'a> Resolver<'a> {
             if selection.group.as_ref().is_some_and(|group| !server.groups.contains(group)) {
                 continue;
             }
-            match self.matches_role_and_component(name, selection) {
+            match self.is_server_with_role_and_component(name, selection) {
                 Ok(true) => selected.push(name.clone()),
                 Ok(false) => (),
                 Err(why) => {
@@ -140,7 +140,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Whether a server has the role and runs the component of a selection.
-    pub(super) fn matches_role_and_component(
+    pub(super) fn is_server_with_role_and_component(
         &self,
         server: &ServerName,
         selection: &ServerSelection,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     fault::{EstateFault, EstateFaultKind},
-    linearise::RoleHierarchy,
+    linearise::RoleLinearisations,
 };
 use crate::{
     estate::{Environment, Estate, Overrides, Place, RemovedInheritedItem, RevisionOrigin, Server},
@@ -29,7 +29,7 @@ pub(super) struct PlaceOverrides<'a> {
 }
 
 /// A server and the places it names, but for its roles.
-pub(super) struct ServerPlaces<'a> {
+pub(super) struct ServerPlacesWithoutRoles<'a> {
     pub(super) name: &'a ServerName,
     pub(super) server: &'a Server,
     /// The name as the environment has it: one address for all its servers.
@@ -39,7 +39,7 @@ pub(super) struct ServerPlaces<'a> {
     groups: Vec<PlaceOverrides<'a>>,
 }
 
-impl<'a> ServerPlaces<'a> {
+impl<'a> ServerPlacesWithoutRoles<'a> {
     /// Finds the server, its groups and its environment.
     pub(super) fn find_places_without_roles(
         estate: &'a Estate,
@@ -80,7 +80,7 @@ impl<'a> ServerPlaces<'a> {
     pub(super) fn stack_places(
         &self,
         estate: &'a Estate,
-        hierarchy: &RoleHierarchy<'a>,
+        hierarchy: &RoleLinearisations<'a>,
     ) -> Result<PlaceStack<'a>, Vec<EstateFault>> {
         let place = Place::Server(self.name.clone());
         let order = hierarchy.merge_linearisations(&place, &self.server.roles)?;

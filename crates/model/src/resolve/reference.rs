@@ -9,7 +9,7 @@ use crate::{
 
 /// A piece of a text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum ReferencePart<'a> {
+pub(super) enum TextOrReference<'a> {
     /// Stands for itself.
     Text(&'a str),
     /// What is inside `${}`.
@@ -38,26 +38,26 @@ pub(super) fn has_references(value: &Value) -> bool {
 }
 
 /// Cuts a text at its references; `None` when a `${` is never closed.
-pub(super) fn split_at_references(text: &str) -> Option<Vec<ReferencePart<'_>>> {
+pub(super) fn split_at_references(text: &str) -> Option<Vec<TextOrReference<'_>>> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         let escaped = rest[..at].ends_with('$');
         let before = if escaped { at - 1 } else { at };
         if before > 0 {
-            parts.push(ReferencePart::Text(&rest[..before]));
+            parts.push(TextOrReference::Text(&rest[..before]));
         }
         if escaped {
-            parts.push(ReferencePart::Text(&rest[at..at + 2]));
+            parts.push(TextOrReference::Text(&rest[at..at + 2]));
             rest = &rest[at + 2..];
         } else {
             let end = at + rest[at..].find('}')?;
-            parts.push(ReferencePart::Reference(&rest[at + 2..end]));
+            parts.push(TextOrReference::Reference(&rest[at + 2..end]));
             rest = &rest[end + 1..];
         }
     }
     if !rest.is_empty() {
-        parts.push(ReferencePart::Text(rest));
+        parts.push(TextOrReference::Text(rest));
     }
     Some(parts)
 }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn texts_are_cut_at_references_and_escapes_stay_texts() {
-        use ReferencePart::{Reference, Text};
+        use TextOrReference::{Reference, Text};
         for (text, expected) in [
             ("plain $HOME {x}", vec![Text("plain $HOME {x}")]),
             ("${a.b}", vec![Reference("a.b")]),

@@ -37,7 +37,7 @@ struct DefaultValues {
 }
 
 /// A server's places with the components chosen for them, ready for evaluation.
-pub(super) struct ServerEvaluation<'a> {
+pub(super) struct ServerReadyForEvaluation<'a> {
     pub(super) stack: PlaceStack<'a>,
     pub(super) components: Rc<ComponentsChosenForServers<'a>>,
     /// What each layer of the stack touches; the first is the server's own.
@@ -73,7 +73,7 @@ impl<'a> ComponentsChosenForServers<'a> {
     }
 }
 
-impl<'a> ServerEvaluation<'a> {
+impl<'a> ServerReadyForEvaluation<'a> {
     /// Finds out which places touch which values.
     pub(super) fn new(
         cache: &ValueCache,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     component_set::IndexedComponents,
-    reference::{ReferencePart, ReferenceTarget, parse_reference_target, split_at_references},
+    reference::{ReferenceTarget, TextOrReference, parse_reference_target, split_at_references},
 };
 use crate::node::ValueProvenanceEntry;
 
@@ -34,8 +34,8 @@ pub(super) fn split_text_into_template_parts(
     set: &IndexedComponents<'_>,
 ) -> Option<Vec<TemplatePart>> {
     let parts = split_at_references(text)?.into_iter().map(|part| match part {
-        ReferencePart::Text(text) => Some(TemplatePart::Text(text.into())),
-        ReferencePart::Reference(inside) => Some(match parse_reference_target(inside)? {
+        TextOrReference::Text(text) => Some(TemplatePart::Text(text.into())),
+        TextOrReference::Reference(inside) => Some(match parse_reference_target(inside)? {
             ReferenceTarget::ServerName => TemplatePart::ServerName,
             ReferenceTarget::ServerEnvironment => TemplatePart::ServerEnvironment,
             ReferenceTarget::Value(name, key) => {

@@ -56,7 +56,7 @@ pub(super) struct VersionExcludedByRemoval<'a> {
 }
 
 /// A component, its chosen version, all constraints on it, and the newer versions that a removal excluded.
-pub(super) struct VersionChoice<'a> {
+pub(super) struct ChosenVersionAndReasons<'a> {
     pub(super) name: &'a Name,
     pub(super) published: &'a Arc<PublishedVersion>,
     pub(super) constraints: Vec<VersionConstraint<'a>>,
@@ -65,7 +65,7 @@ pub(super) struct VersionChoice<'a> {
 
 /// What a search found.
 pub(super) struct VersionSearchResult<'a> {
-    pub(super) choices: Vec<VersionChoice<'a>>,
+    pub(super) choices: Vec<ChosenVersionAndReasons<'a>>,
     /// Every component whose versions were looked at, chosen or not.
     pub(super) consulted: BTreeSet<Name>,
 }
@@ -204,7 +204,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         let choices = order.into_iter().zip(frames).filter_map(|(name, mut frame)| {
             let published = *frame.candidates.get(frame.next.checked_sub(1)?)?;
             let constraints = constraints.remove(name).unwrap_or_default();
-            Some(VersionChoice {
+            Some(ChosenVersionAndReasons {
                 name,
                 published,
                 constraints,

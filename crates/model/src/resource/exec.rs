@@ -116,7 +116,8 @@ impl Planner<'_> {
         let notified =
             self.notified.contains_key(&resource.id) || self.observed.managed.pending.contains(&resource.id);
         if due != Some(false) || notified {
-            let missing: Vec<&ResourceId> = lacks.iter().filter(|id| !self.is_provided_by_plan(id)).collect();
+            let missing: Vec<&ResourceId> =
+                lacks.iter().filter(|id| !self.is_resource_provided_by_plan(id)).collect();
             if let Some(first) = missing.first() {
                 let because = match resource.secret {
                     true => "what it needs is not on this host; what that is is not shown, a secret is in it"

@@ -50,7 +50,8 @@ pub struct ResourceId {
 impl ResourceId {
     /// The one name of a resource: `service:shop.service` is `service:shop`.
     pub fn new(kind: ResourceKind, name: &str) -> Self {
-        let name = if kind == ResourceKind::Service { service::strip_unit_suffix(name) } else { name };
+        let name =
+            if kind == ResourceKind::Service { service::strip_service_unit_suffix(name) } else { name };
         Self { kind, name: name.to_owned() }
     }
 

@@ -73,7 +73,7 @@ pub(super) const SERVICE_RULES: ResourceKindRules = ResourceKindRules {
 };
 
 /// The one name of a service: `shop.service` is `shop`.
-pub(super) fn strip_unit_suffix(name: &str) -> &str {
+pub(super) fn strip_service_unit_suffix(name: &str) -> &str {
     let bare =
         name.strip_suffix(".service").filter(|bare| !UNIT_SUFFIXES.iter().any(|end| bare.ends_with(end)));
     bare.filter(|bare| !bare.is_empty()).unwrap_or(name)
@@ -156,7 +156,7 @@ impl Planner<'_> {
     }
 
     /// One restart for each notified service that runs and was not just started.
-    pub(crate) fn plan_service_restarts(&mut self, resources: &[ComponentAndResource<'_>]) {
+    pub(crate) fn plan_restarts_of_notified_services(&mut self, resources: &[ComponentAndResource<'_>]) {
         if !self.observed.booted {
             return;
         }

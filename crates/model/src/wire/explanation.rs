@@ -104,7 +104,7 @@ impl Explanation {
     }
 
     /// The key, its value and where it comes from, on one line.
-    pub fn summary_line(&self) -> String {
+    pub fn explanation_summary_line(&self) -> String {
         let places: Vec<&str> = self
             .provenance
             .iter()

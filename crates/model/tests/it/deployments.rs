@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{
     deployment::{Deployment, check_component_requirements, evaluate_deployments},
     format::node,
-    manifest::DeploymentFiles,
+    manifest::DeploymentFilesByPath,
     name::Name,
     node::Node,
     observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, package_names_to_observe},
@@ -15,7 +15,7 @@ use model::{
 fn deployment(name: &str, more: &str, manifest: &str) -> (Name, Deployment) {
     let description =
         format!(r#"{{"name": "{name}", "version": "1.0-1", "kind": "os-config", "summary": "s"{more}}}"#);
-    let files = DeploymentFiles::from([
+    let files = DeploymentFilesByPath::from([
         ("component.json".to_owned(), description.into_bytes()),
         ("manifest.yaml".to_owned(), format!("format: geppetto/manifest/1\n{manifest}").into_bytes()),
     ]);

@@ -8,7 +8,7 @@ use model::{
         self, FormatError,
         estate::{self, EstateYamlByPath},
     },
-    node::{Node, RequirementOperation, RequirementProvenance, ValueProvenanceEntry},
+    node::{Node, RequirementOperation, RequirementProvenanceEntry, ValueProvenanceEntry},
     resolve::Resolver,
 };
 
@@ -110,7 +110,7 @@ fn example_in_resolution_md_resolves_to_the_versions_and_values_in_its_tables() 
     let (mut versions, mut values) = (Vec::new(), Vec::new());
     for (server, node) in &nodes {
         for (name, component) in &node.components {
-            let requires = |one: &&RequirementProvenance| {
+            let requires = |one: &&RequirementProvenanceEntry| {
                 one.effective && matches!(one.what, RequirementOperation::Requires(_))
             };
             let place = component.requirements.iter().find(requires).unwrap().place.to_string();

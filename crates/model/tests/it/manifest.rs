@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use model::{
     component::Component,
     health::HealthProbe,
-    manifest::{self, DeploymentFiles, EvaluationContext},
+    manifest::{self, DeploymentFilesByPath, EvaluationContext},
     name::Key,
     node::{NodeValue, NodeValues},
     resource::{Resource, ResourceBody},
@@ -34,7 +34,7 @@ fn values(pairs: &[(&str, Value, bool)]) -> NodeValues {
 
 fn evaluate(
     text: &str,
-    files: &DeploymentFiles,
+    files: &DeploymentFilesByPath,
     values: &NodeValues,
 ) -> Result<manifest::EvaluatedManifest, Vec<String>> {
     let manifest =
@@ -54,7 +54,7 @@ fn evaluate(
 
 fn refused(entry: &str) -> String {
     let text = format!("format: geppetto/manifest/1\nresources:\n  - {entry}\n");
-    evaluate(&text, &DeploymentFiles::new(), &NodeValues::default()).unwrap_err().join("\n")
+    evaluate(&text, &DeploymentFilesByPath::new(), &NodeValues::default()).unwrap_err().join("\n")
 }
 
 fn resources(text: &str) -> Vec<Resource> {
@@ -64,7 +64,7 @@ fn resources(text: &str) -> Vec<Resource> {
         ("users", Value::List(vec![user("ann"), user("bob")]), false),
         ("password", Value::from("hunter2"), true),
     ]);
-    let files = DeploymentFiles::from([
+    let files = DeploymentFilesByPath::from([
         ("a.j2".to_owned(), b"{{ password }}".to_vec()),
         ("b".to_owned(), vec![0, 255]),
     ]);
@@ -75,7 +75,7 @@ fn resources(text: &str) -> Vec<Resource> {
 fn yaml_in_a_value_stays_text() {
     let values = values(&[("http_port", Value::from("x\n  - file: /etc/shadow"), false)]);
     let text = "format: geppetto/manifest/1\nresources: [{file: /a, content: \"{{ http_port }}\"}]\n";
-    let evaluated = evaluate(text, &DeploymentFiles::new(), &values).unwrap();
+    let evaluated = evaluate(text, &DeploymentFilesByPath::new(), &values).unwrap();
     assert_eq!(evaluated.resources.len(), 1);
     let ResourceBody::File(file) = &evaluated.resources[0].body else { unreachable!() };
     assert_eq!(file.content, b"x\n  - file: /etc/shadow");
@@ -123,7 +123,7 @@ health:
   - tcp: \"127.0.0.1:{{ http_port }}\"
   - command: [/usr/lib/shop/check, \"{{ http_port }}\"]
 ";
-    let health = evaluate(text, &DeploymentFiles::new(), &values).unwrap().health;
+    let health = evaluate(text, &DeploymentFilesByPath::new(), &values).unwrap().health;
     let shown: Vec<String> = health.iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
@@ -229,7 +229,7 @@ resources:
   - {file: /etc/b, content: \"{{ http_prot }}\"}
 ";
     let manifest = manifest::parse_manifest_yaml("manifest.yaml", text).unwrap();
-    let files = DeploymentFiles::from([
+    let files = DeploymentFilesByPath::from([
         ("a.j2".to_owned(), b"{{ nothing_like_it }}".to_vec()),
         ("unused.j2".to_owned(), Vec::new()),
     ]);

@@ -11,7 +11,8 @@ use model::{
     },
     name::{Key, Name, ServerName},
     node::{
-        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenance, ValueProvenanceEntry,
+        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenanceEntry,
+        ValueProvenanceEntry,
     },
     value::Value,
     version::{Version, VersionRange},
@@ -106,7 +107,7 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
     ];
     let requirements =
         (place(), what, any::<bool>(), option::of(origin())).prop_map(|(place, what, effective, origin)| {
-            RequirementProvenance { place, what, effective, origin }
+            RequirementProvenanceEntry { place, what, effective, origin }
         });
     let component =
         (version(), collection::vec(requirements, 0..3), collection::btree_map(key(), node_value, 0..4))

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::format::component::{PackagedFile, PackagedFileContentSource};
+use model::format::component::{PackagedFileContentSource, PackagedFileEntry};
 
 use super::{PackagingError, path_pattern};
 
@@ -119,7 +119,7 @@ impl FileCollector {
     pub(super) fn add_files_of_entry(
         &mut self,
         root: &Path,
-        entry: &PackagedFile,
+        entry: &PackagedFileEntry,
     ) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
         match entry.content_source() {
@@ -148,7 +148,7 @@ impl FileCollector {
     fn folder(
         &mut self,
         root: &Path,
-        entry: &PackagedFile,
+        entry: &PackagedFileEntry,
         dir: &Path,
         shown: &str,
         path: &str,
@@ -173,7 +173,12 @@ impl FileCollector {
     }
 
     /// Adds the files a pattern matches, each below `path` as it is below the pattern's fixed folder.
-    fn pattern(&mut self, root: &Path, entry: &PackagedFile, source: &str) -> Result<(), PackagingError> {
+    fn pattern(
+        &mut self,
+        root: &Path,
+        entry: &PackagedFileEntry,
+        source: &str,
+    ) -> Result<(), PackagingError> {
         let (base, parts) = path_pattern::split_path_at_first_wildcard(source);
         let dir = inside(root, &root.join(&base), if base.is_empty() { "." } else { &base })?;
         let mut found = Vec::new();
@@ -258,7 +263,7 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
     Ok(found)
 }
 
-fn dressed(entry: &PackagedFile, path: &str, content: CollectedContent, mode: u16) -> CollectedFile {
+fn dressed(entry: &PackagedFileEntry, path: &str, content: CollectedContent, mode: u16) -> CollectedFile {
     let mode = entry.mode.map_or(mode, |mode| mode.0);
     let mut item = CollectedFile::new_file_owned_by_root(path, content, mode);
     if let Some(owner) = &entry.owner {
@@ -272,7 +277,12 @@ fn dressed(entry: &PackagedFile, path: &str, content: CollectedContent, mode: u1
 }
 
 /// A regular file; only whether its owner may execute it is taken from the disk, the rest is umask's chance.
-fn file(entry: &PackagedFile, path: &str, real: &Path, shown: &str) -> Result<CollectedFile, PackagingError> {
+fn file(
+    entry: &PackagedFileEntry,
+    path: &str,
+    real: &Path,
+    shown: &str,
+) -> Result<CollectedFile, PackagingError> {
     let metadata = real.metadata().map_err(|error| unreadable(shown, &error))?;
     if !metadata.is_file() {
         return Err(new_packaged_path_error(

@@ -121,7 +121,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
         collected.add_files_of_entry(&source.dir, entry)?;
     }
     if let Some(tomcat) = &source.tomcat {
-        let entry = model::format::component::PackagedFile {
+        let entry = model::format::component::PackagedFileEntry {
             source: Some(tomcat.war.clone()),
             path: format!("/usr/share/{name}/{name}.war"),
             directory: false,

@@ -32,7 +32,7 @@ impl Repository {
     /// The catalog as it would be when the received packages `files` were published in `channel`. Fails as
     /// [`Repository::publish_packages`] would.
     pub fn catalog_after_publication(&self, channel: &Name, files: &[String]) -> Result<Arc<Catalog>> {
-        let generation = self.load_published_generation(channel)?;
+        let generation = self.load_current_generation_of_published_channel(channel)?;
         let added = self.plan_publication(&generation, files)?.added.into_values().collect();
         self.catalog_after_channel_change(&ChannelPackageChange { channel, added, removed: Vec::new() })
     }

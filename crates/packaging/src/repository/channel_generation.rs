@@ -111,7 +111,10 @@ impl Repository {
     }
 
     /// Like [`Repository::load_current_or_empty_generation`], but one that was never published to is an error.
-    pub(super) fn load_published_generation(&self, name: &Name) -> Result<Arc<ChannelGeneration>> {
+    pub(super) fn load_current_generation_of_published_channel(
+        &self,
+        name: &Name,
+    ) -> Result<Arc<ChannelGeneration>> {
         let channel = self.load_current_or_empty_generation(name)?;
         if channel.generation > 0 {
             return Ok(channel);

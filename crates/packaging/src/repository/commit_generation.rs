@@ -117,10 +117,10 @@ impl Repository {
             match part {
                 NextGenerationBatch::Kept(batch) => next.batches.push(batch),
                 NextGenerationBatch::Grown(batch, packages) => {
-                    self.write_metadata_batches(next, Some(&batch), &packages, unflushed)?;
+                    self.batch_and_write_package_metadata(next, Some(&batch), &packages, unflushed)?;
                 }
                 NextGenerationBatch::New(packages) => {
-                    self.write_metadata_batches(next, None, &packages, unflushed)?
+                    self.batch_and_write_package_metadata(next, None, &packages, unflushed)?
                 }
             }
         }
@@ -202,7 +202,7 @@ impl Repository {
     /// YUM repository. Nothing in it changes; it stays for at least five minutes, usually an hour, after the
     /// next generation took its place.
     pub fn current_generation_path(&self, channel: &Name) -> Result<PathBuf> {
-        let generation = self.load_published_generation(channel)?.generation;
+        let generation = self.load_current_generation_of_published_channel(channel)?.generation;
         let folder = self.layout().generation_folder_path(channel, generation);
         Ok(folder.strip_prefix(self.served_channels_folder()).unwrap_or(&folder).to_owned())
     }

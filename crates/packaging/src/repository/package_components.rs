@@ -8,7 +8,7 @@ use super::{Repository, Result, package_record::RecordedPackageRole};
 
 impl Repository {
     /// The components that received packages belong to. Packages of no component are left out.
-    pub fn find_components_of_packages(&self, files: &[String]) -> Result<BTreeSet<Name>> {
+    pub fn component_names_of_packages(&self, files: &[String]) -> Result<BTreeSet<Name>> {
         let mut components = BTreeSet::new();
         for file in files {
             match &self.read_package_record(file)?.what {

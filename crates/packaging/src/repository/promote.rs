@@ -53,8 +53,8 @@ impl Repository {
         from: &Name,
         to: &Name,
     ) -> Result<PlannedPromotion> {
-        self.load_published_generation(from)?;
-        self.load_published_generation(to)?;
+        self.load_current_generation_of_published_channel(from)?;
+        self.load_current_generation_of_published_channel(to)?;
         self.check_promotion_goes_forward(from, to)?;
         let catalog = self.read_catalog()?;
         let root = find_newest_release_in_channel(&catalog, from, name, version)?;

@@ -21,7 +21,7 @@ impl Repository {
         let _lock = self.lock()?;
         let mut order = self.list_channels()?;
         if let Some(after) = after {
-            self.load_published_generation(after)?;
+            self.load_current_generation_of_published_channel(after)?;
         }
         if order.contains(name) {
             return match after {

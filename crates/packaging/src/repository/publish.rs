@@ -36,11 +36,11 @@ impl Repository {
     /// cure for most of what [`Repository::check_repository`] finds.
     pub fn rebuild_channel(&self, channel: &Name, now: u32) -> Result<()> {
         // Packages are immutable, so they are read without the lock.
-        for listed in self.load_published_generation(channel)?.iter_packages() {
+        for listed in self.load_current_generation_of_published_channel(channel)?.iter_packages() {
             self.repair_index_entry(listed)?;
         }
         let _lock = self.lock()?;
-        let channel = self.load_published_generation(channel)?;
+        let channel = self.load_current_generation_of_published_channel(channel)?;
         let packages: Vec<ChannelPackage> = channel.iter_packages().cloned().collect();
         let mut unflushed = UnflushedWrites::default();
         for listed in &packages {
@@ -57,7 +57,7 @@ impl Repository {
         files: &[String],
         now: u32,
     ) -> Result<PublicationResult> {
-        let channel = self.load_published_generation(name)?;
+        let channel = self.load_current_generation_of_published_channel(name)?;
         let PlannedPublication { added, present } = self.plan_publication(&channel, files)?;
         if !added.is_empty() {
             let mut unflushed = UnflushedWrites::default();

@@ -69,7 +69,7 @@ impl Repository {
         version: &Version,
         channel: &Name,
     ) -> Result<PlannedWithdrawal> {
-        let channel = self.load_published_generation(channel)?;
+        let channel = self.load_current_generation_of_published_channel(channel)?;
         let catalog = self.read_catalog()?;
         let withdrawn = find_newest_release_in_channel(&catalog, &channel.name, name, version)?;
         refuse_if_required(&catalog, &channel.name, withdrawn)?;

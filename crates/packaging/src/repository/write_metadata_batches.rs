@@ -59,7 +59,7 @@ impl DraftBatch {
 
 impl Repository {
     /// Makes batches of `next` out of `packages`; those that `open` has room for come behind its own.
-    pub(super) fn write_metadata_batches(
+    pub(super) fn batch_and_write_package_metadata(
         &self,
         next: &mut ChannelGeneration,
         open: Option<&MetadataBatch>,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use model::{
-    component::{Component, OsRequirements},
+    component::{Component, OsPackageRequirements},
     format::{
         FormatError,
         component::{LaunchCommand, TomcatContext},
@@ -128,7 +128,7 @@ fn default_manifest(
             tomcat.context_file_name()
         );
     }
-    let os_only = component.os_packages != OsRequirements::default();
+    let os_only = component.os_packages != OsPackageRequirements::default();
     if text.is_empty() && !os_only {
         return None;
     }

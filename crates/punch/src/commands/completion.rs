@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use model::exit::Exit;
 use serde::Serialize;
 
-use crate::{cli::Cli, command_context::CommandContext, command_error::CommandError};
+use crate::{cli::PunchCli, command_context::CommandContext, command_error::CommandError};
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ struct CompletionScript {
 impl CompletionArgs {
     pub(super) fn run_completion_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "punch", &mut script);
+        clap_complete::generate(self.shell, &mut PunchCli::command(), "punch", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();
         context.output.print_line(&script);
         context.output.print_json(&CompletionScript { shell: self.shell.to_string(), script });

@@ -51,7 +51,7 @@ impl ExplainArgs {
             }
             _ => {
                 for explanation in &explained {
-                    context.output.print_line(explanation.summary_line());
+                    context.output.print_line(explanation.explanation_summary_line());
                 }
                 context.output.print_json(&explained);
             }

@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use model::exit::Exit;
 use serde::Serialize;
 
-use crate::{cli::Cli, command_context::CommandContext, command_error::CommandError};
+use crate::{cli::PunchCli, command_context::CommandContext, command_error::CommandError};
 
 /// Write the manual pages of punch to a folder, one per command
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ impl ManArgs {
     pub(super) fn run_man_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let failed = |error: &std::io::Error| CommandError::cannot_write_file_error(&self.folder, error);
         std::fs::create_dir_all(&self.folder).map_err(|error| failed(&error))?;
-        clap_mangen::generate_to(Cli::command(), &self.folder).map_err(|error| failed(&error))?;
+        clap_mangen::generate_to(PunchCli::command(), &self.folder).map_err(|error| failed(&error))?;
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.folder).map_err(|error| failed(&error))? {
             let name = entry.map_err(|error| failed(&error))?.file_name().to_string_lossy().into_owned();

@@ -55,8 +55,8 @@ impl PackageArgs {
             .map(PathBuf::from);
         let key = key.as_deref().map(key::load_secret_key).transpose()?;
         let source = ComponentSource::load(&self.dir)?;
-        package::refuse_lint_errors(&source).map_err(packaging_command_error)?;
-        let date = self.date.resolve_source_date(&source.dir, context)?;
+        package::fail_on_lint_errors(&source).map_err(packaging_command_error)?;
+        let date = self.date.given_or_derived_source_date(&source.dir, context)?;
         if !self.no_build {
             let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
             package::run_build_command(&source, date, &mut show).map_err(packaging_command_error)?;

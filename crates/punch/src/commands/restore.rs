@@ -50,7 +50,7 @@ impl RestoreArgs {
                             last.as_ref(),
                             &failure,
                         )?;
-                        back_office.queue_report_or_warn(&state, &report, context);
+                        back_office.queue_unsent_report_or_warn(&state, &report, context);
                         back_office.send_queued_reports(&state, context);
                     }
                     return Err(failure);
@@ -66,7 +66,7 @@ impl RestoreArgs {
         let mut deployed =
             deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
         for report in deployed.interrupted.iter().chain([&deployed.report]) {
-            back_office.queue_report_or_warn(&state, report, context);
+            back_office.queue_unsent_report_or_warn(&state, report, context);
         }
         deployed.reported = Some(back_office.send_queued_reports(&state, context));
         deployed.print_json_and_get_exit_code(context)

@@ -5,7 +5,7 @@ use std::{fs, io::Read, os::fd::OwnedFd};
 use model::{
     component::INSTALLED_COMPONENTS_FOLDER,
     deployment::{MAX_DEPLOYMENT_FILE_BYTES, MAX_DEPLOYMENT_TOTAL_BYTES},
-    manifest::DeploymentFiles,
+    manifest::DeploymentFilesByPath,
     name::Name,
     observe::Observation,
 };
@@ -19,9 +19,9 @@ use nix::{
 use crate::{host::file_system_error_text, host_root::HostRoot};
 
 /// The files of the installed deployment of `name`, by path within the component's folder.
-pub(super) fn read_installed_deployment(root: &HostRoot, name: &Name) -> Observation<DeploymentFiles> {
+pub(super) fn read_installed_deployment(root: &HostRoot, name: &Name) -> Observation<DeploymentFilesByPath> {
     let folder = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
-    let mut files = DeploymentFiles::new();
+    let mut files = DeploymentFilesByPath::new();
     let mut total = 0;
     let read =
         root.open_folder(&folder).and_then(|folder| read_folder(folder, "", 0, &mut files, &mut total));
@@ -40,7 +40,7 @@ fn read_folder(
     folder: OwnedFd,
     prefix: &str,
     depth: usize,
-    files: &mut DeploymentFiles,
+    files: &mut DeploymentFilesByPath,
     total: &mut u64,
 ) -> std::io::Result<()> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;

@@ -27,7 +27,7 @@ use std::{
 
 use model::{
     health::{HealthProbe, request_and_check_http_answer},
-    manifest::DeploymentFiles,
+    manifest::DeploymentFilesByPath,
     name::Name,
     observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::{PlannedAction, PlannedChange},
@@ -184,7 +184,7 @@ impl Host for Machine {
         self.rpm.query_installed_versions(&self.root, names)
     }
 
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFiles> {
+    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
         installed_deployment::read_installed_deployment(&self.root, name)
     }
 

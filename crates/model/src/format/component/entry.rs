@@ -9,7 +9,8 @@ use super::shown;
 /// One entry of `files`: something of the component's folder, a directory, or a symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PackagedFile {
+#[schemars(rename = "PackagedFile")]
+pub struct PackagedFileEntry {
     /// A file, folder or pattern (`*`, `?`, `**`) inside the component's folder.
     pub source: Option<String>,
     /// Where it goes on the host; a pattern's or folder's files go below it, and so does a file when it ends with `/`.
@@ -41,7 +42,7 @@ pub enum PackagedFileContentSource<'a> {
     Symlink(&'a str),
 }
 
-impl PackagedFile {
+impl PackagedFileEntry {
     /// Where its content comes from.
     pub fn content_source(&self) -> PackagedFileContentSource<'_> {
         match (&self.source, &self.symlink) {

@@ -13,10 +13,11 @@ use crate::{
     format::{
         signature::sign_node_yaml,
         yaml::VersionedYamlFormat,
-        yaml_flow_style::{write_flow_value, write_name_as_key, write_quoted_text},
+        yaml_flow_style::{write_name_as_key, write_quoted_text, write_value_in_flow_style},
     },
     node::{
-        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenance, ValueProvenanceEntry,
+        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenanceEntry,
+        ValueProvenanceEntry,
     },
     value::Value,
 };
@@ -125,7 +126,7 @@ fn write_component(text: &mut String, component: &NodeComponent) {
             text.push_str("\n      ");
             write_name_as_key(text, key.as_str());
             text.push_str(": ");
-            write_flow_value(text, &value.value);
+            write_value_in_flow_style(text, &value.value);
         }
     }
     let mut secrets = component.values.iter().filter(|(_, value)| value.secret).peekable();
@@ -162,7 +163,7 @@ fn write_package(text: &mut String, package: &PackageFile) {
     _ = write!(text, ", size: {}}}", package.size);
 }
 
-fn write_requirement(text: &mut String, requirement: &RequirementProvenance) {
+fn write_requirement(text: &mut String, requirement: &RequirementProvenanceEntry) {
     text.push_str("{place: ");
     write_quoted_text(text, &requirement.place.to_string());
     match &requirement.what {
@@ -190,7 +191,7 @@ fn write_provenance(text: &mut String, entry: &ValueProvenanceEntry) {
     write_quoted_text(text, &entry.place.to_string());
     if let Some(value) = &entry.value {
         text.push_str(", value: ");
-        write_flow_value(text, value);
+        write_value_in_flow_style(text, value);
     }
     if entry.removes {
         text.push_str(", removes: true");

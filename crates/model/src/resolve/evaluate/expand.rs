@@ -8,7 +8,7 @@ use crate::{
     resolve::{
         fault::{EstateFault, EstateFaultKind},
         reference::{
-            OWN_SERVER_REFERENCES, ReferencePart, ReferenceTarget, parse_reference_target,
+            OWN_SERVER_REFERENCES, ReferenceTarget, TextOrReference, parse_reference_target,
             split_at_references,
         },
     },
@@ -74,14 +74,14 @@ impl ValueEvaluator<'_, '_> {
         let Some(parts) = split_at_references(text) else {
             return self.wrong(site, "has a `${` without `}`; write `$${` for the text `${`".to_owned());
         };
-        if let [ReferencePart::Reference(inside)] = parts[..] {
+        if let [TextOrReference::Reference(inside)] = parts[..] {
             return self.resolve_reference(site, inside, secret);
         }
         let mut joined = String::new();
         for part in parts {
             match part {
-                ReferencePart::Text(text) => joined.push_str(text),
-                ReferencePart::Reference(inside) => match self.resolve_reference(site, inside, secret)? {
+                TextOrReference::Text(text) => joined.push_str(text),
+                TextOrReference::Reference(inside) => match self.resolve_reference(site, inside, secret)? {
                     Value::Text(text) => joined.push_str(&text),
                     value @ (Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) => {
                         joined.push_str(&value.to_string());
