@@ -21,7 +21,7 @@ pub(crate) struct CommandContext {
 
 impl CommandContext {
     /// The Unix socket of the control plane on this machine.
-    pub(crate) fn default_socket_path(&self) -> PathBuf {
+    pub(crate) fn local_control_plane_socket_path(&self) -> PathBuf {
         let data =
             self.environment.get(CONTROL_PLANE_DATA_VARIABLE).map_or("/var/lib/geppetto", String::as_str);
         PathBuf::from(data).join("geppetto.sock")

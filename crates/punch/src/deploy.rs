@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What a run found and what it would do.
-pub(crate) struct PreparedDeployment {
+pub(crate) struct InspectedAndPlannedDeployment {
     machine: SecretMaskingHost<Machine>,
     look: DesiredAndObservedHost,
     /// What is done, in order.
@@ -72,7 +72,7 @@ pub(crate) fn inspect_and_plan_deployment(
     source: &mut PackageSource,
     limits: &PlanLimits,
     began: time_text::UnixMicros,
-) -> Result<PreparedDeployment, CommandError> {
+) -> Result<InspectedAndPlannedDeployment, CommandError> {
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
     let machine =
         SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
@@ -80,7 +80,7 @@ pub(crate) fn inspect_and_plan_deployment(
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
-    Ok(PreparedDeployment { machine, look, plan })
+    Ok(InspectedAndPlannedDeployment { machine, look, plan })
 }
 
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.

@@ -21,7 +21,7 @@ use model::{
 
 use super::{
     BackOffice, BackOfficeError, EstateSnapshot,
-    effects::{find_effect_scopes, summarize_effects},
+    effects::{find_effect_scopes, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
     resolution_cache::build_resolution_reads_row,
@@ -305,7 +305,7 @@ fn evaluate_proposal(
         .iter()
         .map(|(server, resolved)| build_resolution_reads_row(server, resolved, catalog))
         .collect();
-    let effects = summarize_effects(checked.effects, secrets);
+    let effects = group_and_mask_effects(checked.effects, secrets);
     let result = ChangeResult { revision: None, objects, effects, warnings };
     Ok(EvaluatedProposal { changes, next, scopes, read_environments, resolutions, result })
 }

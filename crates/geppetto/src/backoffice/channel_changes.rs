@@ -11,7 +11,7 @@ use model::{
     wire::{ChannelChange, PromotionRequest, PublicationRequest, PublicationResult, WithdrawalRequest},
 };
 
-use super::{BackOffice, BackOfficeError, effects::summarize_effects, packages::RepositoryAuditEntry};
+use super::{BackOffice, BackOfficeError, effects::group_and_mask_effects, packages::RepositoryAuditEntry};
 use crate::auth::{Developer, EffectScope, Permit};
 
 impl BackOffice {
@@ -189,7 +189,7 @@ impl BackOffice {
         &self,
         effects: BTreeMap<ServerName, Vec<Effect>>,
     ) -> Result<Vec<model::wire::ServerEffects>, BackOfficeError> {
-        Ok(summarize_effects(effects, &self.all_known_secret_parameters().await?))
+        Ok(group_and_mask_effects(effects, &self.all_known_secret_parameters().await?))
     }
 
     async fn channel_change(

@@ -14,7 +14,7 @@ use super::mask::SecretParameters;
 use crate::{auth::EffectScope, store::PlaceChange};
 
 /// The effects on all servers, grouped, with secrets masked.
-pub(super) fn summarize_effects(
+pub(super) fn group_and_mask_effects(
     effects: BTreeMap<ServerName, Vec<Effect>>,
     secrets: &SecretParameters,
 ) -> Vec<wire::ServerEffects> {

@@ -200,7 +200,7 @@ impl BackOffice {
         {
             return Ok(None);
         }
-        let latest = self.store.read_latest_node_version(server.as_str()).await?;
+        let latest = self.store.read_latest_generation_and_digest(server.as_str()).await?;
         Ok(latest
             .filter(|(_, digest)| *digest == stored.digest)
             .map(|(generation, digest)| (NodeGenerationAndDigest { generation, digest }, stored.reads)))

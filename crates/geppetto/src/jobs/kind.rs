@@ -154,7 +154,7 @@ impl JobKind {
         match self {
             JobKind::CheckRepository => {
                 let progress = Arc::clone(job);
-                let report = move |done, total| progress.report_job_progress(done, total);
+                let report = move |done, total| progress.report_progress_and_may_continue(done, total);
                 let findings = back_office.check_repository(&permit, report).await?;
                 for finding in &findings {
                     job.append_log_line(finding.to_string());

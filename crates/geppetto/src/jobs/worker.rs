@@ -62,7 +62,7 @@ impl RunningJobContext {
     }
 
     /// Tells how much is done, of how much; `false` when the job shall stop.
-    pub(crate) fn report_job_progress(&self, done: u64, total: u64) -> bool {
+    pub(crate) fn report_progress_and_may_continue(&self, done: u64, total: u64) -> bool {
         self.done.store(done, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
         !self.stopped.load(Ordering::Relaxed)

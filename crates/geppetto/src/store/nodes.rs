@@ -75,7 +75,7 @@ impl Store {
     }
 
     /// The number and content digest of the newest node file of a server.
-    pub(crate) async fn read_latest_node_version(
+    pub(crate) async fn read_latest_generation_and_digest(
         &self,
         server: &str,
     ) -> Result<Option<(u64, String)>, StoreError> {

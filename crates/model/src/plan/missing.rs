@@ -9,7 +9,7 @@ use crate::{
 
 impl Planner<'_> {
     /// Why a resource cannot be created: its owner or group will not exist.
-    pub(super) fn find_missing_account(&self, resource: &Resource) -> Option<String> {
+    pub(super) fn missing_owner_or_group_reason(&self, resource: &Resource) -> Option<String> {
         let absent = |id: &ResourceId| self.observed.resources.get(id) == Some(&Observation::Absent);
         let missing = resource
             .required_accounts()

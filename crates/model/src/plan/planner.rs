@@ -253,7 +253,7 @@ impl<'a> Planner<'a> {
             self.plan.unchanged += 1;
             return;
         }
-        if let Some(because) = self.find_missing_account(resource) {
+        if let Some(because) = self.missing_owner_or_group_reason(resource) {
             return self.add_blocked_resource((component, resource), because);
         }
         let creates = match &resource.body {

@@ -33,7 +33,7 @@ struct PlaceUsage<'a> {
 
 /// A change of an estate, checked, and what it does to servers.
 #[derive(Debug, Default)]
-pub struct CheckedEstateChange {
+pub struct EstateChangeCheckResult {
     /// Everything wrong or suspicious in what the change can reach, fatal findings first.
     pub findings: Vec<EstateFinding>,
     /// What it does to each server it reaches; those that leave the estate are among them.
@@ -58,7 +58,7 @@ pub fn check_estate_change(
     new: &Estate,
     catalog: &Catalog,
     recorded: &ResolutionReadsIndex,
-) -> CheckedEstateChange {
+) -> EstateChangeCheckResult {
     let changed = ChangedResolutionInputs::diff_estates(old, new);
     let servers = recorded.find_servers_reached_by_change(&changed, new);
     let (before, after) = (Resolver::new(old, catalog), Resolver::new(new, catalog));
@@ -84,7 +84,7 @@ pub fn check_estate_change(
     for name in old.servers.keys().filter(|name| !new.servers.contains_key(*name)) {
         effects.insert(name.clone(), vec![Effect::Leaves]);
     }
-    CheckedEstateChange { findings: found, effects, resolutions }
+    EstateChangeCheckResult { findings: found, effects, resolutions }
 }
 
 /// What a change of the catalog does to each server it reaches; `recorded` tells which these are.

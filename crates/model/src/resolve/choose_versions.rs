@@ -78,11 +78,14 @@ pub(super) fn choose_component_versions<'a>(
             if catalog.component_versions_in_channel(stack.channel, name).is_empty() {
                 faults.push(unknown(catalog, stack, place, name));
             }
-            search.require_component(name, Some(VersionConstraint::constraint_of_requirement(place, range)));
+            search.add_component_requirement(
+                name,
+                Some(VersionConstraint::constraint_of_requirement(place, range)),
+            );
         }
         for operation in operations {
             if let PlacedWhat::Constrains(range) = operation.what {
-                search.constrain_version(
+                search.add_version_constraint(
                     name,
                     VersionConstraint::constraint_without_requirement(operation.place, range),
                 );

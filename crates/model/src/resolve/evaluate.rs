@@ -147,7 +147,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// The same, using what is known from other servers, and the catalog to tell which values are secret.
-    pub(super) fn with_known_values(
+    pub(super) fn with_values_known_from_other_servers(
         mut self,
         known: ValuesKnownFromOtherServers<'e>,
         catalog: &'e Catalog,

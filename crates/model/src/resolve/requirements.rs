@@ -35,7 +35,7 @@ pub fn choose_versions_required_by<'a>(
     channels: &[&'a Name],
 ) -> Result<Vec<&'a Arc<PublishedVersion>>, VersionRequirementConflict> {
     let mut search = VersionSearch::new(catalog, VersionSearchScope::Channels { root, channels });
-    search.require_component(&root.component.name, None);
+    search.add_component_requirement(&root.component.name, None);
     let chosen = search.search_versions().map_err(|fault| match fault.kind {
         EstateFaultKind::NoVersion { component, constraints, .. } => {
             let required_by = constraints.into_iter().filter_map(|(place, range)| match place {

@@ -114,7 +114,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
             &self.components.set,
             self.initial_states(),
         )
-        .with_known_values(known, catalog)
+        .with_values_known_from_other_servers(known, catalog)
     }
 
     /// The defaults of everything that no place touches.

@@ -172,14 +172,18 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// Adds a place's requirement; without a constraint, every version that is offered will do.
-    pub(super) fn require_component(&mut self, name: &'a Name, constraint: Option<VersionConstraint<'a>>) {
+    pub(super) fn add_component_requirement(
+        &mut self,
+        name: &'a Name,
+        constraint: Option<VersionConstraint<'a>>,
+    ) {
         self.position.insert(name, self.order.len());
         self.order.push(name);
         self.constraints.entry(name).or_default().extend(constraint);
     }
 
     /// Adds a place's constraint, which holds if the component is required.
-    pub(super) fn constrain_version(&mut self, name: &'a Name, constraint: VersionConstraint<'a>) {
+    pub(super) fn add_version_constraint(&mut self, name: &'a Name, constraint: VersionConstraint<'a>) {
         self.constraints.entry(name).or_default().push(constraint);
     }
 

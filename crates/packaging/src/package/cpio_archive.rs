@@ -21,7 +21,7 @@ pub(super) const MAX_32_BIT_CPIO_CONTENT_BYTES: u64 = u32::MAX as u64;
 const PIECE: usize = 128 * 1024;
 
 /// What became known while writing.
-pub(super) struct WrittenCpioArchiveFacts {
+pub(super) struct WrittenCpioArchiveDigests {
     /// SHA-256 of each item's content in hexadecimal; empty for what has none.
     pub(super) digests: Vec<String>,
     /// SHA-256 of the archive before compression.
@@ -52,7 +52,7 @@ pub(super) fn write_compressed_cpio_archive(
     time: u32,
     level: i32,
     to: &mut File,
-) -> Result<WrittenCpioArchiveFacts, CpioArchiveError> {
+) -> Result<WrittenCpioArchiveDigests, CpioArchiveError> {
     let large = items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > MAX_32_BIT_CPIO_CONTENT_BYTES;
     let compressor = zstd::stream::Encoder::new(Hashing::new(to), level)?;
     let mut archive = Hashing::new(compressor);
@@ -78,7 +78,7 @@ pub(super) fn write_compressed_cpio_archive(
     archive.write_all(&newc("TRAILER!!!", 0, 0, 0, 0))?;
     let (compressor, archive_sha256, _) = archive.finish();
     let (_, payload_sha256, payload_size) = compressor.finish()?.finish();
-    Ok(WrittenCpioArchiveFacts { digests, archive_sha256, payload_sha256, payload_size })
+    Ok(WrittenCpioArchiveDigests { digests, archive_sha256, payload_sha256, payload_size })
 }
 
 /// Type and permission bits as `stat` has them.

@@ -19,7 +19,7 @@ use tempfile::{NamedTempFile, TempPath};
 use super::{
     PackagingError,
     collect_files::{CollectedContent, CollectedFile},
-    cpio_archive::{self, CpioArchiveError, WrittenCpioArchiveFacts},
+    cpio_archive::{self, CpioArchiveError, WrittenCpioArchiveDigests},
     package_contents::PackageContents,
 };
 use crate::{openpgp::SecretKey, source::ComponentSource};
@@ -223,7 +223,7 @@ fn add(builder: &mut PackageBuilder, item: &CollectedFile, time: u32) -> Result<
 fn metadata(
     skeleton: PackageMetadata,
     package: &PackageContents,
-    written: &WrittenCpioArchiveFacts,
+    written: &WrittenCpioArchiveDigests,
     settings: &RpmWriteSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
     let sizes: Vec<u64> = package.items.iter().map(CollectedFile::size_in_bytes).collect();

@@ -24,7 +24,7 @@ pub(super) struct ChannelGeneration {
     /// The generations before it whose files stay, oldest first.
     pub(super) history: Vec<SupersededGeneration>,
     /// The packages that are no longer in it, but whose links stay.
-    pub(super) gone: Vec<RemovedPackage>,
+    pub(super) gone: Vec<RemovedPackageWithKeptLink>,
 }
 
 /// A generation whose files are kept for readers that still hold its `repomd.xml`.
@@ -39,7 +39,7 @@ pub(super) struct SupersededGeneration {
 
 /// A package whose link is kept for readers of metadata that still spoke of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct RemovedPackage {
+pub(super) struct RemovedPackageWithKeptLink {
     pub(super) file: String,
     /// When it left the channel, in seconds since 1970.
     pub(super) since: u32,
@@ -54,7 +54,7 @@ struct ChannelState {
     next_batch: u64,
     bytes: u64,
     history: Vec<SupersededGeneration>,
-    gone: Vec<RemovedPackage>,
+    gone: Vec<RemovedPackageWithKeptLink>,
 }
 
 impl ChannelGeneration {

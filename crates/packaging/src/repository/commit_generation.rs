@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Repository, RepositoryError, Result,
-    channel_generation::{ChannelGeneration, RemovedPackage, SupersededGeneration},
+    channel_generation::{ChannelGeneration, RemovedPackageWithKeptLink, SupersededGeneration},
     durable_files::{self, UnflushedWrites},
     metadata_batch::{ChannelPackage, MetadataBatch, MetadataFileKind, gzip_compress},
 };
@@ -208,12 +208,18 @@ impl Repository {
     }
 
     /// The packages that are not in `next`, but whose links stay: those of `channel` among them.
-    fn gone(&self, channel: &ChannelGeneration, next: &ChannelGeneration, now: u32) -> Vec<RemovedPackage> {
+    fn gone(
+        &self,
+        channel: &ChannelGeneration,
+        next: &ChannelGeneration,
+        now: u32,
+    ) -> Vec<RemovedPackageWithKeptLink> {
         let there = next.package_checksums_by_file();
-        let left =
-            channel.iter_packages().map(|listed| RemovedPackage { file: listed.file.clone(), since: now });
+        let left = channel
+            .iter_packages()
+            .map(|listed| RemovedPackageWithKeptLink { file: listed.file.clone(), since: now });
         let folder = self.layout().channel_packages_folder_path(&channel.name);
-        let stays = |gone: &RemovedPackage| {
+        let stays = |gone: &RemovedPackageWithKeptLink| {
             // One whose time is over is forgotten when its link is really away.
             !there.contains_key(gone.file.as_str())
                 && (!over(gone.since, now) || folder.join(&gone.file).exists())

@@ -199,7 +199,7 @@ impl<'a> SettingsResolver<'a> {
                 all.push(SettingCandidate { value: "dev".to_owned(), source: SettingSource::Default });
             }
             Setting::Socket => {
-                let path = self.context.default_socket_path();
+                let path = self.context.local_control_plane_socket_path();
                 if std::os::unix::net::UnixStream::connect(&path).is_ok() {
                     all.push(SettingCandidate {
                         value: path.display().to_string(),
