@@ -198,6 +198,9 @@ shape! {
         pub preview: bool,
         /// The revision it was made from, if what others changed since must not be overwritten.
         pub base: Option<u64>,
+        /// Give the difference of each place, too.
+        #[serde(default)]
+        pub diffs: bool,
     }
 
     /// What a change does.
@@ -218,8 +221,9 @@ shape! {
         pub object: String,
         /// `added`, `changed` or `removed`.
         pub how: String,
-        /// A unified diff of its file.
-        pub diff: String,
+        /// A unified diff of its file, if it was asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub diff: Option<String>,
     }
 
     /// A role, group or environment in a list.

@@ -33,7 +33,7 @@ pub(super) async fn submit_change(
     _turn: LargeBodyMemorySlot,
     JsonBody(change): JsonBody<wire::ChangeRequest>,
 ) -> Result<Json<wire::ChangeResult>, ProblemResponse> {
-    let wire::ChangeRequest { documents, whole, allow_empty, message, preview, base } = change;
+    let wire::ChangeRequest { documents, whole, allow_empty, message, preview, base, diffs } = change;
     let proposed = match whole {
         true => {
             let removed = documents.iter().find(|(_, text)| text.is_none());
@@ -47,7 +47,7 @@ pub(super) async fn submit_change(
         }
         false => SubmittedEstate::Some(documents),
     };
-    let proposal = ChangeSubmission { proposed, message, preview, base };
+    let proposal = ChangeSubmission { proposed, message, preview, base, diffs };
     Ok(Json(app.back_office.submit_change(&permit, proposal).await?))
 }
 

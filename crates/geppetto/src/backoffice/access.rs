@@ -43,7 +43,7 @@ impl BackOffice {
 
     /// Whether the server is in the newest revision.
     pub(crate) async fn has_server(&self, server: &ServerName) -> Result<bool, BackOfficeError> {
-        Ok(self.current_estate().await?.estate.servers.contains_key(server))
+        Ok(self.stored_environment_of(server).await?.is_some())
     }
 
     /// Who the principal is and what it may do.

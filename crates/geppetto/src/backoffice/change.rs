@@ -24,7 +24,7 @@ use super::{
     effects::{find_effect_scopes, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
-    resolution_cache::build_resolution_reads_row,
+    resolution_rows::ResolutionRows,
 };
 use crate::{
     auth::{EffectScope, Operator, Permit},
@@ -51,6 +51,8 @@ pub(crate) struct ChangeSubmission {
     pub(crate) preview: bool,
     /// The revision it was made from: what others changed since is not overwritten.
     pub(crate) base: Option<u64>,
+    /// Whether the difference of each place is wanted, too.
+    pub(crate) diffs: bool,
 }
 
 /// The proposed estate.
@@ -104,6 +106,8 @@ impl BackOffice {
     ) -> Result<ChangeResult, BackOfficeError> {
         let state = self.current_estate().await?;
         let documents = proposed_documents(&state, &proposal.proposed)?;
+        let submitted = Arc::clone(&self.submitted_texts);
+        let (preview, diffs) = (proposal.preview, proposal.diffs);
         let actor = permit.audit_actor();
         let origin = RevisionOrigin { revision: state.revision + 1, by: actor.clone() };
         let (catalog, secrets) =
@@ -116,7 +120,21 @@ impl BackOffice {
         let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
         let evaluated = tokio::task::spawn_blocking(move || {
-            evaluate_proposal(&current, &documents, &newer, &origin, &catalog, &secrets, &recorded)
+            let known = submitted.replace_known_by_stored_texts(&documents, &current.documents);
+            let evaluation = ProposalEvaluation {
+                state: &current,
+                submitted: &documents,
+                documents: &known,
+                newer: &newer,
+                catalog: &catalog,
+                secrets: &secrets,
+                recorded: &recorded,
+                preview,
+                diffs,
+            };
+            let evaluated = evaluation.evaluate(&origin)?;
+            submitted.record_submitted_texts(&documents, &current.documents, &evaluated.next.documents);
+            Ok::<_, BackOfficeError>(evaluated)
         })
         .await
         .map_err(|error| BackOfficeError::Broken(format!("a change could not be checked: {error}")))??;
@@ -241,73 +259,105 @@ struct EvaluatedProposal {
     result: ChangeResult,
 }
 
-/// What a proposal does to each object, and the same for people.
-fn evaluate_proposal(
-    state: &EstateSnapshot,
-    documents: &EstateYamlByPath,
-    newer: &Newer,
-    origin: &RevisionOrigin,
-    catalog: &Catalog,
-    secrets: &SecretParameters,
-    recorded: &ResolutionReadsIndex,
-) -> Result<EvaluatedProposal, BackOfficeError> {
-    let edited: EstateYamlByPath = documents
-        .iter()
-        .filter(|(path, text)| state.documents.get(*path) != Some(*text))
-        .map(|(path, text)| (path.clone(), text.clone()))
-        .collect();
-    let mut edited = estate::parse_estate_yaml(&edited)
-        .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
-    estate::keep_or_set_override_origins(&state.estate, &mut edited, origin);
-    let origins = estate_snapshot::override_origins_by_path(&mut edited);
-    let texts = estate::write_estate_yaml(&edited);
-    check_readable(&texts)?;
+/// A proposal with all that it is judged by.
+struct ProposalEvaluation<'e> {
+    state: &'e EstateSnapshot,
+    /// The documents as they were written.
+    submitted: &'e EstateYamlByPath,
+    /// The documents, those that are known to mean what is stored as they are stored.
+    documents: &'e EstateYamlByPath,
+    newer: &'e Newer,
+    catalog: &'e Catalog,
+    secrets: &'e SecretParameters,
+    recorded: &'e ResolutionReadsIndex,
+    /// Nothing is committed, so nothing is prepared for that.
+    preview: bool,
+    diffs: bool,
+}
 
-    let mut next = EstateSnapshot { revision: origin.revision, ..state.clone() };
-    let mut changes = Vec::new();
-    for path in state.documents.keys().filter(|path| !documents.contains_key(*path)) {
-        next.documents.remove(path);
-        estate_snapshot::remove_place_by_path(&mut next.estate, path);
-        changes.push(PlaceChange { path: path.clone(), becomes: None });
+impl ProposalEvaluation<'_> {
+    /// What a proposal does to each object, and the same for people.
+    fn evaluate(&self, origin: &RevisionOrigin) -> Result<EvaluatedProposal, BackOfficeError> {
+        let Self { state, recorded, .. } = *self;
+        let (next, changes) = self.edit(origin)?;
+        self.newer.check_no_overwrite(&changes)?;
+        let checked = check_estate_change(&state.estate, &next.estate, self.catalog, recorded);
+        let (errors, warnings): (Vec<Fault>, Vec<Fault>) = checked
+            .findings
+            .iter()
+            .map(|note| note.to_located_fault(self.submitted))
+            .partition(|fault| fault.severity == Severity::Error);
+        if !errors.is_empty() {
+            return Err(BackOfficeError::Invalid(errors));
+        }
+        let objects = match self.diffs {
+            true => masked_diffs(&state.estate, &next.estate, &changes, self.secrets),
+            false => changes.iter().map(|change| changed_place(state, change)).collect(),
+        };
+        let scopes = find_effect_scopes(&checked.effects, &state.estate, &next.estate, &changes);
+        let mut read_environments = BTreeSet::new();
+        for (server, resolved) in
+            checked.resolutions.iter().filter_map(|(name, one)| Some((name, one.as_ref()?)))
+        {
+            let known = recorded.reads_of_server(server).map(|reads| &reads.selections);
+            let selections = resolved.reads.selections.iter();
+            let new = selections.filter(|one| known.is_none_or(|known| !known.contains(one)));
+            let environments = new.map(|selection| &selection.environment);
+            read_environments.extend(environments.filter(|name| **name != resolved.environment).cloned());
+        }
+        let mut rows = ResolutionRows::new(self.catalog);
+        let resolutions = match self.preview {
+            true => Vec::new(),
+            false => {
+                checked.resolutions.into_iter().map(|(server, one)| rows.build_row(server, one)).collect()
+            }
+        };
+        let effects = group_and_mask_effects(checked.effects, self.secrets);
+        let result = ChangeResult { revision: None, objects, effects, warnings };
+        Ok(EvaluatedProposal { changes, next, scopes, read_environments, resolutions, result })
     }
-    for (path, text) in texts.into_iter().filter(|(path, text)| state.documents.get(path) != Some(text)) {
-        next.documents.insert(path.clone(), text.clone());
-        let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
-        changes.push(PlaceChange { path, becomes: Some(PlaceDocumentRow { text, origins }) });
-    }
-    estate_snapshot::overlay_places_on_estate(&mut next.estate, edited);
-    changes.sort_by(|a, b| a.path.cmp(&b.path));
-    newer.check_no_overwrite(&changes)?;
 
-    let checked = check_estate_change(&state.estate, &next.estate, catalog, recorded);
-    let (errors, warnings): (Vec<Fault>, Vec<Fault>) = checked
-        .findings
-        .iter()
-        .map(|note| note.to_located_fault(documents))
-        .partition(|fault| fault.severity == Severity::Error);
-    if !errors.is_empty() {
-        return Err(BackOfficeError::Invalid(errors));
+    /// The state after the commit, and what is different in it.
+    fn edit(&self, origin: &RevisionOrigin) -> Result<(EstateSnapshot, Vec<PlaceChange>), BackOfficeError> {
+        let Self { state, documents, .. } = *self;
+        let edited: EstateYamlByPath = documents
+            .iter()
+            .filter(|(path, text)| state.documents.get(*path) != Some(*text))
+            .map(|(path, text)| (path.clone(), text.clone()))
+            .collect();
+        let mut edited = estate::parse_estate_yaml(&edited)
+            .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
+        estate::keep_or_set_override_origins(&state.estate, &mut edited, origin);
+        let origins = estate_snapshot::override_origins_by_path(&mut edited);
+        let texts = estate::write_estate_yaml(&edited);
+        check_readable(&texts)?;
+
+        let mut next = EstateSnapshot { revision: origin.revision, ..state.clone() };
+        let mut changes = Vec::new();
+        for path in state.documents.keys().filter(|path| !documents.contains_key(*path)) {
+            next.documents.remove(path);
+            estate_snapshot::remove_place_by_path(&mut next.estate, path);
+            changes.push(PlaceChange { path: path.clone(), becomes: None });
+        }
+        for (path, text) in texts.into_iter().filter(|(path, text)| state.documents.get(path) != Some(text)) {
+            next.documents.insert(path.clone(), text.clone());
+            let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
+            changes.push(PlaceChange { path, becomes: Some(PlaceDocumentRow { text, origins }) });
+        }
+        estate_snapshot::overlay_places_on_estate(&mut next.estate, edited);
+        changes.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok((next, changes))
     }
-    let objects = masked_diffs(&state.estate, &next.estate, &changes, secrets);
-    let scopes = find_effect_scopes(&checked.effects, &state.estate, &next.estate, &changes);
-    let mut read_environments = BTreeSet::new();
-    for (server, resolution) in
-        checked.resolutions.iter().filter_map(|(name, one)| Some((name, one.as_ref().ok()?)))
-    {
-        let known = recorded.reads_of_server(server).map(|reads| &reads.selections);
-        let new =
-            resolution.reads.selections.iter().filter(|one| known.is_none_or(|known| !known.contains(one)));
-        let environments = new.map(|selection| &selection.environment);
-        read_environments.extend(environments.filter(|name| **name != resolution.node.environment).cloned());
-    }
-    let resolutions = checked
-        .resolutions
-        .iter()
-        .map(|(server, resolved)| build_resolution_reads_row(server, resolved, catalog))
-        .collect();
-    let effects = group_and_mask_effects(checked.effects, secrets);
-    let result = ChangeResult { revision: None, objects, effects, warnings };
-    Ok(EvaluatedProposal { changes, next, scopes, read_environments, resolutions, result })
+}
+
+/// A change without its difference.
+fn changed_place(state: &EstateSnapshot, change: &PlaceChange) -> ChangedPlace {
+    let how = match (&change.becomes, state.documents.contains_key(&change.path)) {
+        (None, _) => "removed",
+        (Some(_), true) => "changed",
+        (Some(_), false) => "added",
+    };
+    ChangedPlace { object: place_title_from_path(&change.path), how: how.to_owned(), diff: None }
 }
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
@@ -351,7 +401,7 @@ fn masked_diffs(
             };
             let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
             let diff = format!("--- a/{path}\n+++ b/{path}\n{}", unified_diff(before, after, 3, DIFF_LINES));
-            ChangedPlace { object: place_title_from_path(path), how: how.to_owned(), diff }
+            ChangedPlace { object: place_title_from_path(path), how: how.to_owned(), diff: Some(diff) }
         })
         .collect()
 }

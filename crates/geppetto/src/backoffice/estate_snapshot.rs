@@ -47,17 +47,18 @@ impl BackOffice {
             });
         }
         let places = self.store.read_revision_places(revision).await?;
-        read(revision, places)
+        parse_place_documents(revision, places)
     }
 }
 
 /// The estate in the newest revision, read from the database.
 pub(super) async fn read_current_estate(store: &Store) -> Result<EstateSnapshot, BackOfficeError> {
     let (revision, places) = store.read_current_places().await?;
-    read(revision, places)
+    parse_place_documents(revision, places)
 }
 
-fn read(
+/// The estate that stored places are.
+pub(super) fn parse_place_documents(
     revision: u64,
     places: BTreeMap<String, PlaceDocumentRow>,
 ) -> Result<EstateSnapshot, BackOfficeError> {

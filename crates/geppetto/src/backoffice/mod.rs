@@ -21,9 +21,12 @@ mod page;
 mod places;
 mod reports;
 mod resolution_cache;
+mod resolution_rows;
 mod retention;
+mod server_estate;
 #[cfg(test)]
 mod story;
+mod submitted_texts;
 mod tokens;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
@@ -61,6 +64,8 @@ pub(crate) struct BackOffice {
     secrets: Mutex<mask::CachedSecretParameters>,
     /// Held by the one change that this control plane is making: two of them would only overtake each other.
     changing: tokio::sync::Mutex<()>,
+    /// What people wrote that means what is stored.
+    submitted_texts: Arc<submitted_texts::SubmittedTexts>,
     resolutions: AtomicU64,
 }
 
@@ -78,8 +83,18 @@ impl BackOffice {
             keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
         let store = opened.check_or_set_seal(seal, &keys::public_key_base64(&node_key)).await?;
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
-        let (cache, secrets, changing, resolutions) = Default::default();
-        Ok(Self { store, clock, repository, node_key, cache, secrets, changing, resolutions })
+        let (cache, secrets, changing, submitted_texts, resolutions) = Default::default();
+        Ok(Self {
+            store,
+            clock,
+            repository,
+            node_key,
+            cache,
+            secrets,
+            changing,
+            submitted_texts,
+            resolutions,
+        })
     }
 
     /// Waits for what is being written and closes the database.

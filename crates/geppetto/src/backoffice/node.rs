@@ -11,10 +11,7 @@ use model::{
     wire::Explanation,
 };
 
-use super::{
-    BackOffice, BackOfficeError, mask,
-    resolution_cache::{build_resolution_reads_row, digest_what_was_read_of_catalog},
-};
+use super::{BackOffice, BackOfficeError, mask, resolution_rows::ResolutionRows};
 use crate::{
     auth::Principal,
     store::{NewNodeFile, StoredNodeFile},
@@ -170,7 +167,8 @@ impl BackOffice {
             }
             let draft = self.resolve_unnumbered_node(server).await?;
             let Some(version) = self.store_as_next_generation(&draft).await? else { continue };
-            let row = build_resolution_reads_row(server, &Ok(draft.resolution), &draft.catalog);
+            let row =
+                ResolutionRows::new(&draft.catalog).build_row(server.clone(), Some(draft.resolution.into()));
             self.store.store_resolution_reads(draft.revision, &row, self.clock.now_us()).await?;
             self.cache().insert_node_generation(server, &version, &row.reads, draft.revision, &draft.catalog);
             return Ok(version);
@@ -196,7 +194,7 @@ impl BackOffice {
         };
         if !holds
             || stored.reads.failed
-            || stored.offers != digest_what_was_read_of_catalog(&stored.reads, catalog)
+            || stored.offers != ResolutionRows::new(catalog).offers_digest(&stored.reads)
         {
             return Ok(None);
         }
@@ -241,9 +239,13 @@ impl BackOffice {
     ) -> Result<UnnumberedNode, BackOfficeError> {
         self.visible_environment_of_server(&Principal::CONTROL_PLANE_ITSELF, server).await?;
         let latest = self.store.read_latest_node_file(server.as_str()).await?;
-        let (state, catalog) = (self.current_estate().await?, self.read_channel_catalog().await?);
-        let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
+        let catalog = self.read_channel_catalog().await?;
         self.resolutions.fetch_add(1, Ordering::Relaxed);
+        if let Some((revision, resolution)) = self.resolve_without_whole_estate(server, &catalog).await? {
+            return Ok(UnnumberedNode { latest, revision, catalog, resolution });
+        }
+        let state = self.current_estate().await?;
+        let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
         let resolve = move || Resolver::new(&estate.estate, &offer).resolve_server(&name);
         let resolved = tokio::task::spawn_blocking(resolve)
             .await

@@ -195,16 +195,19 @@ impl BackOffice {
     }
 
     /// The environment of a server in the newest revision; no other document is read for it.
-    async fn stored_environment_of(&self, server: &ServerName) -> Result<Option<Name>, BackOfficeError> {
+    pub(super) async fn stored_environment_of(
+        &self,
+        server: &ServerName,
+    ) -> Result<Option<Name>, BackOfficeError> {
         let revision = self.store.read_current_revision().await?;
         if let Some(state) = self.cache().cached_snapshot(revision) {
             return Ok(state.estate.servers.get(server).map(|server| server.environment.clone()));
         }
         let path = format!("servers/{server}.yaml");
-        let (_, Some(text)) = self.store.read_current_place(&path).await? else { return Ok(None) };
+        let (_, Some(place)) = self.store.read_current_place(&path).await? else { return Ok(None) };
         let broken =
             |error| BackOfficeError::Broken(format!("a stored document cannot be read back: {error}"));
-        Ok(Some(model::format::server::parse_server_yaml(&path, &text).map_err(broken)?.environment))
+        Ok(Some(model::format::server::parse_server_yaml(&path, &place.text).map_err(broken)?.environment))
     }
 
     /// Refuses a principal that may see nothing of what is stored of a server. A server that left the estate belongs

@@ -5,11 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use model::{
     catalog::Catalog,
     name::ServerName,
-    resolve::{ChangedResolutionInputs, Resolution, ResolutionReads, ResolutionReadsIndex, ResolveError},
+    resolve::{ChangedResolutionInputs, ResolutionReads, ResolutionReadsIndex},
 };
 
 use super::{BackOffice, BackOfficeError, EstateSnapshot, NodeGenerationAndDigest};
-use crate::store::ResolutionReadsRow;
 
 /// Rows of resolutions are read again that were written this long before the last look: clocks of control planes differ.
 const CLOCK_MARGIN_US: i64 = 10_000_000;
@@ -131,41 +130,5 @@ impl BackOffice {
         }
         cache.reads_at_us = Some(now);
         Ok(Arc::clone(&cache.reads))
-    }
-}
-
-/// The row of a resolution, whether the server could be resolved or not.
-pub(super) fn build_resolution_reads_row(
-    server: &ServerName,
-    resolved: &Result<Resolution, ResolveError>,
-    catalog: &Catalog,
-) -> ResolutionReadsRow {
-    match resolved {
-        Ok(resolution) => ResolutionReadsRow {
-            server: server.clone(),
-            digest: resolution.digest.to_string(),
-            offers: digest_what_was_read_of_catalog(&resolution.reads, catalog),
-            reads: resolution.reads.clone(),
-        },
-        Err(_) => {
-            let reads = ResolutionReads { failed: true, ..ResolutionReads::default() };
-            ResolutionReadsRow { server: server.clone(), digest: String::new(), reads, offers: String::new() }
-        }
-    }
-}
-
-/// A digest of what a resolution read of the catalog.
-pub(super) fn digest_what_was_read_of_catalog(reads: &ResolutionReads, catalog: &Catalog) -> String {
-    // The values of selected servers depend on what their channels offer.
-    if !reads.selections.is_empty() {
-        let channels = catalog.channels.iter();
-        let digests = channels.map(|(channel, components)| {
-            catalog.digest_versions_offered_in_channel(channel, components.keys())
-        });
-        return digests.collect::<Vec<_>>().join(" ");
-    }
-    match &reads.channel {
-        Some(channel) => catalog.digest_versions_offered_in_channel(channel, reads.components.iter()),
-        None => String::new(),
     }
 }

@@ -1,6 +1,7 @@
 //! The back-office as a whole, in one process: what must hold between changes, publications and node files.
 
 mod removal;
+mod server_alone;
 
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
@@ -112,7 +113,8 @@ async fn change(
     documents: BTreeMap<String, Option<String>>,
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = SubmittedEstate::Some(documents);
-    let proposal = ChangeSubmission { proposed, message: String::new(), preview: false, base: None };
+    let proposal =
+        ChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
     back_office.submit_change(&admin().to_permit_of_lower_level(), proposal).await
 }
 
@@ -392,7 +394,8 @@ async fn try_change(
     text: &str,
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = SubmittedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
-    let proposal = ChangeSubmission { proposed, message: String::new(), preview: false, base: None };
+    let proposal =
+        ChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
     story.back_office.submit_change(&permit(grants), proposal).await
 }
 

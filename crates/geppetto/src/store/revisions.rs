@@ -119,23 +119,29 @@ impl Store {
             .collect()
     }
 
-    /// The text of one place in the newest revision, and the number of that revision.
-    pub(crate) async fn read_current_place(&self, path: &str) -> Result<(u64, Option<String>), StoreError> {
+    /// One place in the newest revision, and the number of that revision.
+    pub(crate) async fn read_current_place(
+        &self,
+        path: &str,
+    ) -> Result<(u64, Option<PlaceDocumentRow>), StoreError> {
         let doing = "reading a place";
         let mut connection = self.connection(doing).await?;
-        let (newest, since, text): (i64, Option<i64>, Option<String>) = fetch_one!(
+        let (newest, since, text, origins): (i64, Option<i64>, Option<String>, Option<String>) = fetch_one!(
             connection,
             doing,
-            "SELECT newest.number, since, text
+            "SELECT newest.number, since, text, origins
              FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revisions) AS newest
              LEFT JOIN places ON until IS NULL AND path = $1",
             path,
         )?;
-        let text = match since.zip(text) {
-            Some((since, sealed)) => Some(self.seal.open_sealed_text(&seal_context(path, since), &sealed)?),
-            None => None,
+        let place = match (since, text, origins) {
+            (Some(since), Some(sealed), Some(origins)) => {
+                let text = self.seal.open_sealed_text(&seal_context(path, since), &sealed)?;
+                Some(PlaceDocumentRow { text, origins })
+            }
+            _ => None,
         };
-        Ok((unsigned(newest, "revision")?, text))
+        Ok((unsigned(newest, "revision")?, place))
     }
 
     /// The places that were changed or removed after a revision: in which one last, and by whom.

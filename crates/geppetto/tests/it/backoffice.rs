@@ -265,7 +265,7 @@ fn api_change_is_previewed_and_then_committed() {
     let (plane, _) = ControlPlane::with_shop();
     let operator = plane.token("operator");
     let text = ESTATE[1].1.replace("8080", "9090");
-    let mut change = json!({"documents": {"roles/web.yaml": text}, "message": "other port", "preview": true});
+    let mut change = json!({"documents": {"roles/web.yaml": text}, "message": "other port", "preview": true, "diffs": true});
     let preview = plane.post("/api/v1/changes", &operator, &change).ok();
     assert_eq!(preview["revision"], json!(null));
     let effects = &preview["effects"][0];

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
-    Resolution, Resolver,
+    Resolution, ResolutionReads, Resolver,
     evaluate::unknown_parameter_fault,
     fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
@@ -17,6 +17,7 @@ use crate::{
     estate::{Estate, Overrides, Place, RemovedInheritedItem, Server},
     fault::Severity,
     name::{Key, Name, ServerName},
+    node::ContentDigest,
     suggest_spelling,
     value::Value,
     version::Version,
@@ -38,14 +39,32 @@ pub struct EstateChangeCheckResult {
     pub findings: Vec<EstateFinding>,
     /// What it does to each server it reaches; those that leave the estate are among them.
     pub effects: BTreeMap<ServerName, Vec<Effect>>,
-    /// The servers it reaches, as they are then.
-    pub resolutions: BTreeMap<ServerName, Result<Resolution, ResolveError>>,
+    /// The servers it reaches, and what their resolutions then come to; `None` for one that cannot be resolved.
+    pub resolutions: BTreeMap<ServerName, Option<ResolutionSummary>>,
+}
+
+/// What a resolution comes to, without the node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResolutionSummary {
+    /// The server's environment.
+    pub environment: Name,
+    /// The digest of the node's content.
+    pub digest: ContentDigest,
+    /// What it depends on.
+    pub reads: ResolutionReads,
+}
+
+impl From<Resolution> for ResolutionSummary {
+    fn from(resolution: Resolution) -> Self {
+        let Resolution { node, digest, reads, .. } = resolution;
+        Self { environment: node.environment, digest, reads }
+    }
 }
 
 /// Returns everything wrong or suspicious in an estate, fatal findings first.
 pub fn check_estate(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
     let resolver = Resolver::new(estate, catalog);
-    findings(&resolver, estate.servers.keys(), None).0
+    findings(&resolver, estate.servers.keys(), None, |_, _| ())
 }
 
 /// Checks everything that a change can reach and finds its effects. Each server it reaches is resolved once before and
@@ -62,10 +81,17 @@ pub fn check_estate_change(
     let changed = ChangedResolutionInputs::diff_estates(old, new);
     let servers = recorded.find_servers_reached_by_change(&changed, new);
     let (before, after) = (Resolver::new(old, catalog), Resolver::new(new, catalog));
-    let (mut found, resolutions) = findings(&after, &servers, Some(&changed.places));
+    let (mut effects, mut resolutions) = (BTreeMap::new(), BTreeMap::new());
+    // No node is kept longer than its effects need: there may be very many.
+    let each = |name: &ServerName, after: Result<Resolution, ResolveError>| {
+        let before = old.servers.contains_key(name).then(|| before.resolve_server(name));
+        let of_server = find_effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
+        effects.insert(name.clone(), of_server);
+        resolutions.insert(name.clone(), after.ok().map(ResolutionSummary::from));
+    };
+    let mut found = findings(&after, &servers, Some(&changed.places), each);
     if found.iter().any(|finding| finding.severity == Severity::Error) {
-        let known: BTreeSet<String> = findings(&before, &servers, Some(&changed.places))
-            .0
+        let known: BTreeSet<String> = findings(&before, &servers, Some(&changed.places), |_, _| ())
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
             .map(ToString::to_string)
@@ -74,12 +100,6 @@ pub fn check_estate_change(
             finding.severity = Severity::Warning;
         }
         found.sort_by_key(|finding| finding.severity);
-    }
-    let mut effects = BTreeMap::new();
-    for (name, after) in &resolutions {
-        let before = old.servers.contains_key(name).then(|| before.resolve_server(name));
-        let of_server = find_effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
-        effects.insert(name.clone(), of_server);
     }
     for name in old.servers.keys().filter(|name| !new.servers.contains_key(*name)) {
         effects.insert(name.clone(), vec![Effect::Leaves]);
@@ -106,22 +126,22 @@ pub fn find_catalog_change_effects(
 }
 
 /// The findings on `servers`, on the places that apply to them and on `places`; on all
-/// places if `places` is `None`. And the servers, resolved.
+/// places if `places` is `None`. `each` is given the servers, resolved.
 fn findings<'s>(
     resolver: &Resolver<'_>,
     servers: impl IntoIterator<Item = &'s ServerName>,
     places: Option<&BTreeSet<Place>>,
-) -> (Vec<EstateFinding>, BTreeMap<ServerName, Result<Resolution, ResolveError>>) {
+    mut each: impl FnMut(&ServerName, Result<Resolution, ResolveError>),
+) -> Vec<EstateFinding> {
     let (estate, catalog) = (resolver.estate, resolver.catalog);
     let mut notes = Vec::new();
     let mut uses = PlaceUsage::default();
-    let mut resolutions = BTreeMap::new();
     for name in servers.into_iter().filter(|name| estate.servers.contains_key(*name)) {
         let resolved = uses.resolve(resolver, name);
         if let Err(error) = &resolved {
             notes.extend(error.faults.iter().cloned().map(EstateFault::into_estate_finding));
         }
-        resolutions.insert(name.clone(), resolved);
+        each(name, resolved);
     }
     let whole = |place: &Place| places.is_none_or(|places| places.contains(place));
     let concerns = |place: &Place| whole(place) || uses.used.contains(place);
@@ -157,7 +177,7 @@ fn findings<'s>(
     let mut visited = HashSet::new();
     notes.retain(|note| visited.insert(note.to_string()));
     notes.sort_by_key(|note| note.severity);
-    (notes, resolutions)
+    notes
 }
 
 impl<'a> PlaceUsage<'a> {

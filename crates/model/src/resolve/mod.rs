@@ -54,7 +54,10 @@ use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 use foldhash::fast::FixedState;
 
 pub use self::{
-    check::{EstateChangeCheckResult, check_estate, check_estate_change, find_catalog_change_effects},
+    check::{
+        EstateChangeCheckResult, ResolutionSummary, check_estate, check_estate_change,
+        find_catalog_change_effects,
+    },
     complete::complete_node_with_defaults,
     enc::write_enc_yaml,
     explain::{CannotExplainError, explain_all_values, explain_dotted_key},

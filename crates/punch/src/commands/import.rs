@@ -62,9 +62,10 @@ impl ImportArgs {
             message: self.message,
             preview: self.dry_run,
             base: base.filter(|_| !self.overwrite),
+            diffs: self.diff,
         };
         let result: ChangeResult = client.post_json("/api/v1/changes", &request)?;
-        print(context, &result, self.dry_run, self.diff);
+        print(context, &result, self.dry_run);
         context.output.print_json(&result);
         if let (Some(_), Some(revision)) = (base, result.revision)
             && let Err(failure) = estate_folder::write_base_revision(&self.folder, revision)
@@ -78,7 +79,7 @@ impl ImportArgs {
     }
 }
 
-fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool, diffs: bool) {
+fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool) {
     for warning in &result.warnings {
         context.output.print_warning(warning.to_string());
     }
@@ -87,11 +88,9 @@ fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool, diffs: 
         return;
     }
     context.output.print_line(summarize_places(&result.objects));
-    if diffs {
-        for place in &result.objects {
-            context.output.print_line(format!("{} {}", place.how, place.object));
-            context.output.print_line(&place.diff);
-        }
+    for (place, diff) in result.objects.iter().filter_map(|place| Some((place, place.diff.as_ref()?))) {
+        context.output.print_line(format!("{} {}", place.how, place.object));
+        context.output.print_line(diff);
     }
     print_effects(context, &result.effects);
     match result.revision {

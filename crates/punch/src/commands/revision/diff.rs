@@ -42,7 +42,7 @@ pub(super) fn print_revision_diff(
     }
     for place in &diff.places {
         context.output.print_line(format!("{} {}", place.how, place.object));
-        context.output.print_line(&place.diff);
+        context.output.print_line(place.diff.as_deref().unwrap_or_default());
     }
     context.output.print_json(&diff);
     Ok(Exit::Done)

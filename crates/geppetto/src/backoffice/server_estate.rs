@@ -1,0 +1,71 @@
+//! The part of the estate that one server is made of, read without the rest of it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use model::resolve::{Resolution, Resolver};
+use model::{catalog::Catalog, estate::Place, format::estate::document_path_of_place, name::ServerName};
+
+use super::{
+    BackOffice, BackOfficeError, EstateSnapshot,
+    estate_snapshot::{overlay_places_on_estate, parse_place_documents},
+};
+
+/// A server with more places than this is resolved in the whole estate, which is read at once.
+const MAX_PLACES: usize = 200;
+
+impl BackOffice {
+    /// Resolves a server in its part of the estate, if the whole estate is not known yet. `None` if it cannot be done
+    /// so: something is wrong with the server, it reads values of others, or the estate changes meanwhile.
+    pub(super) async fn resolve_without_whole_estate(
+        &self,
+        server: &ServerName,
+        catalog: &Arc<Catalog>,
+    ) -> Result<Option<(u64, Resolution)>, BackOfficeError> {
+        let revision = self.store.read_current_revision().await?;
+        if self.cache().cached_snapshot(revision).is_some() {
+            return Ok(None);
+        }
+        let Some(part) = self.places_of_server(server).await? else { return Ok(None) };
+        let (catalog, name, revision) = (Arc::clone(catalog), server.clone(), part.revision);
+        let resolve = move || Resolver::new(&part.estate, &catalog).resolve_server(&name);
+        let resolved = tokio::task::spawn_blocking(resolve)
+            .await
+            .map_err(|error| BackOfficeError::Broken(format!("{server} could not be resolved: {error}")))?;
+        Ok(resolved
+            .ok()
+            .filter(|resolution| resolution.reads.selections.is_empty())
+            .map(|one| (revision, one)))
+    }
+
+    /// The server with its environment, its groups and all its roles, of one revision.
+    async fn places_of_server(&self, server: &ServerName) -> Result<Option<EstateSnapshot>, BackOfficeError> {
+        let mut part: Option<EstateSnapshot> = None;
+        let mut open = vec![Place::Server(server.clone())];
+        while let Some(place) = open.pop() {
+            let Some(path) = document_path_of_place(&place) else { continue };
+            if part.as_ref().is_some_and(|part| part.documents.contains_key(&path)) {
+                continue;
+            }
+            let (revision, Some(text)) = self.store.read_current_place(&path).await? else { return Ok(None) };
+            let read = parse_place_documents(revision, BTreeMap::from([(path, text)]))?;
+            for server in read.estate.servers.values() {
+                open.push(Place::Environment(server.environment.clone()));
+                open.extend(server.groups.iter().cloned().map(Place::Group));
+                open.extend(server.roles.iter().cloned().map(Place::Role));
+            }
+            let roles = read.estate.roles.values();
+            open.extend(roles.flat_map(|role| &role.inherits).cloned().map(Place::Role));
+            match &mut part {
+                Some(part) if part.revision != revision || part.documents.len() >= MAX_PLACES => {
+                    return Ok(None);
+                }
+                Some(part) => {
+                    overlay_places_on_estate(&mut part.estate, read.estate);
+                    part.documents.extend(read.documents);
+                }
+                None => part = Some(read),
+            }
+        }
+        Ok(part)
+    }
+}
