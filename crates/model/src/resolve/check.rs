@@ -1,12 +1,19 @@
 //! Checks an estate before it is saved: every server is resolved, and every value is checked, including
 //! values that are overridden everywhere and those no server uses yet.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    num::NonZero,
+    thread,
+};
+
+use foldhash::fast::FixedState;
 
 use super::{
     Resolution, ResolutionReads, Resolver,
     evaluate::unknown_parameter_fault,
     fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
+    linearise::RoleLinearisations,
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     server_evaluation::ServerReadyForEvaluation,
 };
@@ -23,13 +30,19 @@ use crate::{
     version::Version,
 };
 
+/// How many threads resolve the servers of one change at most.
+const MAX_THREADS: usize = 4;
+
+/// A thread is not worth it for fewer servers: what servers share each thread evaluates for itself.
+const MIN_SERVERS_OF_THREAD: usize = 200;
+
 /// Which places the servers use, and which versions they get.
 #[derive(Default)]
 struct PlaceUsage<'a> {
     used: BTreeSet<Place>,
     chosen: BTreeMap<(Place, &'a Name), BTreeSet<Version>>,
-    /// The places and versions that are recorded already, by address.
-    recorded: HashSet<(*const Overrides, *const Component)>,
+    /// What is recorded already: the address of a place's overrides, and the number of the components.
+    recorded: HashSet<(usize, usize), FixedState>,
 }
 
 /// A change of an estate, checked, and what it does to servers.
@@ -63,8 +76,9 @@ impl From<Resolution> for ResolutionSummary {
 
 /// Returns everything wrong or suspicious in an estate, fatal findings first.
 pub fn check_estate(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
-    let resolver = Resolver::new(estate, catalog);
-    findings(&resolver, estate.servers.keys(), None, |_, _| ())
+    let servers: Vec<&ServerName> = estate.servers.keys().collect();
+    let resolved = ResolvedServers::resolve(None, estate, catalog, &servers);
+    findings(estate, catalog, &resolved, None)
 }
 
 /// Checks everything that a change can reach and finds its effects. Each server it reaches is resolved once before and
@@ -79,19 +93,15 @@ pub fn check_estate_change(
     recorded: &ResolutionReadsIndex,
 ) -> EstateChangeCheckResult {
     let changed = ChangedResolutionInputs::diff_estates(old, new);
-    let servers = recorded.find_servers_reached_by_change(&changed, new);
-    let (before, after) = (Resolver::new(old, catalog), Resolver::new(new, catalog));
-    let (mut effects, mut resolutions) = (BTreeMap::new(), BTreeMap::new());
-    // No node is kept longer than its effects need: there may be very many.
-    let each = |name: &ServerName, after: Result<Resolution, ResolveError>| {
-        let before = old.servers.contains_key(name).then(|| before.resolve_server(name));
-        let of_server = find_effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
-        effects.insert(name.clone(), of_server);
-        resolutions.insert(name.clone(), after.ok().map(ResolutionSummary::from));
-    };
-    let mut found = findings(&after, &servers, Some(&changed.places), each);
+    let reached = recorded.find_servers_reached_by_change(&changed, new);
+    let servers: Vec<&ServerName> = reached.iter().collect();
+    let resolved = ResolvedServers::resolve(Some(old), new, catalog, &servers);
+    let mut found = findings(new, catalog, &resolved, Some(&changed.places));
     if found.iter().any(|finding| finding.severity == Severity::Error) {
-        let known: BTreeSet<String> = findings(&before, &servers, Some(&changed.places), |_, _| ())
+        let known: Vec<&ServerName> =
+            servers.into_iter().filter(|name| old.servers.contains_key(*name)).collect();
+        let before = ResolvedServers::resolve(None, old, catalog, &known);
+        let known: BTreeSet<String> = findings(old, catalog, &before, Some(&changed.places))
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
             .map(ToString::to_string)
@@ -101,6 +111,7 @@ pub fn check_estate_change(
         }
         found.sort_by_key(|finding| finding.severity);
     }
+    let ResolvedServers { mut effects, resolutions, .. } = resolved;
     for name in old.servers.keys().filter(|name| !new.servers.contains_key(*name)) {
         effects.insert(name.clone(), vec![Effect::Leaves]);
     }
@@ -114,35 +125,95 @@ pub fn find_catalog_change_effects(
     new: &Catalog,
     recorded: &ResolutionReadsIndex,
 ) -> BTreeMap<ServerName, Vec<Effect>> {
-    let servers =
+    let reached =
         recorded.find_servers_reached_by_change(&ChangedResolutionInputs::diff_catalogs(old, new), estate);
-    let (before, after) = (Resolver::new(estate, old), Resolver::new(estate, new));
-    let effects = servers.into_iter().map(|name| {
-        let (before, after) = (before.resolve_server(&name), after.resolve_server(&name));
-        let effects = find_effects_on_server(Some(before.as_ref()), Some(after.as_ref()));
-        (name, effects)
+    let servers: Vec<&ServerName> = reached.iter().collect();
+    let parts = in_parallel(&servers, |servers| {
+        let (before, after) = (Resolver::new(estate, old), Resolver::new(estate, new));
+        let effects = servers.iter().map(|name| {
+            let (before, after) = (before.resolve_server(name), after.resolve_server(name));
+            let effects = find_effects_on_server(Some(before.as_ref()), Some(after.as_ref()));
+            ((*name).clone(), effects)
+        });
+        effects.filter(|(_, effects)| !effects.is_empty()).collect::<Vec<_>>()
     });
-    effects.filter(|(_, effects)| !effects.is_empty()).collect()
+    parts.into_iter().flatten().collect()
 }
 
-/// The findings on `servers`, on the places that apply to them and on `places`; on all
-/// places if `places` is `None`. `each` is given the servers, resolved.
-fn findings<'s>(
-    resolver: &Resolver<'_>,
-    servers: impl IntoIterator<Item = &'s ServerName>,
-    places: Option<&BTreeSet<Place>>,
-    mut each: impl FnMut(&ServerName, Result<Resolution, ResolveError>),
-) -> Vec<EstateFinding> {
-    let (estate, catalog) = (resolver.estate, resolver.catalog);
-    let mut notes = Vec::new();
-    let mut uses = PlaceUsage::default();
-    for name in servers.into_iter().filter(|name| estate.servers.contains_key(*name)) {
-        let resolved = uses.resolve(resolver, name);
-        if let Err(error) = &resolved {
-            notes.extend(error.faults.iter().cloned().map(EstateFault::into_estate_finding));
+/// What comes to light when servers are resolved. No node is kept: there may be very many.
+#[derive(Default)]
+struct ResolvedServers<'a> {
+    uses: PlaceUsage<'a>,
+    notes: Vec<EstateFinding>,
+    effects: BTreeMap<ServerName, Vec<Effect>>,
+    resolutions: BTreeMap<ServerName, Option<ResolutionSummary>>,
+}
+
+impl<'a> ResolvedServers<'a> {
+    /// Resolves servers of `new`, and finds what is different from `old`, if there is one.
+    fn resolve(
+        old: Option<&Estate>,
+        new: &'a Estate,
+        catalog: &'a Catalog,
+        servers: &[&ServerName],
+    ) -> ResolvedServers<'a> {
+        let parts = in_parallel(servers, |servers| {
+            let after = Resolver::new(new, catalog);
+            let before = old.map(|old| (old, Resolver::new(old, catalog)));
+            let mut part = ResolvedServers::default();
+            for name in servers {
+                let after = part.uses.resolve(&after, name);
+                if let Err(error) = &after {
+                    part.notes.extend(error.faults.iter().cloned().map(EstateFault::into_estate_finding));
+                }
+                if let Some((old, before)) = &before {
+                    let before = old.servers.contains_key(*name).then(|| before.resolve_server(name));
+                    let effects =
+                        find_effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
+                    part.effects.insert((*name).clone(), effects);
+                    part.resolutions.insert((*name).clone(), after.ok().map(ResolutionSummary::from));
+                }
+            }
+            part
+        });
+        let mut all = ResolvedServers::default();
+        for part in parts {
+            all.uses.extend(part.uses);
+            all.notes.extend(part.notes);
+            all.effects.extend(part.effects);
+            all.resolutions.extend(part.resolutions);
         }
-        each(name, resolved);
+        all
     }
+}
+
+/// Does some work for servers in several threads, each for a part of them; the results are in the order of the parts.
+fn in_parallel<T: Send>(servers: &[&ServerName], work: impl Fn(&[&ServerName]) -> T + Sync) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS);
+    let mut parts = servers.chunks(servers.len().div_ceil(threads).max(MIN_SERVERS_OF_THREAD));
+    let first = parts.next().unwrap_or_default();
+    let work = &work;
+    thread::scope(|scope| {
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || work(part))).collect();
+        let mut results = vec![work(first)];
+        results.extend(others.into_iter().map(|other| match other.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }));
+        results
+    })
+}
+
+/// The findings on resolved servers, on the places that apply to them and on `places`; on all
+/// places if `places` is `None`.
+fn findings(
+    estate: &Estate,
+    catalog: &Catalog,
+    resolved: &ResolvedServers<'_>,
+    places: Option<&BTreeSet<Place>>,
+) -> Vec<EstateFinding> {
+    let (uses, mut notes) = (&resolved.uses, resolved.notes.clone());
+    let hierarchy = RoleLinearisations::new(&estate.roles);
     let whole = |place: &Place| places.is_none_or(|places| places.contains(place));
     let concerns = |place: &Place| whole(place) || uses.used.contains(place);
     for (name, role) in &estate.roles {
@@ -150,28 +221,28 @@ fn findings<'s>(
         if !concerns(&place) {
             continue;
         }
-        if let Some(Err(fault)) = resolver.hierarchy.linearise_role(name) {
+        if let Some(Err(fault)) = hierarchy.linearise_role(name) {
             notes.push(fault.into_estate_finding());
         }
-        check_place(catalog, &uses, &place, whole(&place), &role.overrides, &mut notes);
+        check_place(catalog, uses, &place, whole(&place), &role.overrides, &mut notes);
     }
     for (name, group) in &estate.groups {
         let place = Place::Group(name.clone());
         if concerns(&place) {
-            check_place(catalog, &uses, &place, whole(&place), &group.overrides, &mut notes);
+            check_place(catalog, uses, &place, whole(&place), &group.overrides, &mut notes);
         }
     }
     for (name, environment) in &estate.environments {
         let place = Place::Environment(name.clone());
         if concerns(&place) {
             notes.extend(unknown_channel_note(catalog, &place, &environment.channel));
-            check_place(catalog, &uses, &place, whole(&place), &environment.overrides, &mut notes);
+            check_place(catalog, uses, &place, whole(&place), &environment.overrides, &mut notes);
         }
     }
     for (name, server) in &estate.servers {
         let place = Place::Server(name.clone());
         if concerns(&place) {
-            check_place(catalog, &uses, &place, whole(&place), &server.overrides, &mut notes);
+            check_place(catalog, uses, &place, whole(&place), &server.overrides, &mut notes);
         }
     }
     let mut visited = HashSet::new();
@@ -205,19 +276,24 @@ impl<'a> PlaceUsage<'a> {
         resolver.resolve_evaluation(&places, &evaluation)
     }
 
+    fn extend(&mut self, other: Self) {
+        self.used.extend(other.used);
+        for (place, versions) in other.chosen {
+            self.chosen.entry(place).or_default().extend(versions);
+        }
+    }
+
     fn record(&mut self, evaluation: &ServerReadyForEvaluation<'a>) {
         for layer in &evaluation.stack.layers {
-            let overrides = std::ptr::from_ref(layer.overrides);
-            if self.recorded.insert((overrides, std::ptr::null())) {
-                self.used.insert(layer.place.clone());
+            let overrides = std::ptr::from_ref(layer.overrides).addr();
+            if !self.recorded.insert((overrides, evaluation.components.number)) {
+                continue;
             }
+            self.used.insert(layer.place.clone());
             for component in layer.overrides.values.keys() {
                 let Some(found) = evaluation.components.find_chosen_component(component) else { continue };
-                let described = &found.published.component;
-                if self.recorded.insert((overrides, described)) {
-                    let versions = self.chosen.entry((layer.place.clone(), component)).or_default();
-                    versions.insert(described.version.clone());
-                }
+                let versions = self.chosen.entry((layer.place.clone(), component)).or_default();
+                versions.insert(found.published.component.version.clone());
             }
         }
     }

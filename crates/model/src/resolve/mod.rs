@@ -49,7 +49,12 @@ mod explain;
 
 mod enc;
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+};
 
 use foldhash::fast::FixedState;
 
@@ -98,6 +103,8 @@ pub struct Resolver<'a> {
     hierarchy: RoleLinearisations<'a>,
     /// The components of servers whose places require the same.
     components: RefCell<HashMap<VersionChoiceInputs, Rc<ComponentsChosenForServers<'a>>, FixedState>>,
+    /// How many sets of components were made.
+    component_sets: Cell<usize>,
     values: ValueCache,
     node_components: NodeComponentCache,
     server_values: ServerValueCache,
@@ -131,6 +138,7 @@ impl<'a> Resolver<'a> {
             catalog,
             hierarchy: RoleLinearisations::new(&estate.roles),
             components: RefCell::default(),
+            component_sets: Cell::default(),
             values: ValueCache::default(),
             node_components: NodeComponentCache::default(),
             server_values: ServerValueCache::default(),
@@ -225,8 +233,9 @@ impl<'a> Resolver<'a> {
             return Ok(Rc::clone(known));
         }
         let chosen = choose_component_versions(self.catalog, stack, &stack.layers[0].place)?;
+        let number = self.component_sets.replace(self.component_sets.get() + 1);
         let components =
-            Rc::new(ComponentsChosenForServers::new(&self.values, &self.node_components, chosen));
+            Rc::new(ComponentsChosenForServers::new(&self.values, &self.node_components, chosen, number));
         // What a server requires by itself no other one does.
         let mut kept = self.components.borrow_mut();
         if !key.has_place(stack.layers[0].overrides) && kept.len() < MAX_KEPT_SETS {

@@ -25,6 +25,8 @@ pub(super) struct ComponentsChosenForServers<'a> {
     pub(super) chosen: Vec<(&'a Name, ChosenComponent<'a>)>,
     /// Every component whose versions in the channel were looked at, chosen or not.
     pub(super) consulted: Arc<BTreeSet<Name>>,
+    /// Its number among all that the resolver made.
+    pub(super) number: usize,
     set: IndexedComponents<'a>,
     without_values: Vec<Rc<ComponentWithoutValues>>,
     defaults: RefCell<DefaultValues>,
@@ -55,7 +57,12 @@ pub(super) struct EvaluatedServerComponents {
 }
 
 impl<'a> ComponentsChosenForServers<'a> {
-    pub(super) fn new(cache: &ValueCache, built: &NodeComponentCache, chosen: ChosenComponents<'a>) -> Self {
+    pub(super) fn new(
+        cache: &ValueCache,
+        built: &NodeComponentCache,
+        chosen: ChosenComponents<'a>,
+        number: usize,
+    ) -> Self {
         let ChosenComponents { components, consulted } = chosen;
         let described = components.iter().map(|(name, chosen)| (*name, &chosen.published.component));
         let set = IndexedComponents::new(described, |component| cache.first_parameter_number(component));
@@ -64,7 +71,7 @@ impl<'a> ComponentsChosenForServers<'a> {
         let without_values =
             components.values().map(|chosen| built.cached_component_without_values(chosen)).collect();
         let (chosen, consulted) = (components.into_iter().collect(), Arc::new(consulted));
-        Self { chosen, consulted, set, without_values, defaults: RefCell::new(defaults) }
+        Self { chosen, consulted, number, set, without_values, defaults: RefCell::new(defaults) }
     }
 
     /// A chosen component.
