@@ -21,7 +21,7 @@ use self::{
     measure::TimedCommand,
     results::{BenchResultRow, PeerResult, ResultTarget},
 };
-use crate::{command_failure::CommandFailure, developer::DeveloperWorkspace, output};
+use crate::{command_failure::CommandFailure, output, scripted_developer::DeveloperWorkspace};
 
 /// What the run needs to know.
 pub(crate) struct BenchSettings<'a> {

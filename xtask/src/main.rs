@@ -6,11 +6,11 @@ mod command_shell;
 mod control_plane;
 mod cpu_clock;
 mod demo;
-mod developer;
 mod e2e;
 mod inventory;
 mod output;
 mod resolve_estate;
+mod scripted_developer;
 mod test_host;
 mod tidy;
 

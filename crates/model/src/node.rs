@@ -19,7 +19,7 @@ pub(crate) use digest::{
     digest_node_from_components,
 };
 pub use digest::{ContentDigest, digest_node, digest_node_component};
-pub use values::NodeValues;
+pub use values::NodeComponentValues;
 
 /// Everything one server must be.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +50,7 @@ pub struct NodeComponent {
     /// The requirements, constraints and removals of this component: of places, strongest first, then of components.
     pub requirements: Arc<Vec<RequirementProvenanceEntry>>,
     /// Final values, by parameter.
-    pub values: NodeValues,
+    pub values: NodeComponentValues,
 }
 
 /// A requirement, constraint or removal of a component by a place, or by a component that requires it.

@@ -51,7 +51,7 @@ impl Version {
         self.release.as_deref()
     }
 
-    /// Whether `wanted` names this version: equal, or equal except for a release that `wanted` leaves out.
+    /// Whether `requirement` names this version: equal, or equal except for a release that one of the two leaves out.
     pub fn satisfies_requested_version(&self, requirement: &Version) -> bool {
         compare(&self.version, &requirement.version) == Ordering::Equal
             && match (&self.release, &requirement.release) {

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::command_error::CommandError;
 
-/// Prints to the terminal, or JSON for programs.
 /// An error as `--json` prints it on stderr.
 #[derive(Serialize)]
 struct ErrorDocument<'a> {
@@ -24,6 +23,7 @@ struct ErrorOutput<'a> {
     faults: &'a [Fault],
 }
 
+/// Prints to the terminal, or JSON for programs.
 #[derive(Debug, Clone)]
 pub(crate) struct TerminalOutput {
     json: bool,

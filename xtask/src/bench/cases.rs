@@ -6,7 +6,7 @@ use super::{Case, results::ResultTarget};
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
     control_plane::ControlPlane,
-    developer::{self, DeveloperWorkspace},
+    scripted_developer::{self, DeveloperWorkspace},
 };
 
 /// How many packages the repositories of the comparison with createrepo_c hold.
@@ -30,8 +30,9 @@ pub(super) fn prepare_bench_cases(
 ) -> Result<PreparedBenchCases, CommandFailure> {
     let channels: String = PACKAGES.iter().map(|packages| format!(" --channel channel-{packages}")).collect();
     developer.terminal.run_line_expecting_success(&format!("geppetto init --data data{channels}"))?;
-    let control_plane = developer::start_control_plane(&developer.terminal, "127.0.0.1")?;
-    developer::set_up_developer(&developer.terminal, &control_plane)?;
+    let control_plane =
+        scripted_developer::start_control_plane_on_free_port(&developer.terminal, "127.0.0.1")?;
+    scripted_developer::set_up_developer(&developer.terminal, &control_plane)?;
     let mut cases = vec![packaging(developer)?];
     for packages in PACKAGES {
         cases.push(publishing(developer, packages)?);

@@ -11,9 +11,9 @@ use super::{
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
     control_plane::ControlPlane,
-    developer::{self, DeveloperWorkspace},
     inventory::{self, INVENTORY_CHANNEL, Inventory},
     output,
+    scripted_developer::{self, DeveloperWorkspace},
 };
 
 /// How long the import of a whole estate may take.
@@ -109,7 +109,7 @@ fn publish_components(
     control_plane: &ControlPlane,
     inventory: &Inventory,
 ) -> Result<(), CommandFailure> {
-    developer::set_up_developer(&developer.terminal, control_plane)?;
+    scripted_developer::set_up_developer(&developer.terminal, control_plane)?;
     inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
         developer.terminal.run_line_expecting_success(&format!(

@@ -12,8 +12,8 @@ use demo_target::DemoServerHost;
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
     control_plane::ControlPlane,
-    developer::{self, DeveloperWorkspace},
     output::{self, StepPrinter},
+    scripted_developer::{self, DeveloperWorkspace},
     test_host,
 };
 
@@ -61,10 +61,10 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
     output::print_line(&format!("Everything below is typed in {}", terminal.working_folder().display()));
 
     let control_plane = steps.print_and_run_step("Start the control plane on a new data folder", || {
-        developer::start_control_plane(&terminal, &address)
+        scripted_developer::start_control_plane_on_free_port(&terminal, &address)
     })?;
     steps.print_and_run_step("Sign in, and make the key that signs packages", || {
-        developer::set_up_developer(&terminal, &control_plane)
+        scripted_developer::set_up_developer(&terminal, &control_plane)
     })?;
     steps.print_and_run_step("Create a web service from its archetype", || {
         let about = terminal.run_line_expecting_success("punch new web-service shop --set version=1.0.0")?;
@@ -76,7 +76,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
         terminal.run_line_expecting_success("punch package shop --out dist --key alice.key").map(drop)
     })?;
     steps.print_and_run_step("Change the program, and package it as a second version", || {
-        developer::package_second_shop_version(&terminal)
+        scripted_developer::package_second_shop_version(&terminal)
     })?;
     steps.print_and_run_step(
         "Package what else the server gets: punch itself, and a message of the day",
@@ -131,7 +131,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
     };
     if let DemoServerHost::Booted(host) = &place {
         steps.print_and_run_step("Install punch on it, from the repository", || {
-            developer::install_punch_on_host(&host.open_root_terminal().with_echo(), &control_plane)
+            scripted_developer::install_punch_on_host(&host.open_root_terminal().with_echo(), &control_plane)
         })?;
     }
     steps.print_and_run_step("Join it to the control plane, with a token that is good once", || {

@@ -7,7 +7,7 @@ use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::{CommandOutput, CommandShell},
     control_plane::ControlPlane,
-    developer::{self, DeveloperWorkspace},
+    scripted_developer::{self, DeveloperWorkspace},
     test_host::{BootedHost, HostImage, TestHosts},
 };
 
@@ -60,9 +60,10 @@ impl TestEnvironment {
             e2e.profile,
         )?;
         let terminal = &developer.terminal;
-        let control_plane = developer::start_control_plane(terminal, &hosts.address_of_this_machine())?;
-        developer::set_up_developer(terminal, &control_plane)?;
-        developer::create_and_package_two_shop_versions(&developer)?;
+        let control_plane =
+            scripted_developer::start_control_plane_on_free_port(terminal, &hosts.address_of_this_machine())?;
+        scripted_developer::set_up_developer(terminal, &control_plane)?;
+        scripted_developer::create_and_package_two_shop_versions(&developer)?;
         for (archetype, name) in GENERATED_COMPONENTS {
             terminal.run_line_expecting_success(&format!("punch new {archetype} {name}"))?;
             terminal.run_line_expecting_success(&format!("punch test {name}"))?;
@@ -76,12 +77,14 @@ impl TestEnvironment {
             ))?;
         }
         terminal.run_line_expecting_success("punch publish dist/*.rpm --channel dev")?;
-        for component in developer::list_component_versions_in_folder(&developer.folder.join("dist"))? {
+        for component in
+            scripted_developer::list_component_versions_in_folder(&developer.folder.join("dist"))?
+        {
             terminal
                 .run_line_expecting_success(&format!("punch promote {component} --from dev --to prod"))?;
         }
         let host = hosts.boot_host_and_wait(&image, "web-01")?;
-        developer::install_punch_on_host(&host.open_root_terminal(), &control_plane)?;
+        scripted_developer::install_punch_on_host(&host.open_root_terminal(), &control_plane)?;
         let (control_plane, added_hosts) = (Some(control_plane), Vec::new());
         let test = TestEnvironment { host, added_hosts, control_plane, developer, image, hosts };
         test.role("punch: \">=0.1\"", "punch: {automatic: false}")?;
@@ -103,7 +106,7 @@ impl TestEnvironment {
             .control_plane
             .as_ref()
             .ok_or_else(|| CommandFailure::new("no control plane is running", "the check that stopped it"))?;
-        developer::install_punch_on_host(&host.open_root_terminal(), control_plane)?;
+        scripted_developer::install_punch_on_host(&host.open_root_terminal(), control_plane)?;
         self.join(&host)?;
         self.added_hosts.push(host);
         Ok(())

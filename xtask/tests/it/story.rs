@@ -11,7 +11,7 @@ fn write_web_role(test: &TestEnvironment, version: &str, banner: &str) {
 /// A control plane with `shop` 1.0.0 and 1.1.0 in `prod`, and an estate in which `web-01` runs 1.0.0.
 pub(crate) fn prepared() -> TestEnvironment {
     let mut test = TestEnvironment::new();
-    test.start_control_plane();
+    test.start_control_plane_on_free_port();
     let url = test.url.clone();
     let token = test.run("punch token create admin --grant admin").ends(0).out;
     test.write("admin.token", &token);

@@ -49,7 +49,7 @@ impl TestEnvironment {
     }
 
     /// Starts the control plane on a free port.
-    pub(crate) fn start_control_plane(&mut self) {
+    pub(crate) fn start_control_plane_on_free_port(&mut self) {
         let mut child = self
             .command("geppetto", "serve --data data --listen 127.0.0.1:0")
             .stdout(Stdio::piped())

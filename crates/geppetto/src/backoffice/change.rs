@@ -111,7 +111,7 @@ impl BackOffice {
         let actor = permit.audit_actor();
         let origin = RevisionOrigin { revision: state.revision + 1, by: actor.clone() };
         let (catalog, secrets) =
-            (self.read_channel_catalog().await?, self.all_known_secret_parameters().await?);
+            (self.read_catalog_of_all_channels().await?, self.all_known_secret_parameters().await?);
         let newer = match base {
             Some(base) => self.changes_since(&state, base).await?,
             None => Newer::default(),
@@ -132,7 +132,7 @@ impl BackOffice {
                 preview,
                 diffs,
             };
-            let evaluated = evaluation.evaluate(&origin)?;
+            let evaluated = evaluation.evaluate_proposal(&origin)?;
             submitted.record_submitted_texts(&documents, &current.documents, &evaluated.next.documents);
             Ok::<_, BackOfficeError>(evaluated)
         })
@@ -277,7 +277,7 @@ struct ProposalEvaluation<'e> {
 
 impl ProposalEvaluation<'_> {
     /// What a proposal does to each object, and the same for people.
-    fn evaluate(&self, origin: &RevisionOrigin) -> Result<EvaluatedProposal, BackOfficeError> {
+    fn evaluate_proposal(&self, origin: &RevisionOrigin) -> Result<EvaluatedProposal, BackOfficeError> {
         let Self { state, recorded, .. } = *self;
         let (next, changes) = self.edit(origin)?;
         self.newer.check_no_overwrite(&changes)?;

@@ -48,7 +48,7 @@ impl BackOffice {
         }
         let entry =
             RepositoryAuditEntry::new(&permit.audit_actor(), "publish", channel.as_str(), &files.join(", "))
-                .with_channel_event(channel);
+                .announce_channel_change_when_done(channel);
         let (channel, now) = (channel.clone(), self.now_unix_seconds());
         let published = self
             .change_repository_audited(
@@ -82,7 +82,7 @@ impl BackOffice {
         required.check(&taken_along.iter().map(|(name, _)| name.clone()).collect())?;
         let effects = self.effects_of_catalog(permit, after).await?;
         if promotion.preview {
-            let catalog = self.read_channel_catalog().await?;
+            let catalog = self.read_catalog_of_all_channels().await?;
             let is_visible = catalog
                 .component_versions_in_channel(&to, &name)
                 .iter()
@@ -96,7 +96,7 @@ impl BackOffice {
         let detail = format!("from {from} to {to}");
         let subject = format!("{name}@{version}");
         let entry = RepositoryAuditEntry::new(&permit.audit_actor(), "promote", &subject, &detail)
-            .with_channel_event(&to);
+            .announce_channel_change_when_done(&to);
         let now = self.now_unix_seconds();
         let promoted = self
             .change_repository_audited(
@@ -143,7 +143,7 @@ impl BackOffice {
         }
         let entry =
             RepositoryAuditEntry::new(&permit.audit_actor(), "withdraw", &subject, &format!("from {from}"))
-                .with_channel_event(&from);
+                .announce_channel_change_when_done(&from);
         let now = self.now_unix_seconds();
         let withdrawn = self
             .change_repository_audited(
@@ -164,7 +164,7 @@ impl BackOffice {
         permit: &Permit<Developer>,
         after: Arc<Catalog>,
     ) -> Result<BTreeMap<ServerName, Vec<Effect>>, BackOfficeError> {
-        let (state, before) = (self.current_estate().await?, self.read_channel_catalog().await?);
+        let (state, before) = (self.current_estate().await?, self.read_catalog_of_all_channels().await?);
         let recorded = self.stored_resolution_reads_index().await?;
         let estate = Arc::clone(&state);
         let effects = tokio::task::spawn_blocking(move || {

@@ -20,9 +20,9 @@ mod packages;
 mod page;
 mod places;
 mod reports;
+mod repository_upkeep;
 mod resolution_cache;
 mod resolution_rows;
-mod retention;
 mod server_estate;
 #[cfg(test)]
 mod story;

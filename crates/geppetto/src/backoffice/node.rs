@@ -157,7 +157,7 @@ impl BackOffice {
     ) -> Result<NodeGenerationAndDigest, BackOfficeError> {
         for _ in 0..ATTEMPTS {
             let (revision, catalog) =
-                (self.store.read_current_revision().await?, self.read_channel_catalog().await?);
+                (self.store.read_current_revision().await?, self.read_catalog_of_all_channels().await?);
             if let Some(version) = self.cache().cached_node_generation(server, revision, &catalog) {
                 return Ok(version);
             }
@@ -239,7 +239,7 @@ impl BackOffice {
     ) -> Result<UnnumberedNode, BackOfficeError> {
         self.visible_environment_of_server(&Principal::CONTROL_PLANE_ITSELF, server).await?;
         let latest = self.store.read_latest_node_file(server.as_str()).await?;
-        let catalog = self.read_channel_catalog().await?;
+        let catalog = self.read_catalog_of_all_channels().await?;
         self.resolutions.fetch_add(1, Ordering::Relaxed);
         if let Some((revision, resolution)) = self.resolve_without_whole_estate(server, &catalog).await? {
             return Ok(UnnumberedNode { latest, revision, catalog, resolution });

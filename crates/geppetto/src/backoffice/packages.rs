@@ -113,7 +113,7 @@ impl BackOffice {
     }
 
     /// What the channels hold.
-    pub(super) async fn read_channel_catalog(&self) -> Result<Arc<Catalog>, BackOfficeError> {
+    pub(super) async fn read_catalog_of_all_channels(&self) -> Result<Arc<Catalog>, BackOfficeError> {
         let catalog = self.run_blocking_with_repository(Repository::read_catalog).await?;
         self.cache().insert_catalog(&catalog);
         Ok(catalog)
@@ -154,7 +154,7 @@ impl BackOffice {
         let place = after.map_or_else(|| "at the end".to_owned(), |after| format!("after {after}"));
         let entry =
             RepositoryAuditEntry::new(&permit.audit_actor(), "create-channel", channel.as_str(), &place)
-                .with_channel_event(channel);
+                .announce_channel_change_when_done(channel);
         let (channel, after, now) = (channel.clone(), after.cloned(), self.now_unix_seconds());
         self.change_repository_audited(
             entry,
@@ -214,7 +214,7 @@ impl BackOffice {
         _permit: &Permit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ChannelPage, BackOfficeError> {
-        let catalog = self.read_channel_catalog().await?;
+        let catalog = self.read_catalog_of_all_channels().await?;
         let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
         let PageSlice { items, next } = page.slice_page(all);
         let summary =
@@ -228,7 +228,7 @@ impl BackOffice {
         _permit: &Permit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ComponentPage, BackOfficeError> {
-        let catalog = self.read_channel_catalog().await?;
+        let catalog = self.read_catalog_of_all_channels().await?;
         let newest = catalog
             .components
             .iter()
@@ -266,7 +266,7 @@ impl BackOffice {
             .run_blocking_with_repository(move |repository| repository.list_component_versions(&wanted))
             .await?;
         if versions.is_empty() {
-            let catalog = self.read_channel_catalog().await?;
+            let catalog = self.read_catalog_of_all_channels().await?;
             let names = catalog.components.keys().map(Name::as_str);
             return Err(BackOfficeError::unknown_name_error(
                 "component",
@@ -312,7 +312,7 @@ impl RepositoryAuditEntry {
     }
 
     /// The same, and the channel is announced as changed when it is done.
-    pub(super) fn with_channel_event(self, channel: &Name) -> Self {
+    pub(super) fn announce_channel_change_when_done(self, channel: &Name) -> Self {
         Self { event: Some(Event::ChannelChanged { channel: channel.to_string() }), ..self }
     }
 }

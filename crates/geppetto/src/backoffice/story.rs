@@ -302,7 +302,7 @@ async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     story.change(&[("roles/spare.yaml", role)]).await.unwrap();
     story.publish("2.0.0", &parameter(""), "prod").await;
     back_office.retain_versions(&admin().to_permit_of_lower_level(), 1).await.unwrap();
-    let shop = &back_office.read_channel_catalog().await.unwrap().components["shop"];
+    let shop = &back_office.read_catalog_of_all_channels().await.unwrap().components["shop"];
     assert_eq!(shop.len(), 1, "no published version declares it secret any more");
     // Also after a new start.
     let again = story.open_again().await;

@@ -164,7 +164,7 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
         let publisher = scope.spawn(|| {
             let mut publications = 0_u32;
             while !done.load(Ordering::Relaxed) {
-                repository.rebuild_channel(&"dev".parse().unwrap(), now).unwrap();
+                repository.rewrite_channel_metadata(&"dev".parse().unwrap(), now).unwrap();
                 publications += 1;
             }
             publications

@@ -16,7 +16,7 @@ use crate::{
     format::FormatError,
     health::{self, HealthCheck},
     name::Name,
-    node::NodeValues,
+    node::NodeComponentValues,
     observe::OsFamily,
     resource::{Resource, ResourceBody, ResourceId},
     suggest_spelling,
@@ -37,9 +37,9 @@ pub struct EvaluationContext<'a> {
     /// `component.name`, `component.version`
     pub component: &'a Component,
     /// The component's own parameters, by name.
-    pub values: &'a NodeValues,
+    pub values: &'a NodeComponentValues,
     /// `components.NAME.KEY`: the parameters of the other components on this server.
-    pub others: BTreeMap<&'a Name, &'a NodeValues>,
+    pub others: BTreeMap<&'a Name, &'a NodeComponentValues>,
     /// `host.family`: `deb`, `rpm`, or an empty text in a bare folder.
     pub family: Option<OsFamily>,
 }
@@ -90,7 +90,7 @@ pub(super) fn evaluate_manifest_with_template_errors(
 }
 
 fn context(scope: &EvaluationContext<'_>) -> serde_json::Map<String, serde_json::Value> {
-    let plain = |values: &NodeValues| -> BTreeMap<String, Arc<Value>> {
+    let plain = |values: &NodeComponentValues| -> BTreeMap<String, Arc<Value>> {
         values.iter().map(|(key, value)| (key.to_string(), value.value.clone())).collect()
     };
     let mut context = serde_json::Map::new();

@@ -14,7 +14,7 @@ use crate::{
     fault::{Fault, Severity},
     format::FormatError,
     name::Key,
-    node::{NodeValue, NodeValues},
+    node::{NodeComponentValues, NodeValue},
     parameter::ParameterType,
     resource::ResourceId,
     suggest_spelling, template,
@@ -161,7 +161,7 @@ fn references(declaration: &ResourceDeclaration) -> impl Iterator<Item = (u64, &
 }
 
 /// A value for each parameter: its default, or one its type allows.
-fn samples(component: &Component) -> NodeValues {
+fn samples(component: &Component) -> NodeComponentValues {
     let value = |parameter: &crate::parameter::Parameter| match (&parameter.default, parameter.kind) {
         (_, ParameterType::Servers) => Value::List(Vec::new()),
         (Some(default), _) => Value::clone(default),

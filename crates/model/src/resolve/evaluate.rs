@@ -12,7 +12,7 @@ use super::{
     component_set::{IndexedComponents, ParameterInSet, SlotsTouchedByPlace},
     fault::{EstateFault, EstateFaultKind},
     merge::{merge_values_of_places, remove_map_entry},
-    operations::{PlaceOperation, ValueOperation, collect_operations_on_parameter},
+    operations::{PlaceOperation, ValueOrRemoval, collect_operations_on_parameter},
     place_stack::PlaceStack,
     reference::has_references,
     value_cache::{EvaluatedValue, PlaceListId, ValueAndProvenanceSizes, ValueCache},
@@ -273,7 +273,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let mut provenance_size = 0;
         for (at, operation) in operations.iter().enumerate() {
             provenance_size += ENTRY_WEIGHT + operation.origin.map_or(0, |origin| origin.by.len());
-            let ValueOperation::Value(value) = operation.what else { continue };
+            let ValueOrRemoval::Value(value) = operation.what else { continue };
             provenance_size += estimate_value_size(value);
             if !operation.effective {
                 continue;
@@ -290,7 +290,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
                 return self.wrong(&site, format!("joins values of more than {MAX_NODE_WEIGHT} bytes"));
             }
             for (stronger_at, stronger) in operations[..at].iter().enumerate() {
-                if let ValueOperation::RemoveEntry(path) = stronger.what
+                if let ValueOrRemoval::RemoveEntry(path) = stronger.what
                     && stronger.effective
                     && remove_map_entry(&mut value, path)
                 {
@@ -339,7 +339,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             _ => merged.value,
         };
         let template = match (&contributions[..], operations[indexes[0]].what) {
-            ([_], ValueOperation::Value(text)) if parameter.kind != ParameterType::Servers => text.as_text(),
+            ([_], ValueOrRemoval::Value(text)) if parameter.kind != ParameterType::Servers => text.as_text(),
             _ => None,
         };
         let provenance = provenance(operations, secret);
@@ -454,10 +454,10 @@ pub(super) fn unknown_parameter_fault(place: Place, component: &Component, key: 
 fn mark_removals(operations: &mut [PlaceOperation<'_, '_>], with_part: &[usize]) {
     for at in 0..operations.len() {
         let takes_away = match operations[at].what {
-            ValueOperation::Value(_) => continue,
-            ValueOperation::RemoveEntry(_) => with_part.contains(&at),
-            ValueOperation::RemoveAll => operations[at + 1..].iter().any(|weaker| {
-                matches!(weaker.what, ValueOperation::Value(_)) && !matches!(weaker.place, Place::Default(_))
+            ValueOrRemoval::Value(_) => continue,
+            ValueOrRemoval::RemoveEntry(_) => with_part.contains(&at),
+            ValueOrRemoval::RemoveAll => operations[at + 1..].iter().any(|weaker| {
+                matches!(weaker.what, ValueOrRemoval::Value(_)) && !matches!(weaker.place, Place::Default(_))
             }),
         };
         operations[at].effective &= takes_away;
@@ -470,12 +470,12 @@ fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Arc<[Val
         .into_iter()
         .map(|entry| ValueProvenanceEntry {
             place: entry.place.clone(),
-            removes: !matches!(entry.what, ValueOperation::Value(_)),
+            removes: !matches!(entry.what, ValueOrRemoval::Value(_)),
             value: match entry.what {
                 _ if secret => None,
-                ValueOperation::Value(value) => Some(Arc::clone(value)),
-                ValueOperation::RemoveAll => None,
-                ValueOperation::RemoveEntry(path) => {
+                ValueOrRemoval::Value(value) => Some(Arc::clone(value)),
+                ValueOrRemoval::RemoveAll => None,
+                ValueOrRemoval::RemoveEntry(path) => {
                     Some(Arc::new(Value::Text(join_with_escaped_dots(path))))
                 }
             },

@@ -16,7 +16,7 @@ use crate::{
     catalog::PublishedVersion,
     name::Key,
     node::{
-        CanonicalDigestPart, ComponentDigester, ContentDigest, NodeComponent, NodeValues,
+        CanonicalDigestPart, ComponentDigester, ContentDigest, NodeComponent, NodeComponentValues,
         canonical_version_and_packages,
     },
 };
@@ -58,7 +58,7 @@ impl ComponentWithoutValues {
             payload: Some(Arc::clone(&published.payload)),
             deployment: Some(Arc::clone(&published.deployment)),
             requirements: Arc::clone(&chosen.requirements),
-            values: NodeValues::default(),
+            values: NodeComponentValues::default(),
         };
         let keys = published.component.parameters.keys().cloned().collect();
         Self { number, packages: canonical_version_and_packages(&component), component, keys }
@@ -80,7 +80,7 @@ impl ComponentWithoutValues {
             }
             _ => None,
         });
-        let values = NodeValues::from_sorted_keys(&self.keys, values);
+        let values = NodeComponentValues::from_sorted_keys(&self.keys, values);
         (Arc::new(NodeComponent { values, ..self.component.clone() }), digester.finish_digest())
     }
 }

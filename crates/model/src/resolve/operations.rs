@@ -13,7 +13,7 @@ use crate::{
 /// One place's operation on a parameter, before references are replaced.
 pub(super) struct PlaceOperation<'a, 'l> {
     pub(super) place: &'l Place,
-    pub(super) what: ValueOperation<'a>,
+    pub(super) what: ValueOrRemoval<'a>,
     pub(super) origin: Option<&'a RevisionOrigin>,
     /// Whether no stronger place overrides or removes it.
     pub(super) effective: bool,
@@ -21,7 +21,7 @@ pub(super) struct PlaceOperation<'a, 'l> {
 
 /// A value or a removal.
 #[derive(Clone, Copy)]
-pub(super) enum ValueOperation<'a> {
+pub(super) enum ValueOrRemoval<'a> {
     Value(&'a Arc<Value>),
     /// Removes the values of all weaker places.
     RemoveAll,
@@ -52,14 +52,14 @@ pub(super) fn collect_operations_on_parameter<'a, 'l>(
             if at >= effective_layers && !is_removed {
                 // A stronger place removes the whole component: its removal is the reason.
                 let (place, origin) = stack.find_component_removal(component).unwrap_or((place, None));
-                let what = ValueOperation::RemoveAll;
+                let what = ValueOrRemoval::RemoveAll;
                 let effective = !(replace && has_value);
                 operations.push(PlaceOperation { place, what, origin, effective });
                 is_removed = true;
             }
             let effective = !(is_removed || replace && has_value);
             has_value |= effective;
-            let (what, origin) = (ValueOperation::Value(&assignment.value), assignment.origin.as_ref());
+            let (what, origin) = (ValueOrRemoval::Value(&assignment.value), assignment.origin.as_ref());
             operations.push(PlaceOperation { place, what, origin, effective });
         }
         // What one place removes is one thing: the order of its removals does not matter.
@@ -67,21 +67,21 @@ pub(super) fn collect_operations_on_parameter<'a, 'l>(
         for removed in &overrides.remove {
             let what = match &removed.what {
                 RemovedInheritedItem::Value(name, of) if name == component && of == key => {
-                    ValueOperation::RemoveAll
+                    ValueOrRemoval::RemoveAll
                 }
                 RemovedInheritedItem::Entry(name, of, path) if name == component && of == key => {
-                    ValueOperation::RemoveEntry(path)
+                    ValueOrRemoval::RemoveEntry(path)
                 }
                 _ => continue,
             };
             let effective = !is_removed_by_stronger && at < effective_layers && !(replace && has_value);
-            is_removed |= matches!(what, ValueOperation::RemoveAll);
+            is_removed |= matches!(what, ValueOrRemoval::RemoveAll);
             operations.push(PlaceOperation { place, what, origin: removed.origin.as_ref(), effective });
         }
     }
     if let Some(value) = &parameter.default {
         let effective = !has_value || (!replace && joins_defaults);
-        let what = ValueOperation::Value(value);
+        let what = ValueOrRemoval::Value(value);
         operations.push(PlaceOperation { place: default, what, origin: None, effective });
     }
     operations

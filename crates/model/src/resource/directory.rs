@@ -3,7 +3,7 @@
 use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
-    ownership::{GROUP_FIELD, MODE_FIELD, OWNER_FIELD},
+    ownership::{GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
@@ -22,7 +22,7 @@ pub(super) const DIRECTORY_RULES: ResourceKindRules = ResourceKindRules {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "directory",
         subject: (Text, "A directory; its absolute path."),
-        fields: &[OWNER_FIELD, GROUP_FIELD, MODE_FIELD],
+        fields: &[OWNER_FIELD_SCHEMA, GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA],
         required: &[],
     }],
     build: |fields, _| {

@@ -3,7 +3,7 @@
 use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
-    ownership::{GROUP_FIELD, MODE_FIELD, OWNER_FIELD},
+    ownership::{GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA},
     rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
 };
 use crate::{
@@ -31,9 +31,9 @@ pub(super) const FILE_RULES: ResourceKindRules = ResourceKindRules {
             fields: &[
                 ("content", Text, "Its content."),
                 ("source", Text, "Copied as it is from deploy/templates."),
-                OWNER_FIELD,
-                GROUP_FIELD,
-                MODE_FIELD,
+                OWNER_FIELD_SCHEMA,
+                GROUP_FIELD_SCHEMA,
+                MODE_FIELD_SCHEMA,
             ],
             required: &[],
         },
@@ -45,9 +45,9 @@ pub(super) const FILE_RULES: ResourceKindRules = ResourceKindRules {
             ),
             fields: &[
                 ("source", Text, "The template, in deploy/templates."),
-                OWNER_FIELD,
-                GROUP_FIELD,
-                MODE_FIELD,
+                OWNER_FIELD_SCHEMA,
+                GROUP_FIELD_SCHEMA,
+                MODE_FIELD_SCHEMA,
             ],
             required: &["source"],
         },

@@ -20,9 +20,11 @@ pub struct Ownership {
     pub mode: Option<u32>,
 }
 
-pub(super) const OWNER_FIELD: FieldSchema = ("owner", FieldValueShape::Text, "The user it belongs to.");
-pub(super) const GROUP_FIELD: FieldSchema = ("group", FieldValueShape::Text, "The group it belongs to.");
-pub(super) const MODE_FIELD: FieldSchema =
+pub(super) const OWNER_FIELD_SCHEMA: FieldSchema =
+    ("owner", FieldValueShape::Text, "The user it belongs to.");
+pub(super) const GROUP_FIELD_SCHEMA: FieldSchema =
+    ("group", FieldValueShape::Text, "The group it belongs to.");
+pub(super) const MODE_FIELD_SCHEMA: FieldSchema =
     ("mode", FieldValueShape::Mode, "Its permission bits, in quotes: \"0644\".");
 
 impl Ownership {

@@ -7,7 +7,7 @@ use model::{
     health::HealthProbe,
     manifest::{self, DeploymentFilesByPath, EvaluationContext},
     name::Key,
-    node::{NodeValue, NodeValues},
+    node::{NodeComponentValues, NodeValue},
     resource::{Resource, ResourceBody},
     value::Value,
 };
@@ -25,7 +25,7 @@ const PARAMETERS: &str = r#"{
     "password": {"type": "string", "description": "of the database", "secret": true}
 }"#;
 
-fn values(pairs: &[(&str, Value, bool)]) -> NodeValues {
+fn values(pairs: &[(&str, Value, bool)]) -> NodeComponentValues {
     let value = |value: &Value, secret| {
         Arc::new(NodeValue { value: Arc::new(value.clone()), secret, provenance: Arc::default() })
     };
@@ -35,7 +35,7 @@ fn values(pairs: &[(&str, Value, bool)]) -> NodeValues {
 fn evaluate(
     text: &str,
     files: &DeploymentFilesByPath,
-    values: &NodeValues,
+    values: &NodeComponentValues,
 ) -> Result<manifest::EvaluatedManifest, Vec<String>> {
     let manifest =
         manifest::parse_manifest_yaml("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
@@ -54,7 +54,7 @@ fn evaluate(
 
 fn refused(entry: &str) -> String {
     let text = format!("format: geppetto/manifest/1\nresources:\n  - {entry}\n");
-    evaluate(&text, &DeploymentFilesByPath::new(), &NodeValues::default()).unwrap_err().join("\n")
+    evaluate(&text, &DeploymentFilesByPath::new(), &NodeComponentValues::default()).unwrap_err().join("\n")
 }
 
 fn resources(text: &str) -> Vec<Resource> {

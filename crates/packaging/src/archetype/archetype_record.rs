@@ -71,7 +71,7 @@ impl ArchetypeRecord {
     }
 
     /// The digest over the files as generated.
-    pub(super) fn digest_of_base_files(&self) -> &str {
+    pub(super) fn recorded_base_files_digest(&self) -> &str {
         &self.digest
     }
 

@@ -48,7 +48,7 @@ impl UpdateJournal {
     pub(super) fn load_or_new_update_journal(dir: &Path, new: &ArchetypeRecord) -> UpdateJournal {
         let empty = UpdateJournal {
             format: FORMAT.to_owned(),
-            target: new.digest_of_base_files().to_owned(),
+            target: new.recorded_base_files_digest().to_owned(),
             files: BTreeMap::new(),
         };
         // One that cannot be read was cut off itself, before the first change.

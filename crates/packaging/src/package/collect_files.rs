@@ -13,7 +13,7 @@ use super::{PackagingError, path_pattern};
 
 /// One path of a package.
 #[derive(Debug, Clone)]
-pub(crate) struct CollectedFile {
+pub(crate) struct CollectedPath {
     /// Where it goes: absolute, without a slash at its end.
     pub(crate) path: String,
     /// What is there.
@@ -41,15 +41,15 @@ pub(crate) enum CollectedContent {
     Symlink(String),
 }
 
-impl CollectedFile {
+impl CollectedPath {
     /// A path of root's.
     pub(super) fn new_file_owned_by_root(
         path: impl Into<String>,
         content: CollectedContent,
         mode: u16,
-    ) -> CollectedFile {
+    ) -> CollectedPath {
         let root = "root".to_owned();
-        CollectedFile { path: path.into(), content, mode, owner: root.clone(), group: root, config: false }
+        CollectedPath { path: path.into(), content, mode, owner: root.clone(), group: root, config: false }
     }
 
     /// How many bytes it holds.
@@ -69,7 +69,7 @@ const NOT_SOURCE: [&str; 2] = [".git", ".geppetto"];
 /// What has been collected, by path; what one entry names itself outranks what came with a folder or pattern.
 #[derive(Debug, Default)]
 pub(super) struct FileCollector {
-    items: BTreeMap<String, (CollectedFile, bool)>,
+    items: BTreeMap<String, (CollectedPath, bool)>,
     /// The folder packages are written to, canonical.
     out: Option<PathBuf>,
 }
@@ -81,7 +81,7 @@ impl FileCollector {
     }
 
     /// Adds an item that was `named` itself, or came with a folder.
-    pub(super) fn add_file(&mut self, item: CollectedFile, named: bool) -> Result<(), PackagingError> {
+    pub(super) fn add_file(&mut self, item: CollectedPath, named: bool) -> Result<(), PackagingError> {
         if let Some((_, there)) = self.items.get(&item.path) {
             if *there == named && (named || !matches!(item.content, CollectedContent::Directory)) {
                 return Err(new_packaged_path_error(
@@ -98,7 +98,7 @@ impl FileCollector {
     }
 
     /// All items in the order of their paths, once it is sure that none lies below a file.
-    pub(super) fn into_sorted_files(self) -> Result<Vec<CollectedFile>, PackagingError> {
+    pub(super) fn into_sorted_files(self) -> Result<Vec<CollectedPath>, PackagingError> {
         for path in self.items.keys() {
             let above = Path::new(path).ancestors().skip(1).filter_map(Path::to_str);
             for parent in above {
@@ -263,9 +263,9 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
     Ok(found)
 }
 
-fn dressed(entry: &PackagedFileEntry, path: &str, content: CollectedContent, mode: u16) -> CollectedFile {
+fn dressed(entry: &PackagedFileEntry, path: &str, content: CollectedContent, mode: u16) -> CollectedPath {
     let mode = entry.mode.map_or(mode, |mode| mode.0);
-    let mut item = CollectedFile::new_file_owned_by_root(path, content, mode);
+    let mut item = CollectedPath::new_file_owned_by_root(path, content, mode);
     if let Some(owner) = &entry.owner {
         item.owner.clone_from(owner);
     }
@@ -282,7 +282,7 @@ fn file(
     path: &str,
     real: &Path,
     shown: &str,
-) -> Result<CollectedFile, PackagingError> {
+) -> Result<CollectedPath, PackagingError> {
     let metadata = real.metadata().map_err(|error| unreadable(shown, &error))?;
     if !metadata.is_file() {
         return Err(new_packaged_path_error(

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     PackagingError,
-    collect_files::{CollectedContent, CollectedFile, new_packaged_path_error},
+    collect_files::{CollectedContent, CollectedPath, new_packaged_path_error},
 };
 
 /// Archives whose files add up to more than this have sizes of 64 bits.
@@ -48,12 +48,12 @@ impl From<io::Error> for CpioArchiveError {
 
 /// Writes the archive of `items` to `to`; every time in it is `time`.
 pub(super) fn write_compressed_cpio_archive(
-    items: &[CollectedFile],
+    items: &[CollectedPath],
     time: u32,
     level: i32,
     to: &mut File,
 ) -> Result<WrittenCpioArchiveDigests, CpioArchiveError> {
-    let large = items.iter().map(CollectedFile::size_in_bytes).sum::<u64>() > MAX_32_BIT_CPIO_CONTENT_BYTES;
+    let large = items.iter().map(CollectedPath::size_in_bytes).sum::<u64>() > MAX_32_BIT_CPIO_CONTENT_BYTES;
     let compressor = zstd::stream::Encoder::new(Hashing::new(to), level)?;
     let mut archive = Hashing::new(compressor);
     let mut digests = Vec::with_capacity(items.len());
@@ -82,7 +82,7 @@ pub(super) fn write_compressed_cpio_archive(
 }
 
 /// Type and permission bits as `stat` has them.
-pub(super) fn type_and_mode_bits(item: &CollectedFile) -> u16 {
+pub(super) fn type_and_mode_bits(item: &CollectedPath) -> u16 {
     item.mode
         | match item.content {
             CollectedContent::File(..) | CollectedContent::Bytes(_) => 0o100_000,
@@ -93,7 +93,7 @@ pub(super) fn type_and_mode_bits(item: &CollectedFile) -> u16 {
 
 /// Writes one item's content and returns its digest.
 fn content(
-    item: &CollectedFile,
+    item: &CollectedPath,
     archive: &mut impl Write,
     piece: &mut [u8],
 ) -> Result<String, CpioArchiveError> {

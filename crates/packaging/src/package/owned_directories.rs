@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::collect_files::{CollectedContent, CollectedFile};
+use super::collect_files::{CollectedContent, CollectedPath};
 
 /// Directories that belong to the system or to many packages; what lies below them may be a component's own.
 const SHARED: &str = "
@@ -34,7 +34,7 @@ const SOFTWARE: [&str; 3] = ["/usr", "/opt", "/srv"];
 ///
 /// In `/etc` and `/var` a directory may be another package's with an owner and mode of its own, so only those
 /// named after the component are taken; others can be named with `directory: true`.
-pub(super) fn find_parent_directories_to_own(name: &str, items: &[CollectedFile]) -> Vec<CollectedFile> {
+pub(super) fn find_parent_directories_to_own(name: &str, items: &[CollectedPath]) -> Vec<CollectedPath> {
     let shared: BTreeSet<&str> = SHARED.split_whitespace().collect();
     let there: BTreeSet<&str> = items.iter().map(|item| item.path.as_str()).collect();
     let mut found = BTreeSet::new();
@@ -50,11 +50,11 @@ pub(super) fn find_parent_directories_to_own(name: &str, items: &[CollectedFile]
     }
     found
         .into_iter()
-        .map(|path| CollectedFile::new_file_owned_by_root(path, CollectedContent::Directory, 0o755))
+        .map(|path| CollectedPath::new_file_owned_by_root(path, CollectedContent::Directory, 0o755))
         .collect()
 }
 
-fn owns(name: &str, dir: &str, shared: &BTreeSet<&str>, items: &[CollectedFile]) -> bool {
+fn owns(name: &str, dir: &str, shared: &BTreeSet<&str>, items: &[CollectedPath]) -> bool {
     if shared.contains(dir) || manual_section(dir) {
         return false;
     }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn package_owns_only_directories_of_its_component() {
         let file = |path: &str| {
-            CollectedFile::new_file_owned_by_root(path, CollectedContent::Bytes(Vec::new()), 0o644)
+            CollectedPath::new_file_owned_by_root(path, CollectedContent::Bytes(Vec::new()), 0o644)
         };
         let items = [
             file("/usr/lib/shop/web/a"),
@@ -94,7 +94,7 @@ mod tests {
             file("/etc/systemd/system/shop.service.d/a.conf"),
             file("/etc/foreign/x"),
             file("/usr/share/man/man1/shop.1"),
-            CollectedFile::new_file_owned_by_root("/var/acme", CollectedContent::Directory, 0o750),
+            CollectedPath::new_file_owned_by_root("/var/acme", CollectedContent::Directory, 0o750),
             file("/var/acme/deep/x"),
         ];
         let owned: Vec<String> =

@@ -11,7 +11,7 @@ use rpm::Dependency;
 
 use super::{
     PackagingError,
-    collect_files::{CollectedContent, CollectedFile, FileCollector, new_packaged_path_error},
+    collect_files::{CollectedContent, CollectedPath, FileCollector, new_packaged_path_error},
     owned_directories, systemd_unit,
 };
 use crate::source::ComponentSource;
@@ -28,7 +28,7 @@ pub(super) struct PackageContents {
     /// Some sentences about it.
     pub(super) description: String,
     /// Its paths, sorted.
-    pub(super) items: Vec<CollectedFile>,
+    pub(super) items: Vec<CollectedPath>,
     /// What it says it is.
     pub(super) provides: Vec<Dependency>,
     /// What must be there with it.
@@ -75,7 +75,7 @@ pub(super) fn build_deployment_package_contents(
     })?;
     description.push(b'\n');
     collected.add_file(
-        CollectedFile::new_file_owned_by_root(
+        CollectedPath::new_file_owned_by_root(
             format!("{dir}/component.json"),
             CollectedContent::Bytes(description),
             0o644,
@@ -85,14 +85,14 @@ pub(super) fn build_deployment_package_contents(
     if let Some(manifest) = &source.deploy.manifest {
         let bytes = CollectedContent::Bytes(manifest.clone().into_bytes());
         collected.add_file(
-            CollectedFile::new_file_owned_by_root(format!("{dir}/manifest.yaml"), bytes, 0o644),
+            CollectedPath::new_file_owned_by_root(format!("{dir}/manifest.yaml"), bytes, 0o644),
             true,
         )?;
     }
     for (path, bytes) in &source.deploy.templates {
         let path = format!("{dir}/templates/{path}");
         collected.add_file(
-            CollectedFile::new_file_owned_by_root(path, CollectedContent::Bytes(bytes.clone()), 0o644),
+            CollectedPath::new_file_owned_by_root(path, CollectedContent::Bytes(bytes.clone()), 0o644),
             true,
         )?;
     }
@@ -114,7 +114,7 @@ pub(super) fn build_deployment_package_contents(
 }
 
 /// The paths of a component's payload package.
-fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFile>, PackagingError> {
+fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPath>, PackagingError> {
     let name = source.component.name.as_str();
     let mut collected = FileCollector::new_collector_excluding_output_folder(out);
     for entry in &source.files {
@@ -136,7 +136,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
     let mut units = |file: String, text: String| {
         let path = format!("/usr/lib/systemd/system/{file}");
         collected.add_file(
-            CollectedFile::new_file_owned_by_root(path, CollectedContent::Bytes(text.into_bytes()), 0o644),
+            CollectedPath::new_file_owned_by_root(path, CollectedContent::Bytes(text.into_bytes()), 0o644),
             true,
         )
     };
@@ -156,7 +156,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedFi
     with_directories(name, collected)
 }
 
-fn with_directories(name: &str, collected: FileCollector) -> Result<Vec<CollectedFile>, PackagingError> {
+fn with_directories(name: &str, collected: FileCollector) -> Result<Vec<CollectedPath>, PackagingError> {
     let mut items = collected.into_sorted_files()?;
     items.extend(owned_directories::find_parent_directories_to_own(name, &items));
     items.sort_by(|a, b| a.path.cmp(&b.path));

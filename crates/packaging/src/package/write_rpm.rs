@@ -18,7 +18,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use super::{
     PackagingError,
-    collect_files::{CollectedContent, CollectedFile},
+    collect_files::{CollectedContent, CollectedPath},
     cpio_archive::{self, CpioArchiveError, WrittenCpioArchiveDigests},
     package_contents::PackageContents,
 };
@@ -179,7 +179,7 @@ fn skeleton(
     for required in &package.requires {
         builder.requires(required.clone());
     }
-    if package.items.iter().map(CollectedFile::size_in_bytes).sum::<u64>()
+    if package.items.iter().map(CollectedPath::size_in_bytes).sum::<u64>()
         > cpio_archive::MAX_32_BIT_CPIO_CONTENT_BYTES
     {
         builder.requires(Dependency::rpmlib("LargeFiles", "4.12.0-1"));
@@ -190,7 +190,7 @@ fn skeleton(
     Ok(builder.build()?.metadata)
 }
 
-fn add(builder: &mut PackageBuilder, item: &CollectedFile, time: u32) -> Result<(), rpm::Error> {
+fn add(builder: &mut PackageBuilder, item: &CollectedPath, time: u32) -> Result<(), rpm::Error> {
     let path = item.path.as_str();
     let options = match &item.content {
         CollectedContent::File(..) | CollectedContent::Bytes(_) => {
@@ -226,7 +226,7 @@ fn metadata(
     written: &WrittenCpioArchiveDigests,
     settings: &RpmWriteSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
-    let sizes: Vec<u64> = package.items.iter().map(CollectedFile::size_in_bytes).collect();
+    let sizes: Vec<u64> = package.items.iter().map(CollectedPath::size_in_bytes).collect();
     let total: u64 = sizes.iter().sum();
     let short = |number: &u64| u32::try_from(*number).ok();
     let mut entries = Vec::new();

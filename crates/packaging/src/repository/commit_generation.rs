@@ -35,7 +35,7 @@ const KEEP_SECONDS_AT_LEAST: u32 = 300;
 /// The packages, seen from a generation's folder.
 pub(super) const GENERATION_PACKAGES_LINK_TARGET: &str = "../../packages";
 /// The current generation's metadata, seen from the channel's `repodata`.
-pub(super) const CHANNEL_REPODATA_LINK_TARGET: &str = "../current/repodata";
+pub(super) const CURRENT_REPODATA_FROM_CHANNEL_REPODATA: &str = "../current/repodata";
 
 /// What a new generation is made of.
 pub(super) enum NextGenerationBatch {
@@ -145,7 +145,7 @@ impl Repository {
         unflushed.create_folder_tree(&folder)?;
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = folder.join(file);
-            let target = Path::new(CHANNEL_REPODATA_LINK_TARGET).join(file);
+            let target = Path::new(CURRENT_REPODATA_FROM_CHANNEL_REPODATA).join(file);
             if !fs::read_link(&link).is_ok_and(|there| there == target) {
                 durable_files::replace_symlink_atomically(
                     &self.layout().incoming_folder_path(),

@@ -13,7 +13,7 @@ use model::{
     health::HealthProbe,
     manifest::{EvaluatedManifest, EvaluationContext, evaluate_manifest, parse_manifest_yaml},
     name::Key,
-    node::{NodeValue, NodeValues},
+    node::{NodeComponentValues, NodeValue},
     observe::OsFamily,
     resource::ResourceBody,
     value::Value,
@@ -60,7 +60,7 @@ fn deployed(
     let plain = |value: &Value| {
         Arc::new(NodeValue { value: Arc::new(value.clone()), secret: false, provenance: Arc::default() })
     };
-    let mut all = NodeValues::default();
+    let mut all = NodeComponentValues::default();
     for (key, parameter) in &source.component.parameters {
         // What must be set is among the given values.
         if let Some(default) = &parameter.default {

@@ -178,7 +178,7 @@ impl ApiClient {
 
     /// Reads a list page by page, at most `most` items. `cursor` is the parameter that gets the `next` of the
     /// page before: `after` or `before`.
-    pub(crate) fn get_all_pages_of_list<T: DeserializeOwned>(
+    pub(crate) fn get_list_items_up_to<T: DeserializeOwned>(
         &self,
         path: &str,
         cursor: &str,

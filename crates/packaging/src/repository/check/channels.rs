@@ -17,7 +17,7 @@ use super::{
     super::{
         Repository, Result,
         channel_generation::ChannelGeneration,
-        commit_generation::{CHANNEL_REPODATA_LINK_TARGET, GENERATION_PACKAGES_LINK_TARGET},
+        commit_generation::{CURRENT_REPODATA_FROM_CHANNEL_REPODATA, GENERATION_PACKAGES_LINK_TARGET},
         durable_files,
         metadata_batch::{self, gzip_compress},
     },
@@ -102,11 +102,11 @@ impl Repository {
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = repodata.join(file);
             if !fs::read_link(&link)
-                .is_ok_and(|target| target == Path::new(CHANNEL_REPODATA_LINK_TARGET).join(file))
+                .is_ok_and(|target| target == Path::new(CURRENT_REPODATA_FROM_CHANNEL_REPODATA).join(file))
             {
                 findings.add(
                     &link,
-                    format!("it is no link to {CHANNEL_REPODATA_LINK_TARGET}/{file}"),
+                    format!("it is no link to {CURRENT_REPODATA_FROM_CHANNEL_REPODATA}/{file}"),
                     REBUILD,
                 );
             }

@@ -19,7 +19,7 @@ pub(crate) struct AuditListArgs {
 
 impl AuditListArgs {
     pub(super) fn run_audit_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let entries: Vec<AuditEntry> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+        let entries: Vec<AuditEntry> = self.remote.new_api_client(context)?.get_list_items_up_to(
             "/api/v1/audit",
             "before",
             self.limit,

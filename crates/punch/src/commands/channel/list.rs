@@ -14,7 +14,7 @@ pub(crate) struct ChannelListArgs {
 
 impl ChannelListArgs {
     pub(super) fn run_channel_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let channels: Vec<ChannelSummary> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+        let channels: Vec<ChannelSummary> = self.remote.new_api_client(context)?.get_list_items_up_to(
             "/api/v1/channels",
             "after",
             usize::MAX,

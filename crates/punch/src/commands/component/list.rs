@@ -14,7 +14,7 @@ pub(crate) struct ComponentListArgs {
 
 impl ComponentListArgs {
     pub(super) fn run_component_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let components: Vec<ComponentSummary> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+        let components: Vec<ComponentSummary> = self.remote.new_api_client(context)?.get_list_items_up_to(
             "/api/v1/components",
             "after",
             usize::MAX,

@@ -18,7 +18,7 @@ impl ComponentShowArgs {
     pub(super) fn run_component_show_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let path = format!("/api/v1/components/{}/versions", self.name);
         let versions: Vec<ComponentVersion> =
-            self.remote.new_api_client(context)?.get_all_pages_of_list(&path, "after", usize::MAX)?;
+            self.remote.new_api_client(context)?.get_list_items_up_to(&path, "after", usize::MAX)?;
         let rows: Vec<Vec<String>> = versions
             .iter()
             .map(|version| {

@@ -19,7 +19,7 @@ pub(crate) struct JobListArgs {
 
 impl JobListArgs {
     pub(super) fn run_job_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let jobs: Vec<Job> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+        let jobs: Vec<Job> = self.remote.new_api_client(context)?.get_list_items_up_to(
             "/api/v1/jobs",
             "before",
             self.limit,

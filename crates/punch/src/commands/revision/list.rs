@@ -19,7 +19,7 @@ pub(crate) struct RevisionListArgs {
 
 impl RevisionListArgs {
     pub(super) fn run_revision_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let revisions: Vec<Revision> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+        let revisions: Vec<Revision> = self.remote.new_api_client(context)?.get_list_items_up_to(
             "/api/v1/revisions",
             "before",
             self.limit,

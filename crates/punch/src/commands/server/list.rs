@@ -16,7 +16,7 @@ pub(crate) struct ServerListArgs {
 
 impl ServerListArgs {
     pub(super) fn run_server_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let servers: Vec<ServerSummary> = self.remote.new_api_client(context)?.get_all_pages_of_list(
+        let servers: Vec<ServerSummary> = self.remote.new_api_client(context)?.get_list_items_up_to(
             "/api/v1/servers",
             "after",
             usize::MAX,

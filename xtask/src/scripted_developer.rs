@@ -58,7 +58,7 @@ impl DeveloperWorkspace {
 }
 
 /// Starts the control plane at `address` on a free port.
-pub(crate) fn start_control_plane(
+pub(crate) fn start_control_plane_on_free_port(
     terminal: &CommandShell,
     address: &str,
 ) -> Result<ControlPlane, CommandFailure> {
