@@ -36,7 +36,7 @@ pub(crate) fn format_seconds(time: Duration) -> String {
 }
 
 /// Whether somebody sits at both ends.
-pub(crate) fn is_terminal_at_both_ends() -> bool {
+pub(crate) fn are_stdin_and_stdout_terminals() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
 

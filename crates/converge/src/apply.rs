@@ -19,7 +19,7 @@ use model::{
 
 use self::journal::RunJournalAndReport;
 use crate::{
-    CannotApplyNodeError, Host, HostState, HostStateError, PackageFetcher, PackagePin, health,
+    CannotApplyNodeError, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, health,
     inspect::DesiredAndObservedHost,
 };
 
@@ -47,7 +47,7 @@ pub enum ApplyProgressEvent<'a> {
 
 /// The package files that each change of a plan installs.
 #[derive(Debug, Default)]
-pub struct FetchedPackages {
+pub struct FetchedPackageFilesByChange {
     files: Vec<Vec<PathBuf>>,
 }
 
@@ -57,7 +57,7 @@ pub fn fetch_packages_of_plan(
     look: &DesiredAndObservedHost,
     plan: &Plan,
     packages: &mut dyn PackageFetcher,
-) -> Result<FetchedPackages, CannotApplyNodeError> {
+) -> Result<FetchedPackageFilesByChange, CannotApplyNodeError> {
     let mut files = Vec::with_capacity(plan.changes.len());
     for change in plan.changes.iter().filter(|_| plan.blocked.is_empty()) {
         let PlannedAction::InstallPackages(planned) = &change.action else {
@@ -76,7 +76,7 @@ pub fn fetch_packages_of_plan(
         });
         files.push(fetched.collect::<Result<_, _>>()?);
     }
-    Ok(FetchedPackages { files })
+    Ok(FetchedPackageFilesByChange { files })
 }
 
 /// Applies `plan`, which was made from `look` and for which `fetched` is, and reports. The report is in
@@ -92,12 +92,12 @@ pub fn apply_plan(
     node: &Node,
     look: &DesiredAndObservedHost,
     plan: &Plan,
-    fetched: &FetchedPackages,
+    fetched: &FetchedPackageFilesByChange,
     host: &mut dyn Host,
-    state: &HostState,
+    state: &PunchStateFolder,
     progress: &mut dyn FnMut(ApplyProgressEvent<'_>),
     clock: &dyn Fn() -> i64,
-) -> Result<Report, HostStateError> {
+) -> Result<Report, PunchStateFolderError> {
     let mut journal = RunJournalAndReport::start_run_journal(node, look, plan, state, clock)?;
     progress(ApplyProgressEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if !plan.blocked.is_empty() {
@@ -152,7 +152,11 @@ struct ApplyRun<'a, 'j> {
 
 impl ApplyRun<'_, '_> {
     /// Applies one change; returns whether it succeeded.
-    fn apply_change(&mut self, change: &PlannedChange, files: &[PathBuf]) -> Result<bool, HostStateError> {
+    fn apply_change(
+        &mut self,
+        change: &PlannedChange,
+        files: &[PathBuf],
+    ) -> Result<bool, PunchStateFolderError> {
         let change = &PlannedChange {
             creates: change.creates || self.removed_with_its_package(change),
             ..change.clone()
@@ -189,7 +193,7 @@ impl ApplyRun<'_, '_> {
         &mut self,
         change: &PlannedChange,
         resources: &[(Name, Resource)],
-    ) -> Result<bool, HostStateError> {
+    ) -> Result<bool, PunchStateFolderError> {
         self.journal.record_step_begin(&change.change_title_line(), &change.components, &[])?;
         let started = (self.clock)();
         let request =
@@ -221,7 +225,7 @@ impl ApplyRun<'_, '_> {
     }
 
     /// Runs the host's deferred work after the last change; returns whether it succeeded.
-    fn finish_deferred_work(&mut self) -> Result<bool, HostStateError> {
+    fn finish_deferred_work(&mut self) -> Result<bool, PunchStateFolderError> {
         let Err(error) = self.host.finish_deferred_work() else { return Ok(true) };
         let failed = entry("settle", &BTreeSet::new(), EntryResult::Failed, error.to_string());
         (self.progress)(ApplyProgressEvent::Finished { entry: &failed });
@@ -235,7 +239,7 @@ impl ApplyRun<'_, '_> {
         component: &Name,
         check: &HealthCheck,
         title: &str,
-    ) -> Result<bool, HostStateError> {
+    ) -> Result<bool, PunchStateFolderError> {
         let components = BTreeSet::from([component.clone()]);
         self.journal.record_step_begin(title, &components, &[])?;
         let started = (self.clock)();
@@ -256,7 +260,12 @@ impl ApplyRun<'_, '_> {
     }
 
     /// Ends a failed run: the remaining changes are skipped.
-    fn finish_failed(mut self, plan: &Plan, changes: usize, checks: usize) -> Result<Report, HostStateError> {
+    fn finish_failed(
+        mut self,
+        plan: &Plan,
+        changes: usize,
+        checks: usize,
+    ) -> Result<Report, PunchStateFolderError> {
         let changes = plan
             .changes
             .iter()

@@ -16,7 +16,7 @@ use model::{
 };
 
 use crate::{
-    Host, HostState, PackageFetcher, PackagePin, deployment_files, package_fetcher::PackageFetchError,
+    Host, PackageFetcher, PackagePin, PunchStateFolder, deployment_files, package_fetcher::PackageFetchError,
 };
 
 /// The desired and the observed state of a host: all that a plan needs.
@@ -71,7 +71,7 @@ impl From<PackageFetchError> for CannotApplyNodeError {
 pub fn inspect_host(
     node: &Node,
     host: &dyn Host,
-    state: &HostState,
+    state: &PunchStateFolder,
     packages: &mut dyn PackageFetcher,
     began_us: i64,
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {

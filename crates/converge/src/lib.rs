@@ -2,20 +2,20 @@
 //!
 //! The modules follow a run: [`inspect_host()`] reads what the node file names and what the host is like,
 //! `model::plan::plan_host_changes` compares both, [`fetch_packages_of_plan()`] gets the packages the plan installs, [`apply_plan()`] executes the
-//! plan and writes down each step in [`HostState`].
+//! plan and writes down each step in [`PunchStateFolder`].
 
 mod apply;
 mod deployment_files;
 mod health;
 mod host;
 mod host_root;
-mod host_state;
 mod inspect;
 mod package_fetcher;
+mod punch_state_folder;
 
-pub use apply::{ApplyProgressEvent, FetchedPackages, apply_plan, fetch_packages_of_plan};
-pub use host::{Host, HostError, HttpGetFunction, Machine, SecretMaskingHost, memory_host};
+pub use apply::{ApplyProgressEvent, FetchedPackageFilesByChange, apply_plan, fetch_packages_of_plan};
+pub use host::{Host, HostError, HttpGetFunction, RealHost, SecretMaskingHost, memory_host};
 pub use host_root::HostRoot;
-pub use host_state::{HostState, HostStateError, RunLock, STATE_FOLDER};
 pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, inspect_host};
 pub use package_fetcher::{PackageFetchError, PackageFetcher, PackagePin};
+pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};

@@ -31,7 +31,7 @@ pub struct InspectedPackage {
     /// Architecture.
     pub arch: String,
     /// What it is to us.
-    pub what: PackageRole,
+    pub what: ComponentPackageKind,
     /// SHA-256 of the whole file, in lower-case hexadecimal.
     pub sha256: String,
     /// Size of the file in bytes.
@@ -40,7 +40,7 @@ pub struct InspectedPackage {
 
 /// What a package is to us.
 #[derive(Debug, Clone, PartialEq)]
-pub enum PackageRole {
+pub enum ComponentPackageKind {
     /// The payload package of this component.
     Payload(Name),
     /// The deployment package of this component.
@@ -58,7 +58,7 @@ impl InspectedPackage {
 
 /// The header of an RPM file: enough to choose between the packages of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackageHeader {
+pub struct PackageNameVersionArch {
     /// Package name.
     pub name: String,
     /// Version and release.
@@ -68,14 +68,14 @@ pub struct PackageHeader {
 }
 
 /// Reads the header of `rpm` and nothing after it.
-pub fn read_package_header(rpm: &Path) -> Result<PackageHeader, RpmFileError> {
+pub fn read_package_name_version_arch(rpm: &Path) -> Result<PackageNameVersionArch, RpmFileError> {
     let rpm_file = RpmFile::open_and_read_headers(rpm)?;
     let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
     let metadata = &rpm_file.metadata;
     let text =
         |value: Result<&str, rpm::Error>| value.map(str::to_owned).map_err(|why| wrong(why.to_string()));
     let (version, release) = (text(metadata.get_version())?, text(metadata.get_release())?);
-    Ok(PackageHeader {
+    Ok(PackageNameVersionArch {
         name: text(metadata.get_name())?,
         version: Version::new(&version, Some(&release)).map_err(|why| wrong(why.to_string()))?,
         arch: text(metadata.get_arch())?,
@@ -83,7 +83,7 @@ pub fn read_package_header(rpm: &Path) -> Result<PackageHeader, RpmFileError> {
 }
 
 /// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
-/// (see [`crate::openpgp::PublicKeys::verify_rpm_file`]).
+/// (see [`crate::openpgp::TrustedPublicKeys::verify_rpm_file`]).
 pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, RpmFileError> {
     inspect_opened_rpm_file(&mut RpmFile::open_and_read_headers(rpm)?)
 }
@@ -106,7 +106,7 @@ pub(crate) fn inspect_opened_rpm_file(rpm_file: &mut RpmFile) -> Result<Inspecte
         version: text(metadata.get_version(), "version")?,
         release: text(metadata.get_release(), "release")?,
         arch: text(metadata.get_arch(), "architecture")?,
-        what: PackageRole::Other,
+        what: ComponentPackageKind::Other,
         sha256,
         size,
     };
@@ -121,7 +121,7 @@ pub(crate) fn inspect_opened_rpm_file(rpm_file: &mut RpmFile) -> Result<Inspecte
             return Err(wrong(why));
         }
         Version::new(&inspected.version, Some(&inspected.release)).map_err(|why| wrong(why.to_string()))?;
-        inspected.what = PackageRole::Payload(name);
+        inspected.what = ComponentPackageKind::Payload(name);
     } else if let Some(name) = provided(metadata, DEPLOYMENT_RPM_PROVIDES_NAME).map_err(wrong)? {
         if let Some(why) = model::component::reserved_component_name_problem(&name) {
             return Err(wrong(why));
@@ -140,7 +140,7 @@ pub(crate) fn inspect_opened_rpm_file(rpm_file: &mut RpmFile) -> Result<Inspecte
                 ),
             ));
         }
-        inspected.what = PackageRole::Deployment(Box::new(component));
+        inspected.what = ComponentPackageKind::Deployment(Box::new(component));
     }
     Ok(inspected)
 }

@@ -13,7 +13,7 @@ use std::{
 use rpm::{IndexTag, PackageMetadata};
 use sha2::{Digest, Sha256};
 
-use crate::openpgp::{KeyFingerprint, PublicKeys, SignatureError};
+use crate::openpgp::{KeyFingerprint, SignatureError, TrustedPublicKeys};
 
 const LEAD: usize = 96;
 const INTRO: usize = 16;
@@ -115,7 +115,10 @@ impl RpmFile {
     }
 
     /// Checks that one of `keys` signed the header.
-    pub(crate) fn verify_header_signature(&self, keys: &PublicKeys) -> Result<KeyFingerprint, RpmFileError> {
+    pub(crate) fn verify_header_signature(
+        &self,
+        keys: &TrustedPublicKeys,
+    ) -> Result<KeyFingerprint, RpmFileError> {
         let signatures = self.metadata.raw_signatures().map_err(|why| {
             new_malformed_rpm_error(&self.shown, &format!("its signature cannot be read: {why}"))
         })?;

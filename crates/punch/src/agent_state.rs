@@ -2,7 +2,7 @@
 
 use std::io;
 
-use converge::{HostState, HostStateError, RunLock, STATE_FOLDER};
+use converge::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};
 use model::{
     exit::Exit,
     format::node,
@@ -32,7 +32,7 @@ const LAST_CONTACT: &str = "last-contact";
 const UNSENT_REPORTS: &str = "outbox";
 
 /// What punch remembers on one host, beside what every run writes down.
-pub(crate) struct AgentState {
+pub(crate) struct AgentStateFiles {
     files: HostFiles,
 }
 
@@ -57,22 +57,22 @@ pub(crate) struct HighestBegunGeneration {
     pub(crate) digest: String,
 }
 
-impl AgentState {
+impl AgentStateFiles {
     pub(crate) fn new(files: &HostFiles) -> Self {
         Self { files: files.clone() }
     }
 
     /// What every run on a host writes down, punch's or not.
-    fn host_state(&self) -> HostState {
-        HostState::host_state_of_root(self.files.host_root().clone())
+    fn punch_state_folder(&self) -> PunchStateFolder {
+        PunchStateFolder::state_folder_of_root(self.files.host_root().clone())
     }
 
     /// Takes the lock of runs that change the host, without waiting.
     pub(crate) fn acquire_run_lock(&self) -> Result<RunLock, CommandError> {
         // The lock's holder changes the host: use the standard umask for the files it creates.
         umask(Mode::from_bits_truncate(0o022));
-        self.host_state().acquire_run_lock().map_err(|error| match error {
-            HostStateError::File { path, source, .. } => {
+        self.punch_state_folder().acquire_run_lock().map_err(|error| match error {
+            PunchStateFolderError::File { path, source, .. } => {
                 CommandError::cannot_write_file_error(&path, &source)
             }
             locked => {
@@ -168,18 +168,18 @@ impl AgentState {
 
     /// Reports of earlier runs, newest first, at most `most`.
     pub(crate) fn read_latest_reports(&self, most: usize) -> Result<Vec<(u64, Report)>, CommandError> {
-        self.host_state().read_latest_reports(most).map_err(unreadable)
+        self.punch_state_folder().read_latest_reports(most).map_err(unreadable)
     }
 
     /// The report of one earlier run, if it is still kept.
     pub(crate) fn read_report(&self, number: u64) -> Result<Option<Report>, CommandError> {
-        self.host_state().read_report(number).map_err(unreadable)
+        self.punch_state_folder().read_report(number).map_err(unreadable)
     }
 
     /// Queues a report for the back-office.
     pub(crate) fn save_unsent_report(&self, report: &Report) -> Result<(), CommandError> {
         let folder = path(UNSENT_REPORTS);
-        for folder in [STATE_FOLDER, &folder] {
+        for folder in [PUNCH_STATE_FOLDER, &folder] {
             let made = self.files.host_root().create_private_folder(folder);
             made.map_err(|error| {
                 CommandError::cannot_write_file_error(&self.files.display_path(folder), &error)
@@ -262,7 +262,7 @@ impl AgentState {
 
 /// The path of a file of the state.
 fn path(name: &str) -> String {
-    format!("{STATE_FOLDER}/{name}")
+    format!("{PUNCH_STATE_FOLDER}/{name}")
 }
 
 /// A file for each run, in the order of their beginnings.
@@ -270,7 +270,7 @@ fn unsent_file(report: &Report) -> String {
     path(&format!("{UNSENT_REPORTS}/{:020}.json", report.started_us))
 }
 
-fn unreadable(error: HostStateError) -> CommandError {
+fn unreadable(error: PunchStateFolderError) -> CommandError {
     CommandError::invalid_input_error(error.to_string())
 }
 
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn unsent_reports_wait_in_order_until_they_are_sent() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
         state.save_unsent_report(&report(2)).unwrap();
         state.save_unsent_report(&report(1)).unwrap();
         state.save_unsent_report(&report(1)).unwrap();
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn damaged_report_is_set_aside_and_the_others_are_sent() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
         state.save_unsent_report(&report(2)).unwrap();
         let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
         fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn second_run_on_a_host_is_refused_while_one_runs() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
         let lock = state.acquire_run_lock().unwrap();
         let refusal = state.acquire_run_lock().err().unwrap();
         assert!(refusal.message.contains("another punch is at work on this host"), "{}", refusal.message);
@@ -333,7 +333,7 @@ mod tests {
     #[test]
     fn etag_is_removed_with_its_node_file() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
         drop(state.acquire_run_lock().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         state.save_last_good_node(text, Some("\"a\""), None, 5_000_000).unwrap();
@@ -348,7 +348,7 @@ mod tests {
     fn run_that_changes_nothing_writes_neither_file_nor_tag_again() {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
         drop(state.acquire_run_lock().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         let inodes = || {
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn highest_begun_generation_is_kept_after_older_ones() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentState::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
         drop(state.acquire_run_lock().unwrap());
         for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
             let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");

@@ -3,7 +3,7 @@
 use model::{exit::Exit, name::ServerName, report::Report};
 
 use crate::{
-    agent_state::{AgentState, LastGoodNode},
+    agent_state::{AgentStateFiles, LastGoodNode},
     api_client::{ApiClient, BearerToken, NodeFileResponse},
     command_context::CommandContext,
     command_error::CommandError,
@@ -103,14 +103,18 @@ impl BackOfficeClientOfHost {
 
     /// Sends all queued reports, oldest first, and returns whether none is left. A failure is a warning and
     /// does not change how the run ended.
-    pub(crate) fn send_queued_reports(&self, state: &AgentState, context: &CommandContext) -> bool {
+    pub(crate) fn send_queued_reports(&self, state: &AgentStateFiles, context: &CommandContext) -> bool {
         self.try_send_reports(state, context).unwrap_or_else(|failure| {
             context.output.print_warning(format!("queued reports could not be sent: {}", failure.message));
             false
         })
     }
 
-    fn try_send_reports(&self, state: &AgentState, context: &CommandContext) -> Result<bool, CommandError> {
+    fn try_send_reports(
+        &self,
+        state: &AgentStateFiles,
+        context: &CommandContext,
+    ) -> Result<bool, CommandError> {
         for report in state.read_unsent_reports(&context.output)? {
             match self.client.send_report(&self.membership.server, &report) {
                 Ok(()) => state.remove_sent_report(&report)?,
@@ -133,7 +137,7 @@ impl BackOfficeClientOfHost {
     /// Queues a report for the back-office. A failure to write it is a warning.
     pub(crate) fn queue_unsent_report_or_warn(
         &self,
-        state: &AgentState,
+        state: &AgentStateFiles,
         report: &Report,
         context: &CommandContext,
     ) {

@@ -4,7 +4,9 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use converge::{ApplyProgressEvent, DesiredAndObservedHost, HostState, Machine, RunLock, SecretMaskingHost};
+use converge::{
+    ApplyProgressEvent, DesiredAndObservedHost, PunchStateFolder, RealHost, RunLock, SecretMaskingHost,
+};
 use model::{
     exit::Exit,
     name::ServerName,
@@ -15,7 +17,7 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    agent_state::{AgentState, LastGoodNode},
+    agent_state::{AgentStateFiles, LastGoodNode},
     command_context::CommandContext,
     command_error::CommandError,
     health_client,
@@ -27,7 +29,7 @@ use crate::{
 
 /// What a run found and what it would do.
 pub(crate) struct InspectedAndPlannedDeployment {
-    machine: SecretMaskingHost<Machine>,
+    machine: SecretMaskingHost<RealHost>,
     look: DesiredAndObservedHost,
     /// What is done, in order.
     pub(crate) plan: Plan,
@@ -76,7 +78,7 @@ pub(crate) fn inspect_and_plan_deployment(
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
     let machine =
         SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
-    let state = HostState::host_state_of_root(root.host_root().clone());
+    let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
@@ -84,9 +86,9 @@ pub(crate) fn inspect_and_plan_deployment(
 }
 
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
-fn open_machine(path: &Path) -> Result<Machine, CommandError> {
+fn open_machine(path: &Path) -> Result<RealHost, CommandError> {
     let open = |path: &Path| {
-        Machine::new(path, health_client::http_get_for_health_check)
+        RealHost::new(path, health_client::http_get_for_health_check)
             .map_err(|error| CommandError::blocked_error(error.to_string()))
     };
     if path.exists() {
@@ -107,8 +109,8 @@ pub(crate) fn run_deployment(
     source: &mut PackageSource,
     limits: &PlanLimits,
 ) -> Result<DeploymentResult, CommandError> {
-    let state = HostState::host_state_of_root(root.host_root().clone());
-    let ours = AgentState::new(root);
+    let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
+    let ours = AgentStateFiles::new(root);
     let begun = ours.read_highest_begun_generation()?;
     let started = (context.now)();
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
@@ -135,7 +137,7 @@ pub(crate) fn run_deployment(
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
-    prepared.machine.inner_host_mut().set_programs_lock_path(lock);
+    prepared.machine.inner_host_mut().make_programs_hold_lock(lock);
     context.output.print_line(prepared.plan.to_string());
     let fetched = match converge::fetch_packages_of_plan(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
@@ -199,7 +201,7 @@ pub(crate) fn save_report_of_refused_node(
     // The refused file's own generation is ignored: the host keeps its generation.
     let generation = last.map_or(0, |last| last.node.generation);
     let report = blocked_report(server, generation, "verify the node file", failure, (now, now));
-    let state = HostState::host_state_of_root(root.host_root().clone());
+    let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     state
         .save_report_to_history(&report)
         .map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
@@ -249,7 +251,7 @@ fn remember_last_good(
         keep.extend(source.checksums_of_used_metadata());
         VerifiedFileCache::new(root.host_root()).remove_all_files_except(&keep);
     }
-    AgentState::new(root).save_last_good_node(
+    AgentStateFiles::new(root).save_last_good_node(
         &requirement.text,
         requirement.tag.as_deref(),
         last,

@@ -3,7 +3,7 @@
 use base64::Engine;
 use ed25519_dalek::VerifyingKey;
 use model::name::ServerName;
-use packaging::openpgp::PublicKeys;
+use packaging::openpgp::TrustedPublicKeys;
 
 use crate::{
     command_error::CommandError,
@@ -18,7 +18,7 @@ pub(crate) struct TrustedKeys {
     /// Node files must be signed with this.
     pub(crate) node: Option<VerifyingKey>,
     /// Packages and repositories must be signed with one of these.
-    pub(crate) packages: Option<PublicKeys>,
+    pub(crate) packages: Option<TrustedPublicKeys>,
     /// Node files must be for this server: the one the host joined as.
     pub(crate) server: Option<ServerName>,
     /// Whether the user turned signature checks off (`--allow-unsigned`).
@@ -71,8 +71,8 @@ pub(crate) fn parse_node_key(text: &str) -> Result<VerifyingKey, String> {
 }
 
 /// Reads package keys: at least one armored OpenPGP certificate.
-pub(crate) fn parse_package_keys(text: &str) -> Result<PublicKeys, String> {
-    PublicKeys::from_armored_certificates(text)
+pub(crate) fn parse_package_keys(text: &str) -> Result<TrustedPublicKeys, String> {
+    TrustedPublicKeys::from_armored_certificates(text)
         .map_err(|error| format!("the package keys are not OpenPGP keys: {error}"))
 }
 

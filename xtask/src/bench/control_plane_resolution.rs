@@ -75,7 +75,7 @@ pub(super) fn time_control_plane_resolution(
     let twice = peers
         .iter()
         .zip(peer_costs)
-        .map(|(peer, cost)| peer.peer_result_with_cost(cost.cost_of_repetitions(2)));
+        .map(|(peer, cost)| peer.peer_result_with_cost(cost.multiply_time_by_repetitions(2)));
     let what = format!("preview an edit of one key that reaches {servers} servers");
     add(&format!("edit-{servers}"), what, cost, twice.collect(), EDIT_TARGET);
 

@@ -24,7 +24,7 @@ pub(super) struct TimeAndMemoryCost {
 
 impl TimeAndMemoryCost {
     /// The cost of doing the same work so many times.
-    pub(super) fn cost_of_repetitions(self, count: u32) -> TimeAndMemoryCost {
+    pub(super) fn multiply_time_by_repetitions(self, count: u32) -> TimeAndMemoryCost {
         TimeAndMemoryCost { wall: self.wall * count, cpu: self.cpu * count, ..self }
     }
 }

@@ -34,13 +34,13 @@ impl DemoServerHost {
     }
 
     /// Runs a verb of punch there, which must succeed.
-    pub(super) fn run_punch(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(super) fn run_punch_expecting_success(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
         self.run_punch_any_exit(typed)?.expect_exit_code(0, "`punch history` on web-01, and the output above")
     }
 
     /// Restores it and shows what was done.
-    pub(super) fn restore_and_print_output(&self) -> Result<(), CommandFailure> {
-        output::print_indented_output(&self.run_punch("punch restore")?.out);
+    pub(super) fn run_restore_and_print_output(&self) -> Result<(), CommandFailure> {
+        output::print_indented_output(&self.run_punch_expecting_success("punch restore")?.out);
         Ok(())
     }
 

@@ -138,11 +138,14 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
         let token = terminal.run_line_expecting_success("punch server join-token web-01")?.out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         place
-            .run_punch(&format!("punch join {} --server web-01 --token {token}", control_plane.url()))
+            .run_punch_expecting_success(&format!(
+                "punch join {} --server web-01 --token {token}",
+                control_plane.url()
+            ))
             .map(drop)
     })?;
     steps.print_and_run_step("Restore it: make it what its node file says", || {
-        place.restore_and_print_output()
+        place.run_restore_and_print_output()
     })?;
     steps.print_and_run_step("Ask the service from outside", || {
         place.expect_service_answer(8080, "Welcome to shop", "1.0.0", None)
@@ -163,7 +166,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
         output::print_indented_output(&plan.out);
         Ok(())
     })?;
-    steps.print_and_run_step("Restore again", || place.restore_and_print_output())?;
+    steps.print_and_run_step("Restore again", || place.run_restore_and_print_output())?;
     steps.print_and_run_step("Ask again", || {
         place.expect_service_answer(8080, "Bonjour", "1.1.0", Some("now with a footer"))
     })?;
@@ -173,14 +176,14 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
         output::print_indented_output(
             &terminal.run_line_expecting_success("punch import estate")?.stdout_and_stderr_text(),
         );
-        place.restore_and_print_output()
+        place.run_restore_and_print_output()
     })?;
     steps.print_and_run_step("See that it is gone: package, files, service", || {
         place.expect_shop_removed(8080)
     })?;
     steps.print_and_run_step("Look back", || {
-        output::print_indented_output(&place.run_punch("punch history")?.out);
-        output::print_indented_output(&place.run_punch("punch status")?.out);
+        output::print_indented_output(&place.run_punch_expecting_success("punch history")?.out);
+        output::print_indented_output(&place.run_punch_expecting_success("punch status")?.out);
         Ok(())
     })?;
     steps.print_step_durations();
@@ -206,7 +209,7 @@ fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
 
 /// Keeps everything running for somebody who is there to look.
 fn linger(demo: &DemoSettings<'_>, place: &DemoServerHost, control_plane: &ControlPlane) {
-    if demo.no_wait || !output::is_terminal_at_both_ends() {
+    if demo.no_wait || !output::are_stdin_and_stdout_terminals() {
         return;
     }
     output::print_line(&format!(

@@ -15,7 +15,7 @@ pub(super) const ARCHETYPE_STORY_CHECKS: &[Check] = &[
 
 fn processing(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let totals = |lines: u32| {
         format!(
             "for tenth in $(seq 100); do grep -q '\"lines\": {lines},' /var/lib/stock/state.json && exit 0; sleep 0.1; done; \
@@ -36,12 +36,12 @@ fn processing(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn schema_on_sqlite(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let database = "sqlite3 /var/lib/ledger/ledger.db";
     test.run_any_exit_on_web_01(&format!(
         "{database} \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
     ))?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above")?;
     // A column of the second migration, and the row that was there.
     test.run_any_exit_on_web_01(&format!("{database} 'SELECT name, changed_at IS NOT NULL FROM item'"))?
@@ -65,12 +65,12 @@ fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), CommandFailure
         "ledger: \">=0\"",
         "ledger: {engine: postgresql, database: ledger, db_host: 127.0.0.1, password: correct horse}",
     )?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01(&format!(
         "{ask} -d ledger -c \"INSERT INTO item (id, name, price_cents) VALUES (1, 'Pen', 150)\""
     ))?
     .expect_exit_code(0, look)?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above")?;
     test.run_any_exit_on_web_01(&format!(
         "{ask} -d ledger -c 'SELECT name, changed_at IS NOT NULL FROM item'"
@@ -103,7 +103,7 @@ fn plugin(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}",
     )?;
     test.run_any_exit_on_web_01("mkdir -p /srv/queue && chmod 755 /srv/queue")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let ask = "runuser -u nobody -- /usr/lib/nagios/plugins/check_queue -p /srv/queue -w 1 -c 2";
     test.run_any_exit_on_web_01(ask)?
         .expect_exit_code(0, "the output above")?
@@ -129,7 +129,7 @@ fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic systemd-journald";
     let before = test.run_any_exit_on_web_01(started)?.out;
     test.write_and_import_web_role("journal: \">=0\"", "journal: {max_use: 77M}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("systemd-analyze cat-config systemd/journald.conf")?
         .expect_text_in_output("SystemMaxUse=77M")?;
     if test.run_any_exit_on_web_01(started)?.out == before {
@@ -140,7 +140,7 @@ fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     // Nobody describes the service any more, and it must forget all the same.
     let before = test.run_any_exit_on_web_01(started)?.out;
     test.write_and_import_web_role("", "")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("ls /etc/systemd/journald.conf.d/journal.conf")?
         .expect_exit_code(2, "the file is still there")?;
     match test.run_any_exit_on_web_01(started)?.out == before {
@@ -154,16 +154,16 @@ fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn webapp(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("portal: \">=0\"", "portal: {banner: Hello}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8080, "/portal/", "Hello")?;
     test.write_and_import_web_role("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
 }
 
 fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("", "")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let left = test
         .run_any_exit_on_web_01("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?
         .out;

@@ -2,7 +2,7 @@
 
 use super::{
     Check,
-    test_environment::{TestEnvironment, restore_booted_host},
+    test_environment::{TestEnvironment, run_restore_on_host},
 };
 use crate::{command_failure::CommandFailure, command_shell::CommandShell, test_host::BootedHost};
 
@@ -28,8 +28,8 @@ fn one_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let address = test.host.ip_address().to_owned();
     write_server(test, "web-01", "[base, web]", Some(&address))?;
     test.import_estate()?.expect_text_in_output("lb-01")?;
-    test.restore_web_01()?;
-    restore_booted_host(balancer(test)?)?;
+    test.run_restore_on_web_01()?;
+    run_restore_on_host(balancer(test)?)?;
     test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")
 }
 
@@ -38,12 +38,12 @@ fn second_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.import_estate()?;
     test.boot_and_join_host("web-02")?;
     let web_02 = &test.added_hosts[1];
-    restore_booted_host(web_02)?;
+    run_restore_on_host(web_02)?;
     write_server(test, "web-02", "[base, web]", Some(web_02.ip_address()))?;
     let preview = test.developer_terminal().run_line_expecting_success("punch import estate --dry-run")?;
     preview.expect_text_in_output("lb-01")?.expect_text_in_output("haproxy.backends")?;
     test.import_estate()?;
-    restore_booted_host(balancer(test)?)?;
+    run_restore_on_host(balancer(test)?)?;
     // Requests go to both in turn.
     for server in ["web-01", "web-02"] {
         test.expect_http_text_of_host(balancer(test)?, 8000, "/", &format!("Hello from {server}"))?;
@@ -54,7 +54,7 @@ fn second_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 fn changed_port(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     set_web_role(test, ", http_port: 8081")?;
     for host in [&test.host, &test.added_hosts[1], balancer(test)?] {
-        restore_booted_host(host)?;
+        run_restore_on_host(host)?;
     }
     configuration(test)?.expect_text_in_output(":8081 check")?;
     test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-0")
@@ -87,7 +87,7 @@ fn one_leaves(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let address = test.added_hosts[1].ip_address().to_owned();
     write_server(test, "web-02", "[base]", Some(&address))?;
     test.import_estate()?.expect_text_in_output("lb-01")?;
-    restore_booted_host(balancer(test)?)?;
+    run_restore_on_host(balancer(test)?)?;
     let text = configuration(test)?.expect_text_in_output("server web-01")?.out;
     if text.contains("web-02") {
         return Err(CommandFailure::new("web-02 is still a backend", CONFIGURATION));

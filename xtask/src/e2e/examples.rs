@@ -14,7 +14,7 @@ pub(super) const EXAMPLE_STORY_CHECKS: &[Check] = &[
 
 fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("dpkg-query -W prometheus-node-exporter")?
         .expect_exit_code(0, "`punch history` on web-01")?;
     test.expect_http_text_of_web_01(9100, "/metrics", "node_cpu_seconds_total")?;
@@ -27,7 +27,7 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         "node-exporter: \"1.0.0\"",
         "node-exporter: {disabled_collectors: [cpu]}",
     )?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let metrics = test
         .run_any_exit_on_web_01("curl -fsS http://127.0.0.1:9100/metrics")?
         .expect_text_in_output("node_memory_MemTotal_bytes")?;
@@ -42,7 +42,7 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn tomcat(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("tomcat-examples: \"1.0.0\"", "")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
     // A page of JSP with the tag library that came in the archive.
     test.expect_http_text_of_web_01(
@@ -54,7 +54,7 @@ fn tomcat(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         "tomcat-examples: \"1.0.0\"",
         "tomcat-examples: {allow: \"127.0.0.0/8\"}",
     )?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let from_outside =
         format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", test.host.ip_address());
     test.developer_terminal()
@@ -74,7 +74,7 @@ fn ssh(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
              admins: {{people: [{{name: alice, comment: Alice, keys: [\"{key}\"]}}]}}"
         ),
     )?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let options = "-p 2222 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes \
                    -o LogLevel=ERROR -F none";
     let address = test.host.ip_address();
@@ -89,7 +89,7 @@ fn ssh(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn timer(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("systemctl is-enabled punch-restore.timer")?
         .expect_exit_code(0, "the output above")?;
     // A motd that only the timer's restore can bring.
@@ -114,7 +114,7 @@ fn geppetto(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         "geppetto: \"0.1.0\", punch: \">=0.1\"",
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
     )?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8700, "/api/v1/health", "")?;
     test.run_any_exit_on_web_01("stat -c %a:%U /var/lib/geppetto-data")?
         .expect_text_in_output("700:geppetto")?;
@@ -123,7 +123,7 @@ fn geppetto(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let left =
         test.run_any_exit_on_web_01("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
     if !left.trim().is_empty() {

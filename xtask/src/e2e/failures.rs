@@ -23,7 +23,7 @@ fn killed(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.run_any_exit_on_web_01(typed)?.expect_text_in_output("killed")?;
     test.run_any_exit_on_web_01("punch plan")?
         .expect_exit_code(10, "it was too fast to be killed in the middle")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8080, "/", "Interrupted")?;
     test.run_any_exit_on_web_01("punch history")?.expect_text_in_output("interrupted").map(drop)
 }
@@ -55,7 +55,7 @@ fn control_plane_back(test: &mut TestEnvironment) -> Result<(), CommandFailure> 
         &typed,
         &format!("http://{listen}"),
     )?);
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     let reports = format!(
         "curl -fsS -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers/web-01/reports",
         test.control_plane_url()

@@ -36,7 +36,7 @@ fn credential(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn answers(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("systemctl is-active shop")?
         .expect_exit_code(0, "journalctl -u shop on web-01")?;
     test.expect_http_text_of_web_01(8080, "/", "Hello")
@@ -45,7 +45,7 @@ fn answers(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 fn second_restore(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic shop";
     let before = test.run_any_exit_on_web_01(started)?.out;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above")?;
     test.run_any_exit_on_web_01(started)?.expect_text_in_output(before.trim()).map(drop)
 }
@@ -55,7 +55,7 @@ fn drift(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         "systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;",
     )?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(10, "the drift above is not seen")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8080, "/", "Hello")?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above").map(drop)
 }
@@ -63,7 +63,7 @@ fn drift(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 fn change(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(10, "`punch server node web-01`")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8080, "/", "Bonjour")?;
     test.run_any_exit_on_web_01("rpm -q shop shop-deployment")?
         .expect_text_in_output("shop-1.1.0-1")?
@@ -73,7 +73,7 @@ fn change(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn downgrade(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("rpm -q shop")?.expect_text_in_output("shop-1.0.0-1")?;
     test.expect_http_text_of_web_01(8081, "/", "Hello")
 }
@@ -104,7 +104,7 @@ fn explanation(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 
 fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.write_and_import_web_role("", "")?;
-    test.restore_web_01()?;
+    test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("rpm -q shop shop-deployment")?
         .expect_exit_code(2, "the packages above are still installed")?;
     test.run_any_exit_on_web_01("systemctl is-active shop")?

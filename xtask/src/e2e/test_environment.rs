@@ -143,8 +143,8 @@ impl TestEnvironment {
     }
 
     /// Restores the host, which must succeed.
-    pub(super) fn restore_web_01(&self) -> Result<CommandOutput, CommandFailure> {
-        restore_booted_host(&self.host)
+    pub(super) fn run_restore_on_web_01(&self) -> Result<CommandOutput, CommandFailure> {
+        run_restore_on_host(&self.host)
     }
 
     /// Asks a path of web-01 from outside, for as long as a minute: a servlet container takes its time.
@@ -204,7 +204,7 @@ impl TestEnvironment {
 }
 
 /// Restores a host, which must succeed.
-pub(super) fn restore_booted_host(host: &BootedHost) -> Result<CommandOutput, CommandFailure> {
+pub(super) fn run_restore_on_host(host: &BootedHost) -> Result<CommandOutput, CommandFailure> {
     let look = format!("`punch history` on {}, and the output above", host.host_name());
     host.open_root_terminal().run_line_to_any_exit("punch restore")?.expect_exit_code(0, &look)
 }

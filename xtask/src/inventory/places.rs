@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     InventoryPlace, InventoryRole, InventoryServer, PlaceValues,
-    catalog::{self, BASE_COMPONENTS, SETTABLE_PARAMETER_KEYS, TRACK_COMPONENTS},
+    catalog::{self, BASE_COMPONENTS, COMPONENTS_BY_ROLE_TRACK, SETTABLE_PARAMETER_KEYS},
     sequence::SeededNumberSequence,
 };
 
@@ -112,7 +112,7 @@ pub(super) fn generate_server(number: usize) -> InventoryServer {
     }
     let environment = (*numbers.pick_one(&ENVIRONMENTS)).to_owned();
     let may_set: Vec<&'static str> =
-        BASE_COMPONENTS.into_iter().chain(TRACK_COMPONENTS.into_iter().flatten()).collect();
+        BASE_COMPONENTS.into_iter().chain(COMPONENTS_BY_ROLE_TRACK.into_iter().flatten()).collect();
     let values = place_values(&name, &may_set, 2 + numbers.next_below(4));
     InventoryServer { place: InventoryPlace { name, values }, environment, groups, roles }
 }
@@ -123,7 +123,7 @@ fn group(number: usize) -> String {
 
 /// The components a track brings.
 fn track_components(index: usize) -> &'static [&'static str] {
-    TRACK_COMPONENTS.get(index).map_or(&[], |components| components)
+    COMPONENTS_BY_ROLE_TRACK.get(index).map_or(&[], |components| components)
 }
 
 /// The components whose values a role of a track may set: those its own line requires.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    BridgeNetwork, HostImage, RESOURCE_NAME_PREFIX,
+    BridgeNetwork, HostImage, TEST_RESOURCE_NAME_PREFIX,
     control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, remove_control_group_tree},
 };
 use crate::{
@@ -39,7 +39,7 @@ impl BootedHost {
         name: &str,
         number: usize,
     ) -> Result<BootedHost, CommandFailure> {
-        let machine = format!("{RESOURCE_NAME_PREFIX}{}-{number}", std::process::id());
+        let machine = format!("{TEST_RESOURCE_NAME_PREFIX}{}-{number}", std::process::id());
         let folder = hosts.join(&machine);
         for part in ["upper/etc", "scratch", "root"] {
             fs::create_dir_all(folder.join(part)).map_err(io_failure_maker_for_path("create", &folder))?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::RESOURCE_NAME_PREFIX;
+use super::TEST_RESOURCE_NAME_PREFIX;
 use crate::{command_failure::CommandFailure, command_shell::CommandShell};
 
 /// A bridge; removed when dropped.
@@ -27,7 +27,7 @@ impl BridgeNetwork {
                     "ip -4 route show",
                 )
             })?;
-        let network = BridgeNetwork { bridge: format!("{RESOURCE_NAME_PREFIX}{process}"), subnet };
+        let network = BridgeNetwork { bridge: format!("{TEST_RESOURCE_NAME_PREFIX}{process}"), subnet };
         here.run_line_expecting_success(&format!(
             "ip link add {0} type bridge && ip addr add {1}/24 dev {0} && ip link set {0} up",
             network.bridge,

@@ -5,7 +5,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-use super::RESOURCE_NAME_PREFIX;
+use super::TEST_RESOURCE_NAME_PREFIX;
 use crate::command_failure::CommandFailure;
 
 /// A shell that waits for the end of its input, which is the end of this process; dismissed when dropped.
@@ -18,7 +18,7 @@ pub(crate) struct CleanupProcess {
 impl CleanupProcess {
     /// Puts one on watch over what this process makes in `folder` and elsewhere.
     pub(crate) fn start_cleanup_process(folder: &Path) -> Result<CleanupProcess, CommandFailure> {
-        let ours = format!("{RESOURCE_NAME_PREFIX}{}", std::process::id());
+        let ours = format!("{TEST_RESOURCE_NAME_PREFIX}{}", std::process::id());
         // The containers are halting by then, on the signal that the death of their starter sends them.
         let script = format!(
             "trap '' INT TERM HUP

@@ -21,7 +21,7 @@ pub(crate) use host_image::HostImage;
 use crate::{command_failure::CommandFailure, command_shell::CommandShell};
 
 /// Everything whose name starts so on this machine is ours to remove.
-pub(crate) const RESOURCE_NAME_PREFIX: &str = "gpt-";
+pub(crate) const TEST_RESOURCE_NAME_PREFIX: &str = "gpt-";
 
 /// Where hosts are booted: their images, folders and network.
 pub(crate) struct TestHosts {
@@ -76,7 +76,7 @@ pub(crate) fn reason_hosts_cannot_be_booted(work: &Path) -> Option<String> {
             return Some(format!("{tool} is not installed"));
         }
     }
-    let trial = work.join("hosts").join(format!("{RESOURCE_NAME_PREFIX}{}-trial", std::process::id()));
+    let trial = work.join("hosts").join(format!("{TEST_RESOURCE_NAME_PREFIX}{}-trial", std::process::id()));
     let mounts = says(&format!(
         "cd / && mkdir -p {0}/lower {0}/upper {0}/work {0}/root && unshare -m mount -t overlay overlay \
          -o lowerdir={0}/lower,upperdir={0}/upper,workdir={0}/work {0}/root",
@@ -87,7 +87,7 @@ pub(crate) fn reason_hosts_cannot_be_booted(work: &Path) -> Option<String> {
     if !mounts {
         return Some("this machine does not let root mount an overlay".to_owned());
     }
-    let bridge = format!("{RESOURCE_NAME_PREFIX}{}", std::process::id());
+    let bridge = format!("{TEST_RESOURCE_NAME_PREFIX}{}", std::process::id());
     if !says(&format!("ip link add {bridge} type bridge && ip link del {bridge}")) {
         return Some("this machine does not let root create a network bridge".to_owned());
     }

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use super::{
-    RESOURCE_NAME_PREFIX,
+    TEST_RESOURCE_NAME_PREFIX,
     control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, list_names_in_folder, remove_control_group_tree},
 };
 use crate::command_shell::CommandShell;
@@ -30,7 +30,7 @@ pub(super) fn remove_leftovers_of_ended_processes(folder: &Path) {
 
 /// Whether `gpt-PID...` names a process that no longer runs.
 fn orphaned(name: &str) -> bool {
-    name.strip_prefix(RESOURCE_NAME_PREFIX)
+    name.strip_prefix(TEST_RESOURCE_NAME_PREFIX)
         .map(|rest| rest.split('-').next().unwrap_or_default())
         .filter(|process| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
         .is_some_and(|process| !Path::new("/proc").join(process).exists())

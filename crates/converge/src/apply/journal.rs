@@ -13,13 +13,13 @@ use model::{
 };
 
 use crate::{
-    HostState, HostStateError,
-    host_state::{ManagedStateChange, RunJournalFile},
+    PunchStateFolder, PunchStateFolderError,
     inspect::DesiredAndObservedHost,
+    punch_state_folder::{ManagedStateChange, RunJournalFile},
 };
 
 pub(super) struct RunJournalAndReport<'a> {
-    state: &'a HostState,
+    state: &'a PunchStateFolder,
     clock: &'a dyn Fn() -> i64,
     look: &'a DesiredAndObservedHost,
     managed: ManagedState,
@@ -37,9 +37,9 @@ impl<'a> RunJournalAndReport<'a> {
         node: &Node,
         look: &'a DesiredAndObservedHost,
         plan: &Plan,
-        state: &'a HostState,
+        state: &'a PunchStateFolder,
         clock: &'a dyn Fn() -> i64,
-    ) -> Result<Self, HostStateError> {
+    ) -> Result<Self, PunchStateFolderError> {
         state.save_interrupted_run_and_remove_journal()?;
         let resources = look.wanted.components.iter().flat_map(|component| &component.resources);
         let report = Report {
@@ -65,7 +65,10 @@ impl<'a> RunJournalAndReport<'a> {
     }
 
     /// Notes what `change` is about to make and to notify.
-    pub(super) fn record_change_begin(&mut self, change: &PlannedChange) -> Result<(), HostStateError> {
+    pub(super) fn record_change_begin(
+        &mut self,
+        change: &PlannedChange,
+    ) -> Result<(), PunchStateFolderError> {
         let mut marks = Vec::new();
         match &change.action {
             PlannedAction::InstallPackages(packages) => {
@@ -98,7 +101,7 @@ impl<'a> RunJournalAndReport<'a> {
         title: &str,
         components: &BTreeSet<Name>,
         marks: &[ManagedStateChange],
-    ) -> Result<(), HostStateError> {
+    ) -> Result<(), PunchStateFolderError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         running.write_and_flush_step_begin(
             &super::entry(title, components, EntryResult::Interrupted, String::new()),
@@ -111,7 +114,7 @@ impl<'a> RunJournalAndReport<'a> {
         &mut self,
         change: &PlannedChange,
         entry: ReportEntry,
-    ) -> Result<(), HostStateError> {
+    ) -> Result<(), PunchStateFolderError> {
         let mut marks = Vec::new();
         let done = entry.result == EntryResult::Done;
         match &change.action {
@@ -152,7 +155,7 @@ impl<'a> RunJournalAndReport<'a> {
         &mut self,
         entry: ReportEntry,
         marks: &[ManagedStateChange],
-    ) -> Result<(), HostStateError> {
+    ) -> Result<(), PunchStateFolderError> {
         if let Some(running) = &mut self.running {
             running.write_step_end(&entry, marks)?;
         }
@@ -208,7 +211,7 @@ impl<'a> RunJournalAndReport<'a> {
     pub(super) fn finish_run_and_save_report(
         mut self,
         outcome: RunOutcome,
-    ) -> Result<Report, HostStateError> {
+    ) -> Result<Report, PunchStateFolderError> {
         self.report.outcome = outcome;
         self.report.duration_us = (self.clock)().saturating_sub(self.report.started_us).max(0);
         if self.managed != self.look.observed.managed {

@@ -18,7 +18,7 @@ use model::{
     version::Version,
 };
 
-pub use machine::{HttpGetFunction, Machine};
+pub use machine::{HttpGetFunction, RealHost};
 
 pub use secret_masking_host::SecretMaskingHost;
 

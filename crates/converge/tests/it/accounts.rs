@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use converge::{HostState, Machine};
+use converge::{PunchStateFolder, RealHost};
 use model::{plan::Plan, report::RunOutcome};
 use tempfile::TempDir;
 
@@ -43,14 +43,14 @@ impl HostWithAccounts {
     }
 
     fn plan(&mut self) -> Plan {
-        let machine = Machine::new(self.root.path(), story::no_http).unwrap();
-        let state = HostState::host_state_of_root_path(self.root.path());
+        let machine = RealHost::new(self.root.path(), story::no_http).unwrap();
+        let state = PunchStateFolder::state_folder_of_root_path(self.root.path());
         story::plan(&story::node(" {shop: {version: 1.0.0}}"), &machine, &state, &mut self.package_folder)
     }
 
     fn run(&mut self, components: &str) {
-        let mut machine = Machine::new(self.root.path(), story::no_http).unwrap();
-        let state = HostState::host_state_of_root_path(self.root.path());
+        let mut machine = RealHost::new(self.root.path(), story::no_http).unwrap();
+        let state = PunchStateFolder::state_folder_of_root_path(self.root.path());
         let run = story::run(&story::node(components), &mut machine, &state, &mut self.package_folder);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
     }

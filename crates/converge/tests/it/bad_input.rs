@@ -3,7 +3,7 @@
 use crate::skip::skip;
 use std::{fs, process::Command};
 
-use converge::{HostState, Machine};
+use converge::{PunchStateFolder, RealHost};
 use model::report::RunOutcome;
 
 use crate::story::{self, Component, PackageFolder};
@@ -25,8 +25,8 @@ fn message(component: &Component<'_>, components: &str) -> Vec<String> {
     let mut package_folder = PackageFolder::new().with(component);
     let look = story::look(
         &story::node(components),
-        &Machine::new(root.path(), story::no_http).unwrap(),
-        &HostState::host_state_of_root_path(root.path()),
+        &RealHost::new(root.path(), story::no_http).unwrap(),
+        &PunchStateFolder::state_folder_of_root_path(root.path()),
         &mut package_folder,
     );
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing was touched");
@@ -92,11 +92,11 @@ fn invalid_package_file_is_refused() {
     let path = package_folder.files[&("part-deployment".to_owned(), "1.0".to_owned())].clone();
     for bytes in [&b"no package"[..], &[0; 4096], &fs::read(&path).unwrap()[..300]] {
         fs::write(&path, bytes).unwrap();
-        let host = Machine::new(root.path(), story::no_http).unwrap();
+        let host = RealHost::new(root.path(), story::no_http).unwrap();
         let problems = story::look(
             &story::node(" {part: {version: \"1.0\"}}"),
             &host,
-            &HostState::host_state_of_root_path(root.path()),
+            &PunchStateFolder::state_folder_of_root_path(root.path()),
             &mut package_folder,
         );
         let message = problems.unwrap_err()[0].to_string();
@@ -106,7 +106,7 @@ fn invalid_package_file_is_refused() {
 
 #[test]
 fn missing_root_directory_is_an_error_naming_it() {
-    let error = Machine::new("/no/such/root".as_ref(), story::no_http).unwrap_err().to_string();
+    let error = RealHost::new("/no/such/root".as_ref(), story::no_http).unwrap_err().to_string();
     assert_eq!(
         error,
         "cannot open the root folder /no/such/root: it does not exist; make it with `mkdir -p /no/such/root`"
@@ -116,7 +116,7 @@ fn missing_root_directory_is_an_error_naming_it() {
 #[test]
 fn second_lock_is_refused_while_a_run_holds_the_first() {
     let root = tempfile::tempdir().unwrap();
-    let state = HostState::host_state_of_root_path(root.path());
+    let state = PunchStateFolder::state_folder_of_root_path(root.path());
     let held = state.acquire_run_lock().unwrap();
     let error = state.acquire_run_lock().unwrap_err().to_string();
     let pid = std::process::id();
@@ -148,14 +148,14 @@ fn full_disk_fails_the_run_and_leaves_no_partial_file() {
     }
     let _unmount = Unmount(root.path());
     let bin = tempfile::tempdir().unwrap();
-    let state = HostState::host_state_of_root_path(bin.path());
+    let state = PunchStateFolder::state_folder_of_root_path(bin.path());
     // The package and its database are on another disk: only the file meets the full one.
     let big = "x".repeat(200 * 1024);
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /big, source: big}]\n";
     let mut package_folder =
         PackageFolder::new().with(&Component { says: "", manifest, templates: &[("big", &big)], ..PART });
     let node = story::node(" {part: {version: \"1.0\"}}");
-    let mut host = WithoutPackages(Machine::new(root.path(), story::no_http).unwrap());
+    let mut host = WithoutPackages(RealHost::new(root.path(), story::no_http).unwrap());
     let run = story::run(&node, &mut host, &state, &mut package_folder);
     assert_eq!(run.report.outcome, RunOutcome::Failed, "{:#?}", run.report);
     let detail = &run.report.entries[2].detail;
@@ -164,7 +164,7 @@ fn full_disk_fails_the_run_and_leaves_no_partial_file() {
 }
 
 /// A real host on which packages are taken as installed.
-struct WithoutPackages(Machine);
+struct WithoutPackages(RealHost);
 
 impl converge::Host for WithoutPackages {
     fn os_family(&self) -> Option<model::observe::OsFamily> {

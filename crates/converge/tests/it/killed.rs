@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use converge::{Host, HostError, HostState, Machine};
+use converge::{Host, HostError, PunchStateFolder, RealHost};
 use model::{
     health::HealthProbe,
     manifest::DeploymentFilesByPath,
@@ -50,7 +50,7 @@ const STEP: &str = "GEPPETTO_TEST_KILLED_STEP";
 /// A real host that kills its own process in the middle of its n-th step: after the change was made,
 /// before anybody could note that it was.
 struct SelfKillingHost {
-    machine: Machine,
+    machine: RealHost,
     left: usize,
 }
 
@@ -107,8 +107,8 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
     let mut package_folder = PackageFolder::new().with(&PART);
     let run = story::run(
         &node,
-        &mut Machine::new(whole.path(), story::no_http).unwrap(),
-        &HostState::host_state_of_root_path(whole.path()),
+        &mut RealHost::new(whole.path(), story::no_http).unwrap(),
+        &PunchStateFolder::state_folder_of_root_path(whole.path()),
         &mut package_folder,
     );
     assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
@@ -127,7 +127,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
             .unwrap();
         assert_eq!(child.status.signal(), Some(9), "{}", String::from_utf8_lossy(&child.stdout));
 
-        let state = HostState::host_state_of_root_path(root.path());
+        let state = PunchStateFolder::state_folder_of_root_path(root.path());
         let report = state.read_interrupted_report().unwrap().unwrap();
         assert_eq!(report.outcome, RunOutcome::Interrupted);
         let results: Vec<EntryResult> = report.entries.iter().map(|entry| entry.result).collect();
@@ -137,7 +137,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
 
         let next = story::run(
             &node,
-            &mut Machine::new(root.path(), story::no_http).unwrap(),
+            &mut RealHost::new(root.path(), story::no_http).unwrap(),
             &state,
             &mut package_folder,
         );
@@ -149,7 +149,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
         // Nothing the killed run made was forgotten.
         story::run(
             &story::node(" {}"),
-            &mut Machine::new(root.path(), story::no_http).unwrap(),
+            &mut RealHost::new(root.path(), story::no_http).unwrap(),
             &state,
             &mut package_folder,
         );
@@ -158,12 +158,12 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
 }
 
 fn die(root: &Path, step: usize) {
-    let mut host = SelfKillingHost { machine: Machine::new(root, story::no_http).unwrap(), left: step };
+    let mut host = SelfKillingHost { machine: RealHost::new(root, story::no_http).unwrap(), left: step };
     let node = story::node(" {part: {version: \"1.0\"}}");
     story::run(
         &node,
         &mut host,
-        &HostState::host_state_of_root_path(root),
+        &PunchStateFolder::state_folder_of_root_path(root),
         &mut PackageFolder::new().with(&PART),
     );
 }

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use converge::{HostState, Machine};
+use converge::{PunchStateFolder, RealHost};
 use model::report::RunOutcome;
 
 use crate::story::{self, Component, PackageFolder};
@@ -28,7 +28,7 @@ const NEEDS_LIB: &str = r#""requires": {"lib": "*"},"#;
 
 struct TestHost {
     root: tempfile::TempDir,
-    state: HostState,
+    state: PunchStateFolder,
     package_folder: PackageFolder,
 }
 
@@ -39,13 +39,13 @@ impl TestHost {
             return None;
         }
         let root = tempfile::tempdir().unwrap();
-        let state = HostState::host_state_of_root_path(root.path());
+        let state = PunchStateFolder::state_folder_of_root_path(root.path());
         let package_folder = components.iter().fold(PackageFolder::new(), PackageFolder::with);
         Some(Self { root, state, package_folder })
     }
 
     fn run(&mut self, components: &str) -> story::Run {
-        let mut machine = Machine::new(self.root.path(), story::no_http).unwrap();
+        let mut machine = RealHost::new(self.root.path(), story::no_http).unwrap();
         story::run(&story::node(components), &mut machine, &self.state, &mut self.package_folder)
     }
 
@@ -53,7 +53,7 @@ impl TestHost {
     fn ok(&mut self, components: &str) {
         let run = self.run(components);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{}\n{:#?}", run.plan, run.report);
-        let machine = Machine::new(self.root.path(), story::no_http).unwrap();
+        let machine = RealHost::new(self.root.path(), story::no_http).unwrap();
         let plan = story::plan(&story::node(components), &machine, &self.state, &mut self.package_folder);
         assert!(plan.is_empty(), "{plan}");
     }

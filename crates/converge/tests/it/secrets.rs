@@ -6,7 +6,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
 };
 
-use converge::{HostState, Machine, SecretMaskingHost, memory_host::MemoryHost};
+use converge::{PunchStateFolder, RealHost, SecretMaskingHost, memory_host::MemoryHost};
 use model::resource::{ResourceId, ResourceKind};
 
 use crate::story::{self, Component, PackageFolder};
@@ -42,12 +42,12 @@ fn file_that_gains_a_secret_gets_mode_0600_and_plans_mask_the_secret() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
-    let state = HostState::host_state_of_root_path(root.path());
+    let state = PunchStateFolder::state_folder_of_root_path(root.path());
     let mut package_folder = PackageFolder::new()
         .with(&component("1.0.0", OPEN))
         .with(&component("2.0.0", CLOSED))
         .with(&component("3.0.0", DROPPED));
-    let machine = || Machine::new(root.path(), story::no_http).unwrap();
+    let machine = || RealHost::new(root.path(), story::no_http).unwrap();
     story::run(&node("1.0.0"), &mut machine(), &state, &mut package_folder);
     let closed = story::run(&node("2.0.0"), &mut machine(), &state, &mut package_folder);
     assert!(!closed.plan.to_string().contains(SECRET), "{}", closed.plan);
@@ -73,7 +73,7 @@ fn file_that_gains_a_secret_gets_mode_0600_and_plans_mask_the_secret() {
 fn secret_in_host_messages_is_masked_in_plan_and_report() {
     let node = node("1.0.0");
     let folder = tempfile::tempdir().unwrap();
-    let state = HostState::host_state_of_root_path(folder.path());
+    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&component("1.0.0", OPEN));
     let id = ResourceId { kind: ResourceKind::File, name: "/etc/shop".to_owned() };
     let mut host = MemoryHost::default();

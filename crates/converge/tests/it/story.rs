@@ -7,8 +7,8 @@ use std::{
 };
 
 use converge::{
-    CannotApplyNodeError, DesiredAndObservedHost, Host, HostState, PackageFetchError, PackageFetcher,
-    PackagePin,
+    CannotApplyNodeError, DesiredAndObservedHost, Host, PackageFetchError, PackageFetcher, PackagePin,
+    PunchStateFolder,
 };
 use model::{
     format,
@@ -112,7 +112,7 @@ pub(crate) struct Run {
 pub(crate) fn look(
     node: &Node,
     host: &dyn Host,
-    state: &HostState,
+    state: &PunchStateFolder,
     package_folder: &mut PackageFolder,
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
     converge::inspect_host(node, host, state, package_folder, 1_700_000_000_000_000)
@@ -121,7 +121,7 @@ pub(crate) fn look(
 pub(crate) fn run(
     node: &Node,
     host: &mut dyn Host,
-    state: &HostState,
+    state: &PunchStateFolder,
     package_folder: &mut PackageFolder,
 ) -> Run {
     let _lock = state.acquire_run_lock().unwrap();
@@ -139,7 +139,7 @@ pub(crate) fn run(
 pub(crate) fn plan(
     node: &Node,
     host: &dyn Host,
-    state: &HostState,
+    state: &PunchStateFolder,
     package_folder: &mut PackageFolder,
 ) -> Plan {
     let look = look(node, host, state, package_folder).unwrap();

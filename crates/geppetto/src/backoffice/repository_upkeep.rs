@@ -79,7 +79,7 @@ impl BackOffice {
     }
 
     /// Writes a channel's metadata anew from the index, and links its packages again.
-    pub(crate) async fn rewrite_channel_metadata(
+    pub(crate) async fn rewrite_channel_metadata_and_links(
         &self,
         permit: &Permit<Operator>,
         channel: Name,
@@ -94,7 +94,7 @@ impl BackOffice {
         let now = self.now_unix_seconds();
         self.change_repository_audited(
             entry,
-            move |repository| repository.rewrite_channel_metadata(&channel, now),
+            move |repository| repository.rewrite_channel_metadata_and_links(&channel, now),
             |()| "metadata written anew".to_owned(),
         )
         .await

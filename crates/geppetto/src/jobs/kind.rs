@@ -183,7 +183,7 @@ impl JobKind {
                 ))
             }
             JobKind::RebuildChannel { channel } => {
-                back_office.rewrite_channel_metadata(&permit, channel.clone()).await?;
+                back_office.rewrite_channel_metadata_and_links(&permit, channel.clone()).await?;
                 Ok(format!("the metadata of channel {channel} is written anew"))
             }
             JobKind::PruneHistory => {

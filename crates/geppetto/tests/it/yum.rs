@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use packaging::{openpgp::PublicKeys, repository::Repository};
+use packaging::{openpgp::TrustedPublicKeys, repository::Repository};
 use ureq::Agent;
 
 use crate::control_plane::ControlPlane;
@@ -133,7 +133,8 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
     let plane = ControlPlane::start();
     let key = plane.trusted_key();
     plane.publish_shop("1.0.0", &key, "dev");
-    let keys = PublicKeys::from_armored_certificates(&plane.get("/repository/keys.asc", "").text()).unwrap();
+    let keys =
+        TrustedPublicKeys::from_armored_certificates(&plane.get("/repository/keys.asc", "").text()).unwrap();
     let repository = Repository::open(&plane.data().join("repository")).unwrap();
     let with_dnf = has_tool("dnf");
     if with_dnf {
@@ -164,7 +165,7 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
         let publisher = scope.spawn(|| {
             let mut publications = 0_u32;
             while !done.load(Ordering::Relaxed) {
-                repository.rewrite_channel_metadata(&"dev".parse().unwrap(), now).unwrap();
+                repository.rewrite_channel_metadata_and_links(&"dev".parse().unwrap(), now).unwrap();
                 publications += 1;
             }
             publications

@@ -1,6 +1,6 @@
 //! OpenPGP keys: what signs packages and repository metadata, and what checks them.
 //!
-//! A [`SecretKey`] signs, [`PublicKeys`] verify. `rpm`, `dnf` and `gpg` are the judges: keys made here
+//! A [`SecretKey`] signs, [`TrustedPublicKeys`] verify. `rpm`, `dnf` and `gpg` are the judges: keys made here
 //! are version 4 Ed25519 keys, which every `rpm` since 4.17 and every `gpg` since 2.1 understands.
 
 mod public_keys;
@@ -8,7 +8,7 @@ mod secret_key;
 
 use std::fmt;
 
-pub use public_keys::{PublicKeys, SignatureError};
+pub use public_keys::{SignatureError, TrustedPublicKeys};
 pub use secret_key::{SecretKey, SecretKeyError};
 
 /// The fingerprint that names a key, in upper-case hexadecimal as `gpg` shows it.

@@ -47,11 +47,11 @@ pub enum SignatureError {
 
 /// The certificates whose signatures are trusted.
 #[derive(Debug, Clone, Default)]
-pub struct PublicKeys {
+pub struct TrustedPublicKeys {
     keys: Vec<SignedPublicKey>,
 }
 
-impl PublicKeys {
+impl TrustedPublicKeys {
     /// Reads one or more armored certificates, one after the other. Revoked ones are refused.
     pub fn from_armored_certificates(text: &str) -> Result<Self, SignatureError> {
         let mut keys: Vec<SignedPublicKey> = Vec::new();

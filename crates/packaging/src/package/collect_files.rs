@@ -43,7 +43,7 @@ pub(crate) enum CollectedContent {
 
 impl CollectedPath {
     /// A path of root's.
-    pub(super) fn new_file_owned_by_root(
+    pub(super) fn new_path_owned_by_root(
         path: impl Into<String>,
         content: CollectedContent,
         mode: u16,
@@ -81,7 +81,11 @@ impl FileCollector {
     }
 
     /// Adds an item that was `named` itself, or came with a folder.
-    pub(super) fn add_file(&mut self, item: CollectedPath, named: bool) -> Result<(), PackagingError> {
+    pub(super) fn add_collected_path(
+        &mut self,
+        item: CollectedPath,
+        named: bool,
+    ) -> Result<(), PackagingError> {
         if let Some((_, there)) = self.items.get(&item.path) {
             if *there == named && (named || !matches!(item.content, CollectedContent::Directory)) {
                 return Err(new_packaged_path_error(
@@ -98,7 +102,7 @@ impl FileCollector {
     }
 
     /// All items in the order of their paths, once it is sure that none lies below a file.
-    pub(super) fn into_sorted_files(self) -> Result<Vec<CollectedPath>, PackagingError> {
+    pub(super) fn into_sorted_paths(self) -> Result<Vec<CollectedPath>, PackagingError> {
         for path in self.items.keys() {
             let above = Path::new(path).ancestors().skip(1).filter_map(Path::to_str);
             for parent in above {
@@ -124,11 +128,12 @@ impl FileCollector {
         let path = entry.path.trim_end_matches('/');
         match entry.content_source() {
             PackagedFileContentSource::Directory => {
-                self.add_file(dressed(entry, path, CollectedContent::Directory, 0o755), true)
+                self.add_collected_path(dressed(entry, path, CollectedContent::Directory, 0o755), true)
             }
-            PackagedFileContentSource::Symlink(target) => {
-                self.add_file(dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777), true)
-            }
+            PackagedFileContentSource::Symlink(target) => self.add_collected_path(
+                dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777),
+                true,
+            ),
             PackagedFileContentSource::Source(source) if path_pattern::has_wildcard(source) => {
                 self.pattern(root, entry, source)
             }
@@ -139,7 +144,7 @@ impl FileCollector {
                 }
                 let name = Path::new(source).file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let path = if entry.path.ends_with('/') { format!("{path}/{name}") } else { path.to_owned() };
-                self.add_file(file(entry, &path, &real, source)?, true)
+                self.add_collected_path(file(entry, &path, &real, source)?, true)
             }
         }
     }
@@ -155,18 +160,21 @@ impl FileCollector {
     ) -> Result<(), PackagingError> {
         let mut plain = entry.clone();
         plain.mode = None;
-        self.add_file(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
+        self.add_collected_path(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
         for (name, child) in self.children(dir, shown)? {
             let shown = format!("{}/{name}", shown.trim_end_matches('/'));
             let path = format!("{path}/{name}");
             let kind = child.symlink_metadata().map_err(|error| unreadable(&shown, &error))?.file_type();
             if kind.is_symlink() {
                 let target = link(&child, dir, root, &shown)?;
-                self.add_file(dressed(entry, &path, CollectedContent::Symlink(target), 0o777), false)?;
+                self.add_collected_path(
+                    dressed(entry, &path, CollectedContent::Symlink(target), 0o777),
+                    false,
+                )?;
             } else if kind.is_dir() {
                 self.folder(root, entry, &child, &shown, &path)?;
             } else {
-                self.add_file(file(entry, &path, &child, &shown)?, false)?;
+                self.add_collected_path(file(entry, &path, &child, &shown)?, false)?;
             }
         }
         Ok(())
@@ -198,7 +206,7 @@ impl FileCollector {
             let shown = if base.is_empty() { below.clone() } else { format!("{base}/{below}") };
             let real = inside(root, &child, &shown)?;
             let path = format!("{}/{below}", entry.path.trim_end_matches('/'));
-            self.add_file(file(entry, &path, &real, &shown)?, false)?;
+            self.add_collected_path(file(entry, &path, &real, &shown)?, false)?;
         }
         Ok(())
     }
@@ -265,7 +273,7 @@ fn children(dir: &Path, shown: &str) -> Result<Vec<(String, PathBuf)>, Packaging
 
 fn dressed(entry: &PackagedFileEntry, path: &str, content: CollectedContent, mode: u16) -> CollectedPath {
     let mode = entry.mode.map_or(mode, |mode| mode.0);
-    let mut item = CollectedPath::new_file_owned_by_root(path, content, mode);
+    let mut item = CollectedPath::new_path_owned_by_root(path, content, mode);
     if let Some(owner) = &entry.owner {
         item.owner.clone_from(owner);
     }

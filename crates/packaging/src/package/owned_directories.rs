@@ -50,7 +50,7 @@ pub(super) fn find_parent_directories_to_own(name: &str, items: &[CollectedPath]
     }
     found
         .into_iter()
-        .map(|path| CollectedPath::new_file_owned_by_root(path, CollectedContent::Directory, 0o755))
+        .map(|path| CollectedPath::new_path_owned_by_root(path, CollectedContent::Directory, 0o755))
         .collect()
 }
 
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn package_owns_only_directories_of_its_component() {
         let file = |path: &str| {
-            CollectedPath::new_file_owned_by_root(path, CollectedContent::Bytes(Vec::new()), 0o644)
+            CollectedPath::new_path_owned_by_root(path, CollectedContent::Bytes(Vec::new()), 0o644)
         };
         let items = [
             file("/usr/lib/shop/web/a"),
@@ -94,7 +94,7 @@ mod tests {
             file("/etc/systemd/system/shop.service.d/a.conf"),
             file("/etc/foreign/x"),
             file("/usr/share/man/man1/shop.1"),
-            CollectedPath::new_file_owned_by_root("/var/acme", CollectedContent::Directory, 0o750),
+            CollectedPath::new_path_owned_by_root("/var/acme", CollectedContent::Directory, 0o750),
             file("/var/acme/deep/x"),
         ];
         let owned: Vec<String> =

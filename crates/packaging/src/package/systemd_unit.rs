@@ -5,7 +5,7 @@ use std::fmt::Write;
 use model::format::component::{JobSchedule, LaunchCommand, RestartPolicy};
 
 /// The settings of a unit.
-pub(super) struct SystemdUnitSettings<'a> {
+pub(super) struct SystemdUnitDescription<'a> {
     pub(super) name: &'a str,
     pub(super) summary: &'a str,
     pub(super) url: Option<&'a str>,
@@ -41,7 +41,10 @@ UMask=0027
 ";
 
 /// The service of a daemon.
-pub(super) fn render_daemon_service_unit(facts: &SystemdUnitSettings<'_>, launch: &LaunchCommand) -> String {
+pub(super) fn render_daemon_service_unit(
+    facts: &SystemdUnitDescription<'_>,
+    launch: &LaunchCommand,
+) -> String {
     let mut text = head(facts);
     let after: Vec<&str> =
         std::iter::once("network-online.target").chain(launch.after.iter().map(String::as_str)).collect();
@@ -58,7 +61,7 @@ pub(super) fn render_daemon_service_unit(facts: &SystemdUnitSettings<'_>, launch
 
 /// The service a timer starts.
 pub(super) fn render_timed_job_service_unit(
-    facts: &SystemdUnitSettings<'_>,
+    facts: &SystemdUnitDescription<'_>,
     launch: &LaunchCommand,
 ) -> String {
     let mut text = head(facts);
@@ -68,7 +71,7 @@ pub(super) fn render_timed_job_service_unit(
 }
 
 /// The timer of a job.
-pub(super) fn render_timer_unit(facts: &SystemdUnitSettings<'_>, schedule: &JobSchedule) -> String {
+pub(super) fn render_timer_unit(facts: &SystemdUnitDescription<'_>, schedule: &JobSchedule) -> String {
     let mut text = head(facts);
     let _ = write!(
         text,
@@ -78,7 +81,7 @@ pub(super) fn render_timer_unit(facts: &SystemdUnitSettings<'_>, schedule: &JobS
     text
 }
 
-fn head(facts: &SystemdUnitSettings<'_>) -> String {
+fn head(facts: &SystemdUnitDescription<'_>) -> String {
     let mut text = format!("# Generated from the component.yaml of {}.\n[Unit]\n", facts.name);
     let _ = writeln!(text, "Description={}", percent(facts.summary));
     if let Some(url) = facts.url {
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
-        let facts = SystemdUnitSettings { name: "shop", summary: "A shop", url: None };
+        let facts = SystemdUnitDescription { name: "shop", summary: "A shop", url: None };
         let mut launch = LaunchCommand {
             command: CommandLine::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),
             user: "shop".into(),

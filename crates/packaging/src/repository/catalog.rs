@@ -14,7 +14,7 @@ use super::{
     Repository, Result,
     channel_generation::ChannelGeneration,
     metadata_batch::MetadataBatch,
-    package_record::{PackageRecord, RecordedPackageRole},
+    package_record::{PackageRecord, RecordedComponentPackageKind},
 };
 
 /// The packages of a batch that are halves of components. Batches never change, so this neither does.
@@ -27,13 +27,13 @@ pub(super) struct BatchComponentPackages {
 impl BatchComponentPackages {
     pub(super) fn add_component_package_record(&mut self, record: Arc<PackageRecord>) {
         match &record.what {
-            RecordedPackageRole::Payload(_) => {
+            RecordedComponentPackageKind::Payload(_) => {
                 if let Some((_, version)) = record.component_and_version() {
                     self.payloads.push((version, record));
                 }
             }
-            RecordedPackageRole::Deployment(_) => self.deployments.push(record),
-            RecordedPackageRole::Other => (),
+            RecordedComponentPackageKind::Deployment(_) => self.deployments.push(record),
+            RecordedComponentPackageKind::Other => (),
         }
     }
 
@@ -127,7 +127,7 @@ pub(super) fn add_channel_to_catalog(
 ) {
     let mut payloads: BTreeMap<(&Name, &Version), &PackageRecord> = BTreeMap::new();
     for (version, record) in halves.iter().flat_map(|halves| &halves.payloads) {
-        if let RecordedPackageRole::Payload(component) = &record.what
+        if let RecordedComponentPackageKind::Payload(component) = &record.what
             && counts(component, record)
         {
             payloads.insert((component, version), record);
@@ -135,7 +135,7 @@ pub(super) fn add_channel_to_catalog(
     }
     let visible = catalog.channels.entry(name).or_default();
     for deployment in halves.iter().flat_map(|halves| &halves.deployments) {
-        let RecordedPackageRole::Deployment(component) = &deployment.what else { continue };
+        let RecordedComponentPackageKind::Deployment(component) = &deployment.what else { continue };
         if !counts(&component.name, deployment) {
             continue;
         }

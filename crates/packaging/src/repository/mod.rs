@@ -61,7 +61,7 @@ pub use repository_error::RepositoryError;
 pub use retain_versions::RetentionResult;
 pub use withdraw::WithdrawalResult;
 
-use crate::openpgp::{KeyFingerprint, PublicKeys, SecretKey};
+use crate::openpgp::{KeyFingerprint, SecretKey, TrustedPublicKeys};
 
 type Result<T> = std::result::Result<T, RepositoryError>;
 
@@ -120,7 +120,7 @@ impl Repository {
 
     /// Trusts packages signed by the armored certificates in `armored` too; returns their fingerprints.
     pub fn trust_keys(&self, armored: &str) -> Result<Vec<KeyFingerprint>> {
-        let new = PublicKeys::from_armored_certificates(armored).map_err(RepositoryError::Trust)?;
+        let new = TrustedPublicKeys::from_armored_certificates(armored).map_err(RepositoryError::Trust)?;
         let _lock = self.lock()?;
         let known = self.read_trusted_keys()?.fingerprints();
         if !new.fingerprints().iter().all(|key| known.contains(key)) {
@@ -141,8 +141,8 @@ impl Repository {
     }
 
     /// The trusted keys.
-    pub fn read_trusted_keys(&self) -> Result<PublicKeys> {
-        PublicKeys::from_armored_certificates(&self.read_armored_trusted_keys()?)
+    pub fn read_trusted_keys(&self) -> Result<TrustedPublicKeys> {
+        TrustedPublicKeys::from_armored_certificates(&self.read_armored_trusted_keys()?)
             .map_err(RepositoryError::Trust)
     }
 

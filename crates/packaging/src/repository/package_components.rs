@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::name::Name;
 
-use super::{Repository, Result, package_record::RecordedPackageRole};
+use super::{Repository, Result, package_record::RecordedComponentPackageKind};
 
 impl Repository {
     /// The components that received packages belong to. Packages of no component are left out.
@@ -12,9 +12,11 @@ impl Repository {
         let mut components = BTreeSet::new();
         for file in files {
             match &self.read_package_record(file)?.what {
-                RecordedPackageRole::Payload(name) => _ = components.insert(name.clone()),
-                RecordedPackageRole::Deployment(component) => _ = components.insert(component.name.clone()),
-                RecordedPackageRole::Other => {}
+                RecordedComponentPackageKind::Payload(name) => _ = components.insert(name.clone()),
+                RecordedComponentPackageKind::Deployment(component) => {
+                    _ = components.insert(component.name.clone())
+                }
+                RecordedComponentPackageKind::Other => {}
             }
         }
         Ok(components)

@@ -12,7 +12,7 @@ use rpmrepo_metadata::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::inspect::{InspectedPackage, PackageRole};
+use crate::inspect::{ComponentPackageKind, InspectedPackage};
 
 /// A package in the pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,13 +27,13 @@ pub(super) struct PackageRecord {
     pub(super) size: u64,
     /// When it was received first, in seconds since 1970: the file's time, for readers of the metadata.
     pub(super) received: u64,
-    pub(super) what: RecordedPackageRole,
+    pub(super) what: RecordedComponentPackageKind,
 }
 
-/// [`PackageRole`], as it is written down.
+/// [`ComponentPackageKind`], as it is written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum RecordedPackageRole {
+pub(super) enum RecordedComponentPackageKind {
     Payload(Name),
     Deployment(Box<Component>),
     Other,
@@ -52,9 +52,11 @@ impl PackageRecord {
             size: inspected.size,
             received,
             what: match inspected.what {
-                PackageRole::Payload(name) => RecordedPackageRole::Payload(name),
-                PackageRole::Deployment(component) => RecordedPackageRole::Deployment(component),
-                PackageRole::Other => RecordedPackageRole::Other,
+                ComponentPackageKind::Payload(name) => RecordedComponentPackageKind::Payload(name),
+                ComponentPackageKind::Deployment(component) => {
+                    RecordedComponentPackageKind::Deployment(component)
+                }
+                ComponentPackageKind::Other => RecordedComponentPackageKind::Other,
             },
         }
     }
@@ -67,9 +69,9 @@ impl PackageRecord {
     /// The component version this is a half of, if it is one.
     pub(super) fn component_and_version(&self) -> Option<(&Name, Version)> {
         let name = match &self.what {
-            RecordedPackageRole::Payload(name) => name,
-            RecordedPackageRole::Deployment(component) => &component.name,
-            RecordedPackageRole::Other => return None,
+            RecordedComponentPackageKind::Payload(name) => name,
+            RecordedComponentPackageKind::Deployment(component) => &component.name,
+            RecordedComponentPackageKind::Other => return None,
         };
         Some((name, Version::new(&self.version, Some(&self.release)).ok()?))
     }
@@ -77,9 +79,11 @@ impl PackageRecord {
     /// The name of the package this one cannot be deployed without.
     pub(super) fn counterpart_package_name(&self) -> Option<String> {
         match &self.what {
-            RecordedPackageRole::Payload(name) => Some(deployment_package_name(name)),
-            RecordedPackageRole::Deployment(component) => Some(component.payload_package_name().to_owned()),
-            RecordedPackageRole::Other => None,
+            RecordedComponentPackageKind::Payload(name) => Some(deployment_package_name(name)),
+            RecordedComponentPackageKind::Deployment(component) => {
+                Some(component.payload_package_name().to_owned())
+            }
+            RecordedComponentPackageKind::Other => None,
         }
     }
 

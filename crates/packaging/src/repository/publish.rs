@@ -34,7 +34,7 @@ impl Repository {
 
     /// Writes all metadata of `channel` anew, and links its packages again, from what is in the pool: the
     /// cure for most of what [`Repository::check_repository`] finds.
-    pub fn rewrite_channel_metadata(&self, channel: &Name, now: u32) -> Result<()> {
+    pub fn rewrite_channel_metadata_and_links(&self, channel: &Name, now: u32) -> Result<()> {
         // Packages are immutable, so they are read without the lock.
         for listed in self.load_current_generation_of_published_channel(channel)?.iter_packages() {
             self.repair_index_entry(listed)?;

@@ -1,7 +1,7 @@
 //! Reads name, version and more from a project's own file, so that they are written only once.
 
 mod maven;
-mod tables;
+mod toml_and_json;
 mod xml_text;
 
 use std::path::Path;
@@ -45,9 +45,9 @@ pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectFileFacts, Fo
     let text = || super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message));
     match from {
         "pom.xml" => maven::PomWithParents::read_pom_with_parents(root).map(|pom| pom.project_facts_of_pom()),
-        "Cargo.toml" => tables::read_cargo_toml(root, &text()?),
-        "package.json" => tables::read_package_json(&text()?),
-        "pyproject.toml" => tables::read_pyproject_toml(&text()?),
+        "Cargo.toml" => toml_and_json::read_cargo_toml(root, &text()?),
+        "package.json" => toml_and_json::read_package_json(&text()?),
+        "pyproject.toml" => toml_and_json::read_pyproject_toml(&text()?),
         _ => Err(FormatError::new(from, "name and version cannot be read from it")),
     }
 }

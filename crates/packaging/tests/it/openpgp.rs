@@ -8,16 +8,16 @@ use std::{
     process::Command,
 };
 
-use packaging::openpgp::{PublicKeys, SecretKey};
+use packaging::openpgp::{SecretKey, TrustedPublicKeys};
 
 use crate::tools::{NOON, Rpm, fails, key, run};
 
-fn public(keys: &[&SecretKey]) -> PublicKeys {
+fn public(keys: &[&SecretKey]) -> TrustedPublicKeys {
     let text: String = keys.iter().map(|key| key.armored_public_key().unwrap()).collect();
-    PublicKeys::from_armored_certificates(&text).unwrap()
+    TrustedPublicKeys::from_armored_certificates(&text).unwrap()
 }
 
-fn refusal(keys: &PublicKeys, rpm: &Path) -> String {
+fn refusal(keys: &TrustedPublicKeys, rpm: &Path) -> String {
     keys.verify_rpm_file(rpm).unwrap_err().to_string()
 }
 

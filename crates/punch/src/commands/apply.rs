@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
-    agent_state::AgentState, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
+    agent_state::AgentStateFiles, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
     command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFiles,
     membership::BackOfficeMembership, package_source::PackageSource, trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
@@ -22,7 +22,7 @@ pub(crate) struct ApplyArgs {
     #[arg(value_name = "NODEFILE")]
     node: PathBuf,
     #[command(flatten)]
-    from: NodeFileAndSourceArgs,
+    from: PackageSourceAndTrustArgs,
     /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
@@ -32,7 +32,7 @@ pub(crate) struct ApplyArgs {
 
 /// Options that say where packages come from and whether signatures are checked.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct NodeFileAndSourceArgs {
+pub(super) struct PackageSourceAndTrustArgs {
     /// Folder of packages, or address of a YUM repository; else the back-office this host joined
     #[arg(long, value_name = "URL-or-DIR")]
     repository: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct NodeFileAndSourceArgs {
     allow_unsigned: bool,
 }
 
-impl NodeFileAndSourceArgs {
+impl PackageSourceAndTrustArgs {
     /// Whether an option was given that needs a node file on the command line.
     pub(super) fn has_options_that_need_a_node_file(&self) -> bool {
         self.repository.is_some() || self.allow_unsigned
@@ -87,7 +87,7 @@ impl NodeFileAndSourceArgs {
 impl ApplyArgs {
     pub(super) fn run_apply_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
-        let state = AgentState::new(&root);
+        let state = AgentStateFiles::new(&root);
         let (trusted, mut source) = self.from.open_node_file_and_source(context, &root, &self.node)?;
         let lock = state.acquire_run_lock()?;
         trusted.refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())?;

@@ -11,8 +11,8 @@ use model::{
 };
 
 use crate::{
-    agent_state::AgentState, cli::HostArgs, command_context::CommandContext, command_error::CommandError,
-    settings::ControlPlaneArgs,
+    agent_state::AgentStateFiles, cli::HostArgs, command_context::CommandContext,
+    command_error::CommandError, settings::ControlPlaneArgs,
 };
 
 /// Show why values are what they are: which places set them, and which one wins
@@ -76,7 +76,7 @@ impl ExplainArgs {
                 node::parse_node_yaml(&file.display().to_string(), &text)?
             }
             None => {
-                let good = AgentState::new(&self.host.open_host_files()?).read_last_good_node()?.ok_or_else(
+                let good = AgentStateFiles::new(&self.host.open_host_files()?).read_last_good_node()?.ok_or_else(
                     || {
                         CommandError::invalid_input_error("this host has no last good node file yet").with_hint(
                             "run `punch restore` first, or name a node file: `punch explain KEY NODEFILE`",

@@ -6,8 +6,8 @@ use model::{exit::Exit, name::Name, report::Report};
 use serde::Serialize;
 
 use crate::{
-    agent_state::AgentState, cli::HostArgs, command_context::CommandContext, command_error::CommandError,
-    report_text, time_text,
+    agent_state::AgentStateFiles, cli::HostArgs, command_context::CommandContext,
+    command_error::CommandError, report_text, time_text,
 };
 
 /// Show what earlier runs did on this host
@@ -33,7 +33,7 @@ struct Run {
 
 impl HistoryArgs {
     pub(super) fn run_history_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let state = AgentState::new(&self.host.open_host_files()?);
+        let state = AgentStateFiles::new(&self.host.open_host_files()?);
         let Some(number) = self.number else {
             let runs = state.read_latest_reports(self.limit)?;
             for (number, report) in &runs {

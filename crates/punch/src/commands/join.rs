@@ -13,14 +13,14 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    agent_state::AgentState,
+    agent_state::AgentStateFiles,
     api_client::{ApiClient, ApiClientError, BearerToken},
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
     host_files::{CA_CERTIFICATES_PATH, HostFiles, MEMBERSHIP_PATH, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
     membership::BackOfficeMembership,
-    settings::read_token,
+    settings::read_token_file_or_stdin,
     trusted_keys,
 };
 
@@ -66,7 +66,7 @@ impl JoinArgs {
         };
         let token = match (&self.token, &self.token_file) {
             (Some(token), _) => BearerToken::new(token.trim())?,
-            (None, Some(file)) => read_token(file)?,
+            (None, Some(file)) => read_token_file_or_stdin(file)?,
             (None, None) => {
                 return Err(CommandError::invalid_input_error(
                     "a join token is needed: give --token-file FILE",
@@ -82,7 +82,7 @@ impl JoinArgs {
         }
         // The token works once: find out that we may write before it is spent.
         prepare(&root)?;
-        let state = AgentState::new(&root);
+        let state = AgentStateFiles::new(&root);
         let _lock = state.acquire_run_lock()?;
         let joined = client
             .send_join_request(&JoinRequest {

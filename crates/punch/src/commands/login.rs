@@ -9,7 +9,7 @@ use crate::{
     api_client::ApiClient,
     command_context::CommandContext,
     command_error::CommandError,
-    settings::{ConfigFile, Setting, read_token},
+    settings::{ConfigFile, Setting, read_token_file_or_stdin},
 };
 
 /// Save the back-office's address and your API token for later commands
@@ -40,7 +40,7 @@ impl LoginArgs {
             CommandError::invalid_input_error("this user has no home folder to save a token in")
                 .with_hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
-        let token = read_token(&self.token_file)?;
+        let token = read_token_file_or_stdin(&self.token_file)?;
         let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
         client.check_token_is_accepted()?;
         if client.is_unencrypted_connection() {

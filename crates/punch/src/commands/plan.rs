@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use model::{exit::Exit, plan::PlanLimits, plan::plan_to_view};
 
-use super::{apply::NodeFileAndSourceArgs, restore::fetch_or_reuse_trusted_node};
+use super::{apply::PackageSourceAndTrustArgs, restore::fetch_or_reuse_trusted_node};
 use crate::{
-    agent_state::{AgentState, LastGoodNode},
+    agent_state::{AgentStateFiles, LastGoodNode},
     back_office_client::BackOfficeClientOfHost,
     cli::HostArgs,
     command_context::CommandContext,
@@ -28,7 +28,7 @@ pub(crate) struct PlanArgs {
     #[arg(value_name = "NODEFILE")]
     node: Option<PathBuf>,
     #[command(flatten)]
-    from: NodeFileAndSourceArgs,
+    from: PackageSourceAndTrustArgs,
     /// Plan with the last good node file, without asking the back-office for a newer one
     #[arg(long, conflicts_with = "node")]
     cached: bool,
@@ -42,12 +42,12 @@ pub(crate) struct PlanArgs {
 impl PlanArgs {
     pub(super) fn run_plan_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
-        let last = AgentState::new(&root).read_last_good_node()?;
+        let last = AgentStateFiles::new(&root).read_last_good_node()?;
         let (trusted, mut source) = match &self.node {
             Some(node) => {
                 let (trusted, source) = self.from.open_node_file_and_source(context, &root, node)?;
                 trusted.refuse_generation_older_than_begun(
-                    AgentState::new(&root).read_highest_begun_generation()?.as_ref(),
+                    AgentStateFiles::new(&root).read_highest_begun_generation()?.as_ref(),
                 )?;
                 (trusted, source)
             }

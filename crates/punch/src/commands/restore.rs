@@ -3,7 +3,7 @@
 use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
-    agent_state::{AgentState, LastGoodNode},
+    agent_state::{AgentStateFiles, LastGoodNode},
     back_office_client::{BackOfficeClientOfHost, describe_last_contact},
     cli::HostArgs,
     command_context::CommandContext,
@@ -33,7 +33,7 @@ pub(crate) struct RestoreArgs {
 impl RestoreArgs {
     pub(super) fn run_restore_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
-        let state = AgentState::new(&root);
+        let state = AgentStateFiles::new(&root);
         let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;
         let lock = state.acquire_run_lock()?;
         let last = state.read_last_good_node()?;
@@ -81,7 +81,7 @@ pub(super) fn fetch_or_reuse_trusted_node(
     last: Option<&LastGoodNode>,
     cached: bool,
 ) -> Result<(TrustedNode, TrustedKeys), CommandError> {
-    let state = AgentState::new(root);
+    let state = AgentStateFiles::new(root);
     let trust = TrustedKeys::load_trusted_keys(root)?;
     let last_contact = state.read_last_back_office_contact()?;
     if !cached {

@@ -6,7 +6,7 @@ use model::{exit::Exit, report::RunOutcome};
 use serde::Serialize;
 
 use crate::{
-    agent_state::AgentState, api_client::ApiClient, cli::HostArgs, command_context::CommandContext,
+    agent_state::AgentStateFiles, api_client::ApiClient, cli::HostArgs, command_context::CommandContext,
     command_error::CommandError, membership::BackOfficeMembership, report_text, time_text,
 };
 
@@ -64,7 +64,7 @@ impl StatusArgs {
     pub(super) fn run_status_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
         let now = (context.now)();
-        let state = AgentState::new(&root);
+        let state = AgentStateFiles::new(&root);
         let membership = BackOfficeMembership::load_membership_if_joined(&root)?;
         let good = state.read_last_good_node()?;
         let unreachable = match (&membership, self.check) {

@@ -13,7 +13,7 @@ use std::{
 
 use converge::{PackageFetchError, PackagePin};
 use model::version::Version;
-use packaging::{RpmFileError, inspect, openpgp::PublicKeys};
+use packaging::{RpmFileError, inspect, openpgp::TrustedPublicKeys};
 
 pub(crate) use package_cache::VerifiedFileCache;
 
@@ -50,7 +50,7 @@ pub(crate) enum PackageSourceError {
 pub(crate) struct PackageSource {
     kind: Kind,
     /// The keys packages must be signed with; `None` accepts any.
-    keys: Option<PublicKeys>,
+    keys: Option<TrustedPublicKeys>,
 }
 
 enum Kind {
@@ -63,7 +63,7 @@ impl PackageSource {
     pub(crate) fn open_package_source(
         place: &str,
         root: &HostFiles,
-        keys: Option<PublicKeys>,
+        keys: Option<TrustedPublicKeys>,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
         let cache = VerifiedFileCache::new(root.host_root());
@@ -120,7 +120,7 @@ impl PackageSource {
             Some(keys) => drop(keys.verify_rpm_file(path).map_err(refused)?),
             None => drop(inspect::inspect_package(path).map_err(refused)?),
         }
-        let header = inspect::read_package_header(path).map_err(refused)?;
+        let header = inspect::read_package_name_version_arch(path).map_err(refused)?;
         if header.name != pin.name || !header.version.satisfies_requested_version(&pin.version) {
             return Err(PackageSourceError::Refused(format!(
                 "{} should be {} {} and is {} {}",

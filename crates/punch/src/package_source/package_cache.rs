@@ -7,14 +7,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use converge::{HostRoot, STATE_FOLDER};
+use converge::{HostRoot, PUNCH_STATE_FOLDER};
 use sha2::{Digest, Sha256};
 
 use crate::command_error::describe_io_error;
 
 /// Where the cache is on a host.
 fn folder() -> String {
-    format!("{STATE_FOLDER}/cache")
+    format!("{PUNCH_STATE_FOLDER}/cache")
 }
 
 /// A folder of fetched files.
@@ -54,7 +54,7 @@ impl VerifiedFileCache {
             let shown = self.root.display_path(&path);
             storing(format!("{} cannot be written: {}", shown.display(), describe_io_error(&error)))
         };
-        for folder in [STATE_FOLDER, &folder(), &format!("{}/{sha256}", folder())] {
+        for folder in [PUNCH_STATE_FOLDER, &folder(), &format!("{}/{sha256}", folder())] {
             self.root.create_private_folder(folder).map_err(failed)?;
         }
         self.root.replace_file_by_writer(&path, 0o600, write, failed)?;

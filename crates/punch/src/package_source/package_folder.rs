@@ -6,7 +6,7 @@ use std::{
 };
 
 use converge::PackagePin;
-use packaging::inspect::{self, PackageHeader};
+use packaging::inspect::{self, PackageNameVersionArch};
 
 use super::{PackageSourceError, missing_package_error, package_cache, suits_architecture};
 
@@ -18,7 +18,7 @@ pub(super) struct PackageFolder {
 }
 
 struct Scan {
-    packages: Vec<(PathBuf, PackageHeader)>,
+    packages: Vec<(PathBuf, PackageNameVersionArch)>,
     /// Files named `*.rpm` that are no packages, and why.
     broken: Vec<String>,
 }
@@ -47,7 +47,7 @@ fn choose(folder: &Path, scan: &Scan, pin: &PackagePin) -> Result<PathBuf, Packa
     let of_name = || {
         scan.packages.iter().filter(|(_, header)| header.name == pin.name && suits_architecture(&header.arch))
     };
-    let mut fitting: Vec<&(PathBuf, PackageHeader)> =
+    let mut fitting: Vec<&(PathBuf, PackageNameVersionArch)> =
         of_name().filter(|(_, header)| header.version.satisfies_requested_version(&pin.version)).collect();
     fitting.sort_by(|one, other| one.1.version.cmp(&other.1.version));
     let Some((newest, _)) = fitting.last() else {
@@ -85,7 +85,7 @@ fn scan(folder: &Path) -> Result<Scan, PackageSourceError> {
     paths.sort();
     let mut scan = Scan { packages: Vec::new(), broken: Vec::new() };
     for path in paths {
-        match inspect::read_package_header(&path) {
+        match inspect::read_package_name_version_arch(&path) {
             Ok(header) => scan.packages.push((path, header)),
             Err(error) => scan.broken.push(error.to_string()),
         }

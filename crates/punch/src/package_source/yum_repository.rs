@@ -15,7 +15,7 @@ use std::{
 };
 
 use converge::PackagePin;
-use packaging::openpgp::{PublicKeys, SignatureError};
+use packaging::openpgp::{SignatureError, TrustedPublicKeys};
 
 use super::{
     PackageSourceError, VerifiedFileCache, missing_package_error,
@@ -45,7 +45,7 @@ const MAX_PACKAGE: u64 = 64 * 1024 * 1024 * 1024;
 pub(super) struct YumRepository {
     place: RepositoryUrlOrFolder,
     cache: VerifiedFileCache,
-    keys: Option<PublicKeys>,
+    keys: Option<TrustedPublicKeys>,
     output: TerminalOutput,
     /// Where the metadata is, once it was looked for: the current generation, or `place` itself.
     generation: Option<RepositoryUrlOrFolder>,
@@ -57,7 +57,7 @@ impl YumRepository {
     pub(super) fn new(
         place: RepositoryUrlOrFolder,
         cache: VerifiedFileCache,
-        keys: Option<PublicKeys>,
+        keys: Option<TrustedPublicKeys>,
         output: TerminalOutput,
     ) -> Self {
         Self { place, cache, keys, output, generation: None, index: None, used: BTreeSet::new() }

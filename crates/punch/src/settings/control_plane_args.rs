@@ -84,7 +84,7 @@ impl ControlPlaneArgs {
             }
             (_, Some(file)) => self
                 .usable(&settings, &address, &file)
-                .then(|| read_token(Path::new(&file.value)))
+                .then(|| read_token_file_or_stdin(Path::new(&file.value)))
                 .transpose()?,
             _ => None,
         };
@@ -129,7 +129,7 @@ fn same_address(one: &str, other: &str) -> bool {
 }
 
 /// Reads a token from a file, or from stdin when it is `-`.
-pub(crate) fn read_token(file: &Path) -> Result<BearerToken, CommandError> {
+pub(crate) fn read_token_file_or_stdin(file: &Path) -> Result<BearerToken, CommandError> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
         std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text)

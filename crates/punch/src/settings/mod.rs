@@ -6,5 +6,5 @@ mod control_plane_args;
 mod resolve;
 
 pub(crate) use config_file::ConfigFile;
-pub(crate) use control_plane_args::{ControlPlaneArgs, read_token};
+pub(crate) use control_plane_args::{ControlPlaneArgs, read_token_file_or_stdin};
 pub(crate) use resolve::{Setting, SettingCandidate, SettingSource, SettingsResolver};

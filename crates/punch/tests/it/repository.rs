@@ -90,7 +90,7 @@ fn publication_between_repomd_and_its_signature_is_retried() {
     let text = |body: &str| crate::canned::json("200 OK", body);
     let (old, old_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
     let repository = Repository::open(&test.path("repo")).unwrap();
-    repository.rewrite_channel_metadata(&"dev".parse().unwrap(), NOON + 1).unwrap();
+    repository.rewrite_channel_metadata_and_links(&"dev".parse().unwrap(), NOON + 1).unwrap();
     let (new, new_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
     let no_mirrorlist = crate::canned::problem(404, "nothing here");
     let answers = [&old, &new_signature, &old, &new_signature, &new, &new_signature].map(|body| text(body));

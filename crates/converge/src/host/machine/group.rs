@@ -6,7 +6,7 @@ use model::{
 };
 
 use super::{account_database::AccountDatabase, account_tools::AccountTools, process::run_expecting_success};
-use crate::{host::HostError, host_root::HostRoot, host_state::STATE_FOLDER};
+use crate::{host::HostError, host_root::HostRoot, punch_state_folder::PUNCH_STATE_FOLDER};
 
 impl AccountDatabase {
     /// Facts about a group.
@@ -59,14 +59,14 @@ impl AccountTools<'_> {
 const GROUPS: &str = "groups";
 
 fn group_mark(name: &str) -> String {
-    format!("{STATE_FOLDER}/{GROUPS}/{name}")
+    format!("{PUNCH_STATE_FOLDER}/{GROUPS}/{name}")
 }
 
 /// Notes that the group `name` is made with its user.
 pub(super) fn record_user_private_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = group_mark(name);
     let wrong = |error| HostError::from_io_error("cannot write", path.as_str(), &error);
-    root.create_private_folder(STATE_FOLDER).map_err(wrong)?;
+    root.create_private_folder(PUNCH_STATE_FOLDER).map_err(wrong)?;
     root.replace_file(&path, b"", 0o600).map_err(wrong)
 }
 

@@ -42,11 +42,11 @@ use self::{
     package::OsPackageManager, rpm_command::RpmCommand, service::Systemd,
 };
 use super::{Host, HostError};
-use crate::{host_root::HostRoot, host_state::RunLock};
+use crate::{host_root::HostRoot, punch_state_folder::RunLock};
 
 /// A real host.
 #[derive(Debug)]
-pub struct Machine {
+pub struct RealHost {
     /// The path of the root for the arguments of tools, when it is not `/`.
     prefix: Option<String>,
     root: HostRoot,
@@ -58,7 +58,7 @@ pub struct Machine {
     held: Option<PathBuf>,
 }
 
-impl Machine {
+impl RealHost {
     /// The host whose root folder is `root`; health checks ask URLs with `http`.
     pub fn new(root: &Path, http: HttpGetFunction) -> Result<Self, HostError> {
         let shown = root.display().to_string();
@@ -97,7 +97,7 @@ impl Machine {
     }
 
     /// Programs that change something hold `lock` from now on, also when this process is killed meanwhile.
-    pub fn set_programs_lock_path(&mut self, lock: &RunLock) {
+    pub fn make_programs_hold_lock(&mut self, lock: &RunLock) {
         self.held = Some(lock.programs_lock_path().to_owned());
     }
 
@@ -166,7 +166,7 @@ impl Machine {
     }
 }
 
-impl Host for Machine {
+impl Host for RealHost {
     fn os_family(&self) -> Option<OsFamily> {
         self.os_packages.family
     }
@@ -264,7 +264,7 @@ impl Host for Machine {
     }
 }
 
-impl Machine {
+impl RealHost {
     fn make(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
             PlannedAction::InstallPackages(_) => self.rpm.install_rpm_files(packages).map(|()| None),

@@ -23,7 +23,7 @@ use super::{
     },
     Findings, RESTORE, reason,
 };
-use crate::openpgp::PublicKeys;
+use crate::openpgp::TrustedPublicKeys;
 
 const REBUILD: &str = "`punch repository rebuild` writes the channel's metadata anew";
 
@@ -31,7 +31,11 @@ const REBUILD: &str = "`punch repository rebuild` writes the channel's metadata 
 const TRIES: usize = 3;
 
 impl Repository {
-    pub(super) fn check_all_channels(&self, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
+    pub(super) fn check_all_channels(
+        &self,
+        keys: &TrustedPublicKeys,
+        findings: &mut Findings<'_>,
+    ) -> Result<()> {
         for name in durable_files::list_folder(&self.layout().channels_folder_path())? {
             let folder = self.layout().channels_folder_path().join(&name);
             match Name::new(&name) {
@@ -42,7 +46,12 @@ impl Repository {
         Ok(())
     }
 
-    fn check_channel(&self, name: &Name, keys: &PublicKeys, findings: &mut Findings<'_>) -> Result<()> {
+    fn check_channel(
+        &self,
+        name: &Name,
+        keys: &TrustedPublicKeys,
+        findings: &mut Findings<'_>,
+    ) -> Result<()> {
         let before = findings.all.len();
         for _ in 0..TRIES {
             let lock = self.lock()?;
@@ -94,7 +103,7 @@ impl Repository {
         &self,
         channel: &ChannelGeneration,
         links: &[String],
-        keys: &PublicKeys,
+        keys: &TrustedPublicKeys,
         findings: &mut Findings<'_>,
     ) -> Result<()> {
         self.check_links(channel, links, findings);

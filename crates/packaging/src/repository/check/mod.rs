@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{Repository, RepositoryError, Result, durable_files, package_index::PackageIndexEntry};
-use crate::openpgp::PublicKeys;
+use crate::openpgp::TrustedPublicKeys;
 
 mod channels;
 
@@ -73,7 +73,7 @@ impl Repository {
     /// Compares each package with its entry in the index, which is made from it once more.
     fn check_pool(
         &self,
-        keys: &PublicKeys,
+        keys: &TrustedPublicKeys,
         findings: &mut Findings<'_>,
         mut progress: impl FnMut(u64, u64) -> bool,
     ) -> Result<()> {

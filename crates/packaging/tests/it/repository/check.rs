@@ -74,18 +74,18 @@ fn damaged_metadata_is_found_and_rebuilt() {
     assert_eq!(found.len(), 1);
     let start = format!("channels/dev/repodata/{file}: its SHA-256 is ");
     assert!(found[0].starts_with(&start), "{found:?}");
-    test.repository.rewrite_channel_metadata(&name("dev"), NOON).unwrap();
+    test.repository.rewrite_channel_metadata_and_links(&name("dev"), NOON).unwrap();
 
     let repomd = repodata.join("repomd.xml");
     fs::write(&repomd, fs::read_to_string(&repomd).unwrap() + " ").unwrap();
     let found = findings(&test);
     assert!(found[0].contains("generations/00000003/repodata/repomd.xml: its signature by key"), "{found:?}");
-    test.repository.rewrite_channel_metadata(&name("dev"), NOON).unwrap();
+    test.repository.rewrite_channel_metadata_and_links(&name("dev"), NOON).unwrap();
 
     fs::remove_file(repodata.join(primary(&test))).unwrap();
     let found = findings(&test);
     assert!(found[0].contains("No such file"), "{found:?}");
-    test.repository.rewrite_channel_metadata(&name("dev"), NOON).unwrap();
+    test.repository.rewrite_channel_metadata_and_links(&name("dev"), NOON).unwrap();
 
     let members = test.root().join("members/dev");
     let member = tree(&members).into_iter().find(|file| file.starts_with('m')).unwrap();
@@ -95,7 +95,7 @@ fn damaged_metadata_is_found_and_rebuilt() {
     let start =
         format!("members/dev/{member}: its part of other is not what the channel's metadata was made of");
     assert!(found[0].starts_with(&start), "{found:?}");
-    test.repository.rewrite_channel_metadata(&name("dev"), NOON).unwrap();
+    test.repository.rewrite_channel_metadata_and_links(&name("dev"), NOON).unwrap();
     assert_eq!(findings(&test), Vec::<String>::new());
 }
 
@@ -122,7 +122,7 @@ fn damaged_entry_of_the_index_is_named_itself_and_made_anew_from_the_package() {
             assert!(found.contains("makes it anew from the package"), "{found}");
         }
         assert_eq!(found.len(), 1, "{found:?}");
-        test.repository.rewrite_channel_metadata(&name("dev"), NOON).unwrap();
+        test.repository.rewrite_channel_metadata_and_links(&name("dev"), NOON).unwrap();
         assert_eq!(fs::read_to_string(&indexed).unwrap(), right);
         assert_eq!(findings(&test), Vec::<String>::new());
         assert_eq!(visible(&test, "dev"), shown);
@@ -147,6 +147,6 @@ fn repodata_that_is_no_longer_the_current_one_is_found_and_rebuilt() {
     let found = findings(&test);
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].starts_with("channels/dev/repodata/repomd.xml: it is no link"), "{found:?}");
-    test.repository.rewrite_channel_metadata(&name("dev"), NOON).unwrap();
+    test.repository.rewrite_channel_metadata_and_links(&name("dev"), NOON).unwrap();
     assert_eq!(findings(&test), Vec::<String>::new());
 }

@@ -2,21 +2,21 @@
 
 use model::report::{Report, RunOutcome};
 
-use super::{HostState, HostStateError};
+use super::{PunchStateFolder, PunchStateFolderError};
 
 /// How many reports are kept.
 const KEPT: usize = 500;
 
-impl HostState {
+impl PunchStateFolder {
     /// The reports of earlier runs with their numbers, oldest first.
-    pub fn read_all_reports(&self) -> Result<Vec<(u64, Report)>, HostStateError> {
+    pub fn read_all_reports(&self) -> Result<Vec<(u64, Report)>, PunchStateFolderError> {
         let mut reports = self.read_latest_reports(usize::MAX)?;
         reports.reverse();
         Ok(reports)
     }
 
     /// The reports of the last runs with their numbers, newest first, at most `most`; no other is read.
-    pub fn read_latest_reports(&self, most: usize) -> Result<Vec<(u64, Report)>, HostStateError> {
+    pub fn read_latest_reports(&self, most: usize) -> Result<Vec<(u64, Report)>, PunchStateFolderError> {
         let mut reports = Vec::new();
         for number in self.numbers()?.into_iter().rev().take(most) {
             reports.extend(self.read_report(number)?.map(|report| (number, report)));
@@ -25,14 +25,14 @@ impl HostState {
     }
 
     /// The report of one earlier run, if it is still kept.
-    pub fn read_report(&self, number: u64) -> Result<Option<Report>, HostStateError> {
+    pub fn read_report(&self, number: u64) -> Result<Option<Report>, PunchStateFolderError> {
         let name = name(number);
         self.read(&name)?.map(|text| self.parse(&name, &text)).transpose()
     }
 
     /// Files the report of a run that ended. Runs that find nothing to do leave one report between them,
     /// that of the last, so that they do not push out the others. Call it only while holding the lock.
-    pub fn save_report_to_history(&self, report: &Report) -> Result<(), HostStateError> {
+    pub fn save_report_to_history(&self, report: &Report) -> Result<(), PunchStateFolderError> {
         let numbers = self.numbers()?;
         let last = numbers.last().copied().unwrap_or(0);
         if report.outcome == RunOutcome::Unchanged && self.repeats_unchanged_run(last, report) {
@@ -56,14 +56,14 @@ impl HostState {
         })
     }
 
-    fn parse(&self, name: &str, text: &str) -> Result<Report, HostStateError> {
-        serde_json::from_str(text).map_err(|error| HostStateError::Content {
+    fn parse(&self, name: &str, text: &str) -> Result<Report, PunchStateFolderError> {
+        serde_json::from_str(text).map_err(|error| PunchStateFolderError::Content {
             path: self.root.display_path(&super::path(name)),
             because: error.to_string(),
         })
     }
 
-    fn numbers(&self) -> Result<Vec<u64>, HostStateError> {
+    fn numbers(&self) -> Result<Vec<u64>, PunchStateFolderError> {
         let path = super::path("history");
         let names =
             self.root.list_folder_or_empty(&path).map_err(|source| self.file_error("read", &path, source))?;

@@ -18,17 +18,17 @@ use crate::{host::file_system_error_text, host_root::HostRoot};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
 /// reports describe the host.
-pub const STATE_FOLDER: &str = "/var/lib/geppetto/punch";
+pub const PUNCH_STATE_FOLDER: &str = "/var/lib/geppetto/punch";
 
 /// What punch knows about a host.
 #[derive(Debug, Clone)]
-pub struct HostState {
+pub struct PunchStateFolder {
     root: HostRoot,
 }
 
 /// Why something could not be written down or read again.
 #[derive(Debug, thiserror::Error)]
-pub enum HostStateError {
+pub enum PunchStateFolderError {
     /// Another run holds the lock.
     #[error("another punch is at work on this host (process {pid}); wait for it to end, then run again")]
     Locked {
@@ -86,20 +86,20 @@ impl Drop for RunLock {
     }
 }
 
-impl HostState {
+impl PunchStateFolder {
     /// The state of the host under `root`. Touches nothing.
-    pub fn host_state_of_root_path(root: &Path) -> Self {
-        Self::host_state_of_root(HostRoot::new(root))
+    pub fn state_folder_of_root_path(root: &Path) -> Self {
+        Self::state_folder_of_root(HostRoot::new(root))
     }
 
     /// The state of the host with this root. Touches nothing.
-    pub fn host_state_of_root(root: HostRoot) -> Self {
+    pub fn state_folder_of_root(root: HostRoot) -> Self {
         Self { root }
     }
 
     /// Takes the lock, or fails naming the process that holds it.
-    pub fn acquire_run_lock(&self) -> Result<RunLock, HostStateError> {
-        self.make_folder(STATE_FOLDER)?;
+    pub fn acquire_run_lock(&self) -> Result<RunLock, PunchStateFolderError> {
+        self.make_folder(PUNCH_STATE_FOLDER)?;
         let path = path("lock");
         let wrong = |source| self.file_error("write", &path, source);
         let mut file = self.root.open_own_file_for_writing(&path, OFlag::O_CREAT).map_err(wrong)?;
@@ -111,7 +111,9 @@ impl HostState {
                 let _ = file.take(20).read_to_string(&mut pid);
                 let pid = pid.trim();
                 let known = !pid.is_empty() && pid.chars().all(|c| c.is_ascii_digit());
-                return Err(HostStateError::Locked { pid: if known { pid } else { "unknown" }.to_owned() });
+                return Err(PunchStateFolderError::Locked {
+                    pid: if known { pid } else { "unknown" }.to_owned(),
+                });
             }
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
@@ -123,7 +125,7 @@ impl HostState {
         match open.try_lock() {
             Ok(()) => open.unlock().map_err(wrong)?,
             Err(TryLockError::WouldBlock) => {
-                return Err(HostStateError::StillAtWork { who: lock_holders(&programs) });
+                return Err(PunchStateFolderError::StillAtWork { who: lock_holders(&programs) });
             }
             Err(TryLockError::Error(error)) => return Err(wrong(error)),
         }
@@ -131,10 +133,10 @@ impl HostState {
     }
 
     /// What punch made and installed in earlier runs, one that was killed among them.
-    pub fn load_managed_state(&self) -> Result<ManagedState, HostStateError> {
+    pub fn load_managed_state(&self) -> Result<ManagedState, PunchStateFolderError> {
         let mut managed = match self.read("managed.json")? {
             None => ManagedState::default(),
-            Some(text) => serde_json::from_str(&text).map_err(|error| HostStateError::Content {
+            Some(text) => serde_json::from_str(&text).map_err(|error| PunchStateFolderError::Content {
                 path: self.root.display_path(&path("managed.json")),
                 because: error.to_string(),
             })?,
@@ -145,50 +147,50 @@ impl HostState {
         Ok(managed)
     }
 
-    pub(crate) fn save_managed_state(&self, managed: &ManagedState) -> Result<(), HostStateError> {
+    pub(crate) fn save_managed_state(&self, managed: &ManagedState) -> Result<(), PunchStateFolderError> {
         self.write_json("managed.json", managed)
     }
 
-    fn read(&self, name: &str) -> Result<Option<String>, HostStateError> {
+    fn read(&self, name: &str) -> Result<Option<String>, PunchStateFolderError> {
         let path = path(name);
         self.root.read_text_file(&path).map_err(|source| self.file_error("read", &path, source))
     }
 
-    fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), HostStateError> {
-        let text = serde_json::to_vec_pretty(value).map_err(|error| HostStateError::Content {
+    fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), PunchStateFolderError> {
+        let text = serde_json::to_vec_pretty(value).map_err(|error| PunchStateFolderError::Content {
             path: self.root.display_path(&path(name)),
             because: error.to_string(),
         })?;
         self.write(name, &text)
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), HostStateError> {
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), PunchStateFolderError> {
         let path = path(name);
-        self.make_folder(STATE_FOLDER)?;
-        if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| *folder != STATE_FOLDER) {
+        self.make_folder(PUNCH_STATE_FOLDER)?;
+        if let Some((folder, _)) = path.rsplit_once('/').filter(|(folder, _)| *folder != PUNCH_STATE_FOLDER) {
             self.make_folder(folder)?;
         }
         let written = self.root.replace_file(&path, bytes, 0o600);
         written.map_err(|source| self.file_error("write", &path, source))
     }
 
-    fn remove(&self, name: &str) -> Result<(), HostStateError> {
+    fn remove(&self, name: &str) -> Result<(), PunchStateFolderError> {
         let path = path(name);
         self.root.remove_file(&path).map_err(|source| self.file_error("remove", &path, source))
     }
 
-    fn make_folder(&self, path: &str) -> Result<(), HostStateError> {
+    fn make_folder(&self, path: &str) -> Result<(), PunchStateFolderError> {
         self.root.create_private_folder(path).map_err(|source| self.file_error("write", path, source))
     }
 
-    fn file_error(&self, what: &'static str, path: &str, source: io::Error) -> HostStateError {
-        HostStateError::File { what, path: self.root.display_path(path), source }
+    fn file_error(&self, what: &'static str, path: &str, source: io::Error) -> PunchStateFolderError {
+        PunchStateFolderError::File { what, path: self.root.display_path(path), source }
     }
 }
 
 /// The path of a file of the state.
 fn path(name: &str) -> String {
-    format!("{STATE_FOLDER}/{name}")
+    format!("{PUNCH_STATE_FOLDER}/{name}")
 }
 
 /// The processes whose standard input is `file`, with their names, as far as they are known.
@@ -210,7 +212,7 @@ mod tests {
     #[test]
     fn dropped_lock_is_free_while_a_file_copy_is_open() {
         let folder = tempfile::tempdir().unwrap();
-        let state = HostState::host_state_of_root_path(folder.path());
+        let state = PunchStateFolder::state_folder_of_root_path(folder.path());
         let lock = state.acquire_run_lock().unwrap();
         let copy = lock.file.try_clone().unwrap();
         drop(lock);

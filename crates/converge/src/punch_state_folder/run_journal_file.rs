@@ -16,7 +16,7 @@ use model::{
 use nix::fcntl::OFlag;
 use serde::{Deserialize, Serialize};
 
-use super::{HostState, HostStateError};
+use super::{PunchStateFolder, PunchStateFolderError};
 
 const RUNNING: &str = "running.jsonl";
 
@@ -84,7 +84,7 @@ impl RunJournalFile {
         &mut self,
         entry: &ReportEntry,
         marks: &[ManagedStateChange],
-    ) -> Result<(), HostStateError> {
+    ) -> Result<(), PunchStateFolderError> {
         self.add(&Line::Begun(entry.clone(), marks.to_vec()))?;
         self.file.sync_data().map_err(|source| self.wrong(source))
     }
@@ -95,17 +95,17 @@ impl RunJournalFile {
         &mut self,
         entry: &ReportEntry,
         marks: &[ManagedStateChange],
-    ) -> Result<(), HostStateError> {
+    ) -> Result<(), PunchStateFolderError> {
         self.add(&Line::Ended(entry.clone(), marks.to_vec()))
     }
 
-    fn add(&mut self, line: &Line) -> Result<(), HostStateError> {
+    fn add(&mut self, line: &Line) -> Result<(), PunchStateFolderError> {
         let text = text(line).map_err(|source| self.wrong(source))?;
         self.file.write_all(&text).map_err(|source| self.wrong(source))
     }
 
-    fn wrong(&self, source: io::Error) -> HostStateError {
-        HostStateError::File { what: "write", path: self.path.clone(), source }
+    fn wrong(&self, source: io::Error) -> PunchStateFolderError {
+        PunchStateFolderError::File { what: "write", path: self.path.clone(), source }
     }
 }
 
@@ -115,9 +115,12 @@ fn text(line: &Line) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-impl HostState {
+impl PunchStateFolder {
     /// Begins the journal of a run.
-    pub(crate) fn create_run_journal(&self, report: &Report) -> Result<RunJournalFile, HostStateError> {
+    pub(crate) fn create_run_journal(
+        &self,
+        report: &Report,
+    ) -> Result<RunJournalFile, PunchStateFolderError> {
         let path = super::path(RUNNING);
         let wrong = |source| self.file_error("write", &path, source);
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
@@ -126,13 +129,13 @@ impl HostState {
     }
 
     /// The report of a run that was killed, if the last one was.
-    pub fn read_interrupted_report(&self) -> Result<Option<Report>, HostStateError> {
+    pub fn read_interrupted_report(&self) -> Result<Option<Report>, PunchStateFolderError> {
         Ok(self.complete_lines()?.and_then(|lines| report(&lines)))
     }
 
     /// Moves the report of a killed run to the others, and what it made to what is known to be made.
     /// Call it only while holding the lock.
-    pub fn save_interrupted_run_and_remove_journal(&self) -> Result<(), HostStateError> {
+    pub fn save_interrupted_run_and_remove_journal(&self) -> Result<(), PunchStateFolderError> {
         let Some(lines) = self.complete_lines()? else { return Ok(()) };
         self.save_managed_state(&self.load_managed_state()?)?;
         // A run killed before its first complete line changed nothing.
@@ -143,14 +146,14 @@ impl HostState {
     }
 
     /// Removes the journal, after its content is stored in report and state.
-    pub(crate) fn remove_run_journal(&self) -> Result<(), HostStateError> {
+    pub(crate) fn remove_run_journal(&self) -> Result<(), PunchStateFolderError> {
         self.remove(RUNNING)
     }
 
     /// What a run that is in progress, or was killed, has marked so far.
     pub(super) fn read_journaled_managed_state_changes(
         &self,
-    ) -> Result<Vec<ManagedStateChange>, HostStateError> {
+    ) -> Result<Vec<ManagedStateChange>, PunchStateFolderError> {
         let lines = self.complete_lines()?.unwrap_or_default();
         let marks = lines.into_iter().map(|line| match line {
             Line::Started(_) => Vec::new(),
@@ -160,7 +163,7 @@ impl HostState {
     }
 
     /// The lines of the journal that are whole: the last one of a killed run may not be.
-    fn complete_lines(&self) -> Result<Option<Vec<Line>>, HostStateError> {
+    fn complete_lines(&self) -> Result<Option<Vec<Line>>, PunchStateFolderError> {
         let path = super::path(RUNNING);
         let bytes = self.root.read_file(&path).map_err(|source| self.file_error("read", &path, source))?;
         Ok(bytes.map(|bytes| {
@@ -214,7 +217,7 @@ mod tests {
     #[test]
     fn truncated_journal_returns_its_complete_entries() {
         let folder = tempfile::tempdir().unwrap();
-        let state = HostState::host_state_of_root_path(folder.path());
+        let state = PunchStateFolder::state_folder_of_root_path(folder.path());
         let started = Report {
             server: "web-01".to_owned(),
             generation: 7,
