@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     auth::{Operator, Permit, Viewer},
-    backoffice::{ChangeSubmission, SubmittedEstate},
+    backoffice::{EstateChangeSubmission, SubmittedEstate},
 };
 
 /// Change some places or the whole estate, or preview a change
@@ -47,14 +47,14 @@ pub(super) async fn submit_change(
         }
         false => SubmittedEstate::Some(documents),
     };
-    let proposal = ChangeSubmission { proposed, message, preview, base, diffs };
+    let proposal = EstateChangeSubmission { proposed, message, preview, base, diffs };
     Ok(Json(app.back_office.submit_change(&permit, proposal).await?))
 }
 
 /// Which revision is exported.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ExportQuery {
+pub(super) struct EstateExportQuery {
     /// The revision; the newest if absent.
     revision: Option<u64>,
 }
@@ -63,7 +63,7 @@ pub(super) struct ExportQuery {
 ///
 /// What the token may not see is left out or masked; `complete` says whether that happened.
 #[utoipa::path(
-    get, path = "/api/v1/estate", tag = "back-office", params(ExportQuery),
+    get, path = "/api/v1/estate", tag = "back-office", params(EstateExportQuery),
     responses(
         (status = 200, description = "The documents", body = wire::EstateExport),
         (status = 404, description = "There is no such revision", body = wire::ProblemDetails),
@@ -72,7 +72,7 @@ pub(super) struct ExportQuery {
 pub(super) async fn export_estate(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
-    QueryParameters(query): QueryParameters<ExportQuery>,
+    QueryParameters(query): QueryParameters<EstateExportQuery>,
 ) -> Result<Json<wire::EstateExport>, ProblemResponse> {
     Ok(Json(app.back_office.export_estate(&permit, query.revision).await?))
 }

@@ -17,7 +17,7 @@ use super::problem::ProblemResponse;
 const LARGEST: usize = 256 * 1024 * 1024;
 
 /// Adds an ETag to every answer to a GET that has none, and answers 304 when it matches `If-None-Match`.
-pub(super) async fn add_etag(request: Request, next: Next) -> Response {
+pub(super) async fn add_etag_or_answer_not_modified(request: Request, next: Next) -> Response {
     let asked = (request.method() == Method::GET).then(|| request.headers().clone());
     let response = next.run(request).await;
     let Some(asked) = asked.filter(|_| response.status() == StatusCode::OK) else { return response };

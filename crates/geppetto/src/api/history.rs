@@ -31,7 +31,7 @@ pub(super) async fn list_revisions(
 /// Which revisions are compared.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct DiffQuery {
+pub(super) struct RevisionDiffQuery {
     /// The older revision.
     from: u64,
     /// The newer revision.
@@ -40,7 +40,7 @@ pub(super) struct DiffQuery {
 
 /// What differs between two revisions
 #[utoipa::path(
-    get, path = "/api/v1/revisions/diff", tag = "back-office", params(DiffQuery),
+    get, path = "/api/v1/revisions/diff", tag = "back-office", params(RevisionDiffQuery),
     responses(
         (status = 200, description = "The places that differ; secrets are masked where the token may not see them", body = wire::RevisionDiff),
         (status = 404, description = "There is no such revision", body = wire::ProblemDetails),
@@ -49,7 +49,7 @@ pub(super) struct DiffQuery {
 pub(super) async fn diff_revisions(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
-    QueryParameters(query): QueryParameters<DiffQuery>,
+    QueryParameters(query): QueryParameters<RevisionDiffQuery>,
 ) -> Result<Json<wire::RevisionDiff>, ProblemResponse> {
     Ok(Json(app.back_office.diff_revisions(&permit, query.from, query.to).await?))
 }

@@ -55,7 +55,7 @@ pub(super) async fn get_node_file(
     {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());
     }
-    let node = app.back_office.signed_or_masked_node_file(&principal, &server, None).await?;
+    let node = app.back_office.get_signed_or_masked_node_file(&principal, &server, None).await?;
     Ok(node_response(&node, &headers))
 }
 
@@ -79,14 +79,14 @@ pub(super) async fn get_node_file_generation(
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let node = app.back_office.signed_or_masked_node_file(&principal, &server, Some(generation)).await?;
+    let node = app.back_office.get_signed_or_masked_node_file(&principal, &server, Some(generation)).await?;
     Ok(node_response(&node, &headers))
 }
 
 /// What is asked about.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct ExplainQuery {
+pub(super) struct ValueExplanationQuery {
     /// `COMPONENT.PARAMETER`, `COMPONENT.PARAMETER.ENTRY` or `COMPONENT`: `shop.http_port`
     key: String,
 }
@@ -94,7 +94,7 @@ pub(super) struct ExplainQuery {
 /// Why a value is what it is
 #[utoipa::path(
     get, path = "/api/v1/servers/{server}/explain", tag = "servers",
-    params(("server" = String, Path, description = "The server"), ExplainQuery),
+    params(("server" = String, Path, description = "The server"), ValueExplanationQuery),
     responses(
         (status = 200, description = "The provenance; secrets are never shown", body = Explanation),
         (status = 404, description = "There is no such server or key", body = wire::ProblemDetails),
@@ -104,7 +104,7 @@ pub(super) async fn explain_value(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
-    QueryParameters(question): QueryParameters<ExplainQuery>,
+    QueryParameters(question): QueryParameters<ValueExplanationQuery>,
 ) -> Result<Json<Explanation>, ProblemResponse> {
     Ok(Json(app.back_office.explain_value(&principal, &server, &question.key).await?))
 }
@@ -142,7 +142,7 @@ pub(super) async fn get_trial_node_file(
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<Response, ProblemResponse> {
-    let text = app.back_office.trial_node_file(&principal, &server).await?;
+    let text = app.back_office.build_trial_node_file(&principal, &server).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
         (header::CACHE_CONTROL, etag::CACHE_CONTROL_PRIVATE_NO_CACHE),

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::{Permit, Viewer},
-    backoffice::ListedPlaceKind,
+    backoffice::PlaceKind,
 };
 
 /// The list and show handlers of roles, groups and environments.
@@ -30,7 +30,7 @@ macro_rules! place_handlers {
             permit: Permit<Viewer>,
             QueryParameters(page): QueryParameters<PageQuery>,
         ) -> Result<Json<wire::PlacePage>, ProblemResponse> {
-            Ok(Json(app.back_office.list_places(&permit, ListedPlaceKind::$kind, &page.into_page_request()?).await?))
+            Ok(Json(app.back_office.list_places(&permit, PlaceKind::$kind, &page.into_page_request()?).await?))
         }
 
         #[doc = concat!("One ", $title)]

@@ -18,8 +18,8 @@ use utoipa::openapi::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ApiState, changes, etag, events, files, health, history, jobs, join, keys, nodes, packages, places,
-    problem, reports, servers, tokens, upload,
+    ApiState, changes, etag, events, health, history, jobs, join, keys, nodes, packages, places, problem,
+    reports, repository_files, servers, tokens, upload,
 };
 
 /// The largest body of a small request, in bytes. Unauthenticated clients can send one.
@@ -102,10 +102,10 @@ pub(crate) fn build_router(app: ApiState) -> Router {
     routes
         .route("/api/v1/openapi.json", get(async move || Json(document)))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WITHIN))
-        .layer(middleware::from_fn(etag::add_etag))
+        .layer(middleware::from_fn(etag::add_etag_or_answer_not_modified))
         .merge(uploads)
         .merge(streams)
-        .merge(files::repository_file_routes(&app))
+        .merge(repository_files::repository_file_routes(&app))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(middleware::from_fn(problem::format_errors_as_problems))

@@ -40,7 +40,11 @@ impl Grant {
     }
 
     /// Whether it allows anything of `level` in this environment.
-    pub(crate) fn covers_level_in_environment(&self, level: AccessLevel, environment: &Name) -> bool {
+    pub(crate) fn allows_level_somewhere_in_environment(
+        &self,
+        level: AccessLevel,
+        environment: &Name,
+    ) -> bool {
         self.level >= level && self.environment.as_ref().is_none_or(|mine| mine == environment)
     }
 }
@@ -152,7 +156,7 @@ mod tests {
         assert!(!covers("developer:prod/shop", &EffectScope::scope_of_environment(&prod)));
         assert!(!covers("developer:prod", &EffectScope::EVERYWHERE));
         assert!(!covers("developer:prod", &EffectScope::scope_of_environment(&test)));
-        assert!(grant("viewer:prod/shop").covers_level_in_environment(AccessLevel::Viewer, &prod));
-        assert!(!grant("viewer:prod/shop").covers_level_in_environment(AccessLevel::Viewer, &test));
+        assert!(grant("viewer:prod/shop").allows_level_somewhere_in_environment(AccessLevel::Viewer, &prod));
+        assert!(!grant("viewer:prod/shop").allows_level_somewhere_in_environment(AccessLevel::Viewer, &test));
     }
 }

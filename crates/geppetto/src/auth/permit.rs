@@ -88,7 +88,7 @@ impl<L: RequiredAccessLevel> Permit<L> {
     }
 
     /// Refuses what concerns a component, wherever it may run, without a grant for it in some environment.
-    pub(crate) fn require_grant_for_component(&self, component: &Name) -> Result<(), AccessDenied> {
+    pub(crate) fn require_grant_for_component_somewhere(&self, component: &Name) -> Result<(), AccessDenied> {
         let grants = self.principal.grants();
         let granted = |grant: &Grant| {
             grant.level >= L::LEVEL && grant.component.as_ref().is_none_or(|mine| mine == component)

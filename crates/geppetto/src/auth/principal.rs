@@ -80,7 +80,9 @@ impl Principal {
 
     /// Whether the caller may see something of an environment.
     pub(crate) fn can_see_environment(&self, environment: &Name) -> bool {
-        self.grants().iter().any(|grant| grant.covers_level_in_environment(AccessLevel::Viewer, environment))
+        self.grants()
+            .iter()
+            .any(|grant| grant.allows_level_somewhere_in_environment(AccessLevel::Viewer, environment))
     }
 
     /// Whether the caller may see the secrets of an environment; of all places if there is none.

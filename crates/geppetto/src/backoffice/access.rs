@@ -28,7 +28,7 @@ impl BackOffice {
                 Ok(Some(Principal::Token { name: token.name, grants }))
             }
             BearerSecretKind::Server => {
-                let credential = self.store.read_server_credential(&presented.id).await?;
+                let credential = self.store.read_server_and_hash_of_credential(&presented.id).await?;
                 let Some((server, _)) = credential.filter(|(_, hash)| presented.matches_hash(hash)) else {
                     return Ok(None);
                 };
@@ -43,7 +43,7 @@ impl BackOffice {
 
     /// Whether the server is in the newest revision.
     pub(crate) async fn has_server(&self, server: &ServerName) -> Result<bool, BackOfficeError> {
-        Ok(self.stored_environment_of(server).await?.is_some())
+        Ok(self.read_environment_of_server(server).await?.is_some())
     }
 
     /// Who the principal is and what it may do.
@@ -71,7 +71,7 @@ impl BackOffice {
         Ok(match event {
             Event::NodeGenerated { server, .. } | Event::ServerReported { server, .. } => {
                 let Ok(server) = ServerName::new(server) else { return Ok(false) };
-                let state = self.current_estate().await?;
+                let state = self.cached_or_read_current_estate().await?;
                 let environment = state.estate.servers.get(&server).map(|server| &server.environment);
                 match environment {
                     Some(environment) => principal.require_view_of_server(&server, environment).is_ok(),

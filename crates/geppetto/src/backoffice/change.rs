@@ -24,7 +24,7 @@ use super::{
     effects::{find_effect_scopes, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
-    resolution_rows::ResolutionRows,
+    resolution_rows::ResolutionReadsRowBuilder,
 };
 use crate::{
     auth::{EffectScope, Operator, Permit},
@@ -42,7 +42,7 @@ const ALWAYS_READABLE_BYTES: usize = 256 * 1024;
 
 /// A proposed change.
 #[derive(Debug, Clone)]
-pub(crate) struct ChangeSubmission {
+pub(crate) struct EstateChangeSubmission {
     /// The proposed estate.
     pub(crate) proposed: SubmittedEstate,
     /// Why, for the history.
@@ -74,7 +74,7 @@ impl BackOffice {
     pub(crate) async fn submit_change(
         &self,
         permit: &Permit<Operator>,
-        proposal: ChangeSubmission,
+        proposal: EstateChangeSubmission,
     ) -> Result<ChangeResult, BackOfficeError> {
         // One after the other: each then sees what the one before it did, and none is made twice.
         let _turn = match proposal.preview {
@@ -83,7 +83,9 @@ impl BackOffice {
         };
         let base = match (&proposal.proposed, proposal.base) {
             // Whatever is committed from now on is not in those files, and would be undone by them.
-            (SubmittedEstate::Whole { .. }, None) => Some(self.current_estate().await?.revision),
+            (SubmittedEstate::Whole { .. }, None) => {
+                Some(self.cached_or_read_current_estate().await?.revision)
+            }
             (_, base) => base,
         };
         let mut overtaken = None;
@@ -101,22 +103,22 @@ impl BackOffice {
     async fn try_change(
         &self,
         permit: &Permit<Operator>,
-        proposal: &ChangeSubmission,
+        proposal: &EstateChangeSubmission,
         base: Option<u64>,
     ) -> Result<ChangeResult, BackOfficeError> {
-        let state = self.current_estate().await?;
+        let state = self.cached_or_read_current_estate().await?;
         let documents = proposed_documents(&state, &proposal.proposed)?;
         let submitted = Arc::clone(&self.submitted_texts);
         let (preview, diffs) = (proposal.preview, proposal.diffs);
         let actor = permit.audit_actor();
         let origin = RevisionOrigin { revision: state.revision + 1, by: actor.clone() };
         let (catalog, secrets) =
-            (self.read_catalog_of_all_channels().await?, self.all_known_secret_parameters().await?);
+            (self.read_catalog_of_all_channels().await?, self.load_and_record_secret_parameters().await?);
         let newer = match base {
             Some(base) => self.changes_since(&state, base).await?,
             None => Newer::default(),
         };
-        let recorded = self.stored_resolution_reads_index().await?;
+        let recorded = self.load_resolution_reads_index().await?;
         let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
         let evaluated = tokio::task::spawn_blocking(move || {
@@ -155,8 +157,8 @@ impl BackOffice {
             .commit_revision(state.revision, &changes, &proposal.message, &resolutions, &context)
             .await?;
         // Servers that come and selections that change are in the reads of what was committed.
-        self.stored_resolution_reads_index().await?;
-        self.cache().insert_snapshot(Arc::new(next));
+        self.load_resolution_reads_index().await?;
+        self.cache().insert_snapshot_and_forget_reached_nodes(Arc::new(next));
         result.revision = Some(revision);
         Ok(result)
     }
@@ -305,12 +307,14 @@ impl ProposalEvaluation<'_> {
             let environments = new.map(|selection| &selection.environment);
             read_environments.extend(environments.filter(|name| **name != resolved.environment).cloned());
         }
-        let mut rows = ResolutionRows::new(self.catalog);
+        let mut rows = ResolutionReadsRowBuilder::new(self.catalog);
         let resolutions = match self.preview {
             true => Vec::new(),
-            false => {
-                checked.resolutions.into_iter().map(|(server, one)| rows.build_row(server, one)).collect()
-            }
+            false => checked
+                .resolutions
+                .into_iter()
+                .map(|(server, one)| rows.build_resolution_reads_row(server, one))
+                .collect(),
         };
         let effects = group_and_mask_effects(checked.effects, self.secrets);
         let result = ChangeResult { revision: None, objects, effects, warnings };

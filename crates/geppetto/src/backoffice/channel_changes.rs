@@ -57,7 +57,7 @@ impl BackOffice {
                 describe,
             )
             .await?;
-        self.all_known_secret_parameters().await?;
+        self.load_and_record_secret_parameters().await?;
         self.channel_change(published, effects, false).await
     }
 
@@ -164,8 +164,9 @@ impl BackOffice {
         permit: &Permit<Developer>,
         after: Arc<Catalog>,
     ) -> Result<BTreeMap<ServerName, Vec<Effect>>, BackOfficeError> {
-        let (state, before) = (self.current_estate().await?, self.read_catalog_of_all_channels().await?);
-        let recorded = self.stored_resolution_reads_index().await?;
+        let (state, before) =
+            (self.cached_or_read_current_estate().await?, self.read_catalog_of_all_channels().await?);
+        let recorded = self.load_resolution_reads_index().await?;
         let estate = Arc::clone(&state);
         let effects = tokio::task::spawn_blocking(move || {
             find_catalog_change_effects(&estate.estate, &before, &after, &recorded)
@@ -189,7 +190,7 @@ impl BackOffice {
         &self,
         effects: BTreeMap<ServerName, Vec<Effect>>,
     ) -> Result<Vec<model::wire::ServerEffects>, BackOfficeError> {
-        Ok(group_and_mask_effects(effects, &self.all_known_secret_parameters().await?))
+        Ok(group_and_mask_effects(effects, &self.load_and_record_secret_parameters().await?))
     }
 
     async fn channel_change(
@@ -209,7 +210,7 @@ impl BackOffice {
         permit: Permit<Developer>,
         channel: &Name,
     ) -> Result<PublicationScopes, BackOfficeError> {
-        let state = self.current_estate().await?;
+        let state = self.cached_or_read_current_estate().await?;
         let followers = state.estate.environments.iter().filter(|(_, one)| one.channel == *channel);
         Ok(PublicationScopes { permit, environments: followers.map(|(name, _)| name.clone()).collect() })
     }
@@ -225,7 +226,7 @@ impl PublicationScopes {
     /// Refuses components that the principal has no grant for in each of the environments.
     fn check(&self, components: &BTreeSet<Name>) -> Result<(), BackOfficeError> {
         for component in components {
-            self.permit.require_grant_for_component(component)?;
+            self.permit.require_grant_for_component_somewhere(component)?;
             for environment in &self.environments {
                 self.permit
                     .require_grant_in_scope(&EffectScope::scope_of_component(environment, component))?;

@@ -26,18 +26,21 @@ pub(super) struct EstateSnapshot {
 
 impl BackOffice {
     /// The estate in the newest revision. Read from the database once for each revision that others commit.
-    pub(super) async fn current_estate(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
-        let revision = self.store.read_current_revision().await?;
+    pub(super) async fn cached_or_read_current_estate(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
+        let revision = self.store.read_current_revision_number().await?;
         if let Some(state) = self.cache().cached_snapshot(revision) {
             return Ok(state);
         }
         let state = Arc::new(read_current_estate(&self.store).await?);
-        Ok(self.cache().insert_snapshot(state))
+        Ok(self.cache().insert_snapshot_and_forget_reached_nodes(state))
     }
 
     /// The estate in any revision.
-    pub(super) async fn estate_of_revision(&self, revision: u64) -> Result<EstateSnapshot, BackOfficeError> {
-        let newest = self.store.read_current_revision().await?;
+    pub(super) async fn read_estate_of_revision(
+        &self,
+        revision: u64,
+    ) -> Result<EstateSnapshot, BackOfficeError> {
+        let newest = self.store.read_current_revision_number().await?;
         if revision > newest {
             return Err(BackOfficeError::Unknown {
                 what: "revision",

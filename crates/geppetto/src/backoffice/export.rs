@@ -18,8 +18,8 @@ impl BackOffice {
         revision: Option<u64>,
     ) -> Result<wire::EstateExport, BackOfficeError> {
         let state = match revision {
-            Some(revision) => std::sync::Arc::new(self.estate_of_revision(revision).await?),
-            None => self.current_estate().await?,
+            Some(revision) => std::sync::Arc::new(self.read_estate_of_revision(revision).await?),
+            None => self.cached_or_read_current_estate().await?,
         };
         let principal = permit.principal();
         let mut documents = state.documents.clone();

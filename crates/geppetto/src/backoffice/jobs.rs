@@ -26,15 +26,15 @@ impl BackOffice {
             .map_err(|error: InvalidJobKindError| BackOfficeError::Refused(error.to_string()))?;
         let (input, now_us) = (kind.input_json(), self.clock.now_us());
         let new = NewJob {
-            kind: kind.job_name(),
+            kind: kind.job_kind_name(),
             input: &input,
-            unique_key: kind.unfinished_job_key(),
+            unique_key: kind.unique_key_while_unfinished(),
             due_us: now_us,
             max_attempts: MAX_ATTEMPTS,
         };
         let id =
             self.store.insert_job_or_get_unfinished(&new, &self.audit_context(&permit.audit_actor())).await?;
-        if let Some(key) = kind.unfinished_job_key() {
+        if let Some(key) = kind.unique_key_while_unfinished() {
             self.store.start_waiting_job_now(key, now_us).await?;
         }
         self.stored_job(id).await

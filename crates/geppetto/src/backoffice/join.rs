@@ -25,7 +25,7 @@ impl BackOffice {
                 "a join token can be good for 1 to {LONGEST_SECONDS} seconds, not {seconds}"
             )));
         }
-        let environment = self.visible_environment_of_server(permit.principal(), server).await?;
+        let environment = self.require_visible_environment_of_server(permit.principal(), server).await?;
         permit.require_grant_in_scope(&EffectScope::scope_of_environment(&environment))?;
         let now_us = self.clock.now_us();
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
@@ -77,7 +77,7 @@ impl BackOffice {
         permit: &Permit<Operator>,
         server: &ServerName,
     ) -> Result<bool, BackOfficeError> {
-        let state = self.current_estate().await?;
+        let state = self.cached_or_read_current_estate().await?;
         match state.estate.servers.get(server) {
             Some(found) => {
                 permit.require_grant_in_scope(&EffectScope::scope_of_environment(&found.environment))?
@@ -93,7 +93,7 @@ impl BackOffice {
             )
             .await?;
         if !revoked {
-            self.visible_environment_of_server(permit.principal(), server).await?;
+            self.require_visible_environment_of_server(permit.principal(), server).await?;
         }
         Ok(revoked)
     }

@@ -42,7 +42,9 @@ pub(super) type CachedSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>
 
 impl BackOffice {
     /// The parameters that a version declares secret which is or ever was in a channel.
-    pub(super) async fn all_known_secret_parameters(&self) -> Result<SecretParameters, BackOfficeError> {
+    pub(super) async fn load_and_record_secret_parameters(
+        &self,
+    ) -> Result<SecretParameters, BackOfficeError> {
         let catalog = self.read_catalog_of_all_channels().await?;
         let known = self.secrets.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
         if let Some((of, ever)) = known

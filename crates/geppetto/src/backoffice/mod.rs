@@ -37,18 +37,18 @@ use packaging::repository::Repository;
 use rand::rngs::OsRng;
 use tokio::sync::broadcast;
 
-pub(crate) use change::{ChangeSubmission, SubmittedEstate};
+pub(crate) use change::{EstateChangeSubmission, SubmittedEstate};
 pub(crate) use error::BackOfficeError;
 use estate_snapshot::EstateSnapshot;
 pub(crate) use node::{NodeGenerationAndDigest, SignedOrMaskedNode};
 pub(crate) use page::PageRequest;
-pub(crate) use places::ListedPlaceKind;
+pub(crate) use places::PlaceKind;
 
 use crate::{
     clock::Clock,
     daemon_error::DaemonError,
     data_folder::DataFolder,
-    store::{AuditContext, SealingKey, Store, StoreWithUncheckedSeal},
+    store::{AuditTimeAndActor, SealingKey, Store, StoreWithUncheckedSeal},
 };
 
 /// A control plane's data, opened.
@@ -65,7 +65,7 @@ pub(crate) struct BackOffice {
     /// Held by the one change that this control plane is making: two of them would only overtake each other.
     changing: tokio::sync::Mutex<()>,
     /// What people wrote that means what is stored.
-    submitted_texts: Arc<submitted_texts::SubmittedTexts>,
+    submitted_texts: Arc<submitted_texts::SubmittedTextDigests>,
     resolutions: AtomicU64,
 }
 
@@ -117,7 +117,7 @@ impl BackOffice {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn audit_context<'a>(&self, actor: &'a str) -> AuditContext<'a> {
-        AuditContext { at_us: self.clock.now_us(), actor }
+    fn audit_context<'a>(&self, actor: &'a str) -> AuditTimeAndActor<'a> {
+        AuditTimeAndActor { at_us: self.clock.now_us(), actor }
     }
 }

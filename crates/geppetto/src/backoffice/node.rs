@@ -11,7 +11,7 @@ use model::{
     wire::Explanation,
 };
 
-use super::{BackOffice, BackOfficeError, mask, resolution_rows::ResolutionRows};
+use super::{BackOffice, BackOfficeError, mask, resolution_rows::ResolutionReadsRowBuilder};
 use crate::{
     auth::Principal,
     store::{NewNodeFile, StoredNodeFile},
@@ -67,7 +67,7 @@ impl BackOffice {
     }
 
     /// The node file that a server must be made like now, or one of its earlier generations.
-    pub(crate) async fn signed_or_masked_node_file(
+    pub(crate) async fn get_signed_or_masked_node_file(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -89,7 +89,7 @@ impl BackOffice {
             }
             None => {
                 let signed = self.may_have_signed(principal, server).await?;
-                (self.current_signed_node_file(server).await?, signed)
+                (self.current_or_new_signed_node_file(server).await?, signed)
             }
         };
         Ok(match signed {
@@ -125,12 +125,12 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Node, BackOfficeError> {
-        self.visible_environment_of_server(principal, server).await?;
+        self.require_visible_environment_of_server(principal, server).await?;
         Ok(self.resolve_unnumbered_node(server).await?.resolution.node)
     }
 
     /// A node file to try on another machine: unsigned, and with placeholders for the secrets.
-    pub(crate) async fn trial_node_file(
+    pub(crate) async fn build_trial_node_file(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -144,7 +144,7 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<bool, BackOfficeError> {
-        let environment = self.visible_environment_of_server(principal, server).await?;
+        let environment = self.require_visible_environment_of_server(principal, server).await?;
         Ok(principal.is_this_server(server) || principal.can_see_secrets(Some(&environment)))
     }
 
@@ -156,21 +156,30 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<NodeGenerationAndDigest, BackOfficeError> {
         for _ in 0..ATTEMPTS {
-            let (revision, catalog) =
-                (self.store.read_current_revision().await?, self.read_catalog_of_all_channels().await?);
+            let (revision, catalog) = (
+                self.store.read_current_revision_number().await?,
+                self.read_catalog_of_all_channels().await?,
+            );
             if let Some(version) = self.cache().cached_node_generation(server, revision, &catalog) {
                 return Ok(version);
             }
             if let Some((version, reads)) = self.stored_node_version(server, revision, &catalog).await? {
-                self.cache().insert_node_generation(server, &version, &reads, revision, &catalog);
+                self.cache()
+                    .insert_node_generation_unless_outdated(server, &version, &reads, revision, &catalog);
                 return Ok(version);
             }
             let draft = self.resolve_unnumbered_node(server).await?;
             let Some(version) = self.store_as_next_generation(&draft).await? else { continue };
-            let row =
-                ResolutionRows::new(&draft.catalog).build_row(server.clone(), Some(draft.resolution.into()));
+            let row = ResolutionReadsRowBuilder::new(&draft.catalog)
+                .build_resolution_reads_row(server.clone(), Some(draft.resolution.into()));
             self.store.store_resolution_reads(draft.revision, &row, self.clock.now_us()).await?;
-            self.cache().insert_node_generation(server, &version, &row.reads, draft.revision, &draft.catalog);
+            self.cache().insert_node_generation_unless_outdated(
+                server,
+                &version,
+                &row.reads,
+                draft.revision,
+                &draft.catalog,
+            );
             return Ok(version);
         }
         Err(BackOfficeError::Conflict(format!(
@@ -194,7 +203,7 @@ impl BackOffice {
         };
         if !holds
             || stored.reads.failed
-            || stored.offers != ResolutionRows::new(catalog).offers_digest(&stored.reads)
+            || stored.offers != ResolutionReadsRowBuilder::new(catalog).digest_of_offers_read(&stored.reads)
         {
             return Ok(None);
         }
@@ -205,7 +214,7 @@ impl BackOffice {
     }
 
     /// The signed text of the current node version.
-    pub(super) async fn current_signed_node_file(
+    pub(super) async fn current_or_new_signed_node_file(
         &self,
         server: &ServerName,
     ) -> Result<StoredNodeFile, BackOfficeError> {
@@ -237,14 +246,14 @@ impl BackOffice {
         &self,
         server: &ServerName,
     ) -> Result<UnnumberedNode, BackOfficeError> {
-        self.visible_environment_of_server(&Principal::CONTROL_PLANE_ITSELF, server).await?;
+        self.require_visible_environment_of_server(&Principal::CONTROL_PLANE_ITSELF, server).await?;
         let latest = self.store.read_latest_node_file(server.as_str()).await?;
         let catalog = self.read_catalog_of_all_channels().await?;
         self.resolutions.fetch_add(1, Ordering::Relaxed);
         if let Some((revision, resolution)) = self.resolve_without_whole_estate(server, &catalog).await? {
             return Ok(UnnumberedNode { latest, revision, catalog, resolution });
         }
-        let state = self.current_estate().await?;
+        let state = self.cached_or_read_current_estate().await?;
         let (estate, offer, name) = (Arc::clone(&state), Arc::clone(&catalog), server.clone());
         let resolve = move || Resolver::new(&estate.estate, &offer).resolve_server(&name);
         let resolved = tokio::task::spawn_blocking(resolve)
@@ -291,7 +300,7 @@ impl BackOffice {
 
     /// How many nodes were resolved since the start: what changes and publications have cost.
     #[cfg(test)]
-    pub(super) fn resolutions_since_start(&self) -> u64 {
+    pub(super) fn resolution_count_since_start(&self) -> u64 {
         self.resolutions.load(Ordering::Relaxed)
     }
 }

@@ -16,7 +16,7 @@ use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
 use crate::{
     auth::{Admin, Developer, Operator, Permit, Viewer},
     daemon_error::join_error_and_sources,
-    store::AuditContext,
+    store::AuditTimeAndActor,
 };
 
 impl BackOffice {
@@ -51,7 +51,7 @@ impl BackOffice {
     {
         let begun = format!("begun: {}", entry.detail);
         self.store
-            .record_repository_write(
+            .insert_repository_audit_entry(
                 &self.audit_context(&entry.actor),
                 entry.action,
                 &entry.subject,
@@ -85,10 +85,11 @@ impl BackOffice {
                 Err(error @ BackOfficeError::Broken(_)) => format!("failed: {error}"),
                 Err(error) => format!("refused: {error}"),
             };
-            let context = AuditContext { at_us: clock.now_us(), actor: &entry.actor };
+            let context = AuditTimeAndActor { at_us: clock.now_us(), actor: &entry.actor };
             let event = entry.event.filter(|_| done.is_ok());
-            if let Err(error) =
-                store.record_repository_write(&context, entry.action, &entry.subject, &outcome, event).await
+            if let Err(error) = store
+                .insert_repository_audit_entry(&context, entry.action, &entry.subject, &outcome, event)
+                .await
             {
                 // It is done or not done all the same; that it was begun is recorded.
                 tracing::error!(error = %join_error_and_sources(&error), "the outcome of a {} is not recorded", entry.action);
@@ -115,7 +116,7 @@ impl BackOffice {
     /// What the channels hold.
     pub(super) async fn read_catalog_of_all_channels(&self) -> Result<Arc<Catalog>, BackOfficeError> {
         let catalog = self.run_blocking_with_repository(Repository::read_catalog).await?;
-        self.cache().insert_catalog(&catalog);
+        self.cache().insert_catalog_and_forget_reached_nodes(&catalog);
         Ok(catalog)
     }
 

@@ -12,7 +12,7 @@ use crate::auth::{AccessLevel, EffectScope, Permit, Principal, Viewer};
 
 /// The kinds of places that have a list of their own; servers have one with more in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ListedPlaceKind {
+pub(crate) enum PlaceKind {
     /// Roles.
     Role,
     /// Groups.
@@ -23,13 +23,13 @@ pub(crate) enum ListedPlaceKind {
     Server,
 }
 
-impl ListedPlaceKind {
+impl PlaceKind {
     fn title(self) -> &'static str {
         match self {
-            ListedPlaceKind::Role => "role",
-            ListedPlaceKind::Group => "group",
-            ListedPlaceKind::Environment => "environment",
-            ListedPlaceKind::Server => "server",
+            PlaceKind::Role => "role",
+            PlaceKind::Group => "group",
+            PlaceKind::Environment => "environment",
+            PlaceKind::Server => "server",
         }
     }
 }
@@ -39,26 +39,26 @@ impl BackOffice {
     pub(crate) async fn list_places(
         &self,
         permit: &Permit<Viewer>,
-        kind: ListedPlaceKind,
+        kind: PlaceKind,
         page: &PageRequest,
     ) -> Result<wire::PlacePage, BackOfficeError> {
-        let state = self.current_estate().await?;
+        let state = self.cached_or_read_current_estate().await?;
         let Estate { roles, groups, environments, servers } = &state.estate;
         let principal = permit.principal();
         let PageSlice { items, next } = match kind {
-            ListedPlaceKind::Role => {
+            PlaceKind::Role => {
                 page.slice_page(roles.iter().map(|(name, role)| (name.as_str(), &role.description)))
             }
-            ListedPlaceKind::Group => {
+            PlaceKind::Group => {
                 page.slice_page(groups.iter().map(|(name, group)| (name.as_str(), &group.description)))
             }
-            ListedPlaceKind::Environment => page.slice_page(
+            PlaceKind::Environment => page.slice_page(
                 environments
                     .iter()
                     .filter(|(name, _)| principal.can_see_environment(name))
                     .map(|(name, environment)| (name.as_str(), &environment.description)),
             ),
-            ListedPlaceKind::Server => page.slice_page(
+            PlaceKind::Server => page.slice_page(
                 servers
                     .iter()
                     .filter(|(_, server)| principal.can_see_environment(&server.environment))
@@ -78,7 +78,7 @@ impl BackOffice {
         permit: &Permit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ServerPage, BackOfficeError> {
-        let state = self.current_estate().await?;
+        let state = self.cached_or_read_current_estate().await?;
         let visible = state
             .estate
             .servers
@@ -112,19 +112,17 @@ impl BackOffice {
         permit: &Permit<Viewer>,
         place: &Place,
     ) -> Result<wire::PlaceDocument, BackOfficeError> {
-        let state = self.current_estate().await?;
+        let state = self.cached_or_read_current_estate().await?;
         let principal = permit.principal();
         let (kind, name, list) = match place {
-            Place::Role(name) => {
-                (ListedPlaceKind::Role, name.as_str(), "`punch export DIR` writes all there are")
-            }
+            Place::Role(name) => (PlaceKind::Role, name.as_str(), "`punch export DIR` writes all there are"),
             Place::Group(name) => {
-                (ListedPlaceKind::Group, name.as_str(), "`punch export DIR` writes all there are")
+                (PlaceKind::Group, name.as_str(), "`punch export DIR` writes all there are")
             }
             Place::Environment(name) => {
-                (ListedPlaceKind::Environment, name.as_str(), "`punch export DIR` writes all there are")
+                (PlaceKind::Environment, name.as_str(), "`punch export DIR` writes all there are")
             }
-            Place::Server(name) => (ListedPlaceKind::Server, name.as_str(), NO_SERVER),
+            Place::Server(name) => (PlaceKind::Server, name.as_str(), NO_SERVER),
             Place::Default(name) => {
                 return Err(BackOfficeError::Refused(format!("the defaults of {name} are in its package")));
             }
@@ -173,33 +171,33 @@ impl BackOffice {
         if !hidden.is_empty() {
             let mut masked = estate::parse_estate_yaml(&hidden)
                 .map_err(|_| BackOfficeError::Broken("a stored document cannot be read back".to_owned()))?;
-            self.all_known_secret_parameters().await?.mask_secrets_in_estate(&mut masked);
+            self.load_and_record_secret_parameters().await?.mask_secrets_in_estate(&mut masked);
             open.extend(estate::write_estate_yaml(&masked));
         }
         Ok(open)
     }
 
     /// The environment of a server in the newest revision; refused where the principal may not see it.
-    pub(super) async fn visible_environment_of_server(
+    pub(super) async fn require_visible_environment_of_server(
         &self,
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Name, BackOfficeError> {
-        if let Some(environment) = self.stored_environment_of(server).await? {
+        if let Some(environment) = self.read_environment_of_server(server).await? {
             principal.require_view_of_server(server, &environment)?;
             return Ok(environment);
         }
-        let state = self.current_estate().await?;
-        let names = visible_names(&state.estate, ListedPlaceKind::Server, principal);
+        let state = self.cached_or_read_current_estate().await?;
+        let names = visible_names(&state.estate, PlaceKind::Server, principal);
         Err(BackOfficeError::unknown_name_error("server", server.as_str(), names, NO_SERVER))
     }
 
     /// The environment of a server in the newest revision; no other document is read for it.
-    pub(super) async fn stored_environment_of(
+    pub(super) async fn read_environment_of_server(
         &self,
         server: &ServerName,
     ) -> Result<Option<Name>, BackOfficeError> {
-        let revision = self.store.read_current_revision().await?;
+        let revision = self.store.read_current_revision_number().await?;
         if let Some(state) = self.cache().cached_snapshot(revision) {
             return Ok(state.estate.servers.get(server).map(|server| server.environment.clone()));
         }
@@ -222,20 +220,20 @@ impl BackOffice {
         if stored && sees_all {
             return Ok(());
         }
-        self.visible_environment_of_server(principal, server).await.map(drop)
+        self.require_visible_environment_of_server(principal, server).await.map(drop)
     }
 }
 
 /// The names of the places of one kind that the principal may see.
-fn visible_names<'a>(estate: &'a Estate, kind: ListedPlaceKind, principal: &Principal) -> Vec<&'a str> {
+fn visible_names<'a>(estate: &'a Estate, kind: PlaceKind, principal: &Principal) -> Vec<&'a str> {
     match kind {
-        ListedPlaceKind::Role => estate.roles.keys().map(Name::as_str).collect(),
-        ListedPlaceKind::Group => estate.groups.keys().map(Name::as_str).collect(),
-        ListedPlaceKind::Environment => {
+        PlaceKind::Role => estate.roles.keys().map(Name::as_str).collect(),
+        PlaceKind::Group => estate.groups.keys().map(Name::as_str).collect(),
+        PlaceKind::Environment => {
             let names = estate.environments.keys();
             names.filter(|name| principal.can_see_environment(name)).map(Name::as_str).collect()
         }
-        ListedPlaceKind::Server => estate
+        PlaceKind::Server => estate
             .servers
             .iter()
             .filter(|(_, server)| principal.can_see_environment(&server.environment))

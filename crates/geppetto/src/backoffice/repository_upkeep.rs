@@ -19,7 +19,7 @@ const KEPT_JOBS_US: i64 = 30 * 86_400 * 1_000_000;
 
 impl BackOffice {
     /// Removes all but the newest `keep` versions of each component from the repository.
-    pub(crate) async fn retain_versions(
+    pub(crate) async fn retain_newest_and_needed_versions(
         &self,
         permit: &Permit<Operator>,
         keep: usize,
@@ -32,7 +32,7 @@ impl BackOffice {
             &format!("keep the newest {keep} of each component"),
         );
         // The removed version may be the last that declares a parameter secret.
-        self.all_known_secret_parameters().await?;
+        self.load_and_record_secret_parameters().await?;
         let (store, now) = (self.store.clone(), self.now_unix_seconds());
         let runtime = Handle::current();
         self.change_repository_audited(
@@ -107,7 +107,7 @@ async fn needed_versions(
     catalog: &Catalog,
 ) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
     let mut needed = BTreeSet::new();
-    for (name, version) in store.read_needed_component_versions().await? {
+    for (name, version) in store.read_versions_named_by_node_files().await? {
         let corrupt = || StoreError::Corrupt(format!("the component version `{name} {version}`"));
         let name = Name::new(&name).map_err(|_| corrupt())?;
         let version: Version = version.parse().map_err(|_| corrupt())?;

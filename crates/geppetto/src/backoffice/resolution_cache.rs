@@ -34,7 +34,10 @@ impl ResolutionCache {
     }
 
     /// Takes in a state; nodes stay known that it does not reach. What is known of its revision already stays.
-    pub(super) fn insert_snapshot(&mut self, state: Arc<EstateSnapshot>) -> Arc<EstateSnapshot> {
+    pub(super) fn insert_snapshot_and_forget_reached_nodes(
+        &mut self,
+        state: Arc<EstateSnapshot>,
+    ) -> Arc<EstateSnapshot> {
         match &self.state {
             Some(known) if known.revision == state.revision => return Arc::clone(known),
             // A reader loaded it before the newest was committed.
@@ -53,7 +56,7 @@ impl ResolutionCache {
     }
 
     /// Takes in a catalog; nodes stay known that read nothing of what is different in it.
-    pub(super) fn insert_catalog(&mut self, catalog: &Arc<Catalog>) {
+    pub(super) fn insert_catalog_and_forget_reached_nodes(&mut self, catalog: &Arc<Catalog>) {
         if self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog)) {
             return;
         }
@@ -85,7 +88,7 @@ impl ResolutionCache {
 
     /// Remembers which node a server has and what its resolution read, unless something newer is known than what it was
     /// made from.
-    pub(super) fn insert_node_generation(
+    pub(super) fn insert_node_generation_unless_outdated(
         &mut self,
         server: &ServerName,
         version: &NodeGenerationAndDigest,
@@ -118,7 +121,7 @@ impl ResolutionCache {
 
 impl BackOffice {
     /// What the resolutions of all servers read, as far as they are stored.
-    pub(super) async fn stored_resolution_reads_index(
+    pub(super) async fn load_resolution_reads_index(
         &self,
     ) -> Result<Arc<ResolutionReadsIndex>, BackOfficeError> {
         let now = self.clock.now_us();

@@ -14,7 +14,7 @@ use model::{
 use crate::store::ResolutionReadsRow;
 
 /// Makes rows of resolutions. What many servers read alike of the catalog is digested once.
-pub(super) struct ResolutionRows<'c> {
+pub(super) struct ResolutionReadsRowBuilder<'c> {
     catalog: &'c Catalog,
     /// By channel and the address of the list of components.
     offers: HashMap<(Name, *const BTreeSet<Name>), OffersDigest>,
@@ -27,13 +27,13 @@ struct OffersDigest {
     _components: Arc<BTreeSet<Name>>,
 }
 
-impl<'c> ResolutionRows<'c> {
+impl<'c> ResolutionReadsRowBuilder<'c> {
     pub(super) fn new(catalog: &'c Catalog) -> Self {
         Self { catalog, offers: HashMap::new() }
     }
 
     /// The row of a server, whether it could be resolved or not.
-    pub(super) fn build_row(
+    pub(super) fn build_resolution_reads_row(
         &mut self,
         server: ServerName,
         resolved: Option<ResolutionSummary>,
@@ -42,7 +42,7 @@ impl<'c> ResolutionRows<'c> {
             Some(ResolutionSummary { digest, reads, .. }) => ResolutionReadsRow {
                 server,
                 digest: digest.to_string(),
-                offers: self.offers_digest(&reads),
+                offers: self.digest_of_offers_read(&reads),
                 reads,
             },
             None => {
@@ -53,7 +53,7 @@ impl<'c> ResolutionRows<'c> {
     }
 
     /// A digest of what a resolution read of the catalog.
-    pub(super) fn offers_digest(&mut self, reads: &ResolutionReads) -> String {
+    pub(super) fn digest_of_offers_read(&mut self, reads: &ResolutionReads) -> String {
         let catalog = self.catalog;
         // The values of selected servers depend on what their channels offer.
         if !reads.selections.is_empty() {

@@ -21,7 +21,7 @@ impl BackOffice {
         server: &ServerName,
         catalog: &Arc<Catalog>,
     ) -> Result<Option<(u64, Resolution)>, BackOfficeError> {
-        let revision = self.store.read_current_revision().await?;
+        let revision = self.store.read_current_revision_number().await?;
         if self.cache().cached_snapshot(revision).is_some() {
             return Ok(None);
         }

@@ -114,7 +114,7 @@ async fn change(
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = SubmittedEstate::Some(documents);
     let proposal =
-        ChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
+        EstateChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
     back_office.submit_change(&admin().to_permit_of_lower_level(), proposal).await
 }
 
@@ -144,18 +144,18 @@ async fn concurrent_writers_never_undo_each_others_commits() {
                 let text = format!("format: geppetto/role/1\ndescription: turn {turn}\n");
                 let done = change(&back_office, [(path.clone(), Some(text))].into()).await.unwrap();
                 assert!(done.revision.is_some());
-                let state = back_office.current_estate().await.unwrap();
+                let state = back_office.cached_or_read_current_estate().await.unwrap();
                 let mine = state.documents.get(&path).map(String::as_str).unwrap_or_default();
                 assert!(mine.contains(&format!("turn {turn}\n")), "{path} at {turn}: {mine}");
             }
         });
     }
     writers.join_all().await;
-    let state = story.back_office.current_estate().await.unwrap();
+    let state = story.back_office.cached_or_read_current_estate().await.unwrap();
     assert_eq!((state.revision, state.documents.len()), (72, 6));
     assert_eq!(
         *state,
-        story.back_office.estate_of_revision(72).await.unwrap(),
+        story.back_office.read_estate_of_revision(72).await.unwrap(),
         "what is known is what is stored"
     );
 }
@@ -176,7 +176,7 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
         for n in 0..20 {
             back_office.current_or_new_node_generation(&server(&format!("s{n}"))).await.unwrap();
         }
-        back_office.resolutions_since_start()
+        back_office.resolution_count_since_start()
     };
     assert_eq!(all().await, 20);
     assert_eq!(all().await, 20);
@@ -215,9 +215,9 @@ async fn restarted_control_plane_resolves_no_server_that_nothing_reached() {
     let restarted = story.open_again().await;
     let known = story.back_office.current_or_new_node_generation(&server("web-01")).await.unwrap();
     assert_eq!(restarted.current_or_new_node_generation(&server("web-01")).await.unwrap(), known);
-    assert_eq!(restarted.resolutions_since_start(), 0);
+    assert_eq!(restarted.resolution_count_since_start(), 0);
     restarted.current_or_new_node_generation(&server("other-01")).await.unwrap();
-    assert_eq!(restarted.resolutions_since_start(), 1, "it was reached, and is resolved");
+    assert_eq!(restarted.resolution_count_since_start(), 1, "it was reached, and is resolved");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,7 +269,9 @@ async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
     let fast = back_office.current_or_new_node_generation(&server("web-01")).await.unwrap();
     assert_eq!(back_office.store_as_next_generation(&slow).await.unwrap(), None, "it was overtaken");
     assert_eq!(back_office.current_or_new_node_generation(&server("web-01")).await.unwrap(), fast);
-    assert!(back_office.current_signed_node_file(&server("web-01")).await.unwrap().text.contains("1.1.0"));
+    assert!(
+        back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap().text.contains("1.1.0")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -284,9 +286,13 @@ async fn retention_keeps_the_versions_that_a_server_would_get_now() {
         ("servers/web-01.yaml", &host("web")),
     ];
     story.change(&web).await.unwrap();
-    let removed = story.back_office.retain_versions(&admin().to_permit_of_lower_level(), 1).await.unwrap();
+    let removed = story
+        .back_office
+        .retain_newest_and_needed_versions(&admin().to_permit_of_lower_level(), 1)
+        .await
+        .unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
-    let node = story.back_office.current_signed_node_file(&server("web-01")).await.unwrap();
+    let node = story.back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
 }
 
@@ -301,7 +307,7 @@ async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     let role = "format: geppetto/role/1\nvalues: {shop: {password: hunter2, note: hunter3}}\n";
     story.change(&[("roles/spare.yaml", role)]).await.unwrap();
     story.publish("2.0.0", &parameter(""), "prod").await;
-    back_office.retain_versions(&admin().to_permit_of_lower_level(), 1).await.unwrap();
+    back_office.retain_newest_and_needed_versions(&admin().to_permit_of_lower_level(), 1).await.unwrap();
     let shop = &back_office.read_catalog_of_all_channels().await.unwrap().components["shop"];
     assert_eq!(shop.len(), 1, "no published version declares it secret any more");
     // Also after a new start.
@@ -395,7 +401,7 @@ async fn try_change(
 ) -> Result<ChangeResult, BackOfficeError> {
     let proposed = SubmittedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
     let proposal =
-        ChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
+        EstateChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
     story.back_office.submit_change(&permit(grants), proposal).await
 }
 
@@ -486,7 +492,7 @@ async fn principal_sees_its_environments_only_and_their_secrets_as_operator() {
     );
     let principal = |grants: &[&str]| permit::<crate::auth::Viewer>(grants).principal().clone();
     let node = async |grants: &[&str]| {
-        story.back_office.signed_or_masked_node_file(&principal(grants), &server("web-02"), None).await
+        story.back_office.get_signed_or_masked_node_file(&principal(grants), &server("web-02"), None).await
     };
     assert!(matches!(node(&["operator:test"]).await.unwrap(), SignedOrMaskedNode::Signed(_)));
     assert!(matches!(node(&["viewer:test"]).await.unwrap(), SignedOrMaskedNode::Masked(_)));

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 /// The digests of submitted texts, each with that of the stored text it means, by path.
 #[derive(Debug, Default)]
-pub(super) struct SubmittedTexts(Mutex<HashMap<String, TextPair>>);
+pub(super) struct SubmittedTextDigests(Mutex<HashMap<String, TextPair>>);
 
 /// The digests of a submitted and of a stored text.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl TextPair {
     }
 }
 
-impl SubmittedTexts {
+impl SubmittedTextDigests {
     /// The documents, with the stored text in place of each that is known to mean the same.
     pub(super) fn replace_known_by_stored_texts(
         &self,
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn known_text_is_replaced_as_long_as_the_stored_one_is_the_same() {
-        let texts = SubmittedTexts::default();
+        let texts = SubmittedTextDigests::default();
         let (written, stored) = (documents("a: 1 # one"), documents("a: 1"));
         assert_eq!(texts.replace_known_by_stored_texts(&written, &stored), written, "it is not known yet");
         texts.record_submitted_texts(&written, &documents("before"), &stored);

@@ -17,7 +17,7 @@ use crate::{
     api::{self, ApiState},
     daemon_error::DaemonError,
     data_folder::DataFolder,
-    jobs::{self, ReconcilerSchedule},
+    jobs::{self, ReconcilerSettings},
     local_socket, output, serve,
 };
 
@@ -100,7 +100,7 @@ impl ServeArgs {
         let local = local_socket::bind_local_socket(&socket)?;
         let local =
             tokio::spawn(local_socket::serve_local_connections(local, router.clone(), ended(ending.clone())));
-        let schedule = ReconcilerSchedule {
+        let schedule = ReconcilerSettings {
             check_repository_every: Some(self.check_repository_hours).filter(|hours| *hours > 0),
             keep_versions: self.keep_versions,
         };

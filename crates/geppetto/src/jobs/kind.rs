@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::worker::{ReconcilerSchedule, RunningJobContext};
+use super::worker::{ReconcilerSettings, RunningJobContext};
 use crate::backoffice::BackOfficeError;
 
 /// A kind of job with its input.
@@ -89,7 +89,7 @@ impl JobKind {
     }
 
     /// `check-repository`
-    pub(crate) fn job_name(&self) -> &'static str {
+    pub(crate) fn job_kind_name(&self) -> &'static str {
         match self {
             JobKind::CheckRepository => CHECK_REPOSITORY,
             JobKind::RetainVersions { .. } => RETAIN_VERSIONS,
@@ -115,17 +115,17 @@ impl JobKind {
     }
 
     /// Of a reconciler there is one unfinished job.
-    pub(crate) fn unfinished_job_key(&self) -> Option<&'static str> {
+    pub(crate) fn unique_key_while_unfinished(&self) -> Option<&'static str> {
         match self {
             JobKind::CheckRepository | JobKind::PruneHistory | JobKind::RetainVersions { keep: None } => {
-                Some(self.job_name())
+                Some(self.job_kind_name())
             }
             JobKind::RetainVersions { keep: Some(_) } | JobKind::RebuildChannel { .. } => None,
         }
     }
 
     /// The reconcilers that run by themselves.
-    pub(crate) fn scheduled_reconcilers(schedule: &ReconcilerSchedule) -> Vec<JobKind> {
+    pub(crate) fn scheduled_reconcilers(schedule: &ReconcilerSettings) -> Vec<JobKind> {
         let mut kinds = vec![JobKind::PruneHistory];
         if schedule.check_repository_every.is_some() {
             kinds.push(JobKind::CheckRepository);
@@ -137,7 +137,7 @@ impl JobKind {
     }
 
     /// After how long a reconciler runs again, in microseconds; `None` if it does not.
-    pub(crate) fn repeat_interval_us(&self, schedule: &ReconcilerSchedule) -> Option<i64> {
+    pub(crate) fn repeat_interval_us(&self, schedule: &ReconcilerSettings) -> Option<i64> {
         match self {
             JobKind::PruneHistory => Some(HOUR_US),
             JobKind::CheckRepository => {
@@ -171,7 +171,7 @@ impl JobKind {
                 let Some(keep) = keep.or(job.schedule.keep_versions) else {
                     return Ok("nothing to do: this control plane keeps all versions".to_owned());
                 };
-                let removed = back_office.retain_versions(&permit, keep as usize).await?;
+                let removed = back_office.retain_newest_and_needed_versions(&permit, keep as usize).await?;
                 for file in &removed.files {
                     job.append_log_line(format!("removed {file}"));
                 }
@@ -208,7 +208,10 @@ mod tests {
             JobKind::RebuildChannel { channel: Name::new("prod").unwrap() },
             JobKind::PruneHistory,
         ] {
-            assert_eq!(JobKind::job_kind_from_stored(kind.job_name(), &kind.input_json()).unwrap(), kind);
+            assert_eq!(
+                JobKind::job_kind_from_stored(kind.job_kind_name(), &kind.input_json()).unwrap(),
+                kind
+            );
         }
         let refused = |name: &str, keep, channel| {
             JobKind::job_kind_from_request(name, keep, channel).unwrap_err().to_string()

@@ -16,7 +16,7 @@ use crate::{
     auth::{Admin, Permit},
     backoffice::{BackOffice, BackOfficeError},
     daemon_error::join_error_and_sources,
-    store::{JobState, NewJob, StoreError, TakenJob},
+    store::{JobState, LeasedJob, NewJob, StoreError},
 };
 
 /// How long a job belongs to the control plane that took it, in microseconds. When that was killed, another one
@@ -33,7 +33,7 @@ const RECONCILER_ATTEMPTS: u32 = 3;
 
 /// What a control plane does by itself, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReconcilerSchedule {
+pub(crate) struct ReconcilerSettings {
     /// Every how many hours the repository is checked; never if absent.
     pub(crate) check_repository_every: Option<u32>,
     /// How many of the newest versions of each component are kept; all if absent.
@@ -47,7 +47,7 @@ pub(crate) struct RunningJobContext {
     /// On whose behalf it works.
     pub(crate) permit: Permit<Admin>,
     /// What this control plane does by itself.
-    pub(crate) schedule: ReconcilerSchedule,
+    pub(crate) schedule: ReconcilerSettings,
     log: Mutex<Vec<String>>,
     done: AtomicU64,
     total: AtomicU64,
@@ -81,7 +81,7 @@ impl RunningJobContext {
 pub(crate) async fn run_job_worker(
     back_office: Arc<BackOffice>,
     owner: String,
-    schedule: ReconcilerSchedule,
+    schedule: ReconcilerSettings,
     mut end: watch::Receiver<bool>,
 ) {
     let mut events = back_office.subscribe_to_events();
@@ -135,7 +135,7 @@ enum Ended {
 struct Worker<'a> {
     back_office: &'a Arc<BackOffice>,
     owner: &'a str,
-    schedule: ReconcilerSchedule,
+    schedule: ReconcilerSettings,
 }
 
 impl Worker<'_> {
@@ -169,9 +169,9 @@ impl Worker<'_> {
     async fn ensure(&self, kind: &JobKind, now_us: i64) -> Result<(), StoreError> {
         let input = kind.input_json();
         let first = NewJob {
-            kind: kind.job_name(),
+            kind: kind.job_kind_name(),
             input: &input,
-            unique_key: kind.unfinished_job_key(),
+            unique_key: kind.unique_key_while_unfinished(),
             due_us: now_us + kind.repeat_interval_us(&self.schedule).unwrap_or(0),
             max_attempts: RECONCILER_ATTEMPTS,
         };
@@ -181,7 +181,7 @@ impl Worker<'_> {
     /// Runs a job and renews its lease until it is done.
     async fn run(
         &self,
-        taken: &TakenJob,
+        taken: &LeasedJob,
         job: &Arc<RunningJobContext>,
         end: &mut watch::Receiver<bool>,
     ) -> Ended {
@@ -229,17 +229,20 @@ impl Worker<'_> {
         }
     }
 
-    async fn renew(&self, taken: &TakenJob, job: &RunningJobContext) -> Result<Option<bool>, StoreError> {
+    async fn renew(&self, taken: &LeasedJob, job: &RunningJobContext) -> Result<Option<bool>, StoreError> {
         let now_us = self.back_office.clock.now_us();
-        let renewed =
-            self.back_office.store.renew_job_lease(taken, now_us + LEASE_US, job.progress()).await?;
+        let renewed = self
+            .back_office
+            .store
+            .renew_job_lease_and_store_progress(taken, now_us + LEASE_US, job.progress())
+            .await?;
         if renewed.is_some() {
             self.flush_log(taken, job).await?;
         }
         Ok(renewed)
     }
 
-    async fn flush_log(&self, taken: &TakenJob, job: &RunningJobContext) -> Result<(), StoreError> {
+    async fn flush_log(&self, taken: &LeasedJob, job: &RunningJobContext) -> Result<(), StoreError> {
         let lines = job.take_log();
         match lines.is_empty() {
             true => Ok(()),
@@ -251,7 +254,7 @@ impl Worker<'_> {
 
     async fn store_end(
         &self,
-        taken: &TakenJob,
+        taken: &LeasedJob,
         job: &RunningJobContext,
         ended: Ended,
     ) -> Result<(), StoreError> {
@@ -274,9 +277,9 @@ impl Worker<'_> {
         let next_us = kind.as_ref().and_then(|kind| kind.repeat_interval_us(&self.schedule));
         let input = kind.as_ref().map(JobKind::input_json).unwrap_or_default();
         let next = kind.as_ref().zip(next_us).map(|(kind, after_us)| NewJob {
-            kind: kind.job_name(),
+            kind: kind.job_kind_name(),
             input: &input,
-            unique_key: kind.unfinished_job_key(),
+            unique_key: kind.unique_key_while_unfinished(),
             due_us: now_us + after_us,
             max_attempts: RECONCILER_ATTEMPTS,
         });

@@ -6,7 +6,7 @@ use super::{Store, StoreError, WriteTransaction, signed, unsigned};
 
 /// A write, as the audit log records it.
 #[derive(Debug, Clone)]
-pub(crate) struct AuditContext<'a> {
+pub(crate) struct AuditTimeAndActor<'a> {
     /// When, in microseconds since 1970-01-01 UTC.
     pub(crate) at_us: i64,
     /// Who: `token ci`, `server web-01`, `local administrator (uid 0)`.
@@ -36,7 +36,7 @@ const DETAIL: usize = 2000;
 /// Adds an entry within the transaction of the write it is about.
 pub(super) async fn insert_audit_entry(
     transaction: &mut WriteTransaction,
-    context: &AuditContext<'_>,
+    context: &AuditTimeAndActor<'_>,
     action: &str,
     subject: &str,
     detail: &str,
@@ -67,9 +67,9 @@ impl Store {
     ///
     /// Once before it is tried, so that nothing happens unseen when the machine stops in between, and once when
     /// it is done or refused; `event` is then announced.
-    pub(crate) async fn record_repository_write(
+    pub(crate) async fn insert_repository_audit_entry(
         &self,
-        context: &AuditContext<'_>,
+        context: &AuditTimeAndActor<'_>,
         action: &str,
         subject: &str,
         detail: &str,

@@ -2,7 +2,7 @@
 
 use model::wire::Event;
 
-use super::{AuditContext, Store, StoreError, WriteTransaction, audit, signed, unsigned};
+use super::{AuditTimeAndActor, Store, StoreError, WriteTransaction, audit, signed, unsigned};
 
 /// A job to be stored.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ pub(crate) struct JobRow {
 
 /// A job that this control plane works on, until its lease ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TakenJob {
+pub(crate) struct LeasedJob {
     /// The job.
     pub(crate) job: JobRow,
     /// The name this control plane took it under.
@@ -191,7 +191,7 @@ impl Store {
     pub(crate) async fn insert_job_or_get_unfinished(
         &self,
         job: &NewJob<'_>,
-        context: &AuditContext<'_>,
+        context: &AuditTimeAndActor<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "storing a job";
         loop {
@@ -262,7 +262,7 @@ impl Store {
         owner: &str,
         now_us: i64,
         lease_until_us: i64,
-    ) -> Result<Option<TakenJob>, StoreError> {
+    ) -> Result<Option<LeasedJob>, StoreError> {
         let doing = "taking a job";
         let mut transaction = self.begin(doing).await?;
         let taken: Option<Columns> = fetch_optional!(
@@ -285,14 +285,14 @@ impl Store {
         let job = job_row(columns)?;
         transaction.announce_on_commit(Event::JobChanged { job: job.id });
         transaction.commit_and_announce_events(doing).await?;
-        Ok(Some(TakenJob { job, owner: owner.to_owned() }))
+        Ok(Some(LeasedJob { job, owner: owner.to_owned() }))
     }
 
     /// Prolongs the lease and stores the progress; `None` if the job was taken over by another control plane,
     /// else whether it shall stop.
-    pub(crate) async fn renew_job_lease(
+    pub(crate) async fn renew_job_lease_and_store_progress(
         &self,
-        taken: &TakenJob,
+        taken: &LeasedJob,
         lease_until_us: i64,
         progress: (u64, u64),
     ) -> Result<Option<bool>, StoreError> {
@@ -318,7 +318,7 @@ impl Store {
     /// Adds lines to a job's log, after `from` lines that it has.
     pub(crate) async fn append_job_log(
         &self,
-        taken: &TakenJob,
+        taken: &LeasedJob,
         at_us: i64,
         lines: &[String],
     ) -> Result<(), StoreError> {
@@ -353,7 +353,7 @@ impl Store {
     /// `next` is stored in the same transaction: a reconciler's next run.
     pub(crate) async fn end_or_reschedule_job(
         &self,
-        taken: &TakenJob,
+        taken: &LeasedJob,
         state: JobState,
         result: Option<&str>,
         again_us: Option<i64>,
@@ -391,7 +391,7 @@ impl Store {
     pub(crate) async fn cancel_job(
         &self,
         id: u64,
-        context: &AuditContext<'_>,
+        context: &AuditTimeAndActor<'_>,
     ) -> Result<Option<JobState>, StoreError> {
         let doing = "cancelling a job";
         let mut transaction = self.begin(doing).await?;

@@ -17,8 +17,8 @@ mod reports;
 mod resolutions;
 mod revisions;
 mod seal;
-mod secrets;
-mod servers;
+mod secret_parameters;
+mod server_credentials;
 mod sqlite;
 #[cfg(test)]
 mod test_database;
@@ -29,16 +29,16 @@ use std::path::PathBuf;
 use model::wire::Event;
 use tokio::sync::broadcast;
 
-pub(crate) use audit::AuditContext;
+pub(crate) use audit::AuditTimeAndActor;
 use connection::{DatabasePool, ReadConnection, WriteTransaction};
-pub(crate) use jobs::{JobRow, JobState, NewJob, TakenJob};
+pub(crate) use jobs::{JobRow, JobState, LeasedJob, NewJob};
 pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
 pub(crate) use reports::{NewReport, ReportSummaryColumns};
 pub(crate) use resolutions::ResolutionReadsRow;
 pub(crate) use revisions::{PlaceChange, PlaceDocumentRow};
 pub(crate) use seal::SealingKey;
-pub(crate) use servers::JoinTokenRow;
+pub(crate) use server_credentials::JoinTokenRow;
 pub(crate) use tokens::{GrantRow, NewTokenRow};
 
 /// How many events wait for a listener that is slow; then it has to look at everything.

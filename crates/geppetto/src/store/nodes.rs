@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::wire::Event;
 
-use super::{AuditContext, Store, StoreError, audit, signed, unsigned};
+use super::{AuditTimeAndActor, Store, StoreError, audit, signed, unsigned};
 
 /// A node file as it is stored and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Store {
     pub(crate) async fn insert_node_file(
         &self,
         node: &NewNodeFile<'_>,
-        context: &AuditContext<'_>,
+        context: &AuditTimeAndActor<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "storing a node file";
         let (of_text, of_digest) = seal_context(node.server, signed(node.generation));
@@ -169,7 +169,7 @@ impl Store {
     }
 
     /// Every component version some kept node file needs: retention must keep these.
-    pub(crate) async fn read_needed_component_versions(
+    pub(crate) async fn read_versions_named_by_node_files(
         &self,
     ) -> Result<BTreeSet<(String, String)>, StoreError> {
         let doing = "reading which versions node files need";

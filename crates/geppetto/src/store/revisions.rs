@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::wire::Event;
 
 use super::{
-    AuditContext, ResolutionReadsRow, Store, StoreError, audit, is_taken, query_error, resolutions, servers,
-    signed, unsigned,
+    AuditTimeAndActor, ResolutionReadsRow, Store, StoreError, audit, is_taken, query_error, resolutions,
+    server_credentials, signed, unsigned,
 };
 
 /// A committed state of the estate.
@@ -61,7 +61,7 @@ fn seal_context(path: &str, since: i64) -> String {
 
 impl Store {
     /// The number of the newest revision; 0 before the first.
-    pub(crate) async fn read_current_revision(&self) -> Result<u64, StoreError> {
+    pub(crate) async fn read_current_revision_number(&self) -> Result<u64, StoreError> {
         let doing = "reading the current revision";
         let mut connection = self.connection(doing).await?;
         let (newest,): (i64,) =
@@ -191,7 +191,7 @@ impl Store {
         changes: &[PlaceChange],
         message: &str,
         resolutions: &[ResolutionReadsRow],
-        context: &AuditContext<'_>,
+        context: &AuditTimeAndActor<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "committing a revision";
         let mut transaction = self.begin(doing).await?;
@@ -209,7 +209,7 @@ impl Store {
             drop(transaction);
             let is_overtaken = is_taken(&error);
             return Err(match is_overtaken {
-                true => StoreError::Overtaken { base, found: self.read_current_revision().await? },
+                true => StoreError::Overtaken { base, found: self.read_current_revision_number().await? },
                 false => query_error(doing)(error),
             });
         }
@@ -223,8 +223,12 @@ impl Store {
             )?;
             let Some(place) = &change.becomes else {
                 if let Some(server) = server_of_path(&change.path) {
-                    servers::revoke_credential_and_join_tokens(&mut transaction, server, context.at_us)
-                        .await?;
+                    server_credentials::revoke_credential_and_join_tokens(
+                        &mut transaction,
+                        server,
+                        context.at_us,
+                    )
+                    .await?;
                     execute!(transaction, doing, "DELETE FROM resolutions WHERE server = $1", server)?;
                 }
                 continue;

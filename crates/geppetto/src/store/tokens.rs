@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::wire::Event;
 
-use super::{AuditContext, Store, StoreError, audit, is_taken, query_error};
+use super::{AuditTimeAndActor, Store, StoreError, audit, is_taken, query_error};
 
 /// What a token may do, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Store {
     pub(crate) async fn insert_token(
         &self,
         token: &NewTokenRow<'_>,
-        context: &AuditContext<'_>,
+        context: &AuditTimeAndActor<'_>,
     ) -> Result<(), StoreError> {
         let doing = "storing a token";
         let mut transaction = self.begin(doing).await?;
@@ -180,7 +180,7 @@ impl Store {
     pub(crate) async fn revoke_token(
         &self,
         name: &str,
-        context: &AuditContext<'_>,
+        context: &AuditTimeAndActor<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "revoking a token";
         let mut transaction = self.begin(doing).await?;
