@@ -13,7 +13,7 @@ use model::{
     node::Node,
     observe::{Observation, ObservationRequest, ObservedHost},
     plan::{self, Plan, PlannedAction, PlannedChange},
-    report::{EntryResult, Report, ReportEntry, RunOutcome},
+    report::{Report, ReportEntry, ReportEntryResult, RunOutcome},
     resource::Resource,
 };
 
@@ -105,7 +105,7 @@ pub fn apply_plan(
             journal.add_report_entry(entry(
                 &blocked.what.to_string(),
                 &blocked.components,
-                EntryResult::Blocked,
+                ReportEntryResult::Blocked,
                 blocked.because.clone(),
             ));
         }
@@ -167,13 +167,15 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
         let (result, detail) = match result {
-            Ok(detail) => (EntryResult::Done, detail.unwrap_or_else(|| change.differences_on_one_line())),
-            Err(error) => (EntryResult::Failed, error.to_string()),
+            Ok(detail) => {
+                (ReportEntryResult::Done, detail.unwrap_or_else(|| change.differences_on_one_line()))
+            }
+            Err(error) => (ReportEntryResult::Failed, error.to_string()),
         };
         let entry = self
             .finish_entry(entry(&change.change_title_line(), &change.components, result, detail), started);
         self.journal.record_change_result(change, entry)?;
-        Ok(result == EntryResult::Done)
+        Ok(result == ReportEntryResult::Done)
     }
 
     /// Whether the resource disappeared with its package since the plan: created again, it is punch's own.
@@ -205,14 +207,16 @@ impl ApplyRun<'_, '_> {
         };
         let plan = plan::plan_repairs_after_package_changes(resources, &observed);
         let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
-            (Some(blocked), _) => (EntryResult::Failed, format!("{}: {}", blocked.what, blocked.because)),
-            (None, 0) => (EntryResult::Done, "all as it must be".to_owned()),
-            (None, count) => (EntryResult::Done, format!("{count} to be made right again")),
+            (Some(blocked), _) => {
+                (ReportEntryResult::Failed, format!("{}: {}", blocked.what, blocked.because))
+            }
+            (None, 0) => (ReportEntryResult::Done, "all as it must be".to_owned()),
+            (None, count) => (ReportEntryResult::Done, format!("{count} to be made right again")),
         };
         let entry = self
             .finish_entry(entry(&change.change_title_line(), &change.components, result, detail), started);
         self.journal.record_step_end(entry, &[])?;
-        if result != EntryResult::Done {
+        if result != ReportEntryResult::Done {
             return Ok(false);
         }
         for change in &plan.changes {
@@ -227,7 +231,7 @@ impl ApplyRun<'_, '_> {
     /// Runs the host's deferred work after the last change; returns whether it succeeded.
     fn finish_deferred_work(&mut self) -> Result<bool, PunchStateFolderError> {
         let Err(error) = self.host.finish_deferred_work() else { return Ok(true) };
-        let failed = entry("settle", &BTreeSet::new(), EntryResult::Failed, error.to_string());
+        let failed = entry("settle", &BTreeSet::new(), ReportEntryResult::Failed, error.to_string());
         (self.progress)(ApplyProgressEvent::Finished { entry: &failed });
         self.journal.record_step_end(failed, &[])?;
         Ok(false)
@@ -244,12 +248,12 @@ impl ApplyRun<'_, '_> {
         self.journal.record_step_begin(title, &components, &[])?;
         let started = (self.clock)();
         let (result, detail) = match health::repeat_health_check_until_success(self.host, check, self.clock) {
-            Ok(()) => (EntryResult::Done, String::new()),
-            Err(answer) => (EntryResult::Failed, check.timed_out_check_message(&answer)),
+            Ok(()) => (ReportEntryResult::Done, String::new()),
+            Err(answer) => (ReportEntryResult::Failed, check.timed_out_check_message(&answer)),
         };
         let entry = self.finish_entry(entry(title, &components, result, detail), started);
         self.journal.record_step_end(entry, &[])?;
-        Ok(result == EntryResult::Done)
+        Ok(result == ReportEntryResult::Done)
     }
 
     /// Adds the duration to the entry and reports it to the progress callback.
@@ -277,7 +281,7 @@ impl ApplyRun<'_, '_> {
             .skip(checks)
             .map(|(component, check)| (format!("check {check}"), [component.clone()].into()));
         for (title, components) in changes.chain(checks) {
-            let entry = entry(&title, &components, EntryResult::Skipped, String::new());
+            let entry = entry(&title, &components, ReportEntryResult::Skipped, String::new());
             (self.progress)(ApplyProgressEvent::Finished { entry: &entry });
             self.journal.add_report_entry(entry);
         }
@@ -285,6 +289,11 @@ impl ApplyRun<'_, '_> {
     }
 }
 
-fn entry(action: &str, components: &BTreeSet<Name>, result: EntryResult, detail: String) -> ReportEntry {
+fn entry(
+    action: &str,
+    components: &BTreeSet<Name>,
+    result: ReportEntryResult,
+    detail: String,
+) -> ReportEntry {
     ReportEntry { action: action.to_owned(), components: components.clone(), result, detail, duration_us: 0 }
 }

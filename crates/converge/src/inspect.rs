@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt};
 
 use model::{
     component::{INSTALLED_COMPONENTS_FOLDER, deployment_package_name},
-    deployment::{self, Deployment},
+    deployment::{self, DeploymentDescription},
     fault::Fault,
     name::Name,
     node::{Node, NodeComponent},
@@ -120,7 +120,7 @@ fn read_deployment(
     installed: &BTreeMap<String, Observation<Version>>,
     host: &dyn Host,
     packages: &mut dyn PackageFetcher,
-) -> Result<Deployment, CannotApplyNodeError> {
+) -> Result<DeploymentDescription, CannotApplyNodeError> {
     let package = deployment_package_name(name);
     if let Some(Observation::Present(version)) = installed.get(&package)
         && version.satisfies_requested_version(&requirement.version)
@@ -128,7 +128,7 @@ fn read_deployment(
         match host.read_installed_deployment(name) {
             Observation::Present(files) => {
                 let place = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
-                let deployment = Deployment::parse_deployment_files(name, &place, files)
+                let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)
                     .map_err(|error| error.to_string())?;
                 if deployment.component.version == *version {
                     return Ok(deployment);
@@ -148,8 +148,8 @@ fn read_deployment(
         size: file.map(|file| file.size),
     })?;
     let (place, files) = deployment_files::read_deployment_files_from_rpm(name, &path)?;
-    let deployment =
-        Deployment::parse_deployment_files(name, &place, files).map_err(|error| error.to_string())?;
+    let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)
+        .map_err(|error| error.to_string())?;
     if !deployment.component.version.satisfies_requested_version(&requirement.version) {
         return Err(CannotApplyNodeError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
@@ -164,7 +164,7 @@ fn read_deployment(
 fn add_pins(
     name: &Name,
     requirement: &NodeComponent,
-    deployment: &Deployment,
+    deployment: &DeploymentDescription,
     pins: &mut BTreeMap<String, PackagePin>,
 ) {
     for (package, file) in

@@ -87,22 +87,22 @@ pub enum Effect {
         /// The parameter.
         key: Key,
         /// The value so far; `None` if there was none.
-        from: Option<EffectValue>,
+        from: Option<OldOrNewEffectValue>,
         /// The value then; `None` if there is none.
-        to: Option<EffectValue>,
+        to: Option<OldOrNewEffectValue>,
     },
 }
 
 /// A value before or after a change.
 #[derive(Debug, Clone)]
-pub struct EffectValue {
+pub struct OldOrNewEffectValue {
     /// The value.
     pub value: Arc<Value>,
     /// It is never shown.
     pub secret: bool,
 }
 
-impl PartialEq for EffectValue {
+impl PartialEq for OldOrNewEffectValue {
     fn eq(&self, other: &Self) -> bool {
         self.secret == other.secret
             && (Arc::ptr_eq(&self.value, &other.value)
@@ -230,8 +230,10 @@ fn compare_components(name: &Name, old: &NodeComponent, new: &NodeComponent, eff
         if from.zip(to).is_some_and(|(from, to)| Arc::ptr_eq(from, to)) {
             continue;
         }
-        let effect_value =
-            |value: &Arc<NodeValue>| EffectValue { value: Arc::clone(&value.value), secret: value.secret };
+        let effect_value = |value: &Arc<NodeValue>| OldOrNewEffectValue {
+            value: Arc::clone(&value.value),
+            secret: value.secret,
+        };
         let (from, to) = (from.map(effect_value), to.map(effect_value));
         if from != to {
             effects.push(Effect::Value { component: component(), key: key.clone(), from, to });
@@ -278,12 +280,12 @@ impl fmt::Display for Effect {
 
 /// Both values as people see them: secrets are masked, in both if either is one.
 pub fn effect_value_texts_with_secrets_masked(
-    from: Option<&EffectValue>,
-    to: Option<&EffectValue>,
+    from: Option<&OldOrNewEffectValue>,
+    to: Option<&OldOrNewEffectValue>,
 ) -> (String, String) {
     const NONE: &str = "(none)";
     let secret = [from, to].into_iter().flatten().any(|value| value.secret);
-    let shown = |value: Option<&EffectValue>, mask: &str| match value {
+    let shown = |value: Option<&OldOrNewEffectValue>, mask: &str| match value {
         None => NONE.to_owned(),
         Some(_) if secret => mask.to_owned(),
         Some(value) => shorten(&value.value),

@@ -54,7 +54,7 @@ pub struct ReportEntry {
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub components: BTreeSet<Name>,
     /// How it went.
-    pub result: EntryResult,
+    pub result: ReportEntryResult,
     /// Why, when it was blocked or failed; what differed, when it was done.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub detail: String,
@@ -67,7 +67,7 @@ pub struct ReportEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum EntryResult {
+pub enum ReportEntryResult {
     /// Done.
     Done,
     /// Tried, without success.

@@ -15,7 +15,7 @@ const KEYS: [&str; 4] = ["role", "group", "component", "environment"];
 /// Which servers are selected.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ServerSelection {
+pub struct ServerSelectionCriteria {
     /// The environment they are in.
     pub environment: Name,
     /// A role they have, directly or by inheritance.
@@ -29,7 +29,7 @@ pub struct ServerSelection {
     pub component: Option<Name>,
 }
 
-impl ServerSelection {
+impl ServerSelectionCriteria {
     /// Reads the value of a parameter of a server in `environment`. The error is a sentence starting with `must`.
     pub fn parse_selection_value(value: &Value, environment: &Name) -> Result<Self, String> {
         let entries = entries(value)?;
@@ -80,7 +80,7 @@ fn entries(value: &Value) -> Result<&BTreeMap<String, Value>, String> {
     Ok(entries)
 }
 
-impl fmt::Display for ServerSelection {
+impl fmt::Display for ServerSelectionCriteria {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "servers of environment {}", self.environment)?;
         let narrowed = [("role", &self.role), ("group", &self.group), ("component", &self.component)];
@@ -95,9 +95,9 @@ impl fmt::Display for ServerSelection {
 mod tests {
     use super::*;
 
-    fn select(pairs: &[(&str, Value)]) -> Result<ServerSelection, String> {
+    fn select(pairs: &[(&str, Value)]) -> Result<ServerSelectionCriteria, String> {
         let map = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-        ServerSelection::parse_selection_value(&Value::Map(map), &Name::new("prod").unwrap())
+        ServerSelectionCriteria::parse_selection_value(&Value::Map(map), &Name::new("prod").unwrap())
     }
 
     #[test]
@@ -119,8 +119,9 @@ mod tests {
             let error = select(&pairs).unwrap_err();
             assert!(error.starts_with(message), "{error}");
         }
-        let error = ServerSelection::parse_selection_value(&Value::from("web"), &Name::new("prod").unwrap())
-            .unwrap_err();
+        let error =
+            ServerSelectionCriteria::parse_selection_value(&Value::from("web"), &Name::new("prod").unwrap())
+                .unwrap_err();
         assert!(error.starts_with("must be a selection of servers like `{role: web}`"), "{error}");
     }
 }

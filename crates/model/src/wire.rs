@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use duplicate_keys::reject_duplicate_keys;
-pub use effects::{EffectSummary, ServerEffects};
+pub use effects::{EffectSummary, ServersAndEffectSummaries};
 pub use event::Event;
-pub use explanation::{ExplainedEntry, ExplainedProvenance, Explanation};
+pub use explanation::{ExplainedMapEntry, ExplainedProvenance, Explanation};
 pub use job::{Job, JobLogEntry, JobPage, JobRequest};
 pub use token::{IssuedToken, PrincipalInfo, TokenList, TokenRequest, TokenSummary};
 
@@ -119,7 +119,7 @@ shape! {
     }
 
     /// What a publication, promotion or withdrawal does.
-    pub struct ChannelChange {
+    pub struct ChannelChangeResult {
         /// The channel.
         pub channel: String,
         /// Whether it was only a preview.
@@ -131,7 +131,7 @@ shape! {
         /// Files that are not visible any more.
         pub removed: Vec<String>,
         /// What it does to servers, grouped by identical effects; what takes something away comes first.
-        pub effects: Vec<ServerEffects>,
+        pub effects: Vec<ServersAndEffectSummaries>,
     }
 
     /// What a publication or promotion did to the files of a channel.
@@ -182,7 +182,7 @@ shape! {
     }
 
     /// A change of the back-office's data: YAML documents by path (`roles/web.yaml`).
-    pub struct ChangeRequest {
+    pub struct EstateChangeRequest {
         /// The documents that are new or different; `null` removes one.
         #[serde(deserialize_with = "reject_duplicate_keys")]
         pub documents: BTreeMap<String, Option<String>>,
@@ -204,13 +204,13 @@ shape! {
     }
 
     /// What a change does.
-    pub struct ChangeResult {
+    pub struct EstateChangeResult {
         /// The revision it became; absent for a preview or when nothing differs.
         pub revision: Option<u64>,
         /// Places added, changed and removed.
         pub objects: Vec<ChangedPlace>,
         /// What it does to servers, grouped by identical effects; what takes something away comes first.
-        pub effects: Vec<ServerEffects>,
+        pub effects: Vec<ServersAndEffectSummaries>,
         /// What may not be intended. None of it prevents the change.
         pub warnings: Vec<crate::fault::Fault>,
     }
@@ -281,7 +281,7 @@ shape! {
     }
 
     /// A committed state of all roles, groups, environments and servers.
-    pub struct Revision {
+    pub struct RevisionSummary {
         /// Counted from 1.
         pub number: u64,
         /// When, in microseconds since 1970-01-01 UTC.
@@ -295,7 +295,7 @@ shape! {
     /// A page of revisions.
     pub struct RevisionPage {
         /// Newest first.
-        pub items: Vec<Revision>,
+        pub items: Vec<RevisionSummary>,
         /// Give this as `before` to get the next page.
         pub next: Option<u64>,
     }
@@ -407,7 +407,7 @@ shape! {
     }
 
     /// Keys that packages are trusted by.
-    pub struct KeyList {
+    pub struct TrustedKeyList {
         /// In the order they were trusted.
         pub items: Vec<TrustedKey>,
     }
@@ -454,7 +454,7 @@ shape! {
     }
 }
 
-impl ChangeResult {
+impl EstateChangeResult {
     /// The servers for which something changes, in order.
     pub fn affected_servers(&self) -> Vec<&str> {
         let mut servers: Vec<&str> =

@@ -11,7 +11,7 @@ use model::{
     format::{
         FormatError,
         component::{
-            Arch, CommandLine, ComponentFile, JobSchedule, LaunchCommand, PackagedFileEntry, TomcatContext,
+            Arch, CommandLine, ComponentFile, LaunchSettings, PackagedFileEntry, ScheduledJob, TomcatContext,
             parse_component_yaml,
         },
     },
@@ -49,9 +49,9 @@ pub struct ComponentSource {
     /// What the payload package holds.
     pub files: Vec<PackagedFileEntry>,
     /// A daemon.
-    pub launch: Option<LaunchCommand>,
+    pub launch: Option<LaunchSettings>,
     /// A job run at given times.
-    pub schedule: Option<JobSchedule>,
+    pub schedule: Option<ScheduledJob>,
     /// A web archive.
     pub tomcat: Option<TomcatContext>,
     /// What the deployment package holds besides the description.

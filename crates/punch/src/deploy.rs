@@ -12,7 +12,7 @@ use model::{
     name::ServerName,
     node::Node,
     plan::{Plan, PlanLimits, PlanView, plan_host_changes, plan_to_view},
-    report::{EntryResult, Report, ReportEntry, RunOutcome},
+    report::{Report, ReportEntry, ReportEntryResult, RunOutcome},
 };
 use serde::Serialize;
 
@@ -169,7 +169,7 @@ pub(crate) fn run_deployment(
                 number = n;
                 context.output.print_note(format!("[{n}/{steps}] {title}"));
             }
-            ApplyProgressEvent::Finished { entry } if entry.result == EntryResult::Failed => {
+            ApplyProgressEvent::Finished { entry } if entry.result == ReportEntryResult::Failed => {
                 context.output.print_note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
             }
             ApplyProgressEvent::Finished { .. } => (),
@@ -226,7 +226,7 @@ fn blocked_report(
         entries: vec![ReportEntry {
             action: action.to_owned(),
             components: BTreeSet::new(),
-            result: EntryResult::Blocked,
+            result: ReportEntryResult::Blocked,
             detail: failure.message.clone(),
             duration_us: 0,
         }],

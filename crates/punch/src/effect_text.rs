@@ -1,6 +1,6 @@
 //! Effects on servers in words: a summary first, then one block for each distinct result.
 
-use model::wire::ServerEffects;
+use model::wire::ServersAndEffectSummaries;
 
 use crate::command_context::CommandContext;
 
@@ -10,11 +10,11 @@ const NAMED_SERVERS: usize = 10;
 const LISTED_EFFECTS: usize = 30;
 
 /// Prints what a change does to servers.
-pub(crate) fn print_effects(context: &CommandContext, groups: &[ServerEffects]) {
+pub(crate) fn print_effects(context: &CommandContext, groups: &[ServersAndEffectSummaries]) {
     context.output.print_line(effect_text(groups));
 }
 
-fn effect_text(groups: &[ServerEffects]) -> String {
+fn effect_text(groups: &[ServersAndEffectSummaries]) -> String {
     let servers: usize = groups.iter().map(|group| group.servers.len()).sum();
     if servers == 0 {
         return "nothing changes on any server".to_owned();
@@ -52,11 +52,14 @@ mod tests {
     fn effects_are_summarized_before_each_distinct_result_is_listed() {
         let servers = (0..12).map(|number| format!("web-{number:02}")).collect();
         let groups = [
-            ServerEffects {
+            ServersAndEffectSummaries {
                 effects: vec![effect("removes", "removes shop 1.0-1", true)],
                 servers: vec!["edge-26".to_owned()],
             },
-            ServerEffects { effects: vec![effect("value", "shop.port: 80 -> 81", false)], servers },
+            ServersAndEffectSummaries {
+                effects: vec![effect("value", "shop.port: 80 -> 81", false)],
+                servers,
+            },
         ];
         assert_eq!(
             effect_text(&groups),

@@ -1,6 +1,6 @@
 //! Reports as text: used after a run, in the history and in the status.
 
-use model::report::{EntryResult, Report, RunOutcome};
+use model::report::{Report, ReportEntryResult, RunOutcome};
 
 /// How a run ended, in one word.
 pub(crate) fn run_outcome_name(outcome: RunOutcome) -> &'static str {
@@ -14,24 +14,24 @@ pub(crate) fn run_outcome_name(outcome: RunOutcome) -> &'static str {
 }
 
 /// The result of one entry, in one or two words.
-pub(crate) fn entry_result_name(result: EntryResult) -> &'static str {
+pub(crate) fn entry_result_name(result: ReportEntryResult) -> &'static str {
     match result {
-        EntryResult::Done => "done",
-        EntryResult::Failed => "failed",
-        EntryResult::Blocked => "blocked",
-        EntryResult::Interrupted => "interrupted",
-        EntryResult::Skipped => "not tried",
+        ReportEntryResult::Done => "done",
+        ReportEntryResult::Failed => "failed",
+        ReportEntryResult::Blocked => "blocked",
+        ReportEntryResult::Interrupted => "interrupted",
+        ReportEntryResult::Skipped => "not tried",
     }
 }
 
 /// `5 done, 1 failed, 2 not tried, 12 right already`.
 pub(crate) fn format_result_counts(report: &Report) -> String {
     let all = [
-        EntryResult::Done,
-        EntryResult::Failed,
-        EntryResult::Blocked,
-        EntryResult::Interrupted,
-        EntryResult::Skipped,
+        ReportEntryResult::Done,
+        ReportEntryResult::Failed,
+        ReportEntryResult::Blocked,
+        ReportEntryResult::Interrupted,
+        ReportEntryResult::Skipped,
     ];
     let mut parts: Vec<String> = all
         .into_iter()

@@ -8,7 +8,7 @@ use model::{
     node::Node,
     observe::{FactName, ManagedResource, ManagedState, Observation},
     plan::{Plan, PlannedAction, PlannedChange},
-    report::{EntryResult, Report, ReportEntry, RunOutcome},
+    report::{Report, ReportEntry, ReportEntryResult, RunOutcome},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
@@ -104,7 +104,7 @@ impl<'a> RunJournalAndReport<'a> {
     ) -> Result<(), PunchStateFolderError> {
         let Some(running) = &mut self.running else { return Ok(()) };
         running.write_and_flush_step_begin(
-            &super::entry(title, components, EntryResult::Interrupted, String::new()),
+            &super::entry(title, components, ReportEntryResult::Interrupted, String::new()),
             marks,
         )
     }
@@ -116,7 +116,7 @@ impl<'a> RunJournalAndReport<'a> {
         entry: ReportEntry,
     ) -> Result<(), PunchStateFolderError> {
         let mut marks = Vec::new();
-        let done = entry.result == EntryResult::Done;
+        let done = entry.result == ReportEntryResult::Done;
         match &change.action {
             PlannedAction::RemovePackages { names, .. } if done => {
                 marks.extend(names.iter().cloned().map(ManagedStateChange::Uninstalled));

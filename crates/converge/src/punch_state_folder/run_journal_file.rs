@@ -10,7 +10,7 @@ use std::{
 use model::{
     name::Name,
     observe::{ManagedResource, ManagedState},
-    report::{EntryResult, Report, ReportEntry},
+    report::{Report, ReportEntry, ReportEntryResult},
     resource::ResourceId,
 };
 use nix::fcntl::OFlag;
@@ -189,7 +189,7 @@ fn report(lines: &[Line]) -> Option<Report> {
         }
     }
     report.entries.extend(open.cloned().map(|entry| ReportEntry {
-        result: EntryResult::Interrupted,
+        result: ReportEntryResult::Interrupted,
         detail: "the run ended while this was being done; the next run completes it".to_owned(),
         ..entry
     }));
@@ -208,7 +208,7 @@ mod tests {
         ReportEntry {
             action: action.to_owned(),
             components: [Name::new("shop").unwrap()].into(),
-            result: EntryResult::Done,
+            result: ReportEntryResult::Done,
             detail: String::new(),
             duration_us: 0,
         }

@@ -16,7 +16,7 @@ use model::{
     name::Name,
     observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
     plan::PlannedChange,
-    report::{EntryResult, RunOutcome},
+    report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
     version::Version,
 };
@@ -130,9 +130,9 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
         let state = PunchStateFolder::state_folder_of_root_path(root.path());
         let report = state.read_interrupted_report().unwrap().unwrap();
         assert_eq!(report.outcome, RunOutcome::Interrupted);
-        let results: Vec<EntryResult> = report.entries.iter().map(|entry| entry.result).collect();
-        let mut truth = vec![EntryResult::Done; step];
-        truth.push(EntryResult::Interrupted);
+        let results: Vec<ReportEntryResult> = report.entries.iter().map(|entry| entry.result).collect();
+        let mut truth = vec![ReportEntryResult::Done; step];
+        truth.push(ReportEntryResult::Interrupted);
         assert_eq!(results, truth, "killed at step {step}");
 
         let next = story::run(

@@ -3,7 +3,7 @@
 use converge::{PunchStateFolder, memory_host::MemoryHost};
 use model::{
     observe::{Fact, FactName, ResourceFacts},
-    report::{EntryResult, RunOutcome},
+    report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
 };
 
@@ -149,8 +149,8 @@ fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
     host.fails.insert("create file:/etc/shop.conf".to_owned());
     let failed = story::run(&node, &mut host, &state, &mut package_folder).report;
     assert_eq!(failed.outcome, RunOutcome::Failed);
-    let results: Vec<EntryResult> = failed.entries.iter().map(|entry| entry.result).collect();
-    use EntryResult::{Done, Failed, Skipped};
+    let results: Vec<ReportEntryResult> = failed.entries.iter().map(|entry| entry.result).collect();
+    use ReportEntryResult::{Done, Failed, Skipped};
     assert_eq!(results, [Done, Done, Done, Failed, Skipped, Skipped]);
     host.fails.clear();
     let completed = story::run(&node, &mut host, &state, &mut package_folder).report;

@@ -4,7 +4,7 @@ use converge::{ApplyProgressEvent, PunchStateFolder, memory_host::MemoryHost};
 use model::{
     observe::{Fact, FactName, FileType, ResourceFacts},
     plan::PlanLimits,
-    report::{EntryResult, RunOutcome},
+    report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
 };
 
@@ -29,7 +29,7 @@ fn node(version: &str) -> model::node::Node {
 }
 
 /// The results of a run's entries, by their actions.
-fn results(report: &model::report::Report) -> Vec<(&str, EntryResult)> {
+fn results(report: &model::report::Report) -> Vec<(&str, ReportEntryResult)> {
     report.entries.iter().map(|entry| (entry.action.as_str(), entry.result)).collect()
 }
 
@@ -55,12 +55,12 @@ fn files_changed_by_a_package_upgrade_are_repaired_in_the_same_run() {
     assert_eq!(
         results(&run.report),
         [
-            ("install part-deployment-1.1-1", EntryResult::Done),
-            ("install part-1.1-1", EntryResult::Done),
-            ("look again at 3 paths that packages may have touched", EntryResult::Done),
-            ("create file:/etc/part", EntryResult::Done),
-            ("change directory:/etc/d", EntryResult::Done),
-            ("remove file:/etc/default", EntryResult::Done),
+            ("install part-deployment-1.1-1", ReportEntryResult::Done),
+            ("install part-1.1-1", ReportEntryResult::Done),
+            ("look again at 3 paths that packages may have touched", ReportEntryResult::Done),
+            ("create file:/etc/part", ReportEntryResult::Done),
+            ("change directory:/etc/d", ReportEntryResult::Done),
+            ("remove file:/etc/default", ReportEntryResult::Done),
         ]
     );
     assert_eq!(run.report.unchanged, 0, "none of the three was right");
@@ -176,9 +176,9 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
         }
     };
     converge::apply_plan(&node, &look, &plan, &fetched, &mut host, &state, &mut progress, &|| 0).unwrap();
-    let results: Vec<Vec<EntryResult>> =
+    let results: Vec<Vec<ReportEntryResult>> =
         found.iter().map(|report| report.entries.iter().map(|entry| entry.result).collect()).collect();
-    use EntryResult::{Done, Interrupted};
+    use ReportEntryResult::{Done, Interrupted};
     assert_eq!(results, [vec![Done, Done, Done], vec![Done, Done, Done, Interrupted]]);
 }
 

@@ -20,9 +20,9 @@ use crate::{
 /// `base`, a change of what others changed since that revision is refused. It needs a grant of an operator wherever
 /// its effects fall: in the environment of each server whose node file changes, for each component that does.
 #[utoipa::path(
-    post, path = "/api/v1/changes", tag = "back-office", request_body = wire::ChangeRequest,
+    post, path = "/api/v1/changes", tag = "back-office", request_body = wire::EstateChangeRequest,
     responses(
-        (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::ChangeResult),
+        (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::EstateChangeResult),
         (status = 409, description = "The same place was changed since `base`", body = wire::ProblemDetails),
         (status = 422, description = "It cannot be accepted; `faults` lists every reason", body = wire::ProblemDetails),
     )
@@ -31,9 +31,9 @@ pub(super) async fn submit_change(
     State(app): State<ApiState>,
     permit: Permit<Operator>,
     _turn: LargeBodyMemorySlot,
-    JsonBody(change): JsonBody<wire::ChangeRequest>,
-) -> Result<Json<wire::ChangeResult>, ProblemResponse> {
-    let wire::ChangeRequest { documents, whole, allow_empty, message, preview, base, diffs } = change;
+    JsonBody(change): JsonBody<wire::EstateChangeRequest>,
+) -> Result<Json<wire::EstateChangeResult>, ProblemResponse> {
+    let wire::EstateChangeRequest { documents, whole, allow_empty, message, preview, base, diffs } = change;
     let proposed = match whole {
         true => {
             let removed = documents.iter().find(|(_, text)| text.is_none());

@@ -9,12 +9,12 @@ use crate::auth::{Admin, Permit, Viewer};
 /// The keys that packages and metadata are trusted by
 #[utoipa::path(
     get, path = "/api/v1/keys", tag = "packages",
-    responses((status = 200, description = "Their fingerprints", body = wire::KeyList))
+    responses((status = 200, description = "Their fingerprints", body = wire::TrustedKeyList))
 )]
 pub(super) async fn list_trusted_package_keys(
     State(app): State<ApiState>,
     permit: Permit<Viewer>,
-) -> Result<Json<wire::KeyList>, ProblemResponse> {
+) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
     Ok(Json(app.back_office.list_trusted_package_keys(&permit).await?))
 }
 
@@ -22,7 +22,7 @@ pub(super) async fn list_trusted_package_keys(
 #[utoipa::path(
     post, path = "/api/v1/keys", tag = "packages", request_body = wire::KeyTrustRequest,
     responses(
-        (status = 200, description = "Their fingerprints", body = wire::KeyList),
+        (status = 200, description = "Their fingerprints", body = wire::TrustedKeyList),
         (status = 422, description = "It is no OpenPGP certificate", body = wire::ProblemDetails),
     )
 )]
@@ -30,6 +30,6 @@ pub(super) async fn trust_package_keys(
     State(app): State<ApiState>,
     permit: Permit<Admin>,
     JsonBody(request): JsonBody<wire::KeyTrustRequest>,
-) -> Result<Json<wire::KeyList>, ProblemResponse> {
+) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
     Ok(Json(app.back_office.trust_package_keys(&permit, request.armored).await?))
 }

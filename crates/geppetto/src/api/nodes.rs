@@ -73,7 +73,7 @@ pub(super) async fn get_node_file(
         (status = 404, description = "It was never made", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn get_node_file_generation(
+pub(super) async fn get_node_file_of_generation(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,

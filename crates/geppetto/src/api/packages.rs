@@ -9,7 +9,8 @@ use axum::{
 use model::{
     name::Name,
     wire::{
-        self, ChannelChange, ComponentVersionPage, PromotionRequest, PublicationRequest, ReceivedPackage,
+        self, ChannelChangeResult, ComponentVersionPage, PromotionRequest, PublicationRequest,
+        ReceivedPackage,
     },
 };
 
@@ -67,7 +68,7 @@ pub(super) async fn upload_package(
     post, path = "/api/v1/channels/{channel}/publications", tag = "packages", request_body = PublicationRequest,
     params(("channel" = String, Path, description = "The channel")),
     responses(
-        (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChange),
+        (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChangeResult),
         (status = 404, description = "There is no such channel", body = wire::ProblemDetails),
         (status = 409, description = "They cannot be visible like this", body = wire::ProblemDetails),
     )
@@ -77,7 +78,7 @@ pub(super) async fn publish_packages(
     permit: Permit<Developer>,
     PathParameters(channel): PathParameters<Name>,
     extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
-) -> Result<Json<ChannelChange>, ProblemResponse> {
+) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
     Ok(Json(app.back_office.publish_packages(&permit, &channel, publication).await?))
 }
 
@@ -85,7 +86,7 @@ pub(super) async fn publish_packages(
 #[utoipa::path(
     post, path = "/api/v1/promotions", tag = "packages", request_body = PromotionRequest,
     responses(
-        (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChange),
+        (status = 200, description = "They are visible; with `preview`, they would be", body = ChannelChangeResult),
         (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
         (status = 409, description = "Something it requires is missing", body = wire::ProblemDetails),
     )
@@ -94,7 +95,7 @@ pub(super) async fn promote_version(
     State(app): State<ApiState>,
     permit: Permit<Developer>,
     extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
-) -> Result<Json<ChannelChange>, ProblemResponse> {
+) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
     Ok(Json(app.back_office.promote_version(&permit, &promotion).await?))
 }
 
@@ -104,7 +105,7 @@ pub(super) async fn promote_version(
 #[utoipa::path(
     post, path = "/api/v1/withdrawals", tag = "packages", request_body = wire::WithdrawalRequest,
     responses(
-        (status = 200, description = "It is not visible any more; with `preview`, it would not be", body = ChannelChange),
+        (status = 200, description = "It is not visible any more; with `preview`, it would not be", body = ChannelChangeResult),
         (status = 404, description = "There is no such version or channel", body = wire::ProblemDetails),
         (status = 409, description = "Another version in the channel requires it", body = wire::ProblemDetails),
     )
@@ -113,7 +114,7 @@ pub(super) async fn withdraw_version(
     State(app): State<ApiState>,
     permit: Permit<Developer>,
     extract::JsonBody(withdrawal): extract::JsonBody<wire::WithdrawalRequest>,
-) -> Result<Json<ChannelChange>, ProblemResponse> {
+) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
     Ok(Json(app.back_office.withdraw_version(&permit, &withdrawal).await?))
 }
 

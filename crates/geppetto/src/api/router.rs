@@ -39,7 +39,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(places::list_servers))
         .routes(routes!(places::get_server_document))
         .routes(routes!(nodes::get_node_file))
-        .routes(routes!(nodes::get_node_file_generation))
+        .routes(routes!(nodes::get_node_file_of_generation))
         .routes(routes!(nodes::explain_value))
         .routes(routes!(nodes::explain_all_values))
         .routes(routes!(nodes::get_trial_node_file))

@@ -16,7 +16,7 @@ use model::{
     name::Name,
     resolve::{ResolutionReadsIndex, check_estate_change},
     unified_diff,
-    wire::{ChangeResult, ChangedPlace},
+    wire::{ChangedPlace, EstateChangeResult},
 };
 
 use super::{
@@ -75,7 +75,7 @@ impl BackOffice {
         &self,
         permit: &Permit<Operator>,
         proposal: EstateChangeSubmission,
-    ) -> Result<ChangeResult, BackOfficeError> {
+    ) -> Result<EstateChangeResult, BackOfficeError> {
         // One after the other: each then sees what the one before it did, and none is made twice.
         let _turn = match proposal.preview {
             true => None,
@@ -105,7 +105,7 @@ impl BackOffice {
         permit: &Permit<Operator>,
         proposal: &EstateChangeSubmission,
         base: Option<u64>,
-    ) -> Result<ChangeResult, BackOfficeError> {
+    ) -> Result<EstateChangeResult, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;
         let documents = proposed_documents(&state, &proposal.proposed)?;
         let submitted = Arc::clone(&self.submitted_texts);
@@ -258,7 +258,7 @@ struct EvaluatedProposal {
     read_environments: BTreeSet<Name>,
     /// What the servers it reaches read and come to.
     resolutions: Vec<ResolutionReadsRow>,
-    result: ChangeResult,
+    result: EstateChangeResult,
 }
 
 /// A proposal with all that it is judged by.
@@ -317,7 +317,7 @@ impl ProposalEvaluation<'_> {
                 .collect(),
         };
         let effects = group_and_mask_effects(checked.effects, self.secrets);
-        let result = ChangeResult { revision: None, objects, effects, warnings };
+        let result = EstateChangeResult { revision: None, objects, effects, warnings };
         Ok(EvaluatedProposal { changes, next, scopes, read_environments, resolutions, result })
     }
 

@@ -8,7 +8,7 @@ use model::{
     name::{Name, ServerName},
     resolve::find_catalog_change_effects,
     version::Version,
-    wire::{ChannelChange, PromotionRequest, PublicationRequest, PublicationResult, WithdrawalRequest},
+    wire::{ChannelChangeResult, PromotionRequest, PublicationRequest, PublicationResult, WithdrawalRequest},
 };
 
 use super::{BackOffice, BackOfficeError, effects::group_and_mask_effects, packages::RepositoryAuditEntry};
@@ -23,7 +23,7 @@ impl BackOffice {
         permit: &Permit<Developer>,
         channel: &Name,
         publication: PublicationRequest,
-    ) -> Result<ChannelChange, BackOfficeError> {
+    ) -> Result<ChannelChangeResult, BackOfficeError> {
         let PublicationRequest { files, preview } = publication;
         if files.is_empty() {
             return Err(BackOfficeError::Refused(
@@ -66,7 +66,7 @@ impl BackOffice {
         &self,
         permit: &Permit<Developer>,
         promotion: &PromotionRequest,
-    ) -> Result<ChannelChange, BackOfficeError> {
+    ) -> Result<ChannelChangeResult, BackOfficeError> {
         let name = read_name(&promotion.name)?;
         let (from, to) = (read_name(&promotion.from)?, read_name(&promotion.to)?);
         let version = read_version(&promotion.version)?;
@@ -116,7 +116,7 @@ impl BackOffice {
         &self,
         permit: &Permit<Developer>,
         withdrawal: &WithdrawalRequest,
-    ) -> Result<ChannelChange, BackOfficeError> {
+    ) -> Result<ChannelChangeResult, BackOfficeError> {
         let (name, from) = (read_name(&withdrawal.name)?, read_name(&withdrawal.from)?);
         let version = read_version(&withdrawal.version)?;
         let required = self.publication_scopes(permit.clone(), &from).await?;
@@ -130,7 +130,7 @@ impl BackOffice {
         let effects = self.effects_of_catalog(permit, after).await?;
         let effects = self.summarize_catalog_effects(effects).await?;
         let subject = format!("{name}@{version}");
-        let change = ChannelChange {
+        let change = ChannelChangeResult {
             channel: from.to_string(),
             preview: withdrawal.preview,
             added: Vec::new(),
@@ -155,7 +155,7 @@ impl BackOffice {
                 |withdrawn| withdrawn.files.join(", "),
             )
             .await?;
-        Ok(ChannelChange { removed: withdrawn.files, ..change })
+        Ok(ChannelChangeResult { removed: withdrawn.files, ..change })
     }
 
     /// What going to another catalog does to servers; refused where the principal has no grant.
@@ -189,7 +189,7 @@ impl BackOffice {
     async fn summarize_catalog_effects(
         &self,
         effects: BTreeMap<ServerName, Vec<Effect>>,
-    ) -> Result<Vec<model::wire::ServerEffects>, BackOfficeError> {
+    ) -> Result<Vec<model::wire::ServersAndEffectSummaries>, BackOfficeError> {
         Ok(group_and_mask_effects(effects, &self.load_and_record_secret_parameters().await?))
     }
 
@@ -198,10 +198,10 @@ impl BackOffice {
         published: PublicationResult,
         effects: BTreeMap<ServerName, Vec<Effect>>,
         preview: bool,
-    ) -> Result<ChannelChange, BackOfficeError> {
+    ) -> Result<ChannelChangeResult, BackOfficeError> {
         let PublicationResult { channel, added, present } = published;
         let effects = self.summarize_catalog_effects(effects).await?;
-        Ok(ChannelChange { channel, preview, added, present, removed: Vec::new(), effects })
+        Ok(ChannelChangeResult { channel, preview, added, present, removed: Vec::new(), effects })
     }
 
     /// The grants that making components visible in a channel needs: one in every environment that follows it.

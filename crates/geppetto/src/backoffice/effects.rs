@@ -17,12 +17,12 @@ use crate::{auth::EffectScope, store::PlaceChange};
 pub(super) fn group_and_mask_effects(
     effects: BTreeMap<ServerName, Vec<Effect>>,
     secrets: &SecretParameters,
-) -> Vec<wire::ServerEffects> {
+) -> Vec<wire::ServersAndEffectSummaries> {
     let masked = effects.into_iter().map(|(server, mut effects)| {
         effects.iter_mut().for_each(|effect| mark_secrets(effect, secrets));
         (server, effects)
     });
-    let groups = group_servers_by_effects(masked).into_iter().map(|group| wire::ServerEffects {
+    let groups = group_servers_by_effects(masked).into_iter().map(|group| wire::ServersAndEffectSummaries {
         effects: group.effects.iter().map(summarize).collect(),
         servers: group.servers.iter().map(ToString::to_string).collect(),
     });

@@ -23,7 +23,7 @@ impl BackOffice {
         let next = next.map(|last| last.number);
         let items = found
             .into_iter()
-            .map(|revision| wire::Revision {
+            .map(|revision| wire::RevisionSummary {
                 number: revision.number,
                 created_us: revision.created_us,
                 author: revision.author,

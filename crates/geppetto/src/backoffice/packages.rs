@@ -184,7 +184,7 @@ impl BackOffice {
         &self,
         permit: &Permit<Admin>,
         armored: String,
-    ) -> Result<wire::KeyList, BackOfficeError> {
+    ) -> Result<wire::TrustedKeyList, BackOfficeError> {
         permit.require_grant_everywhere()?;
         let entry =
             RepositoryAuditEntry::new(&permit.audit_actor(), "trust-keys", "packages", "a key was given");
@@ -204,7 +204,7 @@ impl BackOffice {
     pub(crate) async fn list_trusted_package_keys(
         &self,
         _permit: &Permit<Viewer>,
-    ) -> Result<wire::KeyList, BackOfficeError> {
+    ) -> Result<wire::TrustedKeyList, BackOfficeError> {
         let keys = self.run_blocking_with_repository(Repository::read_trusted_keys).await?;
         Ok(key_list(&keys.fingerprints()))
     }
@@ -295,8 +295,8 @@ pub(super) struct RepositoryAuditEntry {
     event: Option<Event>,
 }
 
-fn key_list(keys: &[KeyFingerprint]) -> wire::KeyList {
-    wire::KeyList {
+fn key_list(keys: &[KeyFingerprint]) -> wire::TrustedKeyList {
+    wire::TrustedKeyList {
         items: keys.iter().map(|key| wire::TrustedKey { fingerprint: key.to_string() }).collect(),
     }
 }

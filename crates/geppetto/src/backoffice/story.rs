@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 use model::{
     estate::Place,
     name::{Name, ServerName},
-    wire::{ChangeResult, PublicationRequest},
+    wire::{EstateChangeResult, PublicationRequest},
 };
 use packaging::{openpgp::SecretKey, package::create_packages_with_compression, source::ComponentSource};
 
@@ -102,7 +102,7 @@ impl Story {
         name
     }
 
-    async fn change(&self, documents: &[(&str, &str)]) -> Result<ChangeResult, BackOfficeError> {
+    async fn change(&self, documents: &[(&str, &str)]) -> Result<EstateChangeResult, BackOfficeError> {
         let some = documents.iter().map(|(path, text)| ((*path).to_owned(), Some((*text).to_owned())));
         change(&self.back_office, some.collect()).await
     }
@@ -111,7 +111,7 @@ impl Story {
 async fn change(
     back_office: &BackOffice,
     documents: BTreeMap<String, Option<String>>,
-) -> Result<ChangeResult, BackOfficeError> {
+) -> Result<EstateChangeResult, BackOfficeError> {
     let proposed = SubmittedEstate::Some(documents);
     let proposal =
         EstateChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
@@ -398,7 +398,7 @@ async fn try_change(
     grants: &[&str],
     path: &str,
     text: &str,
-) -> Result<ChangeResult, BackOfficeError> {
+) -> Result<EstateChangeResult, BackOfficeError> {
     let proposed = SubmittedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
     let proposal =
         EstateChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
@@ -409,7 +409,7 @@ async fn try_change(
 async fn change_needs_a_grant_in_every_environment_where_its_effects_fall() {
     let story = Story::new().await;
     two_environments(&story).await;
-    let denied = |result: Result<ChangeResult, BackOfficeError>| {
+    let denied = |result: Result<EstateChangeResult, BackOfficeError>| {
         let error = result.unwrap_err();
         assert!(matches!(error, BackOfficeError::Denied(_)), "{error}");
         error.to_string()

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Deployment;
+use super::DeploymentDescription;
 use crate::{
     fault::Fault,
-    manifest::{self, EvaluationContext},
+    manifest::{self, ManifestVariables},
     name::Name,
     node::Node,
     observe::OsFamily,
@@ -21,7 +21,7 @@ use crate::{
 /// its exact version. Returns all faults, not only the first.
 pub fn evaluate_deployments(
     node: &Node,
-    deployments: &BTreeMap<Name, Deployment>,
+    deployments: &BTreeMap<Name, DeploymentDescription>,
     family: Option<OsFamily>,
 ) -> Result<DesiredHost, Vec<Fault>> {
     let mut faults = check_component_requirements(node, deployments);
@@ -65,7 +65,10 @@ pub fn evaluate_deployments(
 }
 
 /// Checks that each component's required components are in the node file, in versions within range.
-pub fn check_component_requirements(node: &Node, deployments: &BTreeMap<Name, Deployment>) -> Vec<Fault> {
+pub fn check_component_requirements(
+    node: &Node,
+    deployments: &BTreeMap<Name, DeploymentDescription>,
+) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (name, deployment) in deployments {
         for (required, range) in &deployment.component.requires {
@@ -90,11 +93,11 @@ pub fn check_component_requirements(node: &Node, deployments: &BTreeMap<Name, De
 fn evaluate_deployment(
     node: &Node,
     name: &Name,
-    deployment: &Deployment,
+    deployment: &DeploymentDescription,
     family: Option<OsFamily>,
 ) -> Result<DesiredComponent, Vec<Fault>> {
     let others = node.components.iter().filter(|(other, _)| *other != name);
-    let context = EvaluationContext {
+    let context = ManifestVariables {
         server: node.server.as_str(),
         environment: node.environment.as_str(),
         component: &deployment.component,
@@ -119,10 +122,10 @@ fn evaluate_deployment(
 
 /// Components so that each comes after those it requires; by name otherwise. An error is those that
 /// require each other.
-fn deployment_order(deployments: &BTreeMap<Name, Deployment>) -> Result<Vec<&Name>, Vec<&Name>> {
+fn deployment_order(deployments: &BTreeMap<Name, DeploymentDescription>) -> Result<Vec<&Name>, Vec<&Name>> {
     let mut order: Vec<&Name> = Vec::with_capacity(deployments.len());
     while order.len() < deployments.len() {
-        let ready = |name: &Name, deployment: &Deployment| {
+        let ready = |name: &Name, deployment: &DeploymentDescription| {
             let mut required = deployment.component.requires.keys();
             required.all(|other| other == name || !deployments.contains_key(other) || order.contains(&other))
         };
@@ -138,7 +141,7 @@ fn deployment_order(deployments: &BTreeMap<Name, Deployment>) -> Result<Vec<&Nam
 /// The packages of the operating system a component asks for, as resources; the manifest's own
 /// description of one wins.
 fn required_os_packages(
-    deployment: &Deployment,
+    deployment: &DeploymentDescription,
     family: Option<OsFamily>,
     described: &[Resource],
 ) -> Vec<Resource> {

@@ -22,7 +22,7 @@ pub const MAX_DEPLOYMENT_TOTAL_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How a component is deployed.
 #[derive(Debug, Clone)]
-pub struct Deployment {
+pub struct DeploymentDescription {
     /// The component's description.
     pub component: Component,
     /// What it needs on a host, its holes not filled in.
@@ -33,7 +33,7 @@ pub struct Deployment {
 
 /// Why files are no deployment that can be applied. `place` says where the files are.
 #[derive(Debug, thiserror::Error)]
-pub enum DeploymentError {
+pub enum InvalidDeploymentError {
     /// There is no description of the component.
     #[error("{place} has no component.json; was it packaged by `punch package`?")]
     NoDescription {
@@ -75,21 +75,22 @@ pub enum DeploymentError {
     Manifest(FormatError),
 }
 
-impl Deployment {
+impl DeploymentDescription {
     /// Reads the deployment of component `name` from its files, by path within the component's folder.
     /// `place` is where the files are, for errors.
     pub fn parse_deployment_files(
         name: &Name,
         place: &str,
         mut files: DeploymentFilesByPath,
-    ) -> Result<Self, DeploymentError> {
+    ) -> Result<Self, InvalidDeploymentError> {
         let component = files
             .remove("component.json")
-            .ok_or_else(|| DeploymentError::NoDescription { place: place.to_owned() })?;
-        let component: Component = serde_json::from_slice(&component)
-            .map_err(|because| DeploymentError::UnreadableDescription { place: place.to_owned(), because })?;
+            .ok_or_else(|| InvalidDeploymentError::NoDescription { place: place.to_owned() })?;
+        let component: Component = serde_json::from_slice(&component).map_err(|because| {
+            InvalidDeploymentError::UnreadableDescription { place: place.to_owned(), because }
+        })?;
         if component.name != *name {
-            return Err(DeploymentError::OtherComponent {
+            return Err(InvalidDeploymentError::OtherComponent {
                 place: place.to_owned(),
                 described: component.name,
                 expected: name.clone(),
@@ -98,11 +99,13 @@ impl Deployment {
         let file = format!("{name}/manifest.yaml");
         let manifest = match files.remove("manifest.yaml") {
             Some(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => manifest::parse_manifest_yaml(&file, &text).map_err(DeploymentError::Manifest)?,
-                Err(_) => return Err(DeploymentError::NotText { file }),
+                Ok(text) => {
+                    manifest::parse_manifest_yaml(&file, &text).map_err(InvalidDeploymentError::Manifest)?
+                }
+                Err(_) => return Err(InvalidDeploymentError::NotText { file }),
             },
             None if files.contains_key("manifest.pp") => {
-                return Err(DeploymentError::PuppetManifest { place: place.to_owned() });
+                return Err(InvalidDeploymentError::PuppetManifest { place: place.to_owned() });
             }
             None => Manifest { file, resources: Vec::new(), health: Vec::new() },
         };
@@ -121,9 +124,9 @@ mod tests {
     const DESCRIPTION: &str =
         r#"{"name": "shop", "version": "1.0.0", "kind": "web-service", "summary": "a shop"}"#;
 
-    fn read(files: &[(&str, &str)]) -> Result<Deployment, String> {
+    fn read(files: &[(&str, &str)]) -> Result<DeploymentDescription, String> {
         let files = files.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
-        Deployment::parse_deployment_files(&Name::new("shop").unwrap(), "/there", files)
+        DeploymentDescription::parse_deployment_files(&Name::new("shop").unwrap(), "/there", files)
             .map_err(|error| error.to_string())
     }
 

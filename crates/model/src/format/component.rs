@@ -3,7 +3,7 @@
 mod calendar;
 mod command;
 mod entry;
-mod place;
+mod key_line;
 mod running;
 mod texts;
 
@@ -14,7 +14,7 @@ pub use entry::{
     FileMode, PackagedFileContentSource, PackagedFileEntry, check_package_path,
     check_source_path_stays_in_component,
 };
-pub use running::{JobSchedule, LaunchCommand, RestartPolicy, TomcatContext};
+pub use running::{LaunchSettings, RestartPolicy, ScheduledJob, TomcatContext};
 use serde::Deserialize;
 pub use texts::{check_single_line_text, normalize_multiline_text};
 
@@ -68,9 +68,9 @@ pub struct ComponentFile {
     #[serde(default)]
     pub files: Vec<PackagedFileEntry>,
     /// A daemon: becomes a systemd service named like the component.
-    pub launch: Option<LaunchCommand>,
+    pub launch: Option<LaunchSettings>,
     /// A job run at given times: becomes a systemd timer and service named like the component.
-    pub schedule: Option<JobSchedule>,
+    pub schedule: Option<ScheduledJob>,
     /// A web archive served by Tomcat.
     pub tomcat: Option<TomcatContext>,
     /// Other components needed on the same host, and in which versions: `base-lib: ">=1.2, <2"`.
@@ -119,7 +119,7 @@ pub fn parse_component_yaml(file: &str, text: &str) -> Result<ComponentFile, Vec
     if mistakes.is_empty() {
         return Ok(component);
     }
-    let error = |(key, message): (&str, String)| match place::find_key_line(text, key, &message) {
+    let error = |(key, message): (&str, String)| match key_line::find_key_line(text, key, &message) {
         Some(line) => FormatError::new_at_line(file, line, message),
         None => FormatError::new(file, message),
     };
@@ -169,10 +169,10 @@ impl ComponentFile {
         }
         mistakes.collect("files", |found| self.check_files(found));
         if let Some(launch) = &self.launch {
-            mistakes.collect("launch", |found| launch.check_launch_command("launch", found));
+            mistakes.collect("launch", |found| launch.check_launch_settings("launch", found));
         }
         if let Some(schedule) = &self.schedule {
-            mistakes.collect("schedule", |found| schedule.check_job_schedule(found));
+            mistakes.collect("schedule", |found| schedule.check_scheduled_job(found));
             if self.launch.is_some() {
                 mistakes.add(
                     "schedule",

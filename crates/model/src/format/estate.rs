@@ -211,7 +211,7 @@ fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), Forma
 /// `roles`, `environment`, `channel` or `remove`: the path, with line and column when they are found.
 ///
 /// Only called when there is a fault to show, so that reading stays cheap.
-pub fn find_setting_in_documents(
+pub fn locate_setting_in_documents(
     documents: &EstateYamlByPath,
     place: &Place,
     component: Option<&str>,

@@ -8,8 +8,9 @@ use serde_json::json;
 
 use self::secrets::SecretNamesAndTexts;
 use super::{
-    DeploymentFilesByPath, EvaluatedManifest, Manifest, ResourceDeclaration, build,
+    DeploymentFilesByPath, EvaluatedManifest, Manifest, ResourceDeclaration,
     field_reader::{self, ResourceFieldReader},
+    resource_body,
 };
 use crate::{
     component::Component,
@@ -29,7 +30,7 @@ const MOST: usize = 5000;
 
 /// What a manifest's and its templates' variables stand for.
 #[derive(Debug, Clone)]
-pub struct EvaluationContext<'a> {
+pub struct ManifestVariables<'a> {
     /// `server.name`
     pub server: &'a str,
     /// `server.environment`
@@ -51,7 +52,7 @@ pub(super) const RESERVED_VARIABLES: &[&str] = &["server", "component", "compone
 pub fn evaluate_manifest(
     manifest: &Manifest,
     files: &DeploymentFilesByPath,
-    scope: &EvaluationContext<'_>,
+    scope: &ManifestVariables<'_>,
 ) -> Result<EvaluatedManifest, Vec<FormatError>> {
     evaluate_manifest_with_template_errors(manifest, files, scope)
         .map_err(|errors| errors.into_iter().map(FormatError::from).collect())
@@ -61,7 +62,7 @@ pub fn evaluate_manifest(
 pub(super) fn evaluate_manifest_with_template_errors(
     manifest: &Manifest,
     files: &DeploymentFilesByPath,
-    scope: &EvaluationContext<'_>,
+    scope: &ManifestVariables<'_>,
 ) -> Result<EvaluatedManifest, Vec<TemplateError>> {
     let context = context(scope);
     let mut evaluator = ManifestEvaluator {
@@ -69,7 +70,7 @@ pub(super) fn evaluate_manifest_with_template_errors(
         files,
         renderer: TemplateRenderer::new(&context),
         context,
-        secrets: SecretNamesAndTexts::collect_context_secrets(scope),
+        secrets: SecretNamesAndTexts::collect_secrets_of_variables(scope),
         errors: Vec::new(),
     };
     let mut evaluated = EvaluatedManifest::default();
@@ -89,7 +90,7 @@ pub(super) fn evaluate_manifest_with_template_errors(
     Err(errors)
 }
 
-fn context(scope: &EvaluationContext<'_>) -> serde_json::Map<String, serde_json::Value> {
+fn context(scope: &ManifestVariables<'_>) -> serde_json::Map<String, serde_json::Value> {
     let plain = |values: &NodeComponentValues| -> BTreeMap<String, Arc<Value>> {
         values.iter().map(|(key, value)| (key.to_string(), value.value.clone())).collect()
     };
@@ -174,8 +175,8 @@ impl<'a> ManifestEvaluator<'a> {
             "file" => self.verbatim(declaration, &mut fields)?,
             _ => None,
         };
-        let kind = build::resource_kind_from_keyword(&declaration.kind)?;
-        let mut body = build::read_resource_body_fields(kind, &text, &mut fields, template);
+        let kind = resource_body::resource_kind_from_keyword(&declaration.kind)?;
+        let mut body = resource_body::read_resource_body_fields(kind, &text, &mut fields, template);
         let present = fields.read_bool("present").unwrap_or(true);
         if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
             fields.add_declaration_error(

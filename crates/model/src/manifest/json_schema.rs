@@ -10,7 +10,7 @@ use super::field_schema::{
 use crate::{health::HEALTH_CHECK_SCHEMAS, resource::ResourceKind};
 
 /// The fields every resource may have.
-pub(super) const COMMON_RESOURCE_FIELDS: &[FieldSchema] = &[
+pub(super) const COMMON_RESOURCE_FIELD_SCHEMAS: &[FieldSchema] = &[
     ("present", Flag, "`false` removes it."),
     ("when", Flag, "`false` leaves it out."),
     ("each", List, "One resource for each of these; `item` is the one."),
@@ -20,11 +20,11 @@ pub(super) const COMMON_RESOURCE_FIELDS: &[FieldSchema] = &[
 
 /// The words for resources, in the order of the manual.
 pub(super) fn all_resource_schemas() -> Vec<&'static ResourceOrHealthCheckSchema> {
-    ResourceKind::ALL_RESOURCE_KINDS.into_iter().flat_map(|kind| kind.rules_of_kind().schemas).collect()
+    ResourceKind::ALL_RESOURCE_KINDS.into_iter().flat_map(|kind| kind.definition_of_kind().schemas).collect()
 }
 
 /// The fields every health check may have.
-pub(super) const COMMON_HEALTH_CHECK_FIELDS: &[FieldSchema] = &[
+pub(super) const COMMON_HEALTH_CHECK_FIELD_SCHEMAS: &[FieldSchema] = &[
     ("within", Number, "Seconds in which it must have succeeded once; 30 when left out."),
     ("when", Flag, "`false` leaves it out."),
 ];
@@ -51,12 +51,12 @@ pub fn manifest_json_schema() -> Value {
             "resources": {
                 "description": "What must be on the host, in the order it is applied.",
                 "type": "array",
-                "items": {"oneOf": list(all_resource_schemas(), COMMON_RESOURCE_FIELDS)},
+                "items": {"oneOf": list(all_resource_schemas(), COMMON_RESOURCE_FIELD_SCHEMAS)},
             },
             "health": {
                 "description": "What must answer at the end.",
                 "type": "array",
-                "items": {"oneOf": list(all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELDS)},
+                "items": {"oneOf": list(all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELD_SCHEMAS)},
             },
         },
     })

@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
-    DeploymentFilesByPath, EvaluationContext, Manifest, ResourceDeclaration, build,
+    DeploymentFilesByPath, Manifest, ManifestVariables, ResourceDeclaration,
     evaluate::{RESERVED_VARIABLES, evaluate_manifest_with_template_errors},
+    resource_body,
 };
 use crate::{
     component::Component,
@@ -67,7 +68,7 @@ pub fn lint_manifest(
     if faults.iter().all(|fault| fault.severity == Severity::Warning) {
         // With plausible values every remaining mistake shows: missing sources, types, names.
         let values = samples(component);
-        let scope = EvaluationContext {
+        let scope = ManifestVariables {
             server: "server.example",
             environment: "prod",
             component,
@@ -123,7 +124,7 @@ fn unknown_ids(manifest: &Manifest, faults: &mut Vec<Fault>) {
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut open: BTreeSet<&str> = BTreeSet::new();
     for declaration in &manifest.resources {
-        let Some(kind) = build::resource_kind_from_keyword(&declaration.kind) else { continue };
+        let Some(kind) = resource_body::resource_kind_from_keyword(&declaration.kind) else { continue };
         match &declaration.subject {
             Value::Text(name) if template::has_expressions(name) => _ = open.insert(kind.manifest_keyword()),
             Value::Text(name) => _ = known.insert(format!("{}:{name}", kind.manifest_keyword())),

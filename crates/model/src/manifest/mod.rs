@@ -3,19 +3,19 @@
 //! The YAML is parsed first and every text in it is filled in afterwards, so a value can never add a key
 //! or a list entry: it stays a value.
 
-mod build;
 mod evaluate;
 pub(crate) mod field_reader;
 pub(crate) mod field_schema;
 mod json_schema;
 mod lint;
 mod read;
+mod resource_body;
 
 use std::collections::BTreeMap;
 
 use crate::{health::HealthCheck, resource::Resource, value::Value};
 
-pub use evaluate::{EvaluationContext, evaluate_manifest};
+pub use evaluate::{ManifestVariables, evaluate_manifest};
 pub use json_schema::manifest_json_schema;
 pub use lint::lint_manifest;
 pub use read::parse_manifest_yaml;

@@ -8,7 +8,8 @@ use super::{
     MANIFEST_FORMAT_NAME_AND_VERSION, Manifest, ManifestField, ResourceDeclaration,
     field_schema::{FieldSchema, ResourceOrHealthCheckSchema},
     json_schema::{
-        COMMON_HEALTH_CHECK_FIELDS, COMMON_RESOURCE_FIELDS, all_health_check_schemas, all_resource_schemas,
+        COMMON_HEALTH_CHECK_FIELD_SCHEMAS, COMMON_RESOURCE_FIELD_SCHEMAS, all_health_check_schemas,
+        all_resource_schemas,
     },
 };
 use crate::{
@@ -53,8 +54,8 @@ pub fn parse_manifest_yaml(file: &str, text: &str) -> Result<Manifest, FormatErr
     };
     Ok(Manifest {
         file: file.to_owned(),
-        resources: read(document.resources, &all_resource_schemas(), COMMON_RESOURCE_FIELDS)?,
-        health: read(document.health, &all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELDS)?,
+        resources: read(document.resources, &all_resource_schemas(), COMMON_RESOURCE_FIELD_SCHEMAS)?,
+        health: read(document.health, &all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELD_SCHEMAS)?,
     })
 }
 

@@ -104,7 +104,7 @@ pub enum Fact {
     /// Resources, in the order they are needed.
     Resources(Vec<ResourceId>),
     /// Why a command is run.
-    RunReason(CommandRunReason),
+    RunReason(RunReasonDespiteGuard),
 }
 
 /// What can lie at a path.
@@ -123,7 +123,7 @@ pub enum FileType {
 
 /// Why a command is run although its guard did not ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommandRunReason {
+pub enum RunReasonDespiteGuard {
     /// What it depends on changes, or changed when an earlier run ended early.
     Notified,
     /// Its guard can only be asked when these are there.
@@ -176,7 +176,7 @@ fn mode_text<S: Serializer>(mode: &u32, serializer: S) -> Result<S::Ok, S::Error
     serializer.collect_str(&format_args!("{mode:04o}"))
 }
 
-impl Serialize for CommandRunReason {
+impl Serialize for RunReasonDespiteGuard {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -215,15 +215,15 @@ impl fmt::Display for FileType {
     }
 }
 
-impl fmt::Display for CommandRunReason {
+impl fmt::Display for RunReasonDespiteGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CommandRunReason::Notified => f.write_str("notified"),
-            CommandRunReason::GuardMustWait(lacks) => {
+            RunReasonDespiteGuard::Notified => f.write_str("notified"),
+            RunReasonDespiteGuard::GuardMustWait(lacks) => {
                 let names: Vec<String> = lacks.iter().map(ResourceId::to_string).collect();
                 write!(f, "its guard is checked during the run, {} must be there first", names.join(" and "))
             }
-            CommandRunReason::GuardMayChange => f.write_str("unless its guard prevents it"),
+            RunReasonDespiteGuard::GuardMayChange => f.write_str("unless its guard prevents it"),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{MergeStrategy, Parameter, ParameterType};
-use crate::{selection::ServerSelection, value::Value};
+use crate::{selection::ServerSelectionCriteria, value::Value};
 
 /// The heaviest value allowed; see [`estimate_value_size`].
 pub const MAX_ESTIMATED_VALUE_BYTES: usize = 512 * 1024;
@@ -79,7 +79,7 @@ impl Parameter {
     pub fn check_unresolved_value_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
         match value {
             value if self.kind == ParameterType::Servers => {
-                ServerSelection::check_unresolved_selection(value)
+                ServerSelectionCriteria::check_unresolved_selection(value)
             }
             Value::Text(text) if text.contains("${") => {
                 let only = text.starts_with("${") && text.find('}') == Some(text.len() - 1);

@@ -8,7 +8,7 @@ use crate::{
 
 /// The facts a resource must show. What its manifest leaves open is not among them.
 pub fn desired_facts(resource: &Resource) -> ResourceFacts {
-    resource.body.rules_of_resource().desired_facts()
+    resource.body.behaviour_of_resource().desired_facts()
 }
 
 /// How what was seen of `resource` differs from what it must be. `seen` has it as absent or present.

@@ -21,8 +21,12 @@ pub(super) fn sort_resources_by_requirements<'a>(
     for (at, (_, resource)) in resources.iter().enumerate() {
         let other = |id: &ResourceId| index.get(id).copied().filter(|other| *other != at);
         first[at].extend(resource.require.iter().filter_map(other));
-        for implied in
-            resource.body.rules_of_resource().implied_requirements(&resource.id.name).iter().filter_map(other)
+        for implied in resource
+            .body
+            .behaviour_of_resource()
+            .implied_requirements(&resource.id.name)
+            .iter()
+            .filter_map(other)
         {
             // What goes away goes in the opposite order: files before the folder they are in.
             match (resource.present, resources[implied].1.present) {
@@ -77,7 +81,7 @@ pub(super) fn resources_needed_before_payloads(
     let mut todo: Vec<&Resource> = resources
         .iter()
         .map(|(_, resource)| *resource)
-        .filter(|resource| resource.id.kind.rules_of_kind().before_payloads && resource.present)
+        .filter(|resource| resource.id.kind.definition_of_kind().before_payloads && resource.present)
         .collect();
     let mut found = BTreeSet::new();
     while let Some(resource) = todo.pop() {

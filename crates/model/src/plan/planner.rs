@@ -248,7 +248,7 @@ impl<'a> Planner<'a> {
         let differences = compare::find_fact_differences(resource, observed, self.observed);
         let absent = *observed == Observation::Absent;
         // A group without properties has no differing fact, and still has to be created.
-        let must_be_made = absent && resource.body.rules_of_resource().must_exist();
+        let must_be_made = absent && resource.body.behaviour_of_resource().must_exist();
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
@@ -341,7 +341,7 @@ impl<'a> Planner<'a> {
     fn unsupported_on_host(&self, resource: &Resource) -> Option<String> {
         resource
             .body
-            .rules_of_resource()
+            .behaviour_of_resource()
             .unsupported(self.observed)
             .map(|why| format!("{} {why}", resource.id))
     }
@@ -364,7 +364,7 @@ impl<'a> Planner<'a> {
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// must be absent is removed only when it is of the manifest's kind.
 fn blocking_file_type(resource: &Resource, observed: &Observation<ResourceFacts>) -> Option<String> {
-    let wanted = resource.id.kind.rules_of_kind().file_type?;
+    let wanted = resource.id.kind.definition_of_kind().file_type?;
     let Observation::Present(facts) = observed else { return None };
     let Some(Fact::Type(observed)) = facts.get(&FactName::Type) else { return None };
     let replaceable = [FileType::File, FileType::Symlink];

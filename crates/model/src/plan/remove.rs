@@ -46,7 +46,7 @@ impl<'a> Planner<'a> {
                     }
                 }
                 Observation::Present(facts)
-                    if (managed.id.kind.rules_of_kind().is_gone)(facts, observed.booted) => {}
+                    if (managed.id.kind.definition_of_kind().is_gone)(facts, observed.booted) => {}
                 Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
                     (Some(heir), _) if is_folder(&heir.id) == is_folder(&managed.id) => {
@@ -64,10 +64,10 @@ impl<'a> Planner<'a> {
         let packages = self.unwanted_packages(wanted);
         self.check_removal_limit(wanted, &gone, &packages, limits);
         // A stable sort: services first, folders and accounts after the packages that filled them.
-        gone.sort_by_key(|managed| managed.id.kind.rules_of_kind().removal_stage);
+        gone.sort_by_key(|managed| managed.id.kind.definition_of_kind().removal_stage);
         let late = gone
             .iter()
-            .position(|managed| managed.id.kind.rules_of_kind().removal_stage > RemovalStage::Contents)
+            .position(|managed| managed.id.kind.definition_of_kind().removal_stage > RemovalStage::Contents)
             .unwrap_or(gone.len());
         let (early, late) = gone.split_at(late);
         let unmanaged = self.unmanaged_services(&gone);
@@ -187,6 +187,6 @@ fn is_folder(id: &ResourceId) -> bool {
 
 /// Whether something of another type now lies where punch made something.
 fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
-    let made = kind.rules_of_kind().file_type;
+    let made = kind.definition_of_kind().file_type;
     made.is_some_and(|made| facts.get(&FactName::Type).is_some_and(|observed| *observed != Fact::Type(made)))
 }

@@ -11,7 +11,7 @@ use std::{
 use super::{
     fault::{EstateFault, EstateFaultKind, ResolveError},
     place_stack::PlaceStack,
-    version_search::{ChosenVersionAndReasons, VersionConstraint, VersionSearch, VersionSearchScope},
+    version_search::{ChosenVersionAndReasons, VersionConstraint, VersionSearch, VersionSearchPurpose},
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
@@ -70,7 +70,7 @@ pub(super) fn choose_component_versions<'a>(
     blamed: &Place,
 ) -> Result<ChosenComponents<'a>, ResolveError> {
     let operations = operations_by_component(stack);
-    let mut search = VersionSearch::new(catalog, VersionSearchScope::Places { stack, blamed });
+    let mut search = VersionSearch::new(catalog, VersionSearchPurpose::Places { stack, blamed });
     let mut faults = Vec::new();
     for (name, operations) in &operations {
         let required = operations.iter().find(|operation| operation.effective && !operation.is_constraint());
@@ -184,7 +184,7 @@ fn operations_by_component<'a, 'l>(
         for (name, requirement) in &layer.overrides.components {
             let operations = operations.entry(name).or_default();
             let is_first = operations.iter().all(PlacedOperation::is_constraint);
-            let effective = is_first && at < stack.count_layers_down_to_removal(name);
+            let effective = is_first && at < stack.count_places_down_to_removal(name);
             operations.push(operation(PlacedWhat::Requires(&requirement.range), requirement, effective));
         }
         for (name, constraint) in &layer.overrides.versions {
@@ -193,7 +193,7 @@ fn operations_by_component<'a, 'l>(
         }
         for removed in &layer.overrides.remove {
             if let RemovedInheritedItem::Component(name) = &removed.what {
-                let is_strongest = at + 1 == stack.count_layers_down_to_removal(name);
+                let is_strongest = at + 1 == stack.count_places_down_to_removal(name);
                 let removes_some = || {
                     stack.layers[at + 1..].iter().any(|layer| layer.overrides.components.contains_key(name))
                 };

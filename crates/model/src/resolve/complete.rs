@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
     component_set::IndexedComponents,
-    evaluate::{EvaluationSubject, ValueEvaluationState, ValueEvaluator, unknown_parameter_fault},
+    evaluate::{ServerOrFinalNode, ValueEvaluationState, ValueEvaluator, unknown_parameter_fault},
     fault::{EstateFault, ResolveError},
     place_stack::{PlaceOverrides, PlaceStack},
     reference::has_references,
@@ -33,8 +33,8 @@ pub fn complete_node_with_defaults(
     let set = IndexedComponents::new(declared, |_| 0);
     let states =
         (vec![ValueEvaluationState::Pending; set.parameters.len()], ValueAndProvenanceSizes::default());
-    let subject = EvaluationSubject::FinalNode { server: &node.server };
-    let touched = [Rc::new(set.slots_touched_by_place(&overrides))];
+    let subject = ServerOrFinalNode::FinalNode { server: &node.server };
+    let touched = [Rc::new(set.parameters_touched_by_place(&overrides))];
     let evaluated =
         ValueEvaluator::new(subject, (&stack, &touched), &set, states).evaluate_pending_parameters();
     let undeclared = touched[0].undeclared.iter();

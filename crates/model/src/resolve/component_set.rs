@@ -22,7 +22,7 @@ pub(super) struct IndexedComponents<'a> {
     /// The components with the number of their first parameter, in the order of these numbers.
     by_number: Vec<(u32, usize)>,
     /// What each place touches, by the address of its overrides.
-    touched: RefCell<HashMap<*const Overrides, Rc<SlotsTouchedByPlace<'a>>, FixedState>>,
+    touched: RefCell<HashMap<*const Overrides, Rc<ParametersTouchedByPlace<'a>>, FixedState>>,
 }
 
 /// A component of a set.
@@ -45,7 +45,7 @@ pub(super) struct ParameterInSet<'a> {
 }
 
 /// What one place says about the components of a set.
-pub(super) struct SlotsTouchedByPlace<'a> {
+pub(super) struct ParametersTouchedByPlace<'a> {
     /// The parameters it sets, or of which it removes something, in their order.
     pub(super) slots: Vec<usize>,
     /// The parameters it sets that the component, given by its position, does not declare.
@@ -84,7 +84,7 @@ impl<'a> IndexedComponents<'a> {
     }
 
     /// The slot of a parameter of the component at a position.
-    pub(super) fn find_slot_of_component_key(&self, component: usize, key: &Key) -> Option<usize> {
+    pub(super) fn find_parameter_index_by_key(&self, component: usize, key: &Key) -> Option<usize> {
         let slots = self.components[component].slots.clone();
         let found =
             self.parameters[slots.clone()].binary_search_by(|parameter| parameter.key.cmp(key)).ok()?;
@@ -92,12 +92,12 @@ impl<'a> IndexedComponents<'a> {
     }
 
     /// The slot of a parameter.
-    pub(super) fn find_parameter_slot(&self, name: &Name, key: &Key) -> Option<usize> {
-        self.find_slot_of_component_key(self.find_component_index(name)?, key)
+    pub(super) fn find_parameter_index(&self, name: &Name, key: &Key) -> Option<usize> {
+        self.find_parameter_index_by_key(self.find_component_index(name)?, key)
     }
 
     /// The slot of a parameter by its number, if this version of its component is in the set.
-    pub(super) fn find_slot_of_parameter_number(&self, number: u32) -> Option<usize> {
+    pub(super) fn find_parameter_index_by_number(&self, number: u32) -> Option<usize> {
         let at = self.by_number.partition_point(|(first, _)| *first <= number).checked_sub(1)?;
         let (first, component) = self.by_number[at];
         let slots = &self.components[component].slots;
@@ -106,21 +106,26 @@ impl<'a> IndexedComponents<'a> {
     }
 
     /// What a place touches that many servers share.
-    pub(super) fn cached_slots_touched_by_place(
+    pub(super) fn cached_parameters_touched_by_place(
         &self,
         overrides: &'a Overrides,
-    ) -> Rc<SlotsTouchedByPlace<'a>> {
+    ) -> Rc<ParametersTouchedByPlace<'a>> {
         let mut known = self.touched.borrow_mut();
-        Rc::clone(known.entry(overrides).or_insert_with(|| Rc::new(self.slots_touched_by_place(overrides))))
+        Rc::clone(
+            known.entry(overrides).or_insert_with(|| Rc::new(self.parameters_touched_by_place(overrides))),
+        )
     }
 
     /// What a place touches.
-    pub(super) fn slots_touched_by_place(&self, overrides: &'a Overrides) -> SlotsTouchedByPlace<'a> {
-        let mut touched = SlotsTouchedByPlace { slots: Vec::new(), undeclared: Vec::new() };
+    pub(super) fn parameters_touched_by_place(
+        &self,
+        overrides: &'a Overrides,
+    ) -> ParametersTouchedByPlace<'a> {
+        let mut touched = ParametersTouchedByPlace { slots: Vec::new(), undeclared: Vec::new() };
         for (name, values) in &overrides.values {
             let Some(component) = self.find_component_index(name) else { continue };
             for key in values.keys() {
-                match self.find_slot_of_component_key(component, key) {
+                match self.find_parameter_index_by_key(component, key) {
                     Some(slot) => touched.slots.push(slot),
                     None => touched.undeclared.push((component, key)),
                 }
@@ -134,7 +139,7 @@ impl<'a> IndexedComponents<'a> {
                     touched.slots.extend(component.into_iter().flatten());
                 }
                 RemovedInheritedItem::Value(name, key) | RemovedInheritedItem::Entry(name, key, _) => {
-                    touched.slots.extend(self.find_parameter_slot(name, key));
+                    touched.slots.extend(self.find_parameter_index(name, key));
                 }
             }
         }

@@ -9,7 +9,7 @@ mod known_values;
 use std::{rc::Rc, sync::Arc};
 
 use super::{
-    component_set::{IndexedComponents, ParameterInSet, SlotsTouchedByPlace},
+    component_set::{IndexedComponents, ParameterInSet, ParametersTouchedByPlace},
     fault::{EstateFault, EstateFaultKind},
     merge::{merge_values_of_places, remove_map_entry},
     operations::{PlaceOperation, ValueOrRemoval, collect_operations_on_parameter},
@@ -27,7 +27,7 @@ use crate::{
     parameter::{
         MAX_ESTIMATED_VALUE_BYTES, Parameter, ParameterType, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size,
     },
-    selection::ServerSelection,
+    selection::ServerSelectionCriteria,
     suggest_spelling,
     value::Value,
 };
@@ -44,26 +44,30 @@ const ENTRY_WEIGHT: usize = 10 * VALUE_ITEM_OVERHEAD_BYTES;
 
 /// Whose values are evaluated.
 #[derive(Clone, Copy)]
-pub(super) enum EvaluationSubject<'e> {
+pub(super) enum ServerOrFinalNode<'e> {
     /// A server, which can read values of other servers.
-    Server { name: &'e ServerName, others: &'e dyn OtherServerValues },
+    Server { name: &'e ServerName, others: &'e dyn OtherServerValueSource },
     /// A node file written by hand: its values are final, no default is joined to them.
     FinalNode { server: &'e ServerName },
 }
 
 /// Values of other servers.
-pub(super) trait OtherServerValues {
+pub(super) trait OtherServerValueSource {
     /// The selected servers with what `parameter` reads of them. The error completes the sentence "`component.key` ...".
-    fn select(&self, selection: &ServerSelection, parameter: &Parameter) -> Result<Arc<Value>, String>;
+    fn select(
+        &self,
+        selection: &ServerSelectionCriteria,
+        parameter: &Parameter,
+    ) -> Result<Arc<Value>, String>;
 }
 
 /// Evaluates the parameters of chosen components.
 pub(super) struct ValueEvaluator<'e, 'a> {
-    subject: EvaluationSubject<'e>,
+    subject: ServerOrFinalNode<'e>,
     stack: &'e PlaceStack<'a>,
     set: &'e IndexedComponents<'a>,
     /// What each layer of the stack touches.
-    touched: &'e [Rc<SlotsTouchedByPlace<'a>>],
+    touched: &'e [Rc<ParametersTouchedByPlace<'a>>],
     /// Tells which parameters are secret in other versions, when there is one.
     catalog: Option<&'e Catalog>,
     /// What is known from other servers.
@@ -136,8 +140,8 @@ struct ValueSite<'s> {
 impl<'e, 'a> ValueEvaluator<'e, 'a> {
     /// `touched` says what each layer of the stack touches; `states` holds what is evaluated already, and what that weighs.
     pub(super) fn new(
-        subject: EvaluationSubject<'e>,
-        (stack, touched): (&'e PlaceStack<'a>, &'e [Rc<SlotsTouchedByPlace<'a>>]),
+        subject: ServerOrFinalNode<'e>,
+        (stack, touched): (&'e PlaceStack<'a>, &'e [Rc<ParametersTouchedByPlace<'a>>]),
         set: &'e IndexedComponents<'a>,
         states: (Vec<ValueEvaluationState>, ValueAndProvenanceSizes),
     ) -> Self {
@@ -177,8 +181,8 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     fn server(&self) -> &'e ServerName {
         match self.subject {
-            EvaluationSubject::Server { name, .. } => name,
-            EvaluationSubject::FinalNode { server } => server,
+            ServerOrFinalNode::Server { name, .. } => name,
+            ServerOrFinalNode::FinalNode { server } => server,
         }
     }
 
@@ -210,7 +214,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     fn is_final_node(&self) -> bool {
-        matches!(self.subject, EvaluationSubject::FinalNode { .. })
+        matches!(self.subject, ServerOrFinalNode::FinalNode { .. })
     }
 
     /// Why the values are more than a node file should hold.
@@ -360,13 +364,13 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     /// The servers that a selection stands for.
     fn select(&mut self, site: &ValueSite<'_>, parameter: &Parameter, value: &Value) -> Option<Arc<Value>> {
-        let selection = match ServerSelection::parse_selection_value(value, self.stack.environment) {
+        let selection = match ServerSelectionCriteria::parse_selection_value(value, self.stack.environment) {
             Ok(selection) => selection,
             Err(message) => return self.wrong(site, message),
         };
         self.depend_on_server();
         match self.subject {
-            EvaluationSubject::Server { others, .. } => {
+            ServerOrFinalNode::Server { others, .. } => {
                 let selected = others.select(&selection, parameter);
                 // The host checks it against the same limits.
                 match selected
@@ -376,7 +380,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
                     Err(message) => self.wrong(site, message),
                 }
             }
-            EvaluationSubject::FinalNode { .. } => None,
+            ServerOrFinalNode::FinalNode { .. } => None,
         }
     }
 
@@ -416,7 +420,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     fn hidden(&self, site: &ValueSite<'_>) -> bool {
         let (component, key) = (site.component, site.key);
         let declared =
-            self.set.find_parameter_slot(component, key).map(|slot| self.set.parameters[slot].parameter);
+            self.set.find_parameter_index(component, key).map(|slot| self.set.parameters[slot].parameter);
         declared.is_some_and(|declared| declared.secret)
             || self
                 .catalog

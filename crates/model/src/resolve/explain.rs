@@ -8,7 +8,7 @@ use crate::{
     node::{Node, NodeComponent, NodeValue, RequirementOperation, ValueProvenanceEntry},
     suggest_spelling,
     value::Value,
-    wire::{ExplainedEntry, ExplainedProvenance, Explanation},
+    wire::{ExplainedMapEntry, ExplainedProvenance, Explanation},
 };
 
 /// How many entries of one map are explained by themselves.
@@ -108,7 +108,7 @@ fn removed_by(removal: &ValueProvenanceEntry, provenance: &[ValueProvenanceEntry
 }
 
 /// Which place each entry of a merged map comes from.
-fn explain_entries(value: &NodeValue) -> Vec<ExplainedEntry> {
+fn explain_entries(value: &NodeValue) -> Vec<ExplainedMapEntry> {
     let merged = value.provenance.iter().filter(|entry| entry.effective && !entry.removes).count() > 1;
     let (true, Value::Map(_)) = (merged, &*value.value) else { return Vec::new() };
     let mut entries = Vec::new();
@@ -120,7 +120,7 @@ fn list_entries(
     value: &Value,
     path: &mut Vec<String>,
     provenance: &[ValueProvenanceEntry],
-    entries: &mut Vec<ExplainedEntry>,
+    entries: &mut Vec<ExplainedMapEntry>,
 ) {
     match value {
         Value::Map(map) if !map.is_empty() => {
@@ -133,7 +133,7 @@ fn list_entries(
         _ if entries.len() >= MAX_ENTRIES => (),
         value => {
             let place = entry_source(provenance, path).map(|entry| entry.place.to_string());
-            entries.push(ExplainedEntry { path: join_with_escaped_dots(path), value: json(value), place });
+            entries.push(ExplainedMapEntry { path: join_with_escaped_dots(path), value: json(value), place });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     estate::Place,
     fault::{Fault, Severity},
-    format::estate::{EstateYamlByPath, find_setting_in_documents},
+    format::estate::{EstateYamlByPath, locate_setting_in_documents},
     name::{Key, Name},
     version::{Version, VersionRange},
 };
@@ -251,7 +251,7 @@ impl EstateFinding {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
         let found =
-            find_setting_in_documents(documents, &self.place, component, key, self.list_entry.as_deref());
+            locate_setting_in_documents(documents, &self.place, component, key, self.list_entry.as_deref());
         let (file, location) = found.map_or((None, None), |(file, location)| (Some(file), location));
         Fault {
             severity: self.severity,

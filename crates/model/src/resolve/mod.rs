@@ -73,12 +73,14 @@ pub use self::{
 };
 use self::{
     choose_versions::{VersionChoiceInputs, choose_component_versions},
-    evaluate::EvaluationSubject,
+    evaluate::ServerOrFinalNode,
     linearise::RoleLinearisations,
     node_components::NodeComponentCache,
     other_servers::{OtherServerReader, ServerValueCache},
     place_stack::{PlaceStack, ServerPlacesWithoutRoles},
-    server_evaluation::{ComponentsChosenForServers, EvaluatedServerComponents, ServerReadyForEvaluation},
+    server_evaluation::{
+        ChosenComponentsSharedByServers, EvaluatedServerComponents, ServerReadyForEvaluation,
+    },
     value_cache::ValueCache,
 };
 use crate::{
@@ -102,7 +104,7 @@ pub struct Resolver<'a> {
     catalog: &'a Catalog,
     hierarchy: RoleLinearisations<'a>,
     /// The components of servers whose places require the same.
-    components: RefCell<HashMap<VersionChoiceInputs, Rc<ComponentsChosenForServers<'a>>, FixedState>>,
+    components: RefCell<HashMap<VersionChoiceInputs, Rc<ChosenComponentsSharedByServers<'a>>, FixedState>>,
     /// How many sets of components were made.
     component_sets: Cell<usize>,
     values: ValueCache,
@@ -159,9 +161,9 @@ impl<'a> Resolver<'a> {
         evaluation: &ServerReadyForEvaluation<'a>,
     ) -> Result<Resolution, ResolveError> {
         let others = OtherServerReader::new(self, &places.server.environment);
-        let subject = EvaluationSubject::Server { name: places.name, others: &others };
-        let EvaluatedServerComponents { components, faults, weight } =
-            evaluation.evaluate_server((&self.values, &self.node_components), subject, self.catalog);
+        let subject = ServerOrFinalNode::Server { name: places.name, others: &others };
+        let EvaluatedServerComponents { components, faults, weight } = evaluation
+            .evaluate_unknown_server_values((&self.values, &self.node_components), subject, self.catalog);
         if !faults.is_empty() {
             return Err(faults.into());
         }
@@ -180,7 +182,7 @@ impl<'a> Resolver<'a> {
         }
         let digests = node.components.keys().zip(component_digests.iter().copied());
         let digest = digest_node_from_components(&node.server, &node.environment, &node.channel, digests);
-        let selection = others.into_reads_of_other_servers();
+        let selection = others.into_selections_and_servers_read();
         let layers = stack.layers.iter().map(|layer| layer.place.clone());
         let reads = ResolutionReads {
             places: selection.environments.into_iter().chain(layers).collect(),
@@ -227,15 +229,19 @@ impl<'a> Resolver<'a> {
     fn server_components(
         &self,
         stack: &PlaceStack<'a>,
-    ) -> Result<Rc<ComponentsChosenForServers<'a>>, ResolveError> {
+    ) -> Result<Rc<ChosenComponentsSharedByServers<'a>>, ResolveError> {
         let key = VersionChoiceInputs::new(stack);
         if let Some(known) = self.components.borrow().get(&key) {
             return Ok(Rc::clone(known));
         }
         let chosen = choose_component_versions(self.catalog, stack, &stack.layers[0].place)?;
         let number = self.component_sets.replace(self.component_sets.get() + 1);
-        let components =
-            Rc::new(ComponentsChosenForServers::new(&self.values, &self.node_components, chosen, number));
+        let components = Rc::new(ChosenComponentsSharedByServers::new(
+            &self.values,
+            &self.node_components,
+            chosen,
+            number,
+        ));
         // What a server requires by itself no other one does.
         let mut kept = self.components.borrow_mut();
         if !key.has_place(stack.layers[0].overrides) && kept.len() < MAX_KEPT_SETS {

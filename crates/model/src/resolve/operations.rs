@@ -42,7 +42,7 @@ pub(super) fn collect_operations_on_parameter<'a, 'l>(
     joins_defaults: bool,
 ) -> Vec<PlaceOperation<'a, 'l>> {
     let replace = parameter.merge == MergeStrategy::Replace;
-    let effective_layers = stack.count_layers_down_to_removal(component);
+    let effective_layers = stack.count_places_down_to_removal(component);
     let mut operations = Vec::new();
     let mut is_removed = false;
     let mut has_value = false;

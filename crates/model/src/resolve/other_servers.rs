@@ -8,14 +8,14 @@ use std::{
 
 use super::{
     Resolver,
-    evaluate::{EvaluationSubject, OtherServerValues, ValueEvaluationState},
+    evaluate::{OtherServerValueSource, ServerOrFinalNode, ValueEvaluationState},
 };
 use crate::{
     estate::Place,
     name::{Name, ServerName},
     node::NodeValue,
     parameter::{Parameter, QualifiedParameterName},
-    selection::ServerSelection,
+    selection::ServerSelectionCriteria,
     value::Value,
 };
 
@@ -26,7 +26,7 @@ const MAX_CHAIN: usize = 32;
 #[derive(Default)]
 pub(super) struct ServerValueCache {
     /// The servers of each selection, by name.
-    selected: RefCell<HashMap<ServerSelection, SelectedServers>>,
+    selected: RefCell<HashMap<ServerSelectionCriteria, SelectedServers>>,
     /// The lists that selections became, each with the length of the longest chain in it.
     lists: RefCell<HashMap<ListKey, (Arc<Value>, usize)>>,
     /// Single values, each with the length of the longest chain that begins with it.
@@ -43,7 +43,7 @@ pub(super) struct ServerValueCache {
 type SelectedServers = Result<Arc<Vec<ServerName>>, String>;
 
 /// What a list of selected servers depends on.
-type ListKey = (ServerSelection, Vec<QualifiedParameterName>, bool);
+type ListKey = (ServerSelectionCriteria, Vec<QualifiedParameterName>, bool);
 
 /// A value of another server; `None` if it has none. The error completes the sentence "`component.key` ...".
 type ReadValue = Result<Option<Arc<NodeValue>>, String>;
@@ -52,14 +52,14 @@ type ReadValue = Result<Option<Arc<NodeValue>>, String>;
 pub(super) struct OtherServerReader<'r, 'a> {
     resolver: &'r Resolver<'a>,
     environment: &'a Name,
-    reads: RefCell<ReadsOfOtherServers>,
+    reads: RefCell<SelectionsAndServersRead>,
 }
 
 /// What a server read of others.
 #[derive(Default)]
-pub(super) struct ReadsOfOtherServers {
+pub(super) struct SelectionsAndServersRead {
     pub(super) environments: BTreeSet<Place>,
-    pub(super) selections: BTreeSet<ServerSelection>,
+    pub(super) selections: BTreeSet<ServerSelectionCriteria>,
     pub(super) servers: BTreeSet<ServerName>,
 }
 
@@ -68,7 +68,7 @@ impl<'r, 'a> OtherServerReader<'r, 'a> {
         Self { resolver, environment, reads: RefCell::default() }
     }
 
-    pub(super) fn into_reads_of_other_servers(self) -> ReadsOfOtherServers {
+    pub(super) fn into_selections_and_servers_read(self) -> SelectionsAndServersRead {
         self.reads.into_inner()
     }
 
@@ -98,8 +98,12 @@ impl<'r, 'a> OtherServerReader<'r, 'a> {
     }
 }
 
-impl OtherServerValues for OtherServerReader<'_, '_> {
-    fn select(&self, selection: &ServerSelection, parameter: &Parameter) -> Result<Arc<Value>, String> {
+impl OtherServerValueSource for OtherServerReader<'_, '_> {
+    fn select(
+        &self,
+        selection: &ServerSelectionCriteria,
+        parameter: &Parameter,
+    ) -> Result<Arc<Value>, String> {
         let mut reads = self.reads.borrow_mut();
         reads.environments.insert(Place::Environment(selection.environment.clone()));
         reads.selections.insert(selection.clone());
@@ -113,7 +117,7 @@ impl OtherServerValues for OtherServerReader<'_, '_> {
 
 impl<'a> Resolver<'a> {
     /// The servers of a selection, in the order of their names.
-    fn selected_servers(&self, selection: &ServerSelection) -> SelectedServers {
+    fn selected_servers(&self, selection: &ServerSelectionCriteria) -> SelectedServers {
         if let Some(known) = self.server_values.selected.borrow().get(selection) {
             return known.clone();
         }
@@ -143,7 +147,7 @@ impl<'a> Resolver<'a> {
     pub(super) fn is_server_with_role_and_component(
         &self,
         server: &ServerName,
-        selection: &ServerSelection,
+        selection: &ServerSelectionCriteria,
     ) -> Result<bool, String> {
         if selection.role.is_none() && selection.component.is_none() {
             return Ok(true);
@@ -167,7 +171,7 @@ impl<'a> Resolver<'a> {
     /// The list that a selection becomes.
     fn server_list(
         &self,
-        selection: &ServerSelection,
+        selection: &ServerSelectionCriteria,
         servers: &[ServerName],
         parameter: &Parameter,
     ) -> Result<Arc<Value>, String> {
@@ -257,9 +261,9 @@ impl<'a> Resolver<'a> {
         let places = self.places_of(server).map_err(|faults| why(first_fault_message(&faults)))?;
         let evaluation =
             self.server_evaluation(&places).map_err(|error| why(first_fault_message(&error.faults)))?;
-        let Some(slot) = evaluation.find_parameter_slot(&read.component, &read.key) else { return Ok(None) };
+        let Some(slot) = evaluation.find_parameter_index(&read.component, &read.key) else { return Ok(None) };
         let others = OtherServerReader::new(self, &places.server.environment);
-        let subject = EvaluationSubject::Server { name: places.name, others: &others };
+        let subject = ServerOrFinalNode::Server { name: places.name, others: &others };
         let mut evaluator = evaluation.new_value_evaluator(&self.values, subject, self.catalog);
         match evaluator.evaluate_parameter(slot) {
             (ValueEvaluationState::Final(value), _) => Ok(value.value.clone()),

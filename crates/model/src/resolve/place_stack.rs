@@ -105,7 +105,7 @@ impl<'a> PlaceStack<'a> {
     }
 
     /// The number of layers that have an effect on a component.
-    pub(super) fn count_layers_down_to_removal(&self, component: &Name) -> usize {
+    pub(super) fn count_places_down_to_removal(&self, component: &Name) -> usize {
         self.component_removals.get(component).map_or(self.layers.len(), |(index, _)| index + 1)
     }
 

@@ -10,7 +10,7 @@ use crate::{
     catalog::Catalog,
     estate::{Estate, Place, Server},
     name::{Name, ServerName},
-    selection::ServerSelection,
+    selection::ServerSelectionCriteria,
 };
 
 /// What changes of all that resolutions can read.
@@ -31,7 +31,7 @@ pub struct ResolutionReadsIndex {
     by_place: HashMap<Place, BTreeSet<ServerName>>,
     by_offer: HashMap<(Name, Name), BTreeSet<ServerName>>,
     by_server: HashMap<ServerName, BTreeSet<ServerName>>,
-    by_selection: HashMap<ServerSelection, BTreeSet<ServerName>>,
+    by_selection: HashMap<ServerSelectionCriteria, BTreeSet<ServerName>>,
     failed: BTreeSet<ServerName>,
 }
 
@@ -205,7 +205,7 @@ impl ResolutionReadsIndex {
         environment: &'i Name,
         groups: &'i [Name],
     ) -> impl Iterator<Item = &'i ServerName> {
-        let can_be_in = move |selection: &ServerSelection| {
+        let can_be_in = move |selection: &ServerSelectionCriteria| {
             selection.environment == *environment
                 && selection.group.as_ref().is_none_or(|group| groups.contains(group))
         };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     estate::Place,
     name::{Name, ServerName},
-    selection::ServerSelection,
+    selection::ServerSelectionCriteria,
 };
 
 /// Everything a server's node depends on. As long as none of it changes, resolving again gives the same node.
@@ -22,7 +22,7 @@ pub struct ResolutionReads {
     pub components: Arc<BTreeSet<Name>>,
     /// The selections of other servers.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub selections: BTreeSet<ServerSelection>,
+    pub selections: BTreeSet<ServerSelectionCriteria>,
     /// The servers that were selected, whose values may have been read.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub servers: BTreeSet<ServerName>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     fault::EstateFaultKind,
-    version_search::{VersionSearch, VersionSearchScope},
+    version_search::{VersionSearch, VersionSearchPurpose},
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
@@ -34,7 +34,7 @@ pub fn choose_versions_required_by<'a>(
     root: &'a Arc<PublishedVersion>,
     channels: &[&'a Name],
 ) -> Result<Vec<&'a Arc<PublishedVersion>>, VersionRequirementConflict> {
-    let mut search = VersionSearch::new(catalog, VersionSearchScope::Channels { root, channels });
+    let mut search = VersionSearch::new(catalog, VersionSearchPurpose::Channels { root, channels });
     search.add_component_requirement(&root.component.name, None);
     let chosen = search.search_versions().map_err(|fault| match fault.kind {
         EstateFaultKind::NoVersion { component, constraints, .. } => {

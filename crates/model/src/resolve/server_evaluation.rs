@@ -4,9 +4,9 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
 use super::{
     choose_versions::{ChosenComponent, ChosenComponents},
-    component_set::{IndexedComponents, SlotsTouchedByPlace},
+    component_set::{IndexedComponents, ParametersTouchedByPlace},
     evaluate::{
-        EvaluationOutcome, EvaluationSubject, ValueEvaluationState, ValueEvaluator,
+        EvaluationOutcome, ServerOrFinalNode, ValueEvaluationState, ValueEvaluator,
         ValuesKnownFromOtherServers, unknown_parameter_fault,
     },
     fault::EstateFault,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The components of servers whose places require the same.
-pub(super) struct ComponentsChosenForServers<'a> {
+pub(super) struct ChosenComponentsSharedByServers<'a> {
     /// By name.
     pub(super) chosen: Vec<(&'a Name, ChosenComponent<'a>)>,
     /// Every component whose versions in the channel were looked at, chosen or not.
@@ -41,9 +41,9 @@ struct DefaultValues {
 /// A server's places with the components chosen for them, ready for evaluation.
 pub(super) struct ServerReadyForEvaluation<'a> {
     pub(super) stack: PlaceStack<'a>,
-    pub(super) components: Rc<ComponentsChosenForServers<'a>>,
+    pub(super) components: Rc<ChosenComponentsSharedByServers<'a>>,
     /// What each layer of the stack touches; the first is the server's own.
-    touched: Vec<Rc<SlotsTouchedByPlace<'a>>>,
+    touched: Vec<Rc<ParametersTouchedByPlace<'a>>>,
     /// The other places that touch each slot.
     touching: Vec<PlaceListId>,
 }
@@ -56,7 +56,7 @@ pub(super) struct EvaluatedServerComponents {
     pub(super) weight: usize,
 }
 
-impl<'a> ComponentsChosenForServers<'a> {
+impl<'a> ChosenComponentsSharedByServers<'a> {
     pub(super) fn new(
         cache: &ValueCache,
         built: &NodeComponentCache,
@@ -85,14 +85,14 @@ impl<'a> ServerReadyForEvaluation<'a> {
     pub(super) fn new(
         cache: &ValueCache,
         stack: PlaceStack<'a>,
-        components: Rc<ComponentsChosenForServers<'a>>,
+        components: Rc<ChosenComponentsSharedByServers<'a>>,
     ) -> Self {
         let set = &components.set;
         let mut touching = vec![PlaceListId::EMPTY_PLACE_LIST; set.parameters.len()];
         let mut touched = Vec::with_capacity(stack.layers.len());
-        touched.push(Rc::new(set.slots_touched_by_place(stack.layers[0].overrides)));
+        touched.push(Rc::new(set.parameters_touched_by_place(stack.layers[0].overrides)));
         for layer in &stack.layers[1..] {
-            let slots = set.cached_slots_touched_by_place(layer.overrides);
+            let slots = set.cached_parameters_touched_by_place(layer.overrides);
             for slot in &slots.slots {
                 touching[*slot] = cache.list_id_with_weaker_place(touching[*slot], layer.overrides);
             }
@@ -102,15 +102,15 @@ impl<'a> ServerReadyForEvaluation<'a> {
     }
 
     /// The slot of a parameter of a chosen component.
-    pub(super) fn find_parameter_slot(&self, name: &Name, key: &Key) -> Option<usize> {
-        self.components.set.find_parameter_slot(name, key)
+    pub(super) fn find_parameter_index(&self, name: &Name, key: &Key) -> Option<usize> {
+        self.components.set.find_parameter_index(name, key)
     }
 
     /// An evaluator of the values that are not known.
     pub(super) fn new_value_evaluator<'s>(
         &'s self,
         cache: &'s ValueCache,
-        subject: EvaluationSubject<'s>,
+        subject: ServerOrFinalNode<'s>,
         catalog: &'s Catalog,
     ) -> ValueEvaluator<'s, 'a> {
         let known =
@@ -161,10 +161,10 @@ impl<'a> ServerReadyForEvaluation<'a> {
     }
 
     /// Evaluates every value that is not known from other servers.
-    pub(super) fn evaluate_server(
+    pub(super) fn evaluate_unknown_server_values(
         &self,
         (cache, built): (&ValueCache, &NodeComponentCache),
-        subject: EvaluationSubject<'_>,
+        subject: ServerOrFinalNode<'_>,
         catalog: &Catalog,
     ) -> EvaluatedServerComponents {
         let EvaluationOutcome { states, faults: value_faults, sizes } =
@@ -172,7 +172,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
         let mut faults = self.undeclared_parameter_faults();
         faults.extend(value_faults);
         self.keep_defaults(&states);
-        let ComponentsChosenForServers { set, without_values, .. } = &*self.components;
+        let ChosenComponentsSharedByServers { set, without_values, .. } = &*self.components;
         let components =
             set.components.iter().zip(without_values).filter_map(|(component, without_values)| {
                 let slots = component.slots.clone();
@@ -192,7 +192,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
         for (at, (layer, touched)) in self.stack.layers.iter().zip(&self.touched).enumerate() {
             for (component, key) in &touched.undeclared {
                 let component = &set.components[*component];
-                if at < self.stack.count_layers_down_to_removal(component.name) {
+                if at < self.stack.count_places_down_to_removal(component.name) {
                     faults.push(unknown_parameter_fault(layer.place.clone(), component.component, key));
                 }
             }

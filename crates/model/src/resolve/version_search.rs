@@ -72,7 +72,7 @@ pub(super) struct VersionSearchResult<'a> {
 
 pub(super) struct VersionSearch<'a, 'l> {
     catalog: &'a Catalog,
-    scope: VersionSearchScope<'a, 'l>,
+    scope: VersionSearchPurpose<'a, 'l>,
     /// Components in the order they are decided: those required by places, by name, then their requirements.
     order: Vec<&'a Name>,
     /// Each component's position in `order`.
@@ -87,7 +87,7 @@ pub(super) struct VersionSearch<'a, 'l> {
 
 /// What versions are offered, and what is removed.
 #[derive(Clone, Copy)]
-pub(super) enum VersionSearchScope<'a, 'l> {
+pub(super) enum VersionSearchPurpose<'a, 'l> {
     /// For a server: the channel of its environment; its places may remove components.
     Places {
         /// The places.
@@ -104,7 +104,7 @@ pub(super) enum VersionSearchScope<'a, 'l> {
     },
 }
 
-impl<'a> VersionSearchScope<'a, '_> {
+impl<'a> VersionSearchPurpose<'a, '_> {
     /// The versions of a component that are offered, the best first.
     fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<PublishedVersion>> {
         let newest_first = |channel: &Name| {
@@ -112,9 +112,9 @@ impl<'a> VersionSearchScope<'a, '_> {
             versions.filter_map(|version| catalog.components.get(name)?.get(version)).collect::<Vec<_>>()
         };
         match self {
-            VersionSearchScope::Places { stack, .. } => newest_first(stack.channel),
-            VersionSearchScope::Channels { root, .. } if root.component.name == *name => vec![*root],
-            VersionSearchScope::Channels { channels, .. } => {
+            VersionSearchPurpose::Places { stack, .. } => newest_first(stack.channel),
+            VersionSearchPurpose::Channels { root, .. } if root.component.name == *name => vec![*root],
+            VersionSearchPurpose::Channels { channels, .. } => {
                 channels.iter().flat_map(|channel| newest_first(channel)).collect()
             }
         }
@@ -123,24 +123,24 @@ impl<'a> VersionSearchScope<'a, '_> {
     /// The place a fault is blamed on when no other place is.
     fn place(&self) -> Place {
         match self {
-            VersionSearchScope::Places { blamed, .. } => (*blamed).clone(),
-            VersionSearchScope::Channels { root, .. } => Place::Default(root.component.name.clone()),
+            VersionSearchPurpose::Places { blamed, .. } => (*blamed).clone(),
+            VersionSearchPurpose::Channels { root, .. } => Place::Default(root.component.name.clone()),
         }
     }
 
     fn channel(&self) -> Option<&'a Name> {
         match self {
-            VersionSearchScope::Places { stack, .. } => Some(stack.channel),
-            VersionSearchScope::Channels { channels, .. } => channels.first().copied(),
+            VersionSearchPurpose::Places { stack, .. } => Some(stack.channel),
+            VersionSearchPurpose::Channels { channels, .. } => channels.first().copied(),
         }
     }
 
     fn removal_of(&self, component: &Name) -> Option<Place> {
         match self {
-            VersionSearchScope::Places { stack, .. } => {
+            VersionSearchPurpose::Places { stack, .. } => {
                 stack.find_component_removal(component).map(|(place, _)| place.clone())
             }
-            VersionSearchScope::Channels { .. } => None,
+            VersionSearchPurpose::Channels { .. } => None,
         }
     }
 }
@@ -158,7 +158,7 @@ struct SearchFrame<'a> {
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
-    pub(super) fn new(catalog: &'a Catalog, scope: VersionSearchScope<'a, 'l>) -> Self {
+    pub(super) fn new(catalog: &'a Catalog, scope: VersionSearchPurpose<'a, 'l>) -> Self {
         Self {
             catalog,
             scope,

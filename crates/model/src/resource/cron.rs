@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{
     ResourceBody, ResourceKind,
     names::{is_name_of_plain_characters, is_valid_account_name, resource_name_problem_unless_valid},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
+    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
 };
 use crate::{
     manifest::{
@@ -33,7 +33,7 @@ pub struct CronResource {
     pub environment: BTreeMap<String, String>,
 }
 
-pub(super) const CRON_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const CRON_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "cron",
         subject: (Text, "A job of cron; the name of its file in /etc/cron.d."),
@@ -69,7 +69,7 @@ impl CronResource {
     }
 }
 
-impl ResourceRules for CronResource {
+impl ResourceBehaviour for CronResource {
     fn desired_facts(&self) -> ResourceFacts {
         let content = FileContent::from_bytes(self.cron_file_text().as_bytes());
         ResourceFacts::from([(FactName::Content, Fact::Content(content))])

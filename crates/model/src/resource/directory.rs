@@ -4,7 +4,7 @@ use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
     ownership::{GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
+    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
 };
 use crate::{
     manifest::field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
@@ -18,7 +18,7 @@ pub struct DirectoryResource {
     pub ownership: Ownership,
 }
 
-pub(super) const DIRECTORY_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "directory",
         subject: (Text, "A directory; its absolute path."),
@@ -36,7 +36,7 @@ pub(super) const DIRECTORY_RULES: ResourceKindRules = ResourceKindRules {
     is_gone: never_gone_while_present,
 };
 
-impl ResourceRules for DirectoryResource {
+impl ResourceBehaviour for DirectoryResource {
     fn desired_facts(&self) -> ResourceFacts {
         let mut facts = ResourceFacts::from([(FactName::Type, Fact::Type(FileType::Directory))]);
         self.ownership.add_ownership_facts(&mut facts);

@@ -8,7 +8,7 @@ use super::{
         is_name_of_plain_characters, is_valid_account_name, resource_name_problem_unless_valid,
         resource_path_problem,
     },
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, no_resource_path},
+    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
     manifest::{
@@ -19,7 +19,7 @@ use crate::{
         },
     },
     name::Name,
-    observe::{CommandRunReason, Fact, FactName, Observation, ObservedHost, ResourceFacts},
+    observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts, RunReasonDespiteGuard},
     plan::{ComponentAndResource, FactDifference, PlannedAction, Planner, absent_prerequisite_hint},
 };
 
@@ -46,7 +46,7 @@ pub struct ExecResource {
     pub timeout: u64,
 }
 
-pub(super) const EXEC_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "exec",
         subject: (Text, "A command run when its guard requires it; a name for it."),
@@ -79,7 +79,7 @@ pub(super) const EXEC_RULES: ResourceKindRules = ResourceKindRules {
     is_gone: |_, _| true,
 };
 
-impl ResourceRules for ExecResource {
+impl ResourceBehaviour for ExecResource {
     fn desired_facts(&self) -> ResourceFacts {
         ResourceFacts::from([(FactName::Due, Fact::Flag(false))])
     }
@@ -131,14 +131,14 @@ impl Planner<'_> {
             |id: &ResourceId| self.plan.changes.iter().any(|change| change.is_change_of_resource(id));
         let again = !exec.refresh_only
             && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
-        let because = |reason: CommandRunReason| (Some(Fact::RunReason(reason)), None);
+        let because = |reason: RunReasonDespiteGuard| (Some(Fact::RunReason(reason)), None);
         let (before, after) = match due {
             Some(true) => {
                 ((*observed != Observation::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false)))
             }
-            _ if notified => because(CommandRunReason::Notified),
-            None => because(CommandRunReason::GuardMustWait(lacks)),
-            Some(false) if again => because(CommandRunReason::GuardMayChange),
+            _ if notified => because(RunReasonDespiteGuard::Notified),
+            None => because(RunReasonDespiteGuard::GuardMustWait(lacks)),
+            Some(false) if again => because(RunReasonDespiteGuard::GuardMayChange),
             Some(false) => {
                 self.plan.unchanged += 1;
                 return;

@@ -4,7 +4,7 @@ use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
     ownership::{GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
+    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
 };
 use crate::{
     manifest::{
@@ -23,7 +23,7 @@ pub struct FileResource {
     pub ownership: Ownership,
 }
 
-pub(super) const FILE_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[
         ResourceOrHealthCheckSchema {
             word: "file",
@@ -64,7 +64,7 @@ pub(super) const FILE_RULES: ResourceKindRules = ResourceKindRules {
     is_gone: never_gone_while_present,
 };
 
-impl ResourceRules for FileResource {
+impl ResourceBehaviour for FileResource {
     fn desired_facts(&self) -> ResourceFacts {
         let mut facts = ResourceFacts::from([
             (FactName::Type, Fact::Type(FileType::File)),

@@ -3,7 +3,9 @@
 use super::{
     ResourceBody, ResourceKind,
     names::{is_valid_account_name, resource_name_problem_unless_valid},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
+    rules::{
+        RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
+    },
 };
 use crate::{
     manifest::field_schema::{
@@ -22,7 +24,7 @@ pub struct GroupResource {
     pub system: bool,
 }
 
-pub(super) const GROUP_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "group",
         subject: (Text, "A group of the system; its name."),
@@ -44,7 +46,7 @@ pub(super) const GROUP_RULES: ResourceKindRules = ResourceKindRules {
     is_gone: never_gone_while_present,
 };
 
-impl ResourceRules for GroupResource {
+impl ResourceBehaviour for GroupResource {
     fn desired_facts(&self) -> ResourceFacts {
         self.gid.map(|gid| (FactName::Gid, Fact::Number(gid))).into_iter().collect()
     }

@@ -2,29 +2,29 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    rules::{ResourceKindRules, ResourceRules},
+    rules::{ResourceBehaviour, ResourceKindDefinition},
 };
 
 impl ResourceKind {
     /// What is the same for all resources of this kind.
-    pub(crate) fn rules_of_kind(self) -> &'static ResourceKindRules {
+    pub(crate) fn definition_of_kind(self) -> &'static ResourceKindDefinition {
         match self {
-            ResourceKind::File => &super::file::FILE_RULES,
-            ResourceKind::Directory => &super::directory::DIRECTORY_RULES,
-            ResourceKind::Symlink => &super::symlink::SYMLINK_RULES,
-            ResourceKind::User => &super::user::USER_RULES,
-            ResourceKind::Group => &super::group::GROUP_RULES,
-            ResourceKind::Service => &super::service::SERVICE_RULES,
-            ResourceKind::Cron => &super::cron::CRON_RULES,
-            ResourceKind::Package => &super::package::PACKAGE_RULES,
-            ResourceKind::Exec => &super::exec::EXEC_RULES,
+            ResourceKind::File => &super::file::FILE_KIND_DEFINITION,
+            ResourceKind::Directory => &super::directory::DIRECTORY_KIND_DEFINITION,
+            ResourceKind::Symlink => &super::symlink::SYMLINK_KIND_DEFINITION,
+            ResourceKind::User => &super::user::USER_KIND_DEFINITION,
+            ResourceKind::Group => &super::group::GROUP_KIND_DEFINITION,
+            ResourceKind::Service => &super::service::SERVICE_KIND_DEFINITION,
+            ResourceKind::Cron => &super::cron::CRON_KIND_DEFINITION,
+            ResourceKind::Package => &super::package::PACKAGE_KIND_DEFINITION,
+            ResourceKind::Exec => &super::exec::EXEC_KIND_DEFINITION,
         }
     }
 }
 
 impl ResourceBody {
     /// What this resource says about itself.
-    pub(crate) fn rules_of_resource(&self) -> &dyn ResourceRules {
+    pub(crate) fn behaviour_of_resource(&self) -> &dyn ResourceBehaviour {
         match self {
             ResourceBody::File(file) => file,
             ResourceBody::Directory(directory) => directory,

@@ -58,7 +58,7 @@ impl ResourceId {
     /// The path it lies at, when it lies at one: a job of cron is a file. Two resources at one path are
     /// one thing under two names.
     pub fn occupied_path(&self) -> Option<String> {
-        (self.kind.rules_of_kind().path)(&self.name)
+        (self.kind.definition_of_kind().path)(&self.name)
     }
 }
 
@@ -161,7 +161,7 @@ pub struct Resource {
 impl Resource {
     /// The users and groups that must be there before it can be made. Numbers, and root, always are.
     pub fn required_accounts(&self) -> Vec<ResourceId> {
-        let accounts = self.body.rules_of_resource().accounts().into_iter();
+        let accounts = self.body.behaviour_of_resource().accounts().into_iter();
         accounts.filter(|id| id.name != "root" && id.name.parse::<u32>().is_err()).collect()
     }
 }

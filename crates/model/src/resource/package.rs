@@ -3,7 +3,9 @@
 use super::{
     ResourceBody, ResourceKind,
     names::{is_name_of_plain_characters, resource_name_problem_unless_valid},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
+    rules::{
+        RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
+    },
 };
 use crate::{
     manifest::field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
@@ -17,7 +19,7 @@ pub struct PackageResource {
     pub version: Option<String>,
 }
 
-pub(super) const PACKAGE_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const PACKAGE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "package",
         subject: (Text, "A package of the operating system; its name."),
@@ -52,7 +54,7 @@ impl PackageResource {
     }
 }
 
-impl ResourceRules for PackageResource {
+impl ResourceBehaviour for PackageResource {
     fn desired_facts(&self) -> ResourceFacts {
         self.version.clone().map(|version| (FactName::Version, Fact::Text(version))).into_iter().collect()
     }

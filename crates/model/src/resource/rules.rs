@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What is the same for all resources of a kind.
-pub(crate) struct ResourceKindRules {
+pub(crate) struct ResourceKindDefinition {
     /// The words of manifests for it, with their fields and what the manual says of them.
     pub(crate) schemas: &'static [ResourceOrHealthCheckSchema],
     /// Makes a resource of the fields of a declaration, which notes their mistakes; a file is given the
@@ -46,7 +46,7 @@ pub(crate) enum RemovalStage {
 }
 
 /// What a resource says about itself. What its manifest leaves open it does not mention.
-pub(crate) trait ResourceRules {
+pub(crate) trait ResourceBehaviour {
     /// The facts it must show.
     fn desired_facts(&self) -> ResourceFacts;
 

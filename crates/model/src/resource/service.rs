@@ -3,7 +3,7 @@
 use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{is_name_of_plain_characters, resource_name_problem_unless_valid},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, no_resource_path},
+    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
     manifest::field_schema::{
@@ -41,7 +41,7 @@ pub struct ServiceResource {
     pub reload: bool,
 }
 
-pub(super) const SERVICE_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "service",
         subject: (Text, "A unit of systemd; its name, `.service` may be left out."),
@@ -117,7 +117,7 @@ impl ServiceResource {
     }
 }
 
-impl ResourceRules for ServiceResource {
+impl ResourceBehaviour for ServiceResource {
     fn desired_facts(&self) -> ResourceFacts {
         let enabled = self.enabled.map(|flag| (FactName::Enabled, Fact::Flag(flag)));
         let running = self.running.map(|flag| (FactName::Running, Fact::Flag(flag)));

@@ -3,7 +3,7 @@
 use super::{
     ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present},
+    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
 };
 use crate::{
     manifest::{
@@ -20,7 +20,7 @@ pub struct SymlinkResource {
     pub target: String,
 }
 
-pub(super) const SYMLINK_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const SYMLINK_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "symlink",
         subject: (Text, "A symbolic link; its absolute path."),
@@ -36,7 +36,7 @@ pub(super) const SYMLINK_RULES: ResourceKindRules = ResourceKindRules {
     is_gone: never_gone_while_present,
 };
 
-impl ResourceRules for SymlinkResource {
+impl ResourceBehaviour for SymlinkResource {
     fn desired_facts(&self) -> ResourceFacts {
         ResourceFacts::from([
             (FactName::Type, Fact::Type(FileType::Symlink)),

@@ -3,7 +3,9 @@
 use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{is_valid_account_name, resource_name_problem_unless_valid, resource_path_problem},
-    rules::{RemovalStage, ResourceKindRules, ResourceRules, never_gone_while_present, no_resource_path},
+    rules::{
+        RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
+    },
 };
 use crate::{
     manifest::{
@@ -37,7 +39,7 @@ pub struct UserResource {
     pub authorized_keys: Option<Vec<String>>,
 }
 
-pub(super) const USER_RULES: ResourceKindRules = ResourceKindRules {
+pub(super) const USER_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckSchema {
         word: "user",
         subject: (Text, "A user of the system; its name."),
@@ -68,7 +70,7 @@ impl UserResource {
     }
 }
 
-impl ResourceRules for UserResource {
+impl ResourceBehaviour for UserResource {
     fn desired_facts(&self) -> ResourceFacts {
         let text = |name, text: &Option<String>| text.clone().map(|text| (name, Fact::Text(text)));
         let set = |name, texts: &Option<Vec<String>>| {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 shape! {
     /// Servers for which the same changes.
-    pub struct ServerEffects {
+    pub struct ServersAndEffectSummaries {
         /// What changes.
         pub effects: Vec<EffectSummary>,
         /// The servers, in order.

@@ -15,11 +15,11 @@ shape! {
         pub provenance: Vec<ExplainedProvenance>,
         /// Where each entry of a map that was merged from several places comes from.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        pub entries: Vec<ExplainedEntry>,
+        pub entries: Vec<ExplainedMapEntry>,
     }
 
     /// One entry of a merged map.
-    pub struct ExplainedEntry {
+    pub struct ExplainedMapEntry {
         /// Its path inside the map: `team` or `limits.memory`.
         pub path: String,
         /// Its value.

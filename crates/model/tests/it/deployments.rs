@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use model::{
-    deployment::{Deployment, check_component_requirements, evaluate_deployments},
+    deployment::{DeploymentDescription, check_component_requirements, evaluate_deployments},
     format::node,
     manifest::DeploymentFilesByPath,
     name::Name,
@@ -12,7 +12,7 @@ use model::{
     plan::{PlanLimits, plan_host_changes},
 };
 
-fn deployment(name: &str, more: &str, manifest: &str) -> (Name, Deployment) {
+fn deployment(name: &str, more: &str, manifest: &str) -> (Name, DeploymentDescription) {
     let description =
         format!(r#"{{"name": "{name}", "version": "1.0-1", "kind": "os-config", "summary": "s"{more}}}"#);
     let files = DeploymentFilesByPath::from([
@@ -20,7 +20,7 @@ fn deployment(name: &str, more: &str, manifest: &str) -> (Name, Deployment) {
         ("manifest.yaml".to_owned(), format!("format: geppetto/manifest/1\n{manifest}").into_bytes()),
     ]);
     let name = Name::new(name).unwrap();
-    let deployment = Deployment::parse_deployment_files(&name, "test", files).unwrap();
+    let deployment = DeploymentDescription::parse_deployment_files(&name, "test", files).unwrap();
     (name, deployment)
 }
 
@@ -29,7 +29,7 @@ fn node(components: &str) -> Node {
         .unwrap()
 }
 
-fn faults(node: &Node, deployments: &BTreeMap<Name, Deployment>) -> Vec<String> {
+fn faults(node: &Node, deployments: &BTreeMap<Name, DeploymentDescription>) -> Vec<String> {
     let faults = evaluate_deployments(node, deployments, None).unwrap_err();
     faults.iter().map(ToString::to_string).collect()
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use model::{
     component::Component,
     health::HealthProbe,
-    manifest::{self, DeploymentFilesByPath, EvaluationContext},
+    manifest::{self, DeploymentFilesByPath, ManifestVariables},
     name::Key,
     node::{NodeComponentValues, NodeValue},
     resource::{Resource, ResourceBody},
@@ -40,7 +40,7 @@ fn evaluate(
     let manifest =
         manifest::parse_manifest_yaml("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
     let component = component(PARAMETERS);
-    let scope = EvaluationContext {
+    let scope = ManifestVariables {
         server: "web-01",
         environment: "prod",
         component: &component,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use model::{
     component::INSTALLED_COMPONENTS_FOLDER,
-    format::component::{Arch, LaunchCommand},
+    format::component::{Arch, LaunchSettings},
     version::VersionRange,
 };
 use rpm::Dependency;
@@ -149,7 +149,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPa
         units(format!("{name}.service"), systemd_unit::render_daemon_service_unit(&facts, launch))?;
     }
     if let Some(schedule) = &source.schedule {
-        let launch: LaunchCommand = schedule.to_launch_command();
+        let launch: LaunchSettings = schedule.to_launch_settings();
         units(format!("{name}.service"), systemd_unit::render_timed_job_service_unit(&facts, &launch))?;
         units(format!("{name}.timer"), systemd_unit::render_timer_unit(&facts, schedule))?;
     }

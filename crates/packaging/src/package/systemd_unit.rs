@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use model::format::component::{JobSchedule, LaunchCommand, RestartPolicy};
+use model::format::component::{LaunchSettings, RestartPolicy, ScheduledJob};
 
 /// The settings of a unit.
 pub(super) struct SystemdUnitDescription<'a> {
@@ -43,7 +43,7 @@ UMask=0027
 /// The service of a daemon.
 pub(super) fn render_daemon_service_unit(
     facts: &SystemdUnitDescription<'_>,
-    launch: &LaunchCommand,
+    launch: &LaunchSettings,
 ) -> String {
     let mut text = head(facts);
     let after: Vec<&str> =
@@ -62,7 +62,7 @@ pub(super) fn render_daemon_service_unit(
 /// The service a timer starts.
 pub(super) fn render_timed_job_service_unit(
     facts: &SystemdUnitDescription<'_>,
-    launch: &LaunchCommand,
+    launch: &LaunchSettings,
 ) -> String {
     let mut text = head(facts);
     text.push_str("\n[Service]\nType=oneshot\n");
@@ -71,7 +71,7 @@ pub(super) fn render_timed_job_service_unit(
 }
 
 /// The timer of a job.
-pub(super) fn render_timer_unit(facts: &SystemdUnitDescription<'_>, schedule: &JobSchedule) -> String {
+pub(super) fn render_timer_unit(facts: &SystemdUnitDescription<'_>, schedule: &ScheduledJob) -> String {
     let mut text = head(facts);
     let _ = write!(
         text,
@@ -90,7 +90,7 @@ fn head(facts: &SystemdUnitDescription<'_>) -> String {
     text
 }
 
-fn service(text: &mut String, launch: &LaunchCommand) {
+fn service(text: &mut String, launch: &LaunchSettings) {
     let words: Vec<String> = launch.command.to_argv().iter().map(|word| quote(word)).collect();
     let _ = writeln!(text, "ExecStart={}", words.join(" "));
     let _ = writeln!(text, "User={}", launch.user);
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
         let facts = SystemdUnitDescription { name: "shop", summary: "A shop", url: None };
-        let mut launch = LaunchCommand {
+        let mut launch = LaunchSettings {
             command: CommandLine::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),
             user: "shop".into(),
             group: None,

@@ -6,7 +6,7 @@ use model::{
     component::{Component, OsPackageRequirements},
     format::{
         FormatError,
-        component::{LaunchCommand, TomcatContext},
+        component::{LaunchSettings, TomcatContext},
     },
 };
 
@@ -82,7 +82,7 @@ impl DeployFolder {
     pub(super) fn add_default_manifest_and_templates(
         mut self,
         component: &Component,
-        launch: Option<&LaunchCommand>,
+        launch: Option<&LaunchSettings>,
         timer: bool,
         tomcat: Option<&TomcatContext>,
     ) -> DeployFolder {
@@ -104,7 +104,7 @@ impl DeployFolder {
 
 fn default_manifest(
     component: &Component,
-    launch: Option<&LaunchCommand>,
+    launch: Option<&LaunchSettings>,
     timer: bool,
     tomcat: Option<&TomcatContext>,
 ) -> Option<String> {

@@ -11,7 +11,7 @@ use std::{
 
 use model::{
     health::HealthProbe,
-    manifest::{EvaluatedManifest, EvaluationContext, evaluate_manifest, parse_manifest_yaml},
+    manifest::{EvaluatedManifest, ManifestVariables, evaluate_manifest, parse_manifest_yaml},
     name::Key,
     node::{NodeComponentValues, NodeValue},
     observe::OsFamily,
@@ -70,7 +70,7 @@ fn deployed(
     for (key, value) in values {
         all.insert(Key::new(key).unwrap(), plain(value));
     }
-    let scope = EvaluationContext {
+    let scope = ManifestVariables {
         server: "web-01",
         environment: "prod",
         component: &source.component,

@@ -156,7 +156,7 @@ impl ApiClient {
         &self,
         channel: &Name,
         publication: &wire::PublicationRequest,
-    ) -> Result<wire::ChannelChange, ApiClientError> {
+    ) -> Result<wire::ChannelChangeResult, ApiClientError> {
         self.post_json(&format!("/api/v1/channels/{channel}/publications"), publication)
     }
 
@@ -164,7 +164,7 @@ impl ApiClient {
     pub(crate) fn promote_version(
         &self,
         promotion: &wire::PromotionRequest,
-    ) -> Result<wire::ChannelChange, ApiClientError> {
+    ) -> Result<wire::ChannelChangeResult, ApiClientError> {
         self.post_json("/api/v1/promotions", promotion)
     }
 
@@ -172,7 +172,7 @@ impl ApiClient {
     pub(crate) fn withdraw_version(
         &self,
         withdrawal: &wire::WithdrawalRequest,
-    ) -> Result<wire::ChannelChange, ApiClientError> {
+    ) -> Result<wire::ChannelChangeResult, ApiClientError> {
         self.post_json("/api/v1/withdrawals", withdrawal)
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::{
     exit::Exit,
-    wire::{ChangeRequest, ChangeResult, ChangedPlace},
+    wire::{ChangedPlace, EstateChangeRequest, EstateChangeResult},
 };
 
 use crate::{
@@ -55,7 +55,7 @@ impl ImportArgs {
             .with_hint("check the path; `--allow-empty` removes the whole estate"));
         }
         let client = self.remote.new_api_client(context)?;
-        let request = ChangeRequest {
+        let request = EstateChangeRequest {
             documents: documents.into_iter().map(|(path, text)| (path, Some(text))).collect(),
             whole: true,
             allow_empty: self.allow_empty,
@@ -64,7 +64,7 @@ impl ImportArgs {
             base: base.filter(|_| !self.overwrite),
             diffs: self.diff,
         };
-        let result: ChangeResult = client.post_json("/api/v1/changes", &request)?;
+        let result: EstateChangeResult = client.post_json("/api/v1/changes", &request)?;
         print(context, &result, self.dry_run);
         context.output.print_json(&result);
         if let (Some(_), Some(revision)) = (base, result.revision)
@@ -79,7 +79,7 @@ impl ImportArgs {
     }
 }
 
-fn print(context: &CommandContext, result: &ChangeResult, dry_run: bool) {
+fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
     for warning in &result.warnings {
         context.output.print_warning(warning.to_string());
     }

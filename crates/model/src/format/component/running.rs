@@ -12,7 +12,7 @@ use super::{
 /// A daemon, as systemd shall run it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct LaunchCommand {
+pub struct LaunchSettings {
     /// What is started: a list with the whole path of the program first, or a text for the shell.
     pub command: CommandLine,
     /// The account it runs as; the manifest creates it.
@@ -70,7 +70,7 @@ impl RestartPolicy {
 /// A job run at given times.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct JobSchedule {
+pub struct ScheduledJob {
     /// What is run: a list with the whole path of the program first, or a text for the shell.
     pub command: CommandLine,
     /// When, as systemd writes it (`systemd.time(7)`): `hourly`, `*:0/5`, `Mon *-*-* 04:30`.
@@ -108,8 +108,8 @@ fn yes() -> bool {
     true
 }
 
-impl LaunchCommand {
-    pub(super) fn check_launch_command(&self, key: &str, mistakes: &mut Vec<String>) {
+impl LaunchSettings {
+    pub(super) fn check_launch_settings(&self, key: &str, mistakes: &mut Vec<String>) {
         self.command.check_systemd_command(&format!("{key}.command"), mistakes);
         for (name, account) in [("user", Some(&self.user)), ("group", self.group.as_ref())] {
             if let Some(account) = account
@@ -156,10 +156,10 @@ impl LaunchCommand {
     }
 }
 
-impl JobSchedule {
+impl ScheduledJob {
     /// The same facts as those of a daemon.
-    pub fn to_launch_command(&self) -> LaunchCommand {
-        LaunchCommand {
+    pub fn to_launch_settings(&self) -> LaunchSettings {
+        LaunchSettings {
             command: self.command.clone(),
             user: self.user.clone(),
             group: self.group.clone(),
@@ -174,8 +174,8 @@ impl JobSchedule {
         }
     }
 
-    pub(super) fn check_job_schedule(&self, mistakes: &mut Vec<String>) {
-        self.to_launch_command().check_launch_command("schedule", mistakes);
+    pub(super) fn check_scheduled_job(&self, mistakes: &mut Vec<String>) {
+        self.to_launch_settings().check_launch_settings("schedule", mistakes);
         if let Err(why) = check_systemd_calendar_expression(&self.calendar) {
             mistakes.push(format!("`schedule.calendar` {why}"));
         }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::EvaluationContext;
+use super::ManifestVariables;
 use crate::{template, value::Value};
 
 /// The secrets a manifest's expressions can name.
@@ -20,7 +20,7 @@ pub(super) struct SecretNamesAndTexts {
 
 impl SecretNamesAndTexts {
     /// Collects the secret parameters of the component and of the others its templates see, and the secret texts in them.
-    pub(super) fn collect_context_secrets(scope: &EvaluationContext<'_>) -> Self {
+    pub(super) fn collect_secrets_of_variables(scope: &ManifestVariables<'_>) -> Self {
         let mut secrets = Self { own: BTreeSet::new(), others: BTreeSet::new(), texts: Vec::new() };
         for (key, value) in scope.values.iter().filter(|(_, value)| value.secret) {
             secrets.own.insert(key.to_string());

@@ -134,7 +134,7 @@ impl ValueEvaluator<'_, '_> {
             let reason = format!("but this server has no component `{name}`");
             return self.unknown_reference(site, inside, reason, near);
         };
-        let Some(slot) = set.find_slot_of_component_key(found, &key) else {
+        let Some(slot) = set.find_parameter_index_by_key(found, &key) else {
             let parameters = &set.parameters[set.components[found].slots.clone()];
             let near =
                 suggest_spelling(key.as_str(), parameters.iter().map(|parameter| parameter.key.as_str()));

@@ -48,7 +48,7 @@ impl ValueEvaluator<'_, '_> {
             true => Rc::new(filled),
             false => {
                 let numbers = template.parts.iter().filter_map(|part| match part {
-                    TemplatePart::Value(number) => self.set.find_slot_of_parameter_number(*number),
+                    TemplatePart::Value(number) => self.set.find_parameter_index_by_number(*number),
                     _ => None,
                 });
                 self.keep_variant(cache, &entry, filled, numbers)
@@ -62,7 +62,7 @@ impl ValueEvaluator<'_, '_> {
             return false;
         }
         variant.references.iter().all(|(number, value)| {
-            self.set.find_slot_of_parameter_number(*number).is_some_and(|slot| {
+            self.set.find_parameter_index_by_number(*number).is_some_and(|slot| {
                 self.settle(slot);
                 matches!(&self.states[slot], ValueEvaluationState::Final(now) if Rc::ptr_eq(now, value))
             })
@@ -125,7 +125,7 @@ impl ValueEvaluator<'_, '_> {
 
     /// The value of the parameter with this number, if it has one here.
     fn referred_value(&mut self, number: u32) -> Option<Arc<NodeValue>> {
-        let slot = self.set.find_slot_of_parameter_number(number)?;
+        let slot = self.set.find_parameter_index_by_number(number)?;
         self.settle(slot);
         self.extend_reference_chain(slot).ok()?;
         match &self.states[slot] {

@@ -1,6 +1,6 @@
 //! `punch key list`: the keys that packages are trusted by.
 
-use model::{exit::Exit, wire::KeyList};
+use model::{exit::Exit, wire::TrustedKeyList};
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
@@ -14,7 +14,7 @@ pub(crate) struct KeyListArgs {
 
 impl KeyListArgs {
     pub(super) fn run_key_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let keys: KeyList = self.remote.new_api_client(context)?.get_json("/api/v1/keys")?;
+        let keys: TrustedKeyList = self.remote.new_api_client(context)?.get_json("/api/v1/keys")?;
         for key in &keys.items {
             context.output.print_line(&key.fingerprint);
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::{
     exit::Exit,
-    wire::{KeyList, KeyTrustRequest},
+    wire::{KeyTrustRequest, TrustedKeyList},
 };
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
@@ -25,7 +25,7 @@ impl KeyTrustArgs {
     pub(super) fn run_key_trust_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let armored = std::fs::read_to_string(&self.file)
             .map_err(|error| CommandError::cannot_read_file_error(&self.file, &error))?;
-        let keys: KeyList =
+        let keys: TrustedKeyList =
             self.remote.new_api_client(context)?.post_json("/api/v1/keys", &KeyTrustRequest { armored })?;
         for key in &keys.items {
             context.output.print_line(&key.fingerprint);

@@ -1,6 +1,6 @@
 //! `punch revision list`: the committed states of the estate, newest first.
 
-use model::{exit::Exit, wire::Revision};
+use model::{exit::Exit, wire::RevisionSummary};
 
 use crate::{
     command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
@@ -19,7 +19,7 @@ pub(crate) struct RevisionListArgs {
 
 impl RevisionListArgs {
     pub(super) fn run_revision_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let revisions: Vec<Revision> = self.remote.new_api_client(context)?.get_list_items_up_to(
+        let revisions: Vec<RevisionSummary> = self.remote.new_api_client(context)?.get_list_items_up_to(
             "/api/v1/revisions",
             "before",
             self.limit,

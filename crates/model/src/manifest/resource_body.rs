@@ -6,7 +6,7 @@ use crate::resource::{ResourceBody, ResourceKind};
 /// The kind a manifest's word stands for: a template is a file after rendering.
 pub(super) fn resource_kind_from_keyword(word: &str) -> Option<ResourceKind> {
     let mut kinds = ResourceKind::ALL_RESOURCE_KINDS.into_iter();
-    kinds.find(|kind| kind.rules_of_kind().schemas.iter().any(|schema| schema.word == word))
+    kinds.find(|kind| kind.definition_of_kind().schemas.iter().any(|schema| schema.word == word))
 }
 
 /// What the resource must be like; mistakes are noted in `fields`. `source` is the content of a file's source.
@@ -16,7 +16,7 @@ pub(super) fn read_resource_body_fields(
     fields: &mut ResourceFieldReader<'_>,
     source: Option<Vec<u8>>,
 ) -> ResourceBody {
-    let rules = kind.rules_of_kind();
+    let rules = kind.definition_of_kind();
     if let Some(problem) = (rules.name_problem)(name) {
         fields.add_declaration_error(&problem);
     }
