@@ -18,7 +18,7 @@ pub(crate) fn print_note(text: &str) {
     eprintln!("{text}");
 }
 
-/// A trouble, whole.
+/// Prints the whole failure.
 pub(crate) fn print_failure(trouble: &CommandFailure) {
     eprintln!("\nFAILED: {trouble}");
 }
@@ -35,7 +35,7 @@ pub(crate) fn format_seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-/// Whether somebody sits at both ends.
+/// Whether both stdin and stdout are terminals.
 pub(crate) fn are_stdin_and_stdout_terminals() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }

@@ -68,7 +68,7 @@ impl From<PackageFetchError> for CannotApplyNodeError {
 }
 
 /// Reads the deployments and observes the host; the run began at `began_us`. Returns all errors, not only the first.
-pub fn inspect_host(
+pub fn read_deployments_and_observe_host(
     node: &Node,
     host: &dyn Host,
     state: &PunchStateFolder,

@@ -20,7 +20,7 @@ use crate::{host::file_system_error_text, host_root::HostRoot};
 /// reports describe the host.
 pub const PUNCH_STATE_FOLDER: &str = "/var/lib/geppetto/punch";
 
-/// What punch knows about a host.
+/// The folder on a host where punch keeps its run lock and journal, its reports, and what it made there.
 #[derive(Debug, Clone)]
 pub struct PunchStateFolder {
     root: HostRoot,

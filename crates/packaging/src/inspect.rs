@@ -38,7 +38,7 @@ pub struct InspectedPackage {
     pub size: u64,
 }
 
-/// What a package is to us.
+/// Which of the two packages of a component a package is, if it is one.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ComponentPackageKind {
     /// The payload package of this component.

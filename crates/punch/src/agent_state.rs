@@ -31,7 +31,8 @@ const LAST_CONTACT: &str = "last-contact";
 /// The folder of reports the back-office has not got yet.
 const UNSENT_REPORTS: &str = "outbox";
 
-/// What punch remembers on one host, beside what every run writes down.
+/// The files in which punch remembers, on one host, what the back-office sent: the last good node file, the highest
+/// generation begun, unsent reports. What every run writes down is in [`PunchStateFolder`].
 pub(crate) struct AgentStateFiles {
     files: HostFiles,
 }

@@ -79,7 +79,8 @@ pub(crate) fn inspect_and_plan_deployment(
     let machine =
         SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
-    let look = converge::inspect_host(&requirement.node, &machine, &state, source, began);
+    let look =
+        converge::read_deployments_and_observe_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
     Ok(InspectedAndPlannedDeployment { machine, look, plan })

@@ -48,7 +48,7 @@ pub(super) async fn submit_change(
         false => SubmittedEstate::Some(documents),
     };
     let proposal = EstateChangeSubmission { proposed, message, preview, base, diffs };
-    Ok(Json(app.back_office.submit_change(&permit, proposal).await?))
+    Ok(Json(app.back_office.commit_or_preview_change(&permit, proposal).await?))
 }
 
 /// Which revision is exported.

@@ -28,7 +28,7 @@ impl BackOffice {
                 Ok(Some(Principal::Token { name: token.name, grants }))
             }
             BearerSecretKind::Server => {
-                let credential = self.store.read_server_and_hash_of_credential(&presented.id).await?;
+                let credential = self.store.read_valid_credential(&presented.id).await?;
                 let Some((server, _)) = credential.filter(|(_, hash)| presented.matches_hash(hash)) else {
                     return Ok(None);
                 };

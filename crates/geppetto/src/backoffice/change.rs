@@ -71,7 +71,7 @@ pub(crate) enum SubmittedEstate {
 
 impl BackOffice {
     /// Checks a proposal, lists what it changes, and commits it unless it is a preview.
-    pub(crate) async fn submit_change(
+    pub(crate) async fn commit_or_preview_change(
         &self,
         permit: &Permit<Operator>,
         proposal: EstateChangeSubmission,

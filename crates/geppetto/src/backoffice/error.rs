@@ -77,7 +77,7 @@ fn unknown_name_message(what: &str, name: &str, nearest: Option<&str>, list: &st
 }
 
 impl BackOfficeError {
-    /// Whether trying again later may help: it is not the request that is at fault, nor what a check found.
+    /// Whether the control plane itself failed, so that trying again later may help.
     pub(crate) fn is_internal_failure(&self) -> bool {
         matches!(self, BackOfficeError::Store(_) | BackOfficeError::Broken(_) | BackOfficeError::DiskFull(_))
     }

@@ -41,7 +41,7 @@ pub(super) struct SecretParameters {
 pub(super) type CachedSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>;
 
 impl BackOffice {
-    /// The parameters that a version declares secret which is or ever was in a channel.
+    /// The parameters that a version declares secret which is or ever was in a channel; those that are new are recorded.
     pub(super) async fn load_and_record_secret_parameters(
         &self,
     ) -> Result<SecretParameters, BackOfficeError> {

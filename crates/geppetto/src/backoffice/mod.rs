@@ -48,7 +48,7 @@ use crate::{
     clock::Clock,
     daemon_error::DaemonError,
     data_folder::DataFolder,
-    store::{AuditTimeAndActor, SealingKey, Store, StoreWithUncheckedSeal},
+    store::{SealingKey, Store, StoreWithUncheckedSeal, TimeAndActor},
 };
 
 /// A control plane's data, opened.
@@ -117,7 +117,7 @@ impl BackOffice {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn audit_context<'a>(&self, actor: &'a str) -> AuditTimeAndActor<'a> {
-        AuditTimeAndActor { at_us: self.clock.now_us(), actor }
+    fn audit_context<'a>(&self, actor: &'a str) -> TimeAndActor<'a> {
+        TimeAndActor { at_us: self.clock.now_us(), actor }
     }
 }

@@ -16,7 +16,7 @@ use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
 use crate::{
     auth::{Admin, Developer, Operator, Permit, Viewer},
     daemon_error::join_error_and_sources,
-    store::AuditTimeAndActor,
+    store::TimeAndActor,
 };
 
 impl BackOffice {
@@ -85,7 +85,7 @@ impl BackOffice {
                 Err(error @ BackOfficeError::Broken(_)) => format!("failed: {error}"),
                 Err(error) => format!("refused: {error}"),
             };
-            let context = AuditTimeAndActor { at_us: clock.now_us(), actor: &entry.actor };
+            let context = TimeAndActor { at_us: clock.now_us(), actor: &entry.actor };
             let event = entry.event.filter(|_| done.is_ok());
             if let Err(error) = store
                 .insert_repository_audit_entry(&context, entry.action, &entry.subject, &outcome, event)

@@ -10,7 +10,7 @@ use model::{
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
 use crate::auth::{AccessLevel, EffectScope, Permit, Principal, Viewer};
 
-/// The kinds of places that have a list of their own; servers have one with more in it.
+/// The kinds of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PlaceKind {
     /// Roles.

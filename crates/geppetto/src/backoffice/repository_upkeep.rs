@@ -18,7 +18,8 @@ use crate::{
 const KEPT_JOBS_US: i64 = 30 * 86_400 * 1_000_000;
 
 impl BackOffice {
-    /// Removes all but the newest `keep` versions of each component from the repository.
+    /// Removes all versions from the repository but the newest `keep` of each component, those that kept node files
+    /// name, and what these require.
     pub(crate) async fn retain_newest_and_needed_versions(
         &self,
         permit: &Permit<Operator>,

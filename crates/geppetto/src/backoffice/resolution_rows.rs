@@ -8,7 +8,7 @@ use std::{
 use model::{
     catalog::Catalog,
     name::{Name, ServerName},
-    resolve::{ResolutionReads, ResolutionSummary},
+    resolve::{ResolutionDigestAndReads, ResolutionReads},
 };
 
 use crate::store::ResolutionReadsRow;
@@ -36,10 +36,10 @@ impl<'c> ResolutionReadsRowBuilder<'c> {
     pub(super) fn build_resolution_reads_row(
         &mut self,
         server: ServerName,
-        resolved: Option<ResolutionSummary>,
+        resolved: Option<ResolutionDigestAndReads>,
     ) -> ResolutionReadsRow {
         match resolved {
-            Some(ResolutionSummary { digest, reads, .. }) => ResolutionReadsRow {
+            Some(ResolutionDigestAndReads { digest, reads, .. }) => ResolutionReadsRow {
                 server,
                 digest: digest.to_string(),
                 offers: self.digest_of_offers_read(&reads),

@@ -115,7 +115,7 @@ async fn change(
     let proposed = SubmittedEstate::Some(documents);
     let proposal =
         EstateChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
-    back_office.submit_change(&admin().to_permit_of_lower_level(), proposal).await
+    back_office.commit_or_preview_change(&admin().to_permit_of_lower_level(), proposal).await
 }
 
 fn server(name: &str) -> ServerName {
@@ -286,11 +286,8 @@ async fn retention_keeps_the_versions_that_a_server_would_get_now() {
         ("servers/web-01.yaml", &host("web")),
     ];
     story.change(&web).await.unwrap();
-    let removed = story
-        .back_office
-        .retain_newest_and_needed_versions(&admin().to_permit_of_lower_level(), 1)
-        .await
-        .unwrap();
+    let permit = admin().to_permit_of_lower_level();
+    let removed = story.back_office.retain_newest_and_needed_versions(&permit, 1).await.unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
     let node = story.back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
@@ -402,7 +399,7 @@ async fn try_change(
     let proposed = SubmittedEstate::Some([(path.to_owned(), Some(text.to_owned()))].into());
     let proposal =
         EstateChangeSubmission { proposed, message: String::new(), preview: false, base: None, diffs: false };
-    story.back_office.submit_change(&permit(grants), proposal).await
+    story.back_office.commit_or_preview_change(&permit(grants), proposal).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

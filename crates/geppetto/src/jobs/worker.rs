@@ -231,11 +231,8 @@ impl Worker<'_> {
 
     async fn renew(&self, taken: &LeasedJob, job: &RunningJobContext) -> Result<Option<bool>, StoreError> {
         let now_us = self.back_office.clock.now_us();
-        let renewed = self
-            .back_office
-            .store
-            .renew_job_lease_and_store_progress(taken, now_us + LEASE_US, job.progress())
-            .await?;
+        let renewed =
+            self.back_office.store.renew_lease_and_progress(taken, now_us + LEASE_US, job.progress()).await?;
         if renewed.is_some() {
             self.flush_log(taken, job).await?;
         }

@@ -4,9 +4,9 @@ use model::wire::Event;
 
 use super::{Store, StoreError, WriteTransaction, signed, unsigned};
 
-/// A write, as the audit log records it.
+/// When a write happens and who asked for it, for the audit log.
 #[derive(Debug, Clone)]
-pub(crate) struct AuditTimeAndActor<'a> {
+pub(crate) struct TimeAndActor<'a> {
     /// When, in microseconds since 1970-01-01 UTC.
     pub(crate) at_us: i64,
     /// Who: `token ci`, `server web-01`, `local administrator (uid 0)`.
@@ -36,7 +36,7 @@ const DETAIL: usize = 2000;
 /// Adds an entry within the transaction of the write it is about.
 pub(super) async fn insert_audit_entry(
     transaction: &mut WriteTransaction,
-    context: &AuditTimeAndActor<'_>,
+    context: &TimeAndActor<'_>,
     action: &str,
     subject: &str,
     detail: &str,
@@ -69,7 +69,7 @@ impl Store {
     /// it is done or refused; `event` is then announced.
     pub(crate) async fn insert_repository_audit_entry(
         &self,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
         action: &str,
         subject: &str,
         detail: &str,

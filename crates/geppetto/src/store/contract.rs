@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    test_database::{TestDatabase, TestDatabaseEngine},
+    test_database::{TestDatabase, TestEngine},
     *,
 };
 
@@ -11,14 +11,14 @@ use super::{
 macro_rules! on_both_engines {
     ($($test:ident),* $(,)?) => {
         mod sqlite {
-            use super::TestDatabaseEngine;
+            use super::TestEngine;
             $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() { super::$test(TestDatabaseEngine::Sqlite).await; })*
+            async fn $test() { super::$test(TestEngine::Sqlite).await; })*
         }
         mod postgres {
-            use super::TestDatabaseEngine;
+            use super::TestEngine;
             $(#[tokio::test(flavor = "multi_thread")]
-            async fn $test() { super::$test(TestDatabaseEngine::Postgres).await; })*
+            async fn $test() { super::$test(TestEngine::Postgres).await; })*
         }
     };
 }
@@ -49,7 +49,7 @@ on_both_engines!(
 );
 
 /// A store on an empty database, which lives as long as what is beside it.
-async fn store(engine: TestDatabaseEngine) -> Option<(Store, TestDatabase)> {
+async fn store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
     let database = TestDatabase::new(engine)?;
     Some((open(&database).await, database))
 }
@@ -59,7 +59,7 @@ async fn open(database: &TestDatabase) -> Store {
     opened.check_or_set_seal(SealingKey::new(&[7; 32]), "node key").await.unwrap()
 }
 
-const ANN: AuditTimeAndActor<'static> = AuditTimeAndActor { at_us: 1_000, actor: "token ann" };
+const ANN: TimeAndActor<'static> = TimeAndActor { at_us: 1_000, actor: "token ann" };
 
 fn becomes(path: &str, text: &str) -> PlaceChange {
     let object = PlaceDocumentRow { text: text.to_owned(), origins: "{}".to_owned() };
@@ -79,7 +79,7 @@ fn texts(objects: BTreeMap<String, PlaceDocumentRow>) -> Vec<String> {
     objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()
 }
 
-async fn every_revision_can_be_read_back_whole(engine: TestDatabaseEngine) {
+async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     assert_eq!(store.read_current_revision_number().await.unwrap(), 0);
     let first = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
@@ -97,7 +97,7 @@ async fn every_revision_can_be_read_back_whole(engine: TestDatabaseEngine) {
     assert_eq!(store.read_revisions(Some(2), 10).await.unwrap()[0].message, "start");
 }
 
-async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: TestDatabaseEngine) {
+async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
     let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &[], &ANN).await.unwrap_err();
@@ -105,7 +105,7 @@ async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: Te
     assert_eq!(texts(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
-async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestDatabaseEngine) {
+async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let mut attempts = tokio::task::JoinSet::new();
     for n in 0..8 {
@@ -118,7 +118,7 @@ async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestData
     assert_eq!(store.read_current_revision_number().await.unwrap(), 1);
 }
 
-async fn token_is_valid_until_it_expires_or_is_revoked(engine: TestDatabaseEngine) {
+async fn token_is_valid_until_it_expires_or_is_revoked(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let grants = [grant("developer", Some("staging"), None), grant("viewer", None, Some("shop"))];
     let ci = NewTokenRow { id: "1", name: "ci", grants: &grants, hash: "h", expires_us: Some(2_000) };
@@ -139,12 +139,12 @@ async fn token_is_valid_until_it_expires_or_is_revoked(engine: TestDatabaseEngin
 
     // The name of an expired token can be given again.
     let short = NewTokenRow { id: "3", name: "short", expires_us: Some(500), ..ci };
-    store.insert_token(&short, &AuditTimeAndActor { at_us: 400, ..ANN }).await.unwrap();
+    store.insert_token(&short, &TimeAndActor { at_us: 400, ..ANN }).await.unwrap();
     store.insert_token(&NewTokenRow { id: "4", ..short }, &ANN).await.unwrap();
     assert_eq!(store.read_tokens().await.unwrap().len(), 4);
 }
 
-async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestDatabaseEngine) {
+async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let token = JoinTokenRow { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
     store.insert_join_token(&token, &ANN).await.unwrap();
@@ -154,35 +154,35 @@ async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestData
 
     assert!(
         !store
-            .redeem_join_token("j", "web-01", "c0", "h0", &AuditTimeAndActor { at_us: 2_000, ..ANN })
+            .redeem_join_token("j", "web-01", "c0", "h0", &TimeAndActor { at_us: 2_000, ..ANN })
             .await
             .unwrap()
     );
     assert!(store.redeem_join_token("j", "web-01", "c1", "h1", &ANN).await.unwrap());
     assert!(!store.redeem_join_token("j", "web-01", "c2", "h2", &ANN).await.unwrap());
     assert_eq!(
-        store.read_server_and_hash_of_credential("c1").await.unwrap(),
+        store.read_valid_credential("c1").await.unwrap(),
         Some(("web-01".to_owned(), "h1".to_owned()))
     );
-    assert_eq!(store.read_server_and_hash_of_credential("c2").await.unwrap(), None);
+    assert_eq!(store.read_valid_credential("c2").await.unwrap(), None);
 }
 
-async fn joining_again_revokes_the_earlier_credential(engine: TestDatabaseEngine) {
+async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
         let token = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.insert_join_token(&token, &ANN).await.unwrap();
         assert!(store.redeem_join_token(token.id, "web-01", credential, "h", &ANN).await.unwrap());
     }
-    assert_eq!(store.read_server_and_hash_of_credential("c1").await.unwrap(), None);
-    assert!(store.read_server_and_hash_of_credential("c2").await.unwrap().is_some());
+    assert_eq!(store.read_valid_credential("c1").await.unwrap(), None);
+    assert!(store.read_valid_credential("c2").await.unwrap().is_some());
 }
 
 fn node<'a>(generation: u64, digest: &'a str, components: &'a [(String, String)]) -> NewNodeFile<'a> {
     NewNodeFile { server: "web-01", generation, digest, text: "text", revision: 1, components }
 }
 
-async fn generation_is_stored_once_and_kept(engine: TestDatabaseEngine) {
+async fn generation_is_stored_once_and_kept(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
@@ -196,7 +196,7 @@ async fn generation_is_stored_once_and_kept(engine: TestDatabaseEngine) {
     assert_eq!(store.read_versions_named_by_node_files().await.unwrap(), shop.into());
 }
 
-async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestDatabaseEngine) {
+async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     store.commit_revision(1, &[], "", &[], &ANN).await.unwrap();
@@ -216,7 +216,7 @@ async fn report(store: &Store, server: &str, generation: u64, outcome: &str) -> 
     store.insert_report(&NewReport { server, head, json: &generation.to_string() }, &ANN).await.unwrap()
 }
 
-async fn reports_are_listed_newest_first_in_pages(engine: TestDatabaseEngine) {
+async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     for generation in 1..=5 {
         report(&store, "web-01", generation, "changed").await;
@@ -238,7 +238,7 @@ async fn reports_are_listed_newest_first_in_pages(engine: TestDatabaseEngine) {
     assert_eq!(store.read_report("web-02", page[0].0.id).await.unwrap(), None);
 }
 
-async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(engine: TestDatabaseEngine) {
+async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let first = report(&store, "web-01", 1, "failed").await;
     assert_eq!(report(&store, "web-01", 1, "failed").await, first);
@@ -253,16 +253,13 @@ async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(eng
     assert_eq!(all.last().unwrap().1.outcome, "failed");
 }
 
-async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: TestDatabaseEngine) {
+async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let both = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
     store.commit_revision(0, &both, "", &[], &ANN).await.unwrap();
     store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &[], &ANN).await.unwrap();
-    let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
-    store
-        .commit_revision(2, &[removal], "", &[], &AuditTimeAndActor { actor: "token bob", ..ANN })
-        .await
-        .unwrap();
+    let gone = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
+    store.commit_revision(2, &[gone], "", &[], &TimeAndActor { actor: "token bob", ..ANN }).await.unwrap();
     let changed = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
     assert_eq!(
         store.read_places_changed_since(1).await.unwrap(),
@@ -276,7 +273,7 @@ async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: T
     assert_eq!((newest, texts(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
 }
 
-async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestDatabaseEngine) {
+async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &[], &ANN).await.unwrap();
     let join = async |token: &'static str, credential: &str| {
@@ -287,17 +284,17 @@ async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestDataba
     join("j1", "c1").await;
     assert!(store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
     assert!(!store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
-    assert_eq!(store.read_server_and_hash_of_credential("c1").await.unwrap(), None);
+    assert_eq!(store.read_valid_credential("c1").await.unwrap(), None);
     join("j2", "c2").await;
     let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
     store.insert_join_token(&spare, &ANN).await.unwrap();
     let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
     store.commit_revision(1, &[removal], "", &[], &ANN).await.unwrap();
-    assert_eq!(store.read_server_and_hash_of_credential("c2").await.unwrap(), None);
+    assert_eq!(store.read_valid_credential("c2").await.unwrap(), None);
     assert_eq!(store.read_join_token_hash("j3", "web-01", 1_000).await.unwrap(), None);
 }
 
-async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestDatabaseEngine) {
+async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let ci = NewTokenRow { id: "1", name: "ci", grants: &[], hash: "h", expires_us: None };
     store.insert_token(&ci, &ANN).await.unwrap();
@@ -319,7 +316,7 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestDatabaseEn
     assert_eq!(store.read_audit_entries(None, 10).await.unwrap().len(), 3);
 }
 
-async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: TestDatabaseEngine) {
+async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: TestEngine) {
     let Some((store, database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
     store.close().await;
@@ -333,7 +330,7 @@ async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine
     assert_eq!(texts(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
-async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: TestDatabaseEngine) {
+async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: TestEngine) {
     let Some((store, database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "hunter2")], "", &[], &ANN).await.unwrap();
     let secret = NewNodeFile { text: "hunter2", ..node(1, "the digest", &[]) };
@@ -361,7 +358,7 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     assert!(matches!(unsealed, Err(StoreError::Unsealed(_))));
 }
 
-async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestDatabaseEngine) {
+async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let mut joins = tokio::task::JoinSet::new();
     for n in 0..8 {
@@ -376,13 +373,12 @@ async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestD
     assert!(joins.join_all().await.into_iter().all(|joined| joined));
     let mut valid = 0;
     for n in 0..8 {
-        valid +=
-            usize::from(store.read_server_and_hash_of_credential(&format!("c{n}")).await.unwrap().is_some());
+        valid += usize::from(store.read_valid_credential(&format!("c{n}")).await.unwrap().is_some());
     }
     assert_eq!(valid, 1);
 }
 
-async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: TestDatabaseEngine) {
+async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: TestEngine) {
     let Some(database) = TestDatabase::new(engine) else { return };
     let open = async |key: u8| {
         let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await?;
@@ -398,7 +394,7 @@ async fn next_event(events: &mut tokio::sync::broadcast::Receiver<Event>) -> Eve
     tokio::time::timeout(std::time::Duration::from_secs(20), events.recv()).await.unwrap().unwrap()
 }
 
-async fn events_are_received_after_the_commit_and_not_before(engine: TestDatabaseEngine) {
+async fn events_are_received_after_the_commit_and_not_before(engine: TestEngine) {
     let Some((store, database)) = store(engine).await else { return };
     let mut events = store.subscribe_to_events();
     // On PostgreSQL another control plane hears of it too.
@@ -408,7 +404,7 @@ async fn events_are_received_after_the_commit_and_not_before(engine: TestDatabas
     assert!(refused.is_err(), "there is no revision 7 to make one from");
     store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     assert_eq!(next_event(&mut events).await, Event::RevisionCommitted { revision: 1 });
-    if engine == TestDatabaseEngine::Postgres {
+    if engine == TestEngine::Postgres {
         assert_eq!(next_event(&mut heard).await, Event::RevisionCommitted { revision: 1 });
     }
 }
@@ -416,7 +412,7 @@ async fn events_are_received_after_the_commit_and_not_before(engine: TestDatabas
 const CHECK: NewJob<'static> =
     NewJob { kind: "check", input: "{}", unique_key: Some("check"), due_us: 1_000, max_attempts: 3 };
 
-async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestDatabaseEngine) {
+async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
     assert_eq!(store.take_due_job("early", 999, 2_000).await.unwrap(), None);
@@ -429,18 +425,14 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestDat
     assert_eq!(taken.len(), 1);
     let first = &taken[0];
     assert_eq!((first.job.id, first.job.attempt, first.job.state), (id, 1, JobState::Running));
-    assert_eq!(store.renew_job_lease_and_store_progress(first, 3_000, (1, 4)).await.unwrap(), Some(false));
+    assert_eq!(store.renew_lease_and_progress(first, 3_000, (1, 4)).await.unwrap(), Some(false));
     store.append_job_log(first, 1_500, &["one".to_owned(), "two".to_owned()]).await.unwrap();
 
     assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(3_000));
     assert_eq!(store.take_due_job("other", 3_000, 9_000).await.unwrap(), None, "the lease holds");
     let second = store.take_due_job("other", 3_001, 9_000).await.unwrap().unwrap();
     assert_eq!((second.job.id, second.job.attempt), (id, 2));
-    assert_eq!(
-        store.renew_job_lease_and_store_progress(first, 9_000, (2, 4)).await.unwrap(),
-        None,
-        "it was taken over"
-    );
+    assert_eq!(store.renew_lease_and_progress(first, 9_000, (2, 4)).await.unwrap(), None, "taken over");
     assert!(!store.end_or_reschedule_job(first, JobState::Done, None, None, None, 4_000).await.unwrap());
     assert!(
         store
@@ -462,9 +454,7 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestDat
     assert_eq!(log, ["one", "two"]);
 }
 
-async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(
-    engine: TestDatabaseEngine,
-) {
+async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     store.ensure_unfinished_job(&CHECK, 0).await.unwrap();
     store.ensure_unfinished_job(&CHECK, 0).await.unwrap();
@@ -482,12 +472,12 @@ async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_en
     assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 2);
 }
 
-async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: TestDatabaseEngine) {
+async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), Some(JobState::Running));
-    assert_eq!(store.renew_job_lease_and_store_progress(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
+    assert_eq!(store.renew_lease_and_progress(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
     assert!(store.end_or_reschedule_job(&taken, JobState::Cancelled, None, None, None, 1_500).await.unwrap());
     assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), None);
     let waiting = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
@@ -495,7 +485,7 @@ async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: Te
     assert_eq!(store.take_due_job("plane", 9_000, 9_999).await.unwrap(), None);
 }
 
-async fn old_jobs_are_pruned_with_their_logs(engine: TestDatabaseEngine) {
+async fn old_jobs_are_pruned_with_their_logs(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();

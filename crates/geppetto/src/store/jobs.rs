@@ -2,7 +2,7 @@
 
 use model::wire::Event;
 
-use super::{AuditTimeAndActor, Store, StoreError, WriteTransaction, audit, signed, unsigned};
+use super::{Store, StoreError, TimeAndActor, WriteTransaction, audit, signed, unsigned};
 
 /// A job to be stored.
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ impl Store {
     pub(crate) async fn insert_job_or_get_unfinished(
         &self,
         job: &NewJob<'_>,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "storing a job";
         loop {
@@ -290,7 +290,7 @@ impl Store {
 
     /// Prolongs the lease and stores the progress; `None` if the job was taken over by another control plane,
     /// else whether it shall stop.
-    pub(crate) async fn renew_job_lease_and_store_progress(
+    pub(crate) async fn renew_lease_and_progress(
         &self,
         taken: &LeasedJob,
         lease_until_us: i64,
@@ -315,7 +315,7 @@ impl Store {
         Ok(row.map(|(cancel,)| cancel.is_some()))
     }
 
-    /// Adds lines to a job's log, after `from` lines that it has.
+    /// Adds lines to a job's log, after those it has, as far as there is room.
     pub(crate) async fn append_job_log(
         &self,
         taken: &LeasedJob,
@@ -391,7 +391,7 @@ impl Store {
     pub(crate) async fn cancel_job(
         &self,
         id: u64,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<Option<JobState>, StoreError> {
         let doing = "cancelling a job";
         let mut transaction = self.begin(doing).await?;

@@ -29,7 +29,7 @@ use std::path::PathBuf;
 use model::wire::Event;
 use tokio::sync::broadcast;
 
-pub(crate) use audit::AuditTimeAndActor;
+pub(crate) use audit::TimeAndActor;
 use connection::{DatabasePool, ReadConnection, WriteTransaction};
 pub(crate) use jobs::{JobRow, JobState, LeasedJob, NewJob};
 pub(crate) use nodes::{NewNodeFile, StoredNodeFile};

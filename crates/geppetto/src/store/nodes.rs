@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::wire::Event;
 
-use super::{AuditTimeAndActor, Store, StoreError, audit, signed, unsigned};
+use super::{Store, StoreError, TimeAndActor, audit, signed, unsigned};
 
 /// A node file as it is stored and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Store {
     pub(crate) async fn insert_node_file(
         &self,
         node: &NewNodeFile<'_>,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "storing a node file";
         let (of_text, of_digest) = seal_context(node.server, signed(node.generation));

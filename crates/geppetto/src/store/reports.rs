@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::wire::Event;
 
-use super::{AuditTimeAndActor, Store, StoreError, audit, signed, unsigned};
+use super::{Store, StoreError, TimeAndActor, audit, signed, unsigned};
 
 /// So many reports of each server are kept in any case, the newest.
 const KEPT_REPORTS: u32 = 500;
@@ -106,7 +106,7 @@ impl Store {
     pub(crate) async fn insert_report(
         &self,
         report: &NewReport<'_>,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "storing a report";
         let mut transaction = self.begin(doing).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::wire::Event;
 
 use super::{
-    AuditTimeAndActor, ResolutionReadsRow, Store, StoreError, audit, is_taken, query_error, resolutions,
+    ResolutionReadsRow, Store, StoreError, TimeAndActor, audit, is_taken, query_error, resolutions,
     server_credentials, signed, unsigned,
 };
 
@@ -191,7 +191,7 @@ impl Store {
         changes: &[PlaceChange],
         message: &str,
         resolutions: &[ResolutionReadsRow],
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "committing a revision";
         let mut transaction = self.begin(doing).await?;

@@ -2,7 +2,7 @@
 
 use model::wire::Event;
 
-use super::{AuditTimeAndActor, Store, StoreError, WriteTransaction, audit, is_taken, query_error};
+use super::{Store, StoreError, TimeAndActor, WriteTransaction, audit, is_taken, query_error};
 
 /// A join token to be stored.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl Store {
     pub(crate) async fn insert_join_token(
         &self,
         token: &JoinTokenRow<'_>,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<(), StoreError> {
         let doing = "storing a join token";
         let mut transaction = self.begin(doing).await?;
@@ -103,7 +103,7 @@ impl Store {
         server: &str,
         credential_id: &str,
         credential_hash: &str,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "letting a server join";
         let mut attempt = 1;
@@ -153,7 +153,7 @@ impl Store {
     }
 
     /// The server and hash of the credential with this public part, unless it is revoked.
-    pub(crate) async fn read_server_and_hash_of_credential(
+    pub(crate) async fn read_valid_credential(
         &self,
         id: &str,
     ) -> Result<Option<(String, String)>, StoreError> {
@@ -171,7 +171,7 @@ impl Store {
     pub(crate) async fn revoke_server_credential_and_join_tokens(
         &self,
         server: &str,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "revoking a credential";
         let mut transaction = self.begin(doing).await?;

@@ -7,7 +7,7 @@ mod postgres_cluster;
 
 /// Which engine a test runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum TestDatabaseEngine {
+pub(crate) enum TestEngine {
     Sqlite,
     Postgres,
 }
@@ -21,11 +21,11 @@ pub(crate) struct TestDatabase {
 impl TestDatabase {
     /// A new one; `None` when PostgreSQL is not installed, which is printed, and a failure with
     /// `GEPPETTO_NO_SKIP=1`.
-    pub(crate) fn new(engine: TestDatabaseEngine) -> Option<Self> {
+    pub(crate) fn new(engine: TestEngine) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let database = match engine {
-            TestDatabaseEngine::Sqlite => DatabaseLocation::File(folder.path().join("geppetto.db")),
-            TestDatabaseEngine::Postgres => {
+            TestEngine::Sqlite => DatabaseLocation::File(folder.path().join("geppetto.db")),
+            TestEngine::Postgres => {
                 DatabaseLocation::Url(postgres_cluster::create_database()?.parse().unwrap())
             }
         };

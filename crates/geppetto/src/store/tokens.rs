@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::wire::Event;
 
-use super::{AuditTimeAndActor, Store, StoreError, audit, is_taken, query_error};
+use super::{Store, StoreError, TimeAndActor, audit, is_taken, query_error};
 
 /// What a token may do, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl Store {
     pub(crate) async fn insert_token(
         &self,
         token: &NewTokenRow<'_>,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<(), StoreError> {
         let doing = "storing a token";
         let mut transaction = self.begin(doing).await?;
@@ -180,7 +180,7 @@ impl Store {
     pub(crate) async fn revoke_token(
         &self,
         name: &str,
-        context: &AuditTimeAndActor<'_>,
+        context: &TimeAndActor<'_>,
     ) -> Result<bool, StoreError> {
         let doing = "revoking a token";
         let mut transaction = self.begin(doing).await?;

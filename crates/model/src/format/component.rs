@@ -2,19 +2,19 @@
 
 mod calendar;
 mod command;
-mod entry;
 mod key_line;
-mod running;
+mod launch;
+mod packaged_file;
 mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use command::CommandLine;
-pub use entry::{
+pub use launch::{LaunchSettings, RestartPolicy, ScheduledJob, TomcatContext};
+pub use packaged_file::{
     FileMode, PackagedFileContentSource, PackagedFileEntry, check_package_path,
     check_source_path_stays_in_component,
 };
-pub use running::{LaunchSettings, RestartPolicy, ScheduledJob, TomcatContext};
 use serde::Deserialize;
 pub use texts::{check_single_line_text, normalize_multiline_text};
 

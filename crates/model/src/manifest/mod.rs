@@ -23,7 +23,7 @@ pub use read::parse_manifest_yaml;
 /// The format's name and version, on the first line of every manifest.
 pub const MANIFEST_FORMAT_NAME_AND_VERSION: &str = "geppetto/manifest/1";
 
-/// Files of `deploy/templates`, by their path in it.
+/// Files of a deployment, by their path in the folder they are read from: the component's, or its `templates/`.
 pub type DeploymentFilesByPath = BTreeMap<String, Vec<u8>>;
 
 /// A manifest as written: its shape is checked, its holes are not filled in.

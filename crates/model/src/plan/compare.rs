@@ -11,7 +11,7 @@ pub fn desired_facts(resource: &Resource) -> ResourceFacts {
     resource.body.behaviour_of_resource().desired_facts()
 }
 
-/// How what was seen of `resource` differs from what it must be. `seen` has it as absent or present.
+/// How what was `observed` of `resource` differs from what it must be; it was observed as absent or present.
 pub(super) fn find_fact_differences(
     resource: &Resource,
     observed: &Observation<ResourceFacts>,

@@ -15,7 +15,7 @@ use crate::{
     resource::{Resource, ResourceBody, ResourceId, ServiceResource, service},
 };
 
-/// Plans the smallest list of changes that makes the host `seen` what is `wanted`.
+/// Plans the smallest list of changes that makes the host `observed` what is `wanted`.
 ///
 /// The order of changes: deployment packages; removals (services stop, resources go in reverse order, then
 /// packages, then folders and accounts); users, groups and packages of the system; payload packages; a

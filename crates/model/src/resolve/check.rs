@@ -53,12 +53,12 @@ pub struct EstateChangeCheckResult {
     /// What it does to each server it reaches; those that leave the estate are among them.
     pub effects: BTreeMap<ServerName, Vec<Effect>>,
     /// The servers it reaches, and what their resolutions then come to; `None` for one that cannot be resolved.
-    pub resolutions: BTreeMap<ServerName, Option<ResolutionSummary>>,
+    pub resolutions: BTreeMap<ServerName, Option<ResolutionDigestAndReads>>,
 }
 
 /// What a resolution comes to, without the node.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ResolutionSummary {
+pub struct ResolutionDigestAndReads {
     /// The server's environment.
     pub environment: Name,
     /// The digest of the node's content.
@@ -67,7 +67,7 @@ pub struct ResolutionSummary {
     pub reads: ResolutionReads,
 }
 
-impl From<Resolution> for ResolutionSummary {
+impl From<Resolution> for ResolutionDigestAndReads {
     fn from(resolution: Resolution) -> Self {
         let Resolution { node, digest, reads, .. } = resolution;
         Self { environment: node.environment, digest, reads }
@@ -146,7 +146,7 @@ struct ResolvedServers<'a> {
     uses: PlaceUsage<'a>,
     notes: Vec<EstateFinding>,
     effects: BTreeMap<ServerName, Vec<Effect>>,
-    resolutions: BTreeMap<ServerName, Option<ResolutionSummary>>,
+    resolutions: BTreeMap<ServerName, Option<ResolutionDigestAndReads>>,
 }
 
 impl<'a> ResolvedServers<'a> {
@@ -171,7 +171,7 @@ impl<'a> ResolvedServers<'a> {
                     let effects =
                         find_effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
                     part.effects.insert((*name).clone(), effects);
-                    part.resolutions.insert((*name).clone(), after.ok().map(ResolutionSummary::from));
+                    part.resolutions.insert((*name).clone(), after.ok().map(ResolutionDigestAndReads::from));
                 }
             }
             part

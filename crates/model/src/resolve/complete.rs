@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
-    component_set::IndexedComponents,
     evaluate::{ServerOrFinalNode, ValueEvaluationState, ValueEvaluator, unknown_parameter_fault},
     fault::{EstateFault, ResolveError},
+    indexed_components::IndexedComponents,
     place_stack::{PlaceOverrides, PlaceStack},
     reference::has_references,
     value_cache::ValueAndProvenanceSizes,

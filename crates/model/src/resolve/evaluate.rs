@@ -4,13 +4,13 @@
 //! are kept for every server of which the same places say the same.
 
 mod expand;
-mod known_values;
+mod shared_values;
 
 use std::{rc::Rc, sync::Arc};
 
 use super::{
-    component_set::{IndexedComponents, ParameterInSet, ParametersTouchedByPlace},
     fault::{EstateFault, EstateFaultKind},
+    indexed_components::{IndexedComponents, IndexedParameter, ParametersTouchedByPlace},
     merge::{merge_values_of_places, remove_map_entry},
     operations::{PlaceOperation, ValueOrRemoval, collect_operations_on_parameter},
     place_stack::PlaceStack,
@@ -71,7 +71,7 @@ pub(super) struct ValueEvaluator<'e, 'a> {
     /// Tells which parameters are secret in other versions, when there is one.
     catalog: Option<&'e Catalog>,
     /// What is known from other servers.
-    known: Option<ValuesKnownFromOtherServers<'e>>,
+    known: Option<SharedValueCacheAccess<'e>>,
     /// One for each slot.
     states: Vec<ValueEvaluationState>,
     /// The values in evaluation, each because the one before refers to it.
@@ -82,7 +82,7 @@ pub(super) struct ValueEvaluator<'e, 'a> {
 
 /// What is known from other servers, and where it may be used.
 #[derive(Clone, Copy)]
-pub(super) struct ValuesKnownFromOtherServers<'e> {
+pub(super) struct SharedValueCacheAccess<'e> {
     pub(super) cache: &'e ValueCache,
     /// The places that touch each slot, but for the server's own layer.
     pub(super) touching: &'e [PlaceListId],
@@ -151,9 +151,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     /// The same, using what is known from other servers, and the catalog to tell which values are secret.
-    pub(super) fn with_values_known_from_other_servers(
+    pub(super) fn with_shared_value_cache(
         mut self,
-        known: ValuesKnownFromOtherServers<'e>,
+        known: SharedValueCacheAccess<'e>,
         catalog: &'e Catalog,
     ) -> Self {
         self.known = Some(known);
@@ -239,7 +239,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         self.states[slot] = ValueEvaluationState::Begun;
         self.path.push(ValueInEvaluation::new(slot));
         let faults = self.faults.len();
-        let value = match self.find_value_known_from_other_servers(slot) {
+        let value = match self.find_value_in_shared_cache(slot) {
             Some(known) => Some(known),
             None => self.evaluate(slot),
         };
@@ -255,7 +255,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     /// `None` when a value it needs failed.
     fn evaluate(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
-        let ParameterInSet { component, key, parameter, .. } = self.set.parameters[slot];
+        let IndexedParameter { component, key, parameter, .. } = self.set.parameters[slot];
         let name = self.set.components[component].name;
         let default = Place::Default(name.clone());
         let joins_defaults = !self.is_final_node();
@@ -319,7 +319,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             Ok(None) if parameter.required => return self.missing(name, key, parameter),
             Ok(None) => {
                 let sizes = ValueAndProvenanceSizes { values: 0, provenance: provenance_size };
-                return Some(self.cache_value_for_other_servers(slot, self.final_value(None, sizes), None));
+                return Some(self.add_value_to_shared_cache(slot, self.final_value(None, sizes), None));
             }
             Err(at) => {
                 let site = ValueSite { component: name, key, place: operations[indexes[at]].place };
@@ -350,7 +350,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let sizes =
             ValueAndProvenanceSizes { values: value_weight(key, &value), provenance: provenance_size };
         let evaluated = self.final_value(Some(Arc::new(NodeValue { value, secret, provenance })), sizes);
-        Some(self.cache_value_for_other_servers(slot, evaluated, template))
+        Some(self.add_value_to_shared_cache(slot, evaluated, template))
     }
 
     fn final_value(&self, value: Option<Arc<NodeValue>>, sizes: ValueAndProvenanceSizes) -> EvaluatedValue {

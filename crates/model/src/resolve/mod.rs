@@ -17,7 +17,7 @@ mod requirements;
 
 mod reference;
 
-mod component_set;
+mod indexed_components;
 
 mod operations;
 
@@ -60,7 +60,7 @@ use foldhash::fast::FixedState;
 
 pub use self::{
     check::{
-        EstateChangeCheckResult, ResolutionSummary, check_estate, check_estate_change,
+        EstateChangeCheckResult, ResolutionDigestAndReads, check_estate, check_estate_change,
         find_catalog_change_effects,
     },
     complete::complete_node_with_defaults,
@@ -76,7 +76,7 @@ use self::{
     evaluate::ServerOrFinalNode,
     linearise::RoleLinearisations,
     node_components::NodeComponentCache,
-    other_servers::{OtherServerReader, ServerValueCache},
+    other_servers::{OtherServerReader, SelectedServerValueCache},
     place_stack::{PlaceStack, ServerPlacesWithoutRoles},
     server_evaluation::{
         ChosenComponentsSharedByServers, EvaluatedServerComponents, ServerReadyForEvaluation,
@@ -109,7 +109,7 @@ pub struct Resolver<'a> {
     component_sets: Cell<usize>,
     values: ValueCache,
     node_components: NodeComponentCache,
-    server_values: ServerValueCache,
+    server_values: SelectedServerValueCache,
 }
 
 /// A resolved server.
@@ -143,7 +143,7 @@ impl<'a> Resolver<'a> {
             component_sets: Cell::default(),
             values: ValueCache::default(),
             node_components: NodeComponentCache::default(),
-            server_values: ServerValueCache::default(),
+            server_values: SelectedServerValueCache::default(),
         }
     }
 

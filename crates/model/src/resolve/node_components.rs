@@ -10,7 +10,7 @@ use std::{
 use foldhash::fast::FixedState;
 
 use super::{
-    choose_versions::ChosenComponent, component_set::ParameterInSet, evaluate::ValueEvaluationState,
+    choose_versions::ChosenComponent, evaluate::ValueEvaluationState, indexed_components::IndexedParameter,
 };
 use crate::{
     catalog::PublishedVersion,
@@ -67,7 +67,7 @@ impl ComponentWithoutValues {
     /// The component with values, one for each of its parameters.
     fn with_values(
         &self,
-        parameters: &[ParameterInSet<'_>],
+        parameters: &[IndexedParameter<'_>],
         states: &[ValueEvaluationState],
     ) -> NodeComponentAndDigest {
         let mut digester = ComponentDigester::new(&self.packages);
@@ -110,7 +110,7 @@ impl NodeComponentCache {
     pub(super) fn build_node_component(
         &self,
         component: &ComponentWithoutValues,
-        parameters: &[ParameterInSet<'_>],
+        parameters: &[IndexedParameter<'_>],
         states: &[ValueEvaluationState],
     ) -> Option<NodeComponentAndDigest> {
         let mut key = self.key.take();

@@ -24,7 +24,7 @@ const MAX_CHAIN: usize = 32;
 
 /// What was read of servers, once for all that read it.
 #[derive(Default)]
-pub(super) struct ServerValueCache {
+pub(super) struct SelectedServerValueCache {
     /// The servers of each selection, by name.
     selected: RefCell<HashMap<ServerSelectionCriteria, SelectedServers>>,
     /// The lists that selections became, each with the length of the longest chain in it.
@@ -129,7 +129,7 @@ impl<'a> Resolver<'a> {
             if selection.group.as_ref().is_some_and(|group| !server.groups.contains(group)) {
                 continue;
             }
-            match self.is_server_with_role_and_component(name, selection) {
+            match self.matches_selected_role_and_component(name, selection) {
                 Ok(true) => selected.push(name.clone()),
                 Ok(false) => (),
                 Err(why) => {
@@ -144,7 +144,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Whether a server has the role and runs the component of a selection.
-    pub(super) fn is_server_with_role_and_component(
+    pub(super) fn matches_selected_role_and_component(
         &self,
         server: &ServerName,
         selection: &ServerSelectionCriteria,
@@ -272,7 +272,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-impl ServerValueCache {
+impl SelectedServerValueCache {
     /// Notes that what is in evaluation reads a chain of this length, unless that is too long.
     fn add_chain(&self, length: usize) -> Result<(), String> {
         let before = self.path.borrow().len();

@@ -4,12 +4,12 @@ use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
 use super::{
     choose_versions::{ChosenComponent, ChosenComponents},
-    component_set::{IndexedComponents, ParametersTouchedByPlace},
     evaluate::{
-        EvaluationOutcome, ServerOrFinalNode, ValueEvaluationState, ValueEvaluator,
-        ValuesKnownFromOtherServers, unknown_parameter_fault,
+        EvaluationOutcome, ServerOrFinalNode, SharedValueCacheAccess, ValueEvaluationState, ValueEvaluator,
+        unknown_parameter_fault,
     },
     fault::EstateFault,
+    indexed_components::{IndexedComponents, ParametersTouchedByPlace},
     node_components::{ComponentWithoutValues, NodeComponentAndDigest, NodeComponentCache},
     place_stack::PlaceStack,
     value_cache::{PlaceListId, ValueAndProvenanceSizes, ValueCache},
@@ -113,15 +113,14 @@ impl<'a> ServerReadyForEvaluation<'a> {
         subject: ServerOrFinalNode<'s>,
         catalog: &'s Catalog,
     ) -> ValueEvaluator<'s, 'a> {
-        let known =
-            ValuesKnownFromOtherServers { cache, touching: &self.touching, own: &self.touched[0].slots };
+        let known = SharedValueCacheAccess { cache, touching: &self.touching, own: &self.touched[0].slots };
         ValueEvaluator::new(
             subject,
             (&self.stack, &self.touched),
             &self.components.set,
             self.initial_states(),
         )
-        .with_values_known_from_other_servers(known, catalog)
+        .with_shared_value_cache(known, catalog)
     }
 
     /// The defaults of everything that no place touches.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    component_set::IndexedComponents,
+    indexed_components::IndexedComponents,
     reference::{ReferenceTarget, TextOrReference, parse_reference_target, split_at_references},
 };
 use crate::node::ValueProvenanceEntry;

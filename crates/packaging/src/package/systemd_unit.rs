@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use model::format::component::{LaunchSettings, RestartPolicy, ScheduledJob};
 
-/// The settings of a unit.
+/// What a unit says about itself.
 pub(super) struct SystemdUnitDescription<'a> {
     pub(super) name: &'a str,
     pub(super) summary: &'a str,

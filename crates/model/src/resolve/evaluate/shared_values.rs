@@ -3,14 +3,14 @@
 use std::{fmt::Write, rc::Rc, sync::Arc};
 
 use super::{
-    ValueEvaluationState, ValueEvaluator, ValuesKnownFromOtherServers, expand::MAX_REFERENCE_CHAIN_LENGTH,
+    SharedValueCacheAccess, ValueEvaluationState, ValueEvaluator, expand::MAX_REFERENCE_CHAIN_LENGTH,
     value_weight,
 };
 use crate::{
     node::NodeValue,
     parameter::MAX_ESTIMATED_VALUE_BYTES,
     resolve::{
-        component_set::ParameterInSet,
+        indexed_components::IndexedParameter,
         text_template::{ReferenceTextTemplate, TemplatePart, split_text_into_template_parts},
         value_cache::{
             CachedParameterValues, CachedValueAndConditions, EvaluatedValue, ValueAndProvenanceSizes,
@@ -25,8 +25,8 @@ const MAX_COMPARED: usize = 8;
 
 impl ValueEvaluator<'_, '_> {
     /// The value that other servers have, if what it depends on is the same here.
-    pub(super) fn find_value_known_from_other_servers(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
-        let ValuesKnownFromOtherServers { cache, touching, .. } = self.known?;
+    pub(super) fn find_value_in_shared_cache(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
+        let SharedValueCacheAccess { cache, touching, .. } = self.known?;
         if self.is_own(slot) {
             return None;
         }
@@ -75,7 +75,7 @@ impl ValueEvaluator<'_, '_> {
             return None;
         }
         self.begin_evaluation(slot);
-        let ParameterInSet { key, parameter, .. } = self.set.parameters[slot];
+        let IndexedParameter { key, parameter, .. } = self.set.parameters[slot];
         let mut secret = parameter.secret;
         let value = if let [TemplatePart::Value(number)] = template.parts[..] {
             let referred = self.referred_value(number)?;
@@ -135,14 +135,13 @@ impl ValueEvaluator<'_, '_> {
     }
 
     /// Keeps the value in evaluation for other servers, if it is the same for them; `text` is what it was made of.
-    pub(super) fn cache_value_for_other_servers(
+    pub(super) fn add_value_to_shared_cache(
         &self,
         slot: usize,
         value: EvaluatedValue,
         text: Option<&str>,
     ) -> Rc<EvaluatedValue> {
-        let (Some(ValuesKnownFromOtherServers { cache, touching, .. }), Some(at)) =
-            (self.known, self.path.last())
+        let (Some(SharedValueCacheAccess { cache, touching, .. }), Some(at)) = (self.known, self.path.last())
         else {
             return Rc::new(value);
         };

@@ -87,7 +87,7 @@ impl PackagedFileEntry {
         }
         for (key, account) in [("owner", &self.owner), ("group", &self.group)] {
             if let Some(account) = account
-                && !super::running::is_valid_account_name(account)
+                && !super::launch::is_valid_account_name(account)
             {
                 mistakes.push(format!(
                     "`{path}` has the {key} `{}`, which is not a name an account can have",

@@ -16,9 +16,9 @@ use crate::{
 
 /// Components and their parameters, in the order of their names.
 pub(super) struct IndexedComponents<'a> {
-    pub(super) components: Vec<ComponentInSet<'a>>,
+    pub(super) components: Vec<IndexedComponent<'a>>,
     /// One for each slot.
-    pub(super) parameters: Vec<ParameterInSet<'a>>,
+    pub(super) parameters: Vec<IndexedParameter<'a>>,
     /// The components with the number of their first parameter, in the order of these numbers.
     by_number: Vec<(u32, usize)>,
     /// What each place touches, by the address of its overrides.
@@ -26,7 +26,7 @@ pub(super) struct IndexedComponents<'a> {
 }
 
 /// A component of a set.
-pub(super) struct ComponentInSet<'a> {
+pub(super) struct IndexedComponent<'a> {
     pub(super) name: &'a Name,
     pub(super) component: &'a Component,
     /// Its parameters.
@@ -35,7 +35,7 @@ pub(super) struct ComponentInSet<'a> {
 
 /// A parameter of a component of a set.
 #[derive(Clone, Copy)]
-pub(super) struct ParameterInSet<'a> {
+pub(super) struct IndexedParameter<'a> {
     /// The position of the component.
     pub(super) component: usize,
     pub(super) key: &'a Key,
@@ -68,10 +68,14 @@ impl<'a> IndexedComponents<'a> {
         for (position, (name, component)) in components.into_iter().enumerate() {
             let (first_slot, first_number) = (set.parameters.len(), number(component));
             let parameters = (first_number..).zip(&component.parameters).map(|(number, (key, parameter))| {
-                ParameterInSet { component: position, key, parameter, number }
+                IndexedParameter { component: position, key, parameter, number }
             });
             set.parameters.extend(parameters);
-            set.components.push(ComponentInSet { name, component, slots: first_slot..set.parameters.len() });
+            set.components.push(IndexedComponent {
+                name,
+                component,
+                slots: first_slot..set.parameters.len(),
+            });
             set.by_number.push((first_number, position));
         }
         set.by_number.sort_unstable();
