@@ -49,7 +49,7 @@ pub(crate) enum BenchPart {
     /// Resolution of whole inventories
     Resolution,
     /// Resolution in a control plane; what the edit costs the peers is known only when all parts run
-    ControlPlane,
+    ControlPlaneProcess,
 }
 
 /// One comparison of two command lines.
@@ -114,7 +114,7 @@ fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchResultRow>) -> Resul
             rows,
         )?;
     }
-    if wanted(BenchPart::ControlPlane) {
+    if wanted(BenchPart::ControlPlaneProcess) {
         let peers = peers::install_inventory_peers(bench.work)?;
         let developer = developer("bench-control-plane")?;
         control_plane_resolution::time_control_plane_resolution(

@@ -13,17 +13,17 @@ use std::{
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
-    cpu_clock::CpuClock,
+    cpu_time::CpuTimeReading,
 };
 
-/// The control plane of one run.
-pub(crate) struct ControlPlane {
+/// The running control plane of a demo, end-to-end or benchmark run.
+pub(crate) struct ControlPlaneProcess {
     server: Child,
     url: String,
     log: PathBuf,
 }
 
-impl ControlPlane {
+impl ControlPlaneProcess {
     /// A port nobody listens on at `address`.
     pub(crate) fn find_free_port(address: &str) -> Result<u16, CommandFailure> {
         TcpListener::bind((address, 0))
@@ -39,7 +39,7 @@ impl ControlPlane {
         terminal: &CommandShell,
         typed: &str,
         url: &str,
-    ) -> Result<ControlPlane, CommandFailure> {
+    ) -> Result<ControlPlaneProcess, CommandFailure> {
         let log = terminal.working_folder().join("geppetto.log");
         terminal.print_command_line(&format!("{typed} &"));
         let terminal = &terminal.clone().without_echo();
@@ -53,7 +53,7 @@ impl ControlPlane {
             .stderr(errors)
             .spawn()
             .map_err(|error| CommandFailure::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
-        let mut control_plane = ControlPlane { server, url: url.to_owned(), log };
+        let mut control_plane = ControlPlaneProcess { server, url: url.to_owned(), log };
         for _ in 0..200 {
             if terminal.run_line_to_any_exit(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
                 return Ok(control_plane);
@@ -84,8 +84,8 @@ impl ControlPlane {
     }
 
     /// How much CPU time it took so far.
-    pub(crate) fn cpu_clock(&self) -> Result<CpuClock, CommandFailure> {
-        CpuClock::read_process_clock(self.server.id())
+    pub(crate) fn read_cpu_time(&self) -> Result<CpuTimeReading, CommandFailure> {
+        CpuTimeReading::read_process_cpu_time(self.server.id())
     }
 
     /// Fetches a path of its API with a token, over one plain connection; anything but 200 is an error.
@@ -118,7 +118,7 @@ impl ControlPlane {
     }
 }
 
-impl Drop for ControlPlane {
+impl Drop for ControlPlaneProcess {
     fn drop(&mut self) {
         let here = CommandShell::shell_on_this_machine(Path::new("/"));
         // Politely first, so that it finishes what it writes.

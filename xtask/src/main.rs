@@ -4,7 +4,7 @@ mod bench;
 mod command_failure;
 mod command_shell;
 mod control_plane;
-mod cpu_clock;
+mod cpu_time;
 mod demo;
 mod e2e;
 mod inventory;

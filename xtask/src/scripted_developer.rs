@@ -8,7 +8,7 @@ use std::{
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
-    control_plane::ControlPlane,
+    control_plane::ControlPlaneProcess,
 };
 
 /// A fresh folder and a developer who types in it.
@@ -61,9 +61,9 @@ impl DeveloperWorkspace {
 pub(crate) fn start_control_plane_on_free_port(
     terminal: &CommandShell,
     address: &str,
-) -> Result<ControlPlane, CommandFailure> {
-    let port = ControlPlane::find_free_port(address)?;
-    ControlPlane::start_and_wait_until_ready(
+) -> Result<ControlPlaneProcess, CommandFailure> {
+    let port = ControlPlaneProcess::find_free_port(address)?;
+    ControlPlaneProcess::start_and_wait_until_ready(
         terminal,
         &format!("geppetto serve --data data --listen {address}:{port}"),
         &format!("http://{address}:{port}"),
@@ -73,7 +73,7 @@ pub(crate) fn start_control_plane_on_free_port(
 /// Signs the developer in, makes his key and has the repository trust it.
 pub(crate) fn set_up_developer(
     terminal: &CommandShell,
-    control_plane: &ControlPlane,
+    control_plane: &ControlPlaneProcess,
 ) -> Result<(), CommandFailure> {
     // Beside the control plane nobody needs a token to make one.
     terminal.run_line_expecting_success("punch token create alice --grant admin > alice.token")?;
@@ -125,7 +125,7 @@ pub(crate) fn list_component_versions_in_folder(dist: &Path) -> Result<Vec<Strin
 /// Installs punch on a host by the host's own rpm, as a person would.
 pub(crate) fn install_punch_on_host(
     shell: &CommandShell,
-    control_plane: &ControlPlane,
+    control_plane: &ControlPlaneProcess,
 ) -> Result<(), CommandFailure> {
     shell.run_line_expecting_success(&format!(
         "curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm",

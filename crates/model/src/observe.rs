@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{name::Name, resource::ResourceId, version::Version};
 
-pub use fact::{Fact, FactName, FileContent, FileType, ResourceFacts, RunReasonDespiteGuard, sha256_hex};
+pub use fact::{
+    Fact, FactName, FileDigestAndText, FileType, ResourceFacts, RunReasonDespiteGuard, sha256_hex,
+};
 pub use request::{ObservationRequest, package_names_to_observe};
 
 /// The observation of one thing.

@@ -21,7 +21,7 @@ use model::{
 pub use deploy::DeployFolder;
 
 /// The name of the file that describes a component.
-pub const COMPONENT_FILE: &str = "component.yaml";
+pub const COMPONENT_FILE_NAME: &str = "component.yaml";
 
 /// A component, as its developer keeps it in a folder; everything that can be read before the build.
 #[derive(Debug, Clone)]
@@ -61,14 +61,14 @@ pub struct ComponentSource {
 impl ComponentSource {
     /// Reads the component in `dir`; returns all errors in it.
     pub fn load(dir: &Path) -> Result<ComponentSource, Vec<FormatError>> {
-        let one = |message: String| vec![FormatError::new(COMPONENT_FILE, message)];
+        let one = |message: String| vec![FormatError::new(COMPONENT_FILE_NAME, message)];
         let root = dir
             .canonicalize()
             .map_err(|error| one(format!("the folder `{}` cannot be opened: {error}", dir.display())))?;
-        let path = root.join(COMPONENT_FILE);
+        let path = root.join(COMPONENT_FILE_NAME);
         let (written_in, file) = if path.exists() {
             let text = read_text(&path).map_err(one)?;
-            (COMPONENT_FILE, parse_component_yaml(COMPONENT_FILE, &text)?)
+            (COMPONENT_FILE_NAME, parse_component_yaml(COMPONENT_FILE_NAME, &text)?)
         } else {
             match facts::read_component_from_pom(&root) {
                 Some(file) => ("pom.xml", file?),
@@ -136,7 +136,7 @@ fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<De
         None => facts::ProjectFileFacts::default(),
     };
     let missing = |what: &str| {
-        FormatError::new(&from, format!("it has no {what}; write `{what}:` in {COMPONENT_FILE}"))
+        FormatError::new(&from, format!("it has no {what}; write `{what}:` in {COMPONENT_FILE_NAME}"))
     };
     let (name, name_file) = match file.name.clone() {
         Some(name) => (name, written_in),

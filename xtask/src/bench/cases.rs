@@ -5,7 +5,7 @@ use std::fs;
 use super::{Case, results::ResultTarget};
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
-    control_plane::ControlPlane,
+    control_plane::ControlPlaneProcess,
     scripted_developer::{self, DeveloperWorkspace},
 };
 
@@ -21,7 +21,7 @@ const NO_SLOWER: ResultTarget = ResultTarget::Ratio(1.0);
 /// The cases, and what must keep running while they do.
 pub(super) struct PreparedBenchCases {
     pub(super) cases: Vec<Case>,
-    pub(super) control_plane: ControlPlane,
+    pub(super) control_plane: ControlPlaneProcess,
 }
 
 /// Makes the folders all commands work on.

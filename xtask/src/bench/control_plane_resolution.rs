@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
-    control_plane::ControlPlane,
+    control_plane::ControlPlaneProcess,
     inventory::{self, INVENTORY_CHANNEL, Inventory},
     output,
     scripted_developer::{self, DeveloperWorkspace},
@@ -50,7 +50,7 @@ pub(super) fn time_control_plane_resolution(
         };
 
     let inventory = Inventory::generate_inventory(servers);
-    let port = ControlPlane::find_free_port("127.0.0.1")?;
+    let port = ControlPlaneProcess::find_free_port("127.0.0.1")?;
     terminal
         .run_line_expecting_success(&format!("geppetto init --data data --channel {INVENTORY_CHANNEL}"))?;
     let control_plane = start(developer, port)?;
@@ -98,15 +98,19 @@ pub(super) fn time_control_plane_resolution(
 }
 
 /// Starts the control plane at the port the developer is signed in to.
-fn start(developer: &DeveloperWorkspace, port: u16) -> Result<ControlPlane, CommandFailure> {
+fn start(developer: &DeveloperWorkspace, port: u16) -> Result<ControlPlaneProcess, CommandFailure> {
     let typed = format!("geppetto serve --data data --listen 127.0.0.1:{port}");
-    ControlPlane::start_and_wait_until_ready(&developer.terminal, &typed, &format!("http://127.0.0.1:{port}"))
+    ControlPlaneProcess::start_and_wait_until_ready(
+        &developer.terminal,
+        &typed,
+        &format!("http://127.0.0.1:{port}"),
+    )
 }
 
 /// Packages and publishes every component.
 fn publish_components(
     developer: &DeveloperWorkspace,
-    control_plane: &ControlPlane,
+    control_plane: &ControlPlaneProcess,
     inventory: &Inventory,
 ) -> Result<(), CommandFailure> {
     scripted_developer::set_up_developer(&developer.terminal, control_plane)?;
@@ -135,13 +139,13 @@ fn first_answers(
     let mut costs = Vec::new();
     for server in inventory.evenly_spread_server_names(starts) {
         let control_plane = start(developer, port)?;
-        let before = control_plane.cpu_clock()?;
+        let before = control_plane.read_cpu_time()?;
         let began = output::start_stopwatch();
         control_plane.fetch_api_path(&format!("/api/v1/servers/{server}/node"), token.trim())?;
         let wall = began.elapsed();
         costs.push(TimeAndMemoryCost {
             wall,
-            cpu: control_plane.cpu_clock()?.elapsed_since(before),
+            cpu: control_plane.read_cpu_time()?.elapsed_since(before),
             peak_kb: None,
         });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::{
-    command_failure::CommandFailure, command_shell::CommandShell, control_plane::ControlPlane, output,
+    command_failure::CommandFailure, command_shell::CommandShell, control_plane::ControlPlaneProcess, output,
 };
 
 /// No command is repeated beyond this.
@@ -36,7 +36,7 @@ pub(super) struct TimedCommand<'a> {
     /// The command line.
     pub(super) typed: &'a str,
     /// The control plane that works for it, whose CPU time counts too.
-    pub(super) control_plane: Option<&'a ControlPlane>,
+    pub(super) control_plane: Option<&'a ControlPlaneProcess>,
 }
 
 impl TimedCommand<'_> {
@@ -66,14 +66,14 @@ impl TimedCommand<'_> {
         if !self.before.is_empty() {
             terminal.run_line_expecting_success(self.before)?;
         }
-        let server_before = self.control_plane.map(ControlPlane::cpu_clock).transpose()?;
+        let server_before = self.control_plane.map(ControlPlaneProcess::read_cpu_time).transpose()?;
         let children_before = children_cpu_time()?;
         let began = output::start_stopwatch();
         let answer = terminal.run_line_expecting_success(self.typed)?;
         let wall = began.elapsed();
         let children = children_cpu_time()?.saturating_sub(children_before);
         let server = match (self.control_plane, server_before) {
-            (Some(control_plane), Some(before)) => control_plane.cpu_clock()?.elapsed_since(before),
+            (Some(control_plane), Some(before)) => control_plane.read_cpu_time()?.elapsed_since(before),
             _ => Duration::ZERO,
         };
         Ok(TimeAndMemoryCost { wall, cpu: children + server, peak_kb: peak_kb(&answer.out) })

@@ -4,7 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
-    control_plane::ControlPlane,
+    control_plane::ControlPlaneProcess,
     output,
 };
 
@@ -21,7 +21,7 @@ pub(super) fn check_sizes_memory_and_start_up(
     programs: &Path,
     released: bool,
     start: Duration,
-    control_plane: &ControlPlane,
+    control_plane: &ControlPlaneProcess,
 ) -> Result<(), CommandFailure> {
     let mut over = Vec::new();
     let mut found = |what: &str, is: f64, limit: f64, unit: &str| {

@@ -11,7 +11,7 @@ use demo_target::DemoServerHost;
 
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
-    control_plane::ControlPlane,
+    control_plane::ControlPlaneProcess,
     output::{self, StepPrinter},
     scripted_developer::{self, DeveloperWorkspace},
     test_host,
@@ -208,7 +208,7 @@ fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
 }
 
 /// Keeps everything running for somebody who is there to look.
-fn linger(demo: &DemoSettings<'_>, place: &DemoServerHost, control_plane: &ControlPlane) {
+fn linger(demo: &DemoSettings<'_>, place: &DemoServerHost, control_plane: &ControlPlaneProcess) {
     if demo.no_wait || !output::are_stdin_and_stdout_terminals() {
         return;
     }

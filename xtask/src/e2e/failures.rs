@@ -3,7 +3,7 @@
 use std::{thread::sleep, time::Duration};
 
 use super::{Check, test_environment::TestEnvironment};
-use crate::{command_failure::CommandFailure, control_plane::ControlPlane};
+use crate::{command_failure::CommandFailure, control_plane::ControlPlaneProcess};
 
 pub(super) const FAILURE_STORY_CHECKS: &[Check] = &[
     ("a punch killed in the middle leaves a host that the next run completes", killed),
@@ -50,7 +50,7 @@ fn control_plane_back(test: &mut TestEnvironment) -> Result<(), CommandFailure> 
     let typed = format!("geppetto serve --data data --listen {listen}");
     // The port may take a moment to be free again.
     sleep(Duration::from_millis(200));
-    test.control_plane = Some(ControlPlane::start_and_wait_until_ready(
+    test.control_plane = Some(ControlPlaneProcess::start_and_wait_until_ready(
         test.developer_terminal(),
         &typed,
         &format!("http://{listen}"),

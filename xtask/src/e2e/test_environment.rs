@@ -6,7 +6,7 @@ use super::E2eSettings;
 use crate::{
     command_failure::{CommandFailure, io_failure_maker_for_path},
     command_shell::{CommandOutput, CommandShell},
-    control_plane::ControlPlane,
+    control_plane::ControlPlaneProcess,
     scripted_developer::{self, DeveloperWorkspace},
     test_host::{BootedHost, HostImage, TestHosts},
 };
@@ -39,7 +39,7 @@ pub(super) struct TestEnvironment {
     /// Servers that a story has added, in the order of their arrival.
     pub(super) added_hosts: Vec<BootedHost>,
     /// The control plane; absent while a check has stopped it.
-    pub(super) control_plane: Option<ControlPlane>,
+    pub(super) control_plane: Option<ControlPlaneProcess>,
     /// The developer.
     pub(super) developer: DeveloperWorkspace,
     image: HostImage,

@@ -34,7 +34,7 @@ pub(super) fn repository_file_routes(app: &ApiState) -> Router<ApiState> {
 }
 
 async fn keys(State(app): State<ApiState>) -> Result<Response, ProblemResponse> {
-    let keys = app.back_office.package_keys_armored().await?;
+    let keys = app.back_office.read_trusted_keys_armored().await?;
     Ok(([(header::CONTENT_TYPE, "application/pgp-keys")], keys).into_response())
 }
 

@@ -67,7 +67,7 @@ impl BackOffice {
             server: join.server.clone(),
             credential: credential.text,
             node_key: keys::public_key_base64(&self.node_key),
-            package_keys: self.package_keys_armored().await?,
+            package_keys: self.read_trusted_keys_armored().await?,
         }))
     }
 

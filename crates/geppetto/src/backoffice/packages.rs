@@ -121,7 +121,7 @@ impl BackOffice {
     }
 
     /// The keys packages and metadata are signed with.
-    pub(crate) async fn package_keys_armored(&self) -> Result<String, BackOfficeError> {
+    pub(crate) async fn read_trusted_keys_armored(&self) -> Result<String, BackOfficeError> {
         self.run_blocking_with_repository(Repository::read_armored_trusted_keys).await
     }
 

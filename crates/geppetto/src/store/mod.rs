@@ -232,7 +232,7 @@ impl StoreWithUncheckedSeal {
         if let DatabasePool::Postgres(pool) = &self.pool {
             let listener =
                 postgres::listen_for_events(pool).await.map_err(query_error("listening to events"))?;
-            tokio::spawn(postgres::forward_events(pool.clone(), listener, events.clone()));
+            tokio::spawn(postgres::forward_postgres_events(pool.clone(), listener, events.clone()));
         }
         Ok(Store { pool: self.pool, seal, events })
     }

@@ -62,7 +62,7 @@ pub(super) async fn listen_for_events(pool: &PgPool) -> Result<PgListener, sqlx:
 /// Passes on the events of all control planes on this database until its connections are closed.
 ///
 /// When a connection was lost, events may have been missed: listeners are told to look at everything.
-pub(super) async fn forward_events(pool: PgPool, mut listener: PgListener, sender: EventSender) {
+pub(super) async fn forward_postgres_events(pool: PgPool, mut listener: PgListener, sender: EventSender) {
     loop {
         if let Err(error) = pass_on_until_lost(&mut listener, &sender).await {
             tracing::warn!(%error, "the events of the database cannot be listened to; trying again");

@@ -98,7 +98,7 @@ pub enum Fact {
     /// What lies at a path.
     Type(FileType),
     /// Bytes, by their digest.
-    Content(FileContent),
+    Content(FileDigestAndText),
     /// It is there, but cannot be used, for this reason.
     Unusable(String),
     /// Resources, in the order they are needed.
@@ -132,17 +132,17 @@ pub enum RunReasonDespiteGuard {
     GuardMayChange,
 }
 
-/// The content of a file.
+/// The digest of a file's content, and its text when that is small.
 #[derive(Debug, Clone, Serialize)]
-pub struct FileContent {
+pub struct FileDigestAndText {
     /// SHA-256 in lower-case hexadecimal.
     pub sha256: String,
-    /// The text, kept for diffs when it is UTF-8, at most [`FileContent::MAX_DIFFABLE_BYTES`] bytes and no secret.
+    /// The text, kept for diffs when it is UTF-8, at most [`FileDigestAndText::MAX_DIFFABLE_BYTES`] bytes and no secret.
     #[serde(skip)]
     pub text: Option<String>,
 }
 
-impl FileContent {
+impl FileDigestAndText {
     /// The largest content kept for diffs, in bytes.
     pub const MAX_DIFFABLE_BYTES: usize = 64 * 1024;
 
@@ -155,12 +155,12 @@ impl FileContent {
 }
 
 /// Two contents are the same when their digests are, whether or not the text was kept.
-impl PartialEq for FileContent {
+impl PartialEq for FileDigestAndText {
     fn eq(&self, other: &Self) -> bool {
         self.sha256 == other.sha256
     }
 }
-impl Eq for FileContent {}
+impl Eq for FileDigestAndText {}
 
 /// SHA-256 in lower-case hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {

@@ -2,7 +2,7 @@
 
 use super::FactDifference;
 use crate::{
-    observe::{Fact, FactName, FileContent, Observation, ObservedHost, ResourceFacts},
+    observe::{Fact, FactName, FileDigestAndText, Observation, ObservedHost, ResourceFacts},
     resource::Resource,
 };
 
@@ -42,7 +42,7 @@ pub(super) fn find_fact_differences(
 /// A fact fit for a plan: of a secret content not even the text is kept.
 fn displayable_fact(fact: Fact, secret: bool) -> Fact {
     match fact {
-        Fact::Content(content) if secret => Fact::Content(FileContent { text: None, ..content }),
+        Fact::Content(content) if secret => Fact::Content(FileDigestAndText { text: None, ..content }),
         fact => fact,
     }
 }

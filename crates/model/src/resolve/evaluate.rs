@@ -374,7 +374,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
                 let selected = others.select(&selection, parameter);
                 // The host checks it against the same limits.
                 match selected
-                    .and_then(|servers| parameter.check_value_masked(&servers, true).map(|()| servers))
+                    .and_then(|servers| parameter.check_final_value_masked(&servers, true).map(|()| servers))
                 {
                     Ok(servers) => Some(servers),
                     Err(message) => self.wrong(site, message),
@@ -405,7 +405,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             ParameterType::Servers if !self.is_final_node() => {
                 parameter.check_unresolved_value_masked(value, masked)
             }
-            _ => parameter.check_value_masked(value, masked),
+            _ => parameter.check_final_value_masked(value, masked),
         };
         if check(true).is_ok() {
             return Some(());

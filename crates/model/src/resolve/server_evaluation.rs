@@ -65,7 +65,7 @@ impl<'a> ChosenComponentsSharedByServers<'a> {
     ) -> Self {
         let ChosenComponents { components, consulted } = chosen;
         let described = components.iter().map(|(name, chosen)| (*name, &chosen.published.component));
-        let set = IndexedComponents::new(described, |component| cache.first_parameter_number(component));
+        let set = IndexedComponents::new(described, |component| cache.number_of_first_parameter(component));
         let states = vec![ValueEvaluationState::Pending; set.parameters.len()];
         let defaults = DefaultValues { states, sizes: ValueAndProvenanceSizes::default() };
         let without_values =

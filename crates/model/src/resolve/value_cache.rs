@@ -88,7 +88,7 @@ impl PlaceListId {
 
 impl ValueCache {
     /// The number of a version's first parameter.
-    pub(super) fn first_parameter_number(&self, component: &Component) -> u32 {
+    pub(super) fn number_of_first_parameter(&self, component: &Component) -> u32 {
         let mut known = self.numbers.borrow_mut();
         *known.entry(component).or_insert_with(|| {
             let count = u32::try_from(component.parameters.len()).unwrap_or(u32::MAX);

@@ -85,7 +85,7 @@ pub(super) struct VersionSearch<'a, 'l> {
     consulted: BTreeSet<Name>,
 }
 
-/// What versions are offered, and what is removed.
+/// Whose versions are chosen: those of a server's places, or one version and what it requires.
 #[derive(Clone, Copy)]
 pub(super) enum VersionSearchPurpose<'a, 'l> {
     /// For a server: the channel of its environment; its places may remove components.

@@ -17,7 +17,7 @@ use crate::{
             ResourceOrHealthCheckSchema,
         },
     },
-    observe::{Fact, FactName, FileContent, ResourceFacts},
+    observe::{Fact, FactName, FileDigestAndText, ResourceFacts},
 };
 
 /// A job in `/etc/cron.d/NAME`.
@@ -71,7 +71,7 @@ impl CronResource {
 
 impl ResourceBehaviour for CronResource {
     fn desired_facts(&self) -> ResourceFacts {
-        let content = FileContent::from_bytes(self.cron_file_text().as_bytes());
+        let content = FileDigestAndText::from_bytes(self.cron_file_text().as_bytes());
         ResourceFacts::from([(FactName::Content, Fact::Content(content))])
     }
 }

@@ -11,7 +11,7 @@ use crate::{
         field_reader::ResourceFieldReader,
         field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
     },
-    observe::{Fact, FactName, FileContent, FileType, ResourceFacts},
+    observe::{Fact, FactName, FileDigestAndText, FileType, ResourceFacts},
 };
 
 /// A regular file.
@@ -68,7 +68,7 @@ impl ResourceBehaviour for FileResource {
     fn desired_facts(&self) -> ResourceFacts {
         let mut facts = ResourceFacts::from([
             (FactName::Type, Fact::Type(FileType::File)),
-            (FactName::Content, Fact::Content(FileContent::from_bytes(&self.content))),
+            (FactName::Content, Fact::Content(FileDigestAndText::from_bytes(&self.content))),
         ]);
         self.ownership.add_ownership_facts(&mut facts);
         facts

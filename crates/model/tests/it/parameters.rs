@@ -73,10 +73,10 @@ fn each_type_takes_its_values_and_refuses_others() {
     ];
     for (kind, right, wrong) in cases {
         for value in right {
-            assert_eq!(parameter(kind).check_value(&value), Ok(()), "{kind:?} {value}");
+            assert_eq!(parameter(kind).check_final_value(&value), Ok(()), "{kind:?} {value}");
         }
         for value in wrong {
-            assert!(parameter(kind).check_value(&value).is_err(), "{kind:?} {value:?}");
+            assert!(parameter(kind).check_final_value(&value).is_err(), "{kind:?} {value:?}");
         }
     }
 }
@@ -85,21 +85,23 @@ fn each_type_takes_its_values_and_refuses_others() {
 fn wrong_value_error_says_what_is_allowed() {
     let mut port = parameter(ParameterType::Port);
     assert_eq!(
-        port.check_value(&Value::from("8080")).unwrap_err(),
+        port.check_final_value(&Value::from("8080")).unwrap_err(),
         "must be a port from 1 to 65535, not the string \"8080\"; take the quotes away"
     );
     port.min = Some(1024);
     assert_eq!(
-        port.check_value(&Value::Integer(80)).unwrap_err(),
+        port.check_final_value(&Value::Integer(80)).unwrap_err(),
         "must be a port from 1024 to 65535, not 80"
     );
     let mut level = parameter(ParameterType::String);
     level.one_of = vec!["info".to_owned(), "debug".to_owned()];
     assert_eq!(
-        level.check_value(&Value::from("inof")).unwrap_err(),
+        level.check_final_value(&Value::from("inof")).unwrap_err(),
         "must be one of `info`, `debug`, not the string \"inof\""
     );
-    assert!(level.check_value(&Value::Null).unwrap_err().contains("write the parameter under `remove:`"));
+    assert!(
+        level.check_final_value(&Value::Null).unwrap_err().contains("write the parameter under `remove:`")
+    );
 }
 
 #[test]
@@ -129,10 +131,10 @@ fn number_with_a_fraction_or_a_leading_zero_is_refused_with_what_to_write() {
         ),
     ];
     for (value, expected) in cases {
-        assert_eq!(count.check_value(&value).unwrap_err(), expected);
+        assert_eq!(count.check_final_value(&value).unwrap_err(), expected);
     }
     count.secret = true;
-    let sentence = count.check_value(&Value::Number(7.0)).unwrap_err();
+    let sentence = count.check_final_value(&Value::Number(7.0)).unwrap_err();
     assert!(!sentence.contains('7'), "{sentence}");
 }
 
@@ -140,7 +142,7 @@ fn number_with_a_fraction_or_a_leading_zero_is_refused_with_what_to_write() {
 fn secret_value_is_not_in_the_error_message() {
     let mut key = parameter(ParameterType::Url);
     key.secret = true;
-    let sentence = key.check_value(&Value::from("hunter2")).unwrap_err();
+    let sentence = key.check_final_value(&Value::from("hunter2")).unwrap_err();
     assert_eq!(sentence, "must be a URL like `https://host/path`, not a string (it is secret and not shown)");
 }
 
@@ -175,9 +177,9 @@ fn values_too_deep_or_too_heavy_for_a_file_are_refused() {
     for _ in 0..=MAX_VALUE_NESTING_DEPTH {
         deep = Value::List(vec![deep]);
     }
-    assert!(parameter(ParameterType::List).check_value(&deep).unwrap_err().contains("32 deep"));
+    assert!(parameter(ParameterType::List).check_final_value(&deep).unwrap_err().contains("32 deep"));
     let heavy = Value::from("x".repeat(MAX_ESTIMATED_VALUE_BYTES + 1));
-    assert!(parameter(ParameterType::String).check_value(&heavy).unwrap_err().contains("bytes"));
+    assert!(parameter(ParameterType::String).check_final_value(&heavy).unwrap_err().contains("bytes"));
 }
 
 #[test]
@@ -191,10 +193,10 @@ fn bounds_are_exact_also_where_fractions_are_not() {
         (Value::Number(0.5), true),
         (Value::Number(1e300), false),
     ] {
-        assert_eq!(number.check_value(&value).is_ok(), fits, "{value}");
+        assert_eq!(number.check_final_value(&value).is_ok(), fits, "{value}");
     }
     number.max = Some(i64::MAX);
-    assert!(number.check_value(&Value::Number(1e300)).is_err());
+    assert!(number.check_final_value(&Value::Number(1e300)).is_err());
     number.max = Some(1);
-    assert!(number.check_value(&Value::Number(1.5)).is_err());
+    assert!(number.check_final_value(&Value::Number(1.5)).is_err());
 }

@@ -3,8 +3,8 @@
 use model::{
     name::Name,
     observe::{
-        Fact, FactName, FileContent, FileType, ManagedResource, ManagedState, Observation, ObservedHost,
-        OsFamily, ResourceFacts,
+        Fact, FactName, FileDigestAndText, FileType, ManagedResource, ManagedState, Observation,
+        ObservedHost, OsFamily, ResourceFacts,
     },
     plan::{self, BlockedSubject, DesiredComponent, DesiredHost, Plan, PlanLimits},
     resource::{
@@ -60,7 +60,7 @@ pub(crate) fn host() -> ObservedHost {
 pub(crate) fn visited(text: &str) -> Observation<ResourceFacts> {
     Observation::Present(ResourceFacts::from([
         (FactName::Type, Fact::Type(FileType::File)),
-        (FactName::Content, Fact::Content(FileContent::from_bytes(text.as_bytes()))),
+        (FactName::Content, Fact::Content(FileDigestAndText::from_bytes(text.as_bytes()))),
     ]))
 }
 

@@ -76,7 +76,7 @@ impl Archetype {
                     question.one_of.join(", ")
                 )));
             }
-            if let Err(why) = question.parameter().check_value(&question.value(&answer)) {
+            if let Err(why) = question.parameter().check_final_value(&question.value(&answer)) {
                 return Err(ArchetypeError::Answer(format!("the answer to `{key}` {why}")));
             }
             context.insert(key.to_string(), answer.clone());

@@ -1,7 +1,7 @@
 //! Jobs of cron: files in `/etc/cron.d`, which cron ignores when others may write to them.
 
 use model::{
-    observe::{Fact, FactName, FileContent, Observation, ResourceFacts},
+    observe::{Fact, FactName, FileDigestAndText, Observation, ResourceFacts},
     resource::{CronResource, ResourceId, ResourceKind},
 };
 
@@ -20,8 +20,10 @@ pub(super) fn observe_cron_file(
         Observation::Present(facts) => facts,
         observed => return observed,
     };
-    let content =
-        facts.get(&FactName::Content).cloned().unwrap_or_else(|| Fact::Content(FileContent::from_bytes(b"")));
+    let content = facts
+        .get(&FactName::Content)
+        .cloned()
+        .unwrap_or_else(|| Fact::Content(FileDigestAndText::from_bytes(b"")));
     let wrong = match root.open_parent_folder(&path).and_then(|spot| spot.stat_without_following_link()) {
         Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
             Some(format!("belongs to user {}", stat.st_uid))

@@ -5,7 +5,7 @@ use std::{
     io::{self, Read},
 };
 
-use model::{observe::FileContent, resource::FileResource};
+use model::{observe::FileDigestAndText, resource::FileResource};
 use nix::{
     sys::stat::{FileStat, SFlag},
     unistd::{Gid, Uid},
@@ -35,18 +35,18 @@ pub(super) fn apply_file(
 }
 
 /// Digests a file of any size; only a small one is kept for diffs.
-pub(super) fn read_file_digest_and_text(mut file: File) -> io::Result<FileContent> {
+pub(super) fn read_file_digest_and_text(mut file: File) -> io::Result<FileDigestAndText> {
     let mut start = Vec::new();
-    (&mut file).take(FileContent::MAX_DIFFABLE_BYTES as u64 + 1).read_to_end(&mut start)?;
-    if start.len() <= FileContent::MAX_DIFFABLE_BYTES {
-        return Ok(FileContent::from_bytes(&start));
+    (&mut file).take(FileDigestAndText::MAX_DIFFABLE_BYTES as u64 + 1).read_to_end(&mut start)?;
+    if start.len() <= FileDigestAndText::MAX_DIFFABLE_BYTES {
+        return Ok(FileDigestAndText::from_bytes(&start));
     }
     let mut hash = Sha256::new();
     hash.update(&start);
     let mut buffer = vec![0; 256 * 1024];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(FileContent { sha256: hex::encode(hash.finalize()), text: None }),
+            0 => return Ok(FileDigestAndText { sha256: hex::encode(hash.finalize()), text: None }),
             count => hash.update(&buffer[..count]),
         }
     }

@@ -112,7 +112,7 @@ impl ValueEvaluator<'_, '_> {
             }
             Arc::new(Value::Text(text))
         };
-        if secret != template.secret || parameter.check_value_masked(&value, true).is_err() {
+        if secret != template.secret || parameter.check_final_value_masked(&value, true).is_err() {
             return None;
         }
         let sizes = ValueAndProvenanceSizes {

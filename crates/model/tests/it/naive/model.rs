@@ -383,6 +383,6 @@ fn check(parameter: &Parameter, value: &Value) -> Result<(), Fault> {
     match parameter.kind {
         // It is a selection yet.
         ParameterType::Servers => parameter.check_unresolved_value(value),
-        _ => parameter.check_value(value),
+        _ => parameter.check_final_value(value),
     }
 }

@@ -10,14 +10,14 @@ const STEP: Duration = Duration::from_millis(10);
 /// A reading of a process's CPU time: the kernel counts whole processes in steps, and threads in nanoseconds until
 /// they end.
 #[derive(Clone, Copy)]
-pub(crate) struct CpuClock {
+pub(crate) struct CpuTimeReading {
     process: Duration,
     threads: Duration,
 }
 
-impl CpuClock {
+impl CpuTimeReading {
     /// Reads the clock of the process `id`.
-    pub(crate) fn read_process_clock(id: u32) -> Result<CpuClock, CommandFailure> {
+    pub(crate) fn read_process_cpu_time(id: u32) -> Result<CpuTimeReading, CommandFailure> {
         let folder = PathBuf::from(format!("/proc/{id}"));
         let path = folder.join("stat");
         let stat = fs::read_to_string(&path).map_err(io_failure_maker_for_path("read", &path))?;
@@ -33,11 +33,11 @@ impl CpuClock {
             let nanoseconds = schedule.split(' ').next().and_then(|number| number.parse().ok());
             threads += Duration::from_nanos(nanoseconds.unwrap_or_default());
         }
-        Ok(CpuClock { process: STEP * steps, threads })
+        Ok(CpuTimeReading { process: STEP * steps, threads })
     }
 
     /// The time since an earlier reading: that of the threads, unless so much is missing from it that one has ended.
-    pub(crate) fn elapsed_since(self, earlier: CpuClock) -> Duration {
+    pub(crate) fn elapsed_since(self, earlier: CpuTimeReading) -> Duration {
         let process = self.process.saturating_sub(earlier.process);
         match self.threads.checked_sub(earlier.threads) {
             Some(threads) if threads + 2 * STEP >= process => threads,
@@ -50,8 +50,8 @@ impl CpuClock {
 mod tests {
     use super::*;
 
-    fn clock(process: u64, threads: u64) -> CpuClock {
-        CpuClock { process: Duration::from_millis(process), threads: Duration::from_millis(threads) }
+    fn clock(process: u64, threads: u64) -> CpuTimeReading {
+        CpuTimeReading { process: Duration::from_millis(process), threads: Duration::from_millis(threads) }
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn own_process_has_a_clock() {
-        let clock = CpuClock::read_process_clock(std::process::id()).unwrap();
+        let clock = CpuTimeReading::read_process_cpu_time(std::process::id()).unwrap();
         assert!(clock.threads > Duration::ZERO);
     }
 }
