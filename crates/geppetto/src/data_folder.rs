@@ -12,6 +12,7 @@
 //! Control planes on one database have the same `keys`, each in a data folder of its own.
 
 use std::{
+    ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
@@ -47,6 +48,7 @@ impl DataFolder {
             ))
             .with_hint("choose a folder you may write to with --data DIR")
         };
+        folder.refuse_folder_of_others()?;
         for path in [folder.root.clone(), folder.keys()] {
             DirBuilder::new()
                 .recursive(true)
@@ -73,6 +75,25 @@ impl DataFolder {
                 .map_err(|error| failed(&database, error))?;
         }
         Ok(folder)
+    }
+
+    /// Refuses a folder in which something lies, but nothing of a control plane: it was probably meant for something else,
+    /// and would be closed to everybody who uses it.
+    fn refuse_folder_of_others(&self) -> Result<(), DaemonError> {
+        // A folder that cannot be listed is reported when it is used.
+        let Ok(entries) = fs::read_dir(&self.root) else { return Ok(()) };
+        let names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+        let is_ours = |name: &OsString| name == "keys" || name == "geppetto.db";
+        // The root of a file system of its own is as good as empty.
+        match names.iter().find(|name| *name != "lost+found") {
+            Some(other) if !names.iter().any(is_ours) => Err(DaemonError::invalid_input_error(format!(
+                "`{}` is not the data folder of a control plane, and it is not empty: `{}` lies in it",
+                self.root.display(),
+                other.display()
+            ))
+            .with_hint("choose an empty folder, or one that does not exist yet, with --data DIR")),
+            _ => Ok(()),
+        }
     }
 
     /// The folder itself.
@@ -133,6 +154,24 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn folder_of_something_else_is_refused_and_left_as_it_was() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join("home");
+        fs::create_dir(&folder).unwrap();
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir(folder.join("lost+found")).unwrap();
+        fs::write(folder.join("notes.txt"), "mine").unwrap();
+        let error = DataFolder::create_or_open(&folder, None, None).unwrap_err();
+        assert!(error.to_string().contains("`notes.txt` lies in it"), "{error}");
+        assert_eq!((mode(&folder), fs::read_dir(&folder).unwrap().count()), (0o755, 2));
+        fs::remove_file(folder.join("notes.txt")).unwrap();
+        DataFolder::create_or_open(&folder, None, None).unwrap();
+        // What a first start that was killed has left is completed.
+        fs::remove_file(folder.join("geppetto.db")).unwrap();
+        DataFolder::create_or_open(&folder, None, None).unwrap();
     }
 
     #[test]
