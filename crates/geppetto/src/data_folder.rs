@@ -83,7 +83,8 @@ impl DataFolder {
         // A folder that cannot be listed is reported when it is used.
         let Ok(entries) = fs::read_dir(&self.root) else { return Ok(()) };
         let names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
-        let is_ours = |name: &OsString| name == "keys" || name == "geppetto.db";
+        // Any of them can be a file system of its own, mounted before the first start.
+        let is_ours = |name: &OsString| ["keys", "geppetto.db", "repository"].iter().any(|own| name == own);
         // The root of a file system of its own is as good as empty.
         match names.iter().find(|name| *name != "lost+found") {
             Some(other) if !names.iter().any(is_ours) => Err(DaemonError::invalid_input_error(format!(

@@ -1,7 +1,7 @@
 //! The node: everything one server must be. What resolution makes and punch applies.
 
+mod component_values;
 mod digest;
-mod values;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,12 +14,12 @@ use crate::{
     version::{Version, VersionRange},
 };
 
+pub use component_values::NodeComponentValues;
 pub(crate) use digest::{
     CanonicalDigestPart, ComponentDigester, canonical_parameter_value, canonical_version_and_packages,
     digest_node_from_components,
 };
 pub use digest::{ContentDigest, digest_node, digest_node_component};
-pub use values::NodeComponentValues;
 
 /// Everything one server must be.
 #[derive(Debug, Clone, PartialEq)]

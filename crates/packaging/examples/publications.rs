@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let count: u32 = std::env::args().nth(1).map_or(Ok(1000), |count| count.parse())?;
     let folder = tempfile::tempdir()?;
     let key = SecretKey::generate_secret_key("timing <timing@example.org>", NOON)?;
-    let repository = Repository::create(&folder.path().join("repository"), key.clone())?;
+    let repository = Repository::create_repository(&folder.path().join("repository"), key.clone())?;
     let channel = Name::new("dev")?;
     repository.create_channel(&channel, None, NOON)?;
     let steps = [1, 2, 10, 100, 500, 1000, 2000, 3000, 4000, 5000, 10_000];

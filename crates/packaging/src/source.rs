@@ -60,7 +60,7 @@ pub struct ComponentSource {
 
 impl ComponentSource {
     /// Reads the component in `dir`; returns all errors in it.
-    pub fn load(dir: &Path) -> Result<ComponentSource, Vec<FormatError>> {
+    pub fn load_component_source(dir: &Path) -> Result<ComponentSource, Vec<FormatError>> {
         let one = |message: String| vec![FormatError::new(COMPONENT_FILE_NAME, message)];
         let root = dir
             .canonicalize()

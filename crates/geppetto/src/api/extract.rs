@@ -46,7 +46,7 @@ impl FromRequestParts<ApiState> for Principal {
             None => match parts.extensions.get::<UnixSocketPeer>() {
                 Some(peer) => return Ok(Principal::LocalAdministrator { uid: peer.uid }),
                 None => {
-                    return Err(ProblemResponse::unauthorized(
+                    return Err(ProblemResponse::unauthorized_problem(
                         "this needs a token: send `Authorization: Bearer TOKEN`; an administrator creates one with \
                          `punch token create NAME --grant LEVEL`",
                     ));
@@ -54,7 +54,7 @@ impl FromRequestParts<ApiState> for Principal {
             },
         };
         let principal = app.back_office.authenticate_bearer_secret(secret).await?.ok_or_else(|| {
-            ProblemResponse::unauthorized(
+            ProblemResponse::unauthorized_problem(
                 "the token is not known, has expired or was revoked: a person asks an administrator for a new one \
                  (`punch token create`), a server joins again (`punch server join-token SERVER`, then `punch join`)",
             )
@@ -62,7 +62,7 @@ impl FromRequestParts<ApiState> for Principal {
         if let Principal::Server(server) = &principal
             && !app.back_office.has_server(server).await?
         {
-            return Err(ProblemResponse::unauthorized(format!(
+            return Err(ProblemResponse::unauthorized_problem(format!(
                 "the server {server} is not in the estate any more, and its credential opens nothing; to take it \
                  back, import servers/{server}.yaml, then join again"
             )));
@@ -77,7 +77,7 @@ pub(super) fn parse_bearer_secret(headers: &HeaderMap) -> Result<Option<&str>, P
     let parts = value.to_str().ok().and_then(|value| value.split_once(' '));
     match parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
         Some((_, secret)) => Ok(Some(secret.trim())),
-        None => Err(ProblemResponse::unauthorized(
+        None => Err(ProblemResponse::unauthorized_problem(
             "the Authorization header is not of the form `Bearer TOKEN`; no other form is known here",
         )),
     }
@@ -88,7 +88,9 @@ impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for Permit<L> {
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
         let principal = Principal::from_request_parts(parts, app).await?;
-        principal.require_access_level().map_err(|denied| ProblemResponse::forbidden(denied.to_string()))
+        principal
+            .require_access_level()
+            .map_err(|denied| ProblemResponse::forbidden_problem(denied.to_string()))
     }
 }
 

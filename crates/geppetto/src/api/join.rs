@@ -34,7 +34,7 @@ pub(super) async fn join_server(
     JsonBody(join): JsonBody<wire::JoinRequest>,
 ) -> Result<axum::Json<wire::JoinResponse>, ProblemResponse> {
     let joined = app.back_office.join_server(&join).await?.ok_or_else(|| {
-        ProblemResponse::forbidden(
+        ProblemResponse::forbidden_problem(
             "the join token is not good for this server: it may be used up, expired, or made for another server \
              name. Ask an operator for a new one (`punch server join-token SERVER`)",
         )

@@ -50,7 +50,7 @@ pub(super) async fn get_node_file(
 ) -> Result<Response, ProblemResponse> {
     // Principals that may see secrets are answered from the generation number alone.
     if let Some(version) =
-        app.back_office.current_generation_if_signed_for_principal(&principal, &server).await?
+        app.back_office.current_generation_if_signed_text_is_permitted(&principal, &server).await?
         && etag::matches_if_none_match(&headers, &node_etag(&version))
     {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());

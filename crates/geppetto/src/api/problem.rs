@@ -45,12 +45,12 @@ impl ProblemResponse {
     }
 
     /// The request is not authenticated.
-    pub(crate) fn unauthorized(detail: impl Into<String>) -> Self {
+    pub(crate) fn unauthorized_problem(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Authentication required", detail)
     }
 
     /// The principal lacks the required grant.
-    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+    pub(crate) fn forbidden_problem(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
     }
 
@@ -133,7 +133,7 @@ impl From<BackOfficeError> for ProblemResponse {
             BackOfficeError::Unknown { .. } | BackOfficeError::Absent(_) => {
                 Self::not_found(error.to_string())
             }
-            BackOfficeError::Denied(denied) => Self::forbidden(denied.to_string()),
+            BackOfficeError::Denied(denied) => Self::forbidden_problem(denied.to_string()),
             BackOfficeError::Refused(detail) => {
                 Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
             }

@@ -19,7 +19,7 @@ pub(crate) struct Grant {
 
 /// Where something has effects: in one environment or every one, on one component or every one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct EffectScope {
+pub(crate) struct AffectedEnvironmentAndComponent {
     /// The environment; every one if absent.
     pub(crate) environment: Option<Name>,
     /// The component; every one if absent.
@@ -33,7 +33,11 @@ impl Grant {
     }
 
     /// Whether it allows what needs `level` and has its effects in `scope`.
-    pub(crate) fn covers_level_in_scope(&self, level: AccessLevel, scope: &EffectScope) -> bool {
+    pub(crate) fn covers_level_in_scope(
+        &self,
+        level: AccessLevel,
+        scope: &AffectedEnvironmentAndComponent,
+    ) -> bool {
         let environment = self.environment.is_none() || self.environment == scope.environment;
         let component = self.component.is_none() || self.component == scope.component;
         self.level >= level && environment && component
@@ -49,9 +53,10 @@ impl Grant {
     }
 }
 
-impl EffectScope {
+impl AffectedEnvironmentAndComponent {
     /// All components in every environment.
-    pub(crate) const EVERYWHERE: EffectScope = EffectScope { environment: None, component: None };
+    pub(crate) const EVERYWHERE: AffectedEnvironmentAndComponent =
+        AffectedEnvironmentAndComponent { environment: None, component: None };
 
     /// All components in one environment.
     pub(crate) fn scope_of_environment(environment: &Name) -> Self {
@@ -64,7 +69,7 @@ impl EffectScope {
     }
 }
 
-impl fmt::Display for EffectScope {
+impl fmt::Display for AffectedEnvironmentAndComponent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.environment, &self.component) {
             (None, None) => f.write_str("every environment"),
@@ -142,20 +147,26 @@ mod tests {
     fn grant_covers_its_own_scope_and_smaller_ones_only() {
         let (prod, test) = (Name::new("prod").unwrap(), Name::new("test").unwrap());
         let (shop, mail) = (Name::new("shop").unwrap(), Name::new("mail").unwrap());
-        let covers = |text: &str, scope: &EffectScope| {
+        let covers = |text: &str, scope: &AffectedEnvironmentAndComponent| {
             grant(text).covers_level_in_scope(AccessLevel::Developer, scope)
         };
-        let of_shop = EffectScope::scope_of_component(&prod, &shop);
+        let of_shop = AffectedEnvironmentAndComponent::scope_of_component(&prod, &shop);
         for text in ["developer", "admin:prod", "developer:prod/shop", "operator:*/shop"] {
             assert!(covers(text, &of_shop), "{text}");
         }
         for text in ["viewer", "developer:test", "developer:prod/mail", "admin:*/mail"] {
             assert!(!covers(text, &of_shop), "{text}");
         }
-        assert!(!covers("developer:prod/shop", &EffectScope::scope_of_component(&prod, &mail)));
-        assert!(!covers("developer:prod/shop", &EffectScope::scope_of_environment(&prod)));
-        assert!(!covers("developer:prod", &EffectScope::EVERYWHERE));
-        assert!(!covers("developer:prod", &EffectScope::scope_of_environment(&test)));
+        assert!(!covers(
+            "developer:prod/shop",
+            &AffectedEnvironmentAndComponent::scope_of_component(&prod, &mail)
+        ));
+        assert!(!covers(
+            "developer:prod/shop",
+            &AffectedEnvironmentAndComponent::scope_of_environment(&prod)
+        ));
+        assert!(!covers("developer:prod", &AffectedEnvironmentAndComponent::EVERYWHERE));
+        assert!(!covers("developer:prod", &AffectedEnvironmentAndComponent::scope_of_environment(&test)));
         assert!(grant("viewer:prod/shop").allows_level_somewhere_in_environment(AccessLevel::Viewer, &prod));
         assert!(!grant("viewer:prod/shop").allows_level_somewhere_in_environment(AccessLevel::Viewer, &test));
     }

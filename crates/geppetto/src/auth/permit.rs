@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use model::name::Name;
 
-use super::{AccessDenied, AccessLevel, EffectScope, Grant, Principal};
+use super::{AccessDenied, AccessLevel, AffectedEnvironmentAndComponent, Grant, Principal};
 
 /// An access level as a type.
 pub(crate) trait RequiredAccessLevel: Send + Sync + 'static {
@@ -66,7 +66,10 @@ impl<L: RequiredAccessLevel> Permit<L> {
     }
 
     /// Refuses what has effects where the principal has no grant of this level.
-    pub(crate) fn require_grant_in_scope(&self, scope: &EffectScope) -> Result<(), AccessDenied> {
+    pub(crate) fn require_grant_in_scope(
+        &self,
+        scope: &AffectedEnvironmentAndComponent,
+    ) -> Result<(), AccessDenied> {
         match self.principal.has_grant_in_scope(L::LEVEL, scope) {
             true => Ok(()),
             false => Err(self.principal.new_access_denied(L::LEVEL, Some(scope))),
@@ -75,7 +78,7 @@ impl<L: RequiredAccessLevel> Permit<L> {
 
     /// Refuses what shows an environment to whoever may not see it.
     pub(crate) fn require_view_of_environment(&self, environment: &Name) -> Result<(), AccessDenied> {
-        let scope = EffectScope::scope_of_environment(environment);
+        let scope = AffectedEnvironmentAndComponent::scope_of_environment(environment);
         match self.principal.has_grant_in_scope(AccessLevel::Viewer, &scope) {
             true => Ok(()),
             false => Err(self.principal.new_access_denied(AccessLevel::Viewer, Some(&scope))),
@@ -84,7 +87,7 @@ impl<L: RequiredAccessLevel> Permit<L> {
 
     /// Refuses what concerns the whole control plane without a grant that holds everywhere.
     pub(crate) fn require_grant_everywhere(&self) -> Result<(), AccessDenied> {
-        self.require_grant_in_scope(&EffectScope::EVERYWHERE)
+        self.require_grant_in_scope(&AffectedEnvironmentAndComponent::EVERYWHERE)
     }
 
     /// Refuses what concerns a component, wherever it may run, without a grant for it in some environment.
@@ -96,7 +99,7 @@ impl<L: RequiredAccessLevel> Permit<L> {
         if grants.iter().any(granted) {
             return Ok(());
         }
-        let scope = EffectScope { environment: None, component: Some(component.clone()) };
+        let scope = AffectedEnvironmentAndComponent { environment: None, component: Some(component.clone()) };
         Err(self.principal.new_access_denied(L::LEVEL, Some(&scope)))
     }
 }
@@ -148,9 +151,15 @@ mod tests {
     fn effect_outside_of_the_grants_is_refused_naming_its_scope() {
         let permit = token(&["operator:staging"]).require_access_level::<Operator>().unwrap();
         let (staging, prod) = (Name::new("staging").unwrap(), Name::new("prod").unwrap());
-        assert!(permit.require_grant_in_scope(&EffectScope::scope_of_environment(&staging)).is_ok());
-        let denied =
-            permit.require_grant_in_scope(&EffectScope::scope_of_environment(&prod)).unwrap_err().to_string();
+        assert!(
+            permit
+                .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(&staging))
+                .is_ok()
+        );
+        let denied = permit
+            .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(&prod))
+            .unwrap_err()
+            .to_string();
         assert!(denied.contains("the environment prod") && denied.contains("operator:staging"), "{denied}");
         assert!(permit.require_grant_everywhere().is_err());
     }

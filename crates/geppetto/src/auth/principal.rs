@@ -2,7 +2,7 @@
 
 use model::name::{Name, ServerName};
 
-use super::{AccessLevel, EffectScope, Grant};
+use super::{AccessLevel, AffectedEnvironmentAndComponent, Grant};
 
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,11 @@ impl Principal {
     }
 
     /// Whether a grant covers what needs `level` and has its effects in `scope`.
-    pub(crate) fn has_grant_in_scope(&self, level: AccessLevel, scope: &EffectScope) -> bool {
+    pub(crate) fn has_grant_in_scope(
+        &self,
+        level: AccessLevel,
+        scope: &AffectedEnvironmentAndComponent,
+    ) -> bool {
         self.grants().iter().any(|grant| grant.covers_level_in_scope(level, scope))
     }
 
@@ -87,7 +91,10 @@ impl Principal {
 
     /// Whether the caller may see the secrets of an environment; of all places if there is none.
     pub(crate) fn can_see_secrets(&self, environment: Option<&Name>) -> bool {
-        let scope = environment.map_or(EffectScope::EVERYWHERE, EffectScope::scope_of_environment);
+        let scope = environment.map_or(
+            AffectedEnvironmentAndComponent::EVERYWHERE,
+            AffectedEnvironmentAndComponent::scope_of_environment,
+        );
         self.has_grant_in_scope(AccessLevel::Operator, &scope)
     }
 
@@ -106,12 +113,16 @@ impl Principal {
             }
             _ => self.new_access_denied(
                 AccessLevel::Viewer,
-                Some(&EffectScope::scope_of_environment(environment)),
+                Some(&AffectedEnvironmentAndComponent::scope_of_environment(environment)),
             ),
         })
     }
 
-    pub(super) fn new_access_denied(&self, level: AccessLevel, scope: Option<&EffectScope>) -> AccessDenied {
+    pub(super) fn new_access_denied(
+        &self,
+        level: AccessLevel,
+        scope: Option<&AffectedEnvironmentAndComponent>,
+    ) -> AccessDenied {
         let at = scope.map_or_else(String::new, |scope| format!(" on {scope}"));
         let has = match self {
             Principal::Token { name, grants } => {

@@ -7,7 +7,10 @@ use model::{
 
 use super::{BackOffice, BackOfficeError};
 use crate::{
-    auth::{AccessLevel, BearerSecretKind, EffectScope, Grant, PresentedBearerSecret, Principal},
+    auth::{
+        AccessLevel, AffectedEnvironmentAndComponent, BearerSecretKind, Grant, PresentedBearerSecret,
+        Principal,
+    },
     store::{GrantRow, StoreError},
 };
 
@@ -67,7 +70,8 @@ impl BackOffice {
         principal: &Principal,
         event: &Event,
     ) -> Result<bool, BackOfficeError> {
-        let everywhere = |level| principal.has_grant_in_scope(level, &EffectScope::EVERYWHERE);
+        let everywhere =
+            |level| principal.has_grant_in_scope(level, &AffectedEnvironmentAndComponent::EVERYWHERE);
         Ok(match event {
             Event::NodeGenerated { server, .. } | Event::ServerReported { server, .. } => {
                 let Ok(server) = ServerName::new(server) else { return Ok(false) };

@@ -27,7 +27,7 @@ use super::{
     resolution_rows::ResolutionReadsRowBuilder,
 };
 use crate::{
-    auth::{EffectScope, Operator, Permit},
+    auth::{AffectedEnvironmentAndComponent, Operator, Permit},
     store::{PlaceChange, PlaceDocumentRow, ResolutionReadsRow, StoreError},
 };
 
@@ -253,7 +253,7 @@ struct EvaluatedProposal {
     /// The state after the commit.
     next: EstateSnapshot,
     /// Where its effects fall.
-    scopes: BTreeSet<EffectScope>,
+    scopes: BTreeSet<AffectedEnvironmentAndComponent>,
     /// The environments that servers of others read by it, and did not before.
     read_environments: BTreeSet<Name>,
     /// What the servers it reaches read and come to.

@@ -12,7 +12,7 @@ use model::{
 };
 
 use super::{BackOffice, BackOfficeError, effects::group_and_mask_effects, packages::RepositoryAuditEntry};
-use crate::auth::{Developer, EffectScope, Permit};
+use crate::auth::{AffectedEnvironmentAndComponent, Developer, Permit};
 
 impl BackOffice {
     /// Makes received packages visible in a channel, all or none.
@@ -177,7 +177,7 @@ impl BackOffice {
             let Some(server) = state.estate.servers.get(server) else { continue };
             for effect in effects {
                 let environment = Some(server.environment.clone());
-                permit.require_grant_in_scope(&EffectScope {
+                permit.require_grant_in_scope(&AffectedEnvironmentAndComponent {
                     environment,
                     component: effect.component_of_effect().cloned(),
                 })?;
@@ -228,8 +228,10 @@ impl PublicationScopes {
         for component in components {
             self.permit.require_grant_for_component_somewhere(component)?;
             for environment in &self.environments {
-                self.permit
-                    .require_grant_in_scope(&EffectScope::scope_of_component(environment, component))?;
+                self.permit.require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_component(
+                    environment,
+                    component,
+                ))?;
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use model::{
 };
 
 use super::mask::SecretParameters;
-use crate::{auth::EffectScope, store::PlaceChange};
+use crate::{auth::AffectedEnvironmentAndComponent, store::PlaceChange};
 
 /// The effects on all servers, grouped, with secrets masked.
 pub(super) fn group_and_mask_effects(
@@ -75,7 +75,7 @@ pub(super) fn find_effect_scopes(
     old: &Estate,
     new: &Estate,
     changes: &[PlaceChange],
-) -> BTreeSet<EffectScope> {
+) -> BTreeSet<AffectedEnvironmentAndComponent> {
     let mut scopes = BTreeSet::new();
     for (server, effects) in effects {
         let servers = [old, new].into_iter().filter_map(|estate| estate.servers.get(server));
@@ -83,7 +83,10 @@ pub(super) fn find_effect_scopes(
             for effect in effects {
                 // What cannot be resolved can become anything once it can.
                 let component = effect.component_of_effect().cloned();
-                scopes.insert(EffectScope { environment: Some(environment.clone()), component });
+                scopes.insert(AffectedEnvironmentAndComponent {
+                    environment: Some(environment.clone()),
+                    component,
+                });
             }
         }
     }
@@ -94,16 +97,23 @@ pub(super) fn find_effect_scopes(
 }
 
 /// An environment and a server belong to an environment, also where no node file changes yet.
-fn add_place_scopes(path: &str, old: &Estate, new: &Estate, scopes: &mut BTreeSet<EffectScope>) {
+fn add_place_scopes(
+    path: &str,
+    old: &Estate,
+    new: &Estate,
+    scopes: &mut BTreeSet<AffectedEnvironmentAndComponent>,
+) {
     match estate::place_of_document_path(path) {
-        Ok(Place::Environment(name)) => _ = scopes.insert(EffectScope::scope_of_environment(&name)),
+        Ok(Place::Environment(name)) => {
+            _ = scopes.insert(AffectedEnvironmentAndComponent::scope_of_environment(&name))
+        }
         Ok(Place::Server(name)) => {
             let (before, after) = (old.servers.get(&name), new.servers.get(&name));
             if before.map(without_overrides) == after.map(without_overrides) {
                 return;
             }
             for server in [before, after].into_iter().flatten() {
-                scopes.insert(EffectScope::scope_of_environment(&server.environment));
+                scopes.insert(AffectedEnvironmentAndComponent::scope_of_environment(&server.environment));
             }
         }
         _ => {}

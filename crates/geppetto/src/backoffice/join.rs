@@ -5,7 +5,10 @@ use rand::rngs::OsRng;
 
 use super::{BackOffice, BackOfficeError, keys};
 use crate::{
-    auth::{BearerSecretKind, EffectScope, Operator, Permit, PresentedBearerSecret, generate_bearer_secret},
+    auth::{
+        AffectedEnvironmentAndComponent, BearerSecretKind, Operator, Permit, PresentedBearerSecret,
+        generate_bearer_secret,
+    },
     store::JoinTokenRow,
 };
 
@@ -26,7 +29,8 @@ impl BackOffice {
             )));
         }
         let environment = self.require_visible_environment_of_server(permit.principal(), server).await?;
-        permit.require_grant_in_scope(&EffectScope::scope_of_environment(&environment))?;
+        permit
+            .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(&environment))?;
         let now_us = self.clock.now_us();
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
         let generated = generate_bearer_secret(BearerSecretKind::Join, &mut OsRng);
@@ -79,9 +83,9 @@ impl BackOffice {
     ) -> Result<bool, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;
         match state.estate.servers.get(server) {
-            Some(found) => {
-                permit.require_grant_in_scope(&EffectScope::scope_of_environment(&found.environment))?
-            }
+            Some(found) => permit.require_grant_in_scope(
+                &AffectedEnvironmentAndComponent::scope_of_environment(&found.environment),
+            )?,
             // A server that left the estate belongs to no environment.
             None => permit.require_grant_everywhere()?,
         }

@@ -119,14 +119,14 @@ pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repo
         let created = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
         let key =
             SecretKey::generate_secret_key("Geppetto repository", created).map_err(|error| failed(&error))?;
-        match Repository::create(root, key) {
+        match Repository::create_repository(root, key) {
             Ok(repository) => return Ok(repository),
             // Another process created the repository at the same moment: it is used.
             Err(RepositoryError::Exists { .. }) => {}
             Err(error) => return Err(failed(&error)),
         }
     }
-    Repository::open(root).map_err(|error| failed(&error))
+    Repository::open_repository(root).map_err(|error| failed(&error))
 }
 
 /// The public half, as servers keep it: base64.

@@ -55,7 +55,7 @@ impl From<&StoredNodeFile> for NodeGenerationAndDigest {
 impl BackOffice {
     /// Which generation a server must be at now, if the principal may have its signed text: enough to answer
     /// who has it already.
-    pub(crate) async fn current_generation_if_signed_for_principal(
+    pub(crate) async fn current_generation_if_signed_text_is_permitted(
         &self,
         principal: &Principal,
         server: &ServerName,

@@ -8,7 +8,7 @@ use model::{
 };
 
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
-use crate::auth::{AccessLevel, EffectScope, Permit, Principal, Viewer};
+use crate::auth::{AccessLevel, AffectedEnvironmentAndComponent, Permit, Principal, Viewer};
 
 /// The kinds of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,8 @@ impl BackOffice {
                 principal.require_view_of_server(server, &state.estate.servers[server].environment)?;
             }
             Place::Environment(name) if !principal.can_see_environment(name) => {
-                permit.require_grant_in_scope(&EffectScope::scope_of_environment(name))?;
+                permit
+                    .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(name))?;
             }
             _ => {}
         }
@@ -216,7 +217,8 @@ impl BackOffice {
         server: &ServerName,
         stored: bool,
     ) -> Result<(), BackOfficeError> {
-        let sees_all = principal.has_grant_in_scope(AccessLevel::Viewer, &EffectScope::EVERYWHERE);
+        let sees_all =
+            principal.has_grant_in_scope(AccessLevel::Viewer, &AffectedEnvironmentAndComponent::EVERYWHERE);
         if stored && sees_all {
             return Ok(());
         }

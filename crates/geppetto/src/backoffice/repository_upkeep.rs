@@ -66,7 +66,7 @@ impl BackOffice {
 
     /// Removes reports that are neither among the newest of their server nor among its newest failures, and jobs
     /// that ended long ago. Gives how many of each.
-    pub(crate) async fn prune_reports_and_jobs(
+    pub(crate) async fn delete_old_reports_and_jobs(
         &self,
         permit: &Permit<Operator>,
     ) -> Result<(u64, u64), BackOfficeError> {

@@ -74,7 +74,7 @@ impl Story {
         fs::write(source.join("shop"), version).unwrap();
         let manifest = "format: geppetto/manifest/1\nresources: []\n";
         fs::write(source.join("deploy/manifest.yaml"), manifest).unwrap();
-        let loaded = ComponentSource::load(&source).unwrap();
+        let loaded = ComponentSource::load_component_source(&source).unwrap();
         let out = self.folder.path().join("dist");
         let packages = create_packages_with_compression(&loaded, &out, Some(&self.key), NOW, 1).unwrap();
         let mut files = Vec::new();

@@ -187,7 +187,7 @@ impl JobKind {
                 Ok(format!("the metadata of channel {channel} is written anew"))
             }
             JobKind::PruneHistory => {
-                let (reports, jobs) = back_office.prune_reports_and_jobs(&permit).await?;
+                let (reports, jobs) = back_office.delete_old_reports_and_jobs(&permit).await?;
                 Ok(format!("{reports} old reports and {jobs} old jobs removed"))
             }
         }

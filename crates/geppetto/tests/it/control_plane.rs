@@ -287,7 +287,8 @@ impl ControlPlane {
         fs::write(source.join("shop.py"), format!("print('{version}')\n")).unwrap();
         fs::write(source.join("deploy/manifest.yaml"), "format: geppetto/manifest/1\nresources: []\n")
             .unwrap();
-        let loaded = ComponentSource::load(&source).unwrap_or_else(|errors| panic!("{errors:#?}"));
+        let loaded =
+            ComponentSource::load_component_source(&source).unwrap_or_else(|errors| panic!("{errors:#?}"));
         let packages =
             create_packages_with_compression(&loaded, &self.path("dist"), key, 1_700_000_000, 1).unwrap();
         [packages.payload, packages.deployment]

@@ -69,7 +69,7 @@ pub use self::{
     fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
-    requirements::{VersionRequirementConflict, choose_versions_required_by},
+    requirements::{VersionChoiceFailure, choose_versions_required_by},
 };
 use self::{
     choose_versions::{VersionChoiceInputs, choose_component_versions},

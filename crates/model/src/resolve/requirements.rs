@@ -15,7 +15,7 @@ use crate::{
 
 /// Why no versions satisfy all requirements.
 #[derive(Debug, Clone, PartialEq)]
-pub enum VersionRequirementConflict {
+pub enum VersionChoiceFailure {
     /// No offered version of a component satisfies all that require it.
     NoVersion {
         /// The component.
@@ -33,7 +33,7 @@ pub fn choose_versions_required_by<'a>(
     catalog: &'a Catalog,
     root: &'a Arc<PublishedVersion>,
     channels: &[&'a Name],
-) -> Result<Vec<&'a Arc<PublishedVersion>>, VersionRequirementConflict> {
+) -> Result<Vec<&'a Arc<PublishedVersion>>, VersionChoiceFailure> {
     let mut search = VersionSearch::new(catalog, VersionSearchPurpose::Channels { root, channels });
     search.add_component_requirement(&root.component.name, None);
     let chosen = search.search_versions().map_err(|fault| match fault.kind {
@@ -42,9 +42,9 @@ pub fn choose_versions_required_by<'a>(
                 Place::Default(requirer) => Some((requirer, range)),
                 _ => None,
             });
-            VersionRequirementConflict::NoVersion { component, required_by: required_by.collect() }
+            VersionChoiceFailure::NoVersion { component, required_by: required_by.collect() }
         }
-        _ => VersionRequirementConflict::TooManyChoices,
+        _ => VersionChoiceFailure::TooManyChoices,
     })?;
     Ok(chosen.choices.into_iter().map(|choice| choice.published).collect())
 }

@@ -94,7 +94,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
         for layer in &stack.layers[1..] {
             let slots = set.cached_parameters_touched_by_place(layer.overrides);
             for slot in &slots.slots {
-                touching[*slot] = cache.list_id_with_weaker_place(touching[*slot], layer.overrides);
+                touching[*slot] = cache.place_list_id_with_weaker_place(touching[*slot], layer.overrides);
             }
             touched.push(slots);
         }

@@ -98,7 +98,7 @@ impl ValueCache {
     }
 
     /// The list with one more place, which is weaker than those in it.
-    pub(super) fn list_id_with_weaker_place(
+    pub(super) fn place_list_id_with_weaker_place(
         &self,
         list: PlaceListId,
         place: *const Overrides,
@@ -143,7 +143,7 @@ impl ValueCache {
 
 impl CachedParameterValues {
     /// One of the known values.
-    pub(super) fn cached_value_at(&self, at: usize) -> Option<Rc<CachedValueAndConditions>> {
+    pub(super) fn nth_cached_variant(&self, at: usize) -> Option<Rc<CachedValueAndConditions>> {
         self.variants.borrow().get(at).cloned()
     }
 

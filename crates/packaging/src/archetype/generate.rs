@@ -55,7 +55,7 @@ pub fn generate_component(
     fs::create_dir_all(&aside).map_err(cannot)?;
     let draft = tempfile::Builder::new().prefix(".geppetto-new-").tempdir_in(&aside).map_err(cannot)?;
     write_all(draft.path(), &files).map_err(cannot)?;
-    ComponentSource::load(draft.path())
+    ComponentSource::load_component_source(draft.path())
         .map_err(|errors| ArchetypeError::Result { archetype: archetype.name.clone(), errors })?;
     let record = ArchetypeRecord::new(archetype, name, &answers, &files);
     write_all(draft.path(), &record.render_record_and_base_files(&files)).map_err(cannot)?;

@@ -64,7 +64,7 @@ impl Repository {
         let mut catalog = Catalog::default();
         for name in self.list_channels()? {
             let halves = self.component_packages_by_batch(&*self.load_current_or_empty_generation(&name)?)?;
-            add_channel_to_catalog(&mut catalog, before, name, &halves, |_, _| true);
+            add_versions_of_channel_to_catalog(&mut catalog, before, name, &halves, |_, _| true);
         }
         Ok(catalog)
     }
@@ -118,7 +118,7 @@ impl Repository {
 
 /// Adds to `catalog` the component versions that `halves` make in the channel `name`, of those packages that
 /// `counts` accepts: it is given the component a package belongs to, and the package.
-pub(super) fn add_channel_to_catalog(
+pub(super) fn add_versions_of_channel_to_catalog(
     catalog: &mut Catalog,
     before: &Catalog,
     name: Name,

@@ -13,7 +13,7 @@ use model::{catalog::Catalog, name::Name, version::Version};
 
 use super::{
     Repository, Result,
-    catalog::{BatchComponentPackages, add_channel_to_catalog},
+    catalog::{BatchComponentPackages, add_versions_of_channel_to_catalog},
     package_record::PackageRecord,
 };
 
@@ -98,9 +98,15 @@ impl Repository {
                 change.added.iter().for_each(|record| added.add_component_package_record(Arc::clone(record)));
                 halves.push(Arc::new(added));
             }
-            add_channel_to_catalog(&mut looked_at, &before, channel, &halves, |component, record| {
-                components.contains(component) && !(is_changed && removed.contains(record.file.as_str()))
-            });
+            add_versions_of_channel_to_catalog(
+                &mut looked_at,
+                &before,
+                channel,
+                &halves,
+                |component, record| {
+                    components.contains(component) && !(is_changed && removed.contains(record.file.as_str()))
+                },
+            );
         }
         Ok(Arc::new(with_components_replaced(&before, &components, looked_at)))
     }

@@ -31,7 +31,6 @@ mod catalog_after;
 mod channel_generation;
 mod check;
 mod commit_generation;
-mod durable_files;
 mod metadata_batch;
 mod package_components;
 mod package_index;
@@ -43,6 +42,7 @@ mod receive;
 mod repository_error;
 mod repository_layout;
 mod retain_versions;
+mod unflushed_writes;
 mod withdraw;
 mod write_metadata_batches;
 
@@ -84,11 +84,11 @@ struct Known {
 
 impl Repository {
     /// Makes a new repository in `root`, whose metadata `key` signs.
-    pub fn create(root: &Path, key: SecretKey) -> Result<Self> {
+    pub fn create_repository(root: &Path, key: SecretKey) -> Result<Self> {
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
         let layout = repository.layout();
         for folder in layout.folders_to_create() {
-            durable_files::create_folder_and_parents(&folder)?;
+            unflushed_writes::create_folder_and_parents(&folder)?;
         }
         let signing = layout.signing_key_path();
         if signing.exists() {
@@ -96,12 +96,12 @@ impl Repository {
         }
         repository.key.save_secret_key_file(&signing)?;
         repository.write(&layout.trusted_keys_path(), repository.key.armored_public_key()?.as_bytes())?;
-        durable_files::sync_folder(root)?;
+        unflushed_writes::sync_folder(root)?;
         Ok(repository)
     }
 
     /// Opens the repository in `root`.
-    pub fn open(root: &Path) -> Result<Self> {
+    pub fn open_repository(root: &Path) -> Result<Self> {
         let repository_key = repository_layout::RepositoryLayout(root).signing_key_path();
         if !repository_key.exists() {
             return Err(RepositoryError::Absent { root: root.to_owned() });
@@ -162,7 +162,7 @@ impl Repository {
 
     /// Writes a single file: a reader finds the old or the new one.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        durable_files::write_file_atomically(&self.layout().incoming_folder_path(), path, bytes)
+        unflushed_writes::write_file_atomically(&self.layout().incoming_folder_path(), path, bytes)
     }
 
     /// Takes the write lock of the repository, waiting for other writers; dropping the result releases it.

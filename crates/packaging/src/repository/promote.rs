@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{
     catalog::{Catalog, PublishedVersion},
     name::Name,
-    resolve::{VersionRequirementConflict, choose_versions_required_by},
+    resolve::{VersionChoiceFailure, choose_versions_required_by},
     version::{Version, VersionRange},
     wire::PublicationResult,
 };
@@ -119,11 +119,11 @@ fn closure<'a>(
         if missing.is_empty() {
             // Each requirement alone can be met, and not all of them together.
             missing.extend(match conflict {
-                VersionRequirementConflict::NoVersion { component, required_by } => required_by
+                VersionChoiceFailure::NoVersion { component, required_by } => required_by
                     .iter()
                     .map(|(requirer, range)| lack(catalog, requirer.as_str(), &component, range, from, to))
                     .collect(),
-                VersionRequirementConflict::TooManyChoices => {
+                VersionChoiceFailure::TooManyChoices => {
                     vec!["its requirements allow too many choices of versions to try them all".to_owned()]
                 }
             });

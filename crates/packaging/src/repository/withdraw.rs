@@ -10,8 +10,9 @@ use model::{
 
 use super::{
     Repository, RepositoryError, Result, catalog_after::ChannelPackageChange,
-    channel_generation::ChannelGeneration, durable_files::UnflushedWrites, package_record::PackageRecord,
+    channel_generation::ChannelGeneration, package_record::PackageRecord,
     promote::find_newest_release_in_channel, retain_versions::batches_without_packages,
+    unflushed_writes::UnflushedWrites,
 };
 
 /// What a withdrawal took out of the channel.

@@ -36,7 +36,7 @@ fn generated(
     let name = Name::new("my-thing").unwrap();
     generate_component(&archetype, &name, &answers(&archetype), dir)
         .unwrap_or_else(|error| panic!("{error}"));
-    ComponentSource::load(dir).unwrap_or_else(|errors| panic!("{errors:#?}"))
+    ComponentSource::load_component_source(dir).unwrap_or_else(|errors| panic!("{errors:#?}"))
 }
 
 /// The component an archetype gives to who answers nothing.
@@ -63,7 +63,7 @@ fn works(archetype: &str) -> Option<(TempDir, PayloadAndDeploymentPackages)> {
     run_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     create_packages(&source, &dir.path().join("dist-b"), None, NOON).unwrap();
 
-    let source = ComponentSource::load(&dir.path().join("a")).unwrap();
+    let source = ComponentSource::load_component_source(&dir.path().join("a")).unwrap();
     run_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     let key = key("builder");
     let packages = create_packages(&source, &dir.path().join("dist"), Some(&key), NOON).unwrap();

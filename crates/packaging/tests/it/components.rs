@@ -50,13 +50,14 @@ impl Folder {
 
     #[track_caller]
     pub(crate) fn load(&self) -> ComponentSource {
-        ComponentSource::load(self.path()).unwrap_or_else(|errors| panic!("{errors:#?}"))
+        ComponentSource::load_component_source(self.path()).unwrap_or_else(|errors| panic!("{errors:#?}"))
     }
 
     /// All that is wrong with it, one mistake a line.
     #[track_caller]
     pub(crate) fn mistakes(&self) -> String {
-        let errors = ComponentSource::load(self.path()).expect_err("it was expected to be refused");
+        let errors =
+            ComponentSource::load_component_source(self.path()).expect_err("it was expected to be refused");
         errors.iter().map(|error| format!("{error}\n")).collect()
     }
 }

@@ -296,7 +296,7 @@ const LARGE: &str = "GEPPETTO_TEST_LARGE_COMPONENT";
 fn memory_does_not_grow_with_the_payload() {
     if let Some(dir) = std::env::var_os(LARGE) {
         let dir = Path::new(&dir);
-        let source = packaging::source::ComponentSource::load(dir).unwrap();
+        let source = packaging::source::ComponentSource::load_component_source(dir).unwrap();
         packaging::package::create_packages_with_compression(&source, &dir.join("dist"), None, NOON, 1)
             .unwrap();
         let status = fs::read_to_string("/proc/self/status").unwrap();

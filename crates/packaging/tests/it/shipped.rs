@@ -116,8 +116,8 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
         "examples/tomcat-examples",
     ] {
         let dir = copied(component);
-        let source =
-            ComponentSource::load(dir.path()).unwrap_or_else(|errors| panic!("{component}: {errors:#?}"));
+        let source = ComponentSource::load_component_source(dir.path())
+            .unwrap_or_else(|errors| panic!("{component}: {errors:#?}"));
         let notes = lint_component(&source);
         // Our own have no page to read more on, and their tests are in the crates.
         let minor = ["`url` is missing", "`test` is missing"];
@@ -150,8 +150,9 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
 
 #[test]
 fn ipv4_and_ipv6_addresses_are_listened_on_and_probed() {
-    let geppetto = ComponentSource::load(&checkout().join("library/geppetto")).unwrap();
-    let exporter = ComponentSource::load(&checkout().join("examples/node-exporter")).unwrap();
+    let geppetto = ComponentSource::load_component_source(&checkout().join("library/geppetto")).unwrap();
+    let exporter =
+        ComponentSource::load_component_source(&checkout().join("examples/node-exporter")).unwrap();
     for (address, listening, asking) in [
         ("127.0.0.1", "127.0.0.1:", "http://127.0.0.1:"),
         ("192.0.2.7", "192.0.2.7:", "http://192.0.2.7:"),
@@ -180,7 +181,7 @@ fn ipv4_and_ipv6_addresses_are_listened_on_and_probed() {
 
 #[test]
 fn balancer_has_a_line_for_each_server_with_an_address_and_the_shop() {
-    let haproxy = ComponentSource::load(&checkout().join("examples/haproxy")).unwrap();
+    let haproxy = ComponentSource::load_component_source(&checkout().join("examples/haproxy")).unwrap();
     let server = |name: &str, address: &str, shop: &str| {
         format!(r#"{{"name": "{name}", "address": "{address}", "values": {{{shop}}}}}"#)
     };
@@ -203,7 +204,8 @@ fn balancer_has_a_line_for_each_server_with_an_address_and_the_shop() {
 
 #[test]
 fn exporter_label_with_any_text_is_quoted() {
-    let exporter = ComponentSource::load(&checkout().join("examples/node-exporter")).unwrap();
+    let exporter =
+        ComponentSource::load_component_source(&checkout().join("examples/node-exporter")).unwrap();
     let labels = Value::Map(BTreeMap::from([("data-centre".to_owned(), Value::from("a \"b\" \\ c\nd"))]));
     let evaluated = deployed(&exporter, &[("labels", labels)], Some(OsFamily::Deb));
     let text = file(&evaluated, "/var/lib/prometheus/node-exporter/geppetto.prom");
@@ -215,7 +217,8 @@ fn exporter_label_with_any_text_is_quoted() {
 
 #[test]
 fn value_cannot_close_its_xml_attribute() {
-    let examples = ComponentSource::load(&checkout().join("examples/tomcat-examples")).unwrap();
+    let examples =
+        ComponentSource::load_component_source(&checkout().join("examples/tomcat-examples")).unwrap();
     let evaluated = deployed(&examples, &[("allow", Value::from("\"/><Evil a=\""))], Some(OsFamily::Deb));
     let text = file(&evaluated, "/etc/tomcat10/Catalina/localhost/examples.xml");
     assert!(text.contains("unpackWAR=\"false\"") && !text.contains("<Evil"), "{text}");
@@ -223,7 +226,8 @@ fn value_cannot_close_its_xml_attribute() {
 
 #[test]
 fn names_that_differ_between_families_follow_the_host() {
-    let ssh = ComponentSource::load(&checkout().join("library/os-config/ssh-server")).unwrap();
+    let ssh =
+        ComponentSource::load_component_source(&checkout().join("library/os-config/ssh-server")).unwrap();
     for (family, unit) in [(Some(OsFamily::Deb), "service:ssh"), (Some(OsFamily::Rpm), "service:sshd")] {
         let evaluated = deployed(&ssh, &[], family);
         let ids: Vec<String> = evaluated.resources.iter().map(|resource| resource.id.to_string()).collect();

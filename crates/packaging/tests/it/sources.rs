@@ -22,7 +22,7 @@ fn refused(rest: &str, expected: &str) {
     std::fs::write(outside.path().join("secret"), "secret").unwrap();
     symlink(outside.path(), folder.path().join("away")).unwrap();
     symlink(outside.path().join("secret"), folder.path().join("dir/leaving")).unwrap();
-    let message = match ComponentSource::load(folder.path()) {
+    let message = match ComponentSource::load_component_source(folder.path()) {
         Err(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         Ok(source) => create_packages(&source, &folder.out(), None, NOON).unwrap_err().to_string(),
     };
@@ -159,7 +159,9 @@ fn named_pipe_is_refused_without_waiting() {
     assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     let (output, heard) = std::sync::mpsc::channel();
     let waiting = folder.path().to_owned();
-    std::thread::spawn(move || output.send(ComponentSource::load(&waiting).unwrap_err()[0].to_string()));
+    std::thread::spawn(move || {
+        output.send(ComponentSource::load_component_source(&waiting).unwrap_err()[0].to_string())
+    });
     let message = heard.recv_timeout(std::time::Duration::from_secs(20));
     // Whoever waits for a writer gets one.
     drop(std::fs::File::options().read(true).write(true).open(&path));
@@ -172,7 +174,7 @@ fn folder_without_component_is_an_error_with_a_hint() {
     assert!(
         folder.mistakes().contains("go to a component's folder, or make one with `punch new ARCHETYPE NAME`")
     );
-    let errors = ComponentSource::load(&folder.path().join("nowhere")).unwrap_err();
+    let errors = ComponentSource::load_component_source(&folder.path().join("nowhere")).unwrap_err();
     assert!(errors[0].to_string().contains("cannot be opened: No such file or directory"), "{errors:?}");
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct LintArgs {
 
 impl LintArgs {
     pub(super) fn run_lint_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let faults: Vec<Fault> = match ComponentSource::load(&self.dir) {
+        let faults: Vec<Fault> = match ComponentSource::load_component_source(&self.dir) {
             Ok(source) => lint::lint_component(&source),
             // For a program, what cannot even be read is a fault like the others.
             Err(errors) if context.output.is_json() => errors.into_iter().map(Fault::from).collect(),

@@ -54,7 +54,7 @@ impl PackageArgs {
             .resolve_setting_value(Setting::Key, key)
             .map(PathBuf::from);
         let key = key.as_deref().map(key::load_secret_key).transpose()?;
-        let source = ComponentSource::load(&self.dir)?;
+        let source = ComponentSource::load_component_source(&self.dir)?;
         package::fail_on_lint_errors(&source).map_err(packaging_command_error)?;
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
         if !self.no_build {

@@ -35,7 +35,7 @@ struct Tested {
 
 impl TestArgs {
     pub(super) fn run_test_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let source = ComponentSource::load(&self.dir)?;
+        let source = ComponentSource::load_component_source(&self.dir)?;
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
         let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
         if !self.no_build {

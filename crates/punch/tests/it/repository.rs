@@ -17,9 +17,11 @@ fn published() -> TestFolder {
     let test = TestFolder::new();
     test.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
     packaged(&test, "1.0.0", Some("alice.key"));
-    let repository =
-        Repository::create(&test.path("repo"), SecretKey::generate_secret_key("R <r@x>", NOON).unwrap())
-            .unwrap();
+    let repository = Repository::create_repository(
+        &test.path("repo"),
+        SecretKey::generate_secret_key("R <r@x>", NOON).unwrap(),
+    )
+    .unwrap();
     repository.trust_keys(&test.ok(&["key", "public", "alice.key"]).stdout).unwrap();
     let files = ["shop-1.0.0-1.noarch.rpm", "shop-deployment-1.0.0-1.noarch.rpm"].map(str::to_owned);
     for file in &files {
@@ -89,7 +91,7 @@ fn publication_between_repomd_and_its_signature_is_retried() {
     let read = |file: &str| fs::read_to_string(test.path("channel/repodata").join(file)).unwrap();
     let text = |body: &str| crate::canned::json("200 OK", body);
     let (old, old_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
-    let repository = Repository::open(&test.path("repo")).unwrap();
+    let repository = Repository::open_repository(&test.path("repo")).unwrap();
     repository.rewrite_channel_metadata_and_links(&"dev".parse().unwrap(), NOON + 1).unwrap();
     let (new, new_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
     let no_mirrorlist = crate::canned::problem(404, "nothing here");

@@ -33,7 +33,7 @@ impl ValueEvaluator<'_, '_> {
         let entry = cache.find_cached_parameter(self.set.parameters[slot].number, touching[slot])?;
         let template = entry.text_template();
         let mut at = 0;
-        while let Some(variant) = entry.cached_value_at(at) {
+        while let Some(variant) = entry.nth_cached_variant(at) {
             if self.holds_here(&variant) {
                 return Some(Rc::clone(&variant.value));
             }

@@ -36,7 +36,7 @@ fn state(test: &TestRepository) -> Vec<(PathBuf, u64, i64, i64)> {
 
 /// The catalog as a process that just opened the repository reads it.
 fn read_afresh(test: &TestRepository) -> Catalog {
-    (*Repository::open(&test.root()).unwrap().read_catalog().unwrap()).clone()
+    (*Repository::open_repository(&test.root()).unwrap().read_catalog().unwrap()).clone()
 }
 
 /// `base` 1.0 in both channels; `base` 2.0, and `lib` and `shop`, which require it, and `cart` in dev only.

@@ -22,7 +22,7 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
     assert_eq!(create("archive", None), Ok(true));
     assert_eq!(order(&test), ["dev", "staging", "prod", "archive"]);
     assert_eq!(visible(&test, "staging"), Vec::<String>::new());
-    let again = Repository::open(&test.root()).unwrap();
+    let again = Repository::open_repository(&test.root()).unwrap();
     assert_eq!(again.list_channels().unwrap(), test.repository.list_channels().unwrap());
     // Creating it again changes nothing; another place is refused, and so is an unknown one.
     let serial = test.repository.sum_of_channel_generations().unwrap();

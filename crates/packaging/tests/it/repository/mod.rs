@@ -47,7 +47,8 @@ impl TestRepository {
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let folder = folder.unwrap();
         fs::create_dir(folder.path().join("built")).unwrap();
-        let repository = Repository::create(&folder.path().join("repository"), key("repository")).unwrap();
+        let repository =
+            Repository::create_repository(&folder.path().join("repository"), key("repository")).unwrap();
         for channel in ["dev", "prod"] {
             repository.create_channel(&name(channel), None, NOON).unwrap();
         }

@@ -59,7 +59,7 @@ impl UnflushedWrites {
     }
 
     /// Makes `link` another name of the file `target`, instead of what had that name before.
-    pub(super) fn replace_with_hard_link(
+    pub(super) fn replace_with_hard_link_unflushed(
         &mut self,
         incoming: &Path,
         target: &Path,
