@@ -75,7 +75,7 @@ impl BackOffice {
     ) -> Result<SignedOrMaskedNode, BackOfficeError> {
         let (stored, signed) = match generation {
             Some(generation) => {
-                let stored = self.store.read_node_generation(server.as_str(), generation).await?;
+                let stored = self.store.read_node_file_of_generation(server.as_str(), generation).await?;
                 self.require_view_of_server_history(principal, server, stored.is_some()).await?;
                 let signed = match self.has_server(server).await? {
                     true => self.may_have_signed(principal, server).await?,
@@ -219,7 +219,7 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<StoredNodeFile, BackOfficeError> {
         let version = self.current_or_new_node_generation(server).await?;
-        let stored = self.store.read_node_generation(server.as_str(), version.generation).await?;
+        let stored = self.store.read_node_file_of_generation(server.as_str(), version.generation).await?;
         stored.ok_or_else(|| {
             BackOfficeError::Broken(format!("generation {} of {server} is not stored", version.generation))
         })

@@ -20,7 +20,7 @@ const KEPT_JOBS_US: i64 = 30 * 86_400 * 1_000_000;
 impl BackOffice {
     /// Removes all versions from the repository but the newest `keep` of each component, those that kept node files
     /// name, and what these require.
-    pub(crate) async fn retain_newest_and_needed_versions(
+    pub(crate) async fn remove_all_but_newest_and_needed_versions(
         &self,
         permit: &Permit<Operator>,
         keep: usize,
@@ -40,7 +40,7 @@ impl BackOffice {
             entry,
             move |repository| {
                 // Queried under the repository lock, so that every version a node file names is seen.
-                repository.retain_newest_and_needed_versions_under_lock(
+                repository.remove_all_but_newest_and_needed_versions_under_lock(
                     |catalog| runtime.block_on(needed_versions(&store, catalog)),
                     keep,
                     now,

@@ -287,7 +287,7 @@ async fn retention_keeps_the_versions_that_a_server_would_get_now() {
     ];
     story.change(&web).await.unwrap();
     let permit = admin().to_permit_of_lower_level();
-    let removed = story.back_office.retain_newest_and_needed_versions(&permit, 1).await.unwrap();
+    let removed = story.back_office.remove_all_but_newest_and_needed_versions(&permit, 1).await.unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
     let node = story.back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
@@ -304,7 +304,10 @@ async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     let role = "format: geppetto/role/1\nvalues: {shop: {password: hunter2, note: hunter3}}\n";
     story.change(&[("roles/spare.yaml", role)]).await.unwrap();
     story.publish("2.0.0", &parameter(""), "prod").await;
-    back_office.retain_newest_and_needed_versions(&admin().to_permit_of_lower_level(), 1).await.unwrap();
+    back_office
+        .remove_all_but_newest_and_needed_versions(&admin().to_permit_of_lower_level(), 1)
+        .await
+        .unwrap();
     let shop = &back_office.read_catalog_of_all_channels().await.unwrap().components["shop"];
     assert_eq!(shop.len(), 1, "no published version declares it secret any more");
     // Also after a new start.

@@ -171,7 +171,8 @@ impl JobKind {
                 let Some(keep) = keep.or(job.schedule.keep_versions) else {
                     return Ok("nothing to do: this control plane keeps all versions".to_owned());
                 };
-                let removed = back_office.retain_newest_and_needed_versions(&permit, keep as usize).await?;
+                let removed =
+                    back_office.remove_all_but_newest_and_needed_versions(&permit, keep as usize).await?;
                 for file in &removed.files {
                     job.append_log_line(format!("removed {file}"));
                 }

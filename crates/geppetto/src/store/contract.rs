@@ -191,8 +191,8 @@ async fn generation_is_stored_once_and_kept(engine: TestEngine) {
     assert!(!store.insert_node_file(&node(1, "other", &[]), &ANN).await.unwrap());
     assert!(store.insert_node_file(&node(2, "d2", &[]), &ANN).await.unwrap());
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap().unwrap().digest, "d2");
-    assert_eq!(store.read_node_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
-    assert_eq!(store.read_node_generation("web-02", 1).await.unwrap(), None);
+    assert_eq!(store.read_node_file_of_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
+    assert_eq!(store.read_node_file_of_generation("web-02", 1).await.unwrap(), None);
     assert_eq!(store.read_versions_named_by_node_files().await.unwrap(), shop.into());
 }
 

@@ -93,7 +93,7 @@ impl Store {
     }
 
     /// One generation of a server's node file.
-    pub(crate) async fn read_node_generation(
+    pub(crate) async fn read_node_file_of_generation(
         &self,
         server: &str,
         generation: u64,

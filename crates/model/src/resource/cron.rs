@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_name_of_plain_characters, is_valid_account_name, resource_name_problem_unless_valid},
+    names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters, is_valid_account_name},
     rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
 };
 use crate::{
@@ -48,7 +48,7 @@ pub(super) const CRON_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     build: |fields, _| ResourceBody::Cron(build(fields)),
     // cron ignores files with a dot in their name.
     name_problem: |name| {
-        resource_name_problem_unless_valid(is_name_of_plain_characters(name, "-"), ResourceKind::Cron)
+        invalid_resource_name_message_unless_valid(is_name_of_plain_characters(name, "-"), ResourceKind::Cron)
     },
     path: |name| Some(format!("/etc/cron.d/{name}")),
     file_type: None,

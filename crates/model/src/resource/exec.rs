@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{
-        is_name_of_plain_characters, is_valid_account_name, resource_name_problem_unless_valid,
+        invalid_resource_name_message_unless_valid, is_name_of_plain_characters, is_valid_account_name,
         resource_path_problem,
     },
     rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, no_resource_path},
@@ -69,7 +69,10 @@ pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     }],
     build: |fields, _| ResourceBody::Exec(build(fields)),
     name_problem: |name| {
-        resource_name_problem_unless_valid(is_name_of_plain_characters(name, "-. /:"), ResourceKind::Exec)
+        invalid_resource_name_message_unless_valid(
+            is_name_of_plain_characters(name, "-. /:"),
+            ResourceKind::Exec,
+        )
     },
     path: no_resource_path,
     file_type: None,

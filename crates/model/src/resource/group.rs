@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_valid_account_name, resource_name_problem_unless_valid},
+    names::{invalid_resource_name_message_unless_valid, is_valid_account_name},
     rules::{
         RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
     },
@@ -38,7 +38,9 @@ pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDef
         let system = fields.read_bool("system").unwrap_or(false);
         ResourceBody::Group(GroupResource { gid: fields.read_numeric_id("gid"), system })
     },
-    name_problem: |name| resource_name_problem_unless_valid(is_valid_account_name(name), ResourceKind::Group),
+    name_problem: |name| {
+        invalid_resource_name_message_unless_valid(is_valid_account_name(name), ResourceKind::Group)
+    },
     path: no_resource_path,
     file_type: None,
     before_payloads: true,

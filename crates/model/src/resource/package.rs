@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{is_name_of_plain_characters, resource_name_problem_unless_valid},
+    names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters},
     rules::{
         RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
     },
@@ -34,7 +34,10 @@ pub(super) const PACKAGE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
         ResourceBody::Package(PackageResource { version: fields.read_optional_text("version") })
     },
     name_problem: |name| {
-        resource_name_problem_unless_valid(is_name_of_plain_characters(name, "-.+:"), ResourceKind::Package)
+        invalid_resource_name_message_unless_valid(
+            is_name_of_plain_characters(name, "-.+:"),
+            ResourceKind::Package,
+        )
     },
     path: no_resource_path,
     file_type: None,

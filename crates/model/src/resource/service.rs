@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_name_of_plain_characters, resource_name_problem_unless_valid},
+    names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters},
     rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
@@ -60,7 +60,10 @@ pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
         })
     },
     name_problem: |name| {
-        resource_name_problem_unless_valid(is_name_of_plain_characters(name, "-.@:\\"), ResourceKind::Service)
+        invalid_resource_name_message_unless_valid(
+            is_name_of_plain_characters(name, "-.@:\\"),
+            ResourceKind::Service,
+        )
     },
     path: no_resource_path,
     file_type: None,

@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{is_valid_account_name, resource_name_problem_unless_valid, resource_path_problem},
+    names::{invalid_resource_name_message_unless_valid, is_valid_account_name, resource_path_problem},
     rules::{
         RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
     },
@@ -56,7 +56,9 @@ pub(super) const USER_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
         required: &[],
     }],
     build: |fields, _| ResourceBody::User(build(fields)),
-    name_problem: |name| resource_name_problem_unless_valid(is_valid_account_name(name), ResourceKind::User),
+    name_problem: |name| {
+        invalid_resource_name_message_unless_valid(is_valid_account_name(name), ResourceKind::User)
+    },
     path: no_resource_path,
     file_type: None,
     before_payloads: true,

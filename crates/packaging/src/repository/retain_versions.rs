@@ -36,13 +36,13 @@ impl Repository {
     /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
     /// since 1970. Readers of the metadata before find the packages for another hour: it is the next
     /// publication or retention after that which takes their links away and so frees their bytes.
-    pub fn retain_newest_and_needed_versions(
+    pub fn remove_all_but_newest_and_needed_versions(
         &self,
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
     ) -> Result<RetentionResult> {
-        self.retain_newest_and_needed_versions_under_lock(
+        self.remove_all_but_newest_and_needed_versions_under_lock(
             |_| Ok::<_, RepositoryError>(keep.clone()),
             newest,
             now,
@@ -50,7 +50,7 @@ impl Repository {
     }
 
     /// The same, with the needed versions queried under the repository lock.
-    pub fn retain_newest_and_needed_versions_under_lock<E: From<RepositoryError>>(
+    pub fn remove_all_but_newest_and_needed_versions_under_lock<E: From<RepositoryError>>(
         &self,
         needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,

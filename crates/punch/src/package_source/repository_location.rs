@@ -29,7 +29,7 @@ pub(super) enum RepositoryUrlOrFolder {
 
 /// Why a file was not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum LocationReadError {
+pub(super) enum RepositoryFileReadError {
     /// It is not there.
     Missing,
     /// The address cannot be reached.
@@ -49,10 +49,14 @@ impl std::fmt::Display for RepositoryUrlOrFolder {
 
 impl RepositoryUrlOrFolder {
     /// Reads a small file whole.
-    pub(super) fn read_small_text_file(&self, href: &str, most: u64) -> Result<String, LocationReadError> {
+    pub(super) fn read_small_text_file(
+        &self,
+        href: &str,
+        most: u64,
+    ) -> Result<String, RepositoryFileReadError> {
         let mut bytes = Vec::new();
         self.copy_file_and_digest(href, most, &mut bytes, None)?;
-        String::from_utf8(bytes).map_err(|_| LocationReadError::Other(format!("{href} is not UTF-8")))
+        String::from_utf8(bytes).map_err(|_| RepositoryFileReadError::Other(format!("{href} is not UTF-8")))
     }
 
     /// Copies a file of at most `most` bytes; its SHA-256, in hexadecimal.
@@ -62,14 +66,14 @@ impl RepositoryUrlOrFolder {
         most: u64,
         into: &mut impl Write,
         bar: Option<&ProgressBar>,
-    ) -> Result<String, LocationReadError> {
+    ) -> Result<String, RepositoryFileReadError> {
         let reader: Box<dyn Read> = match self {
             RepositoryUrlOrFolder::Folder(folder) => match File::open(folder.join(href)) {
                 Ok(file) => Box::new(file),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Err(LocationReadError::Missing);
+                    return Err(RepositoryFileReadError::Missing);
                 }
-                Err(error) => return Err(LocationReadError::Other(describe_io_error(&error))),
+                Err(error) => return Err(RepositoryFileReadError::Other(describe_io_error(&error))),
             },
             RepositoryUrlOrFolder::Web { agent, base } => {
                 get(agent, &format!("{base}/{}", percent_encode_path(href)))?
@@ -80,14 +84,16 @@ impl RepositoryUrlOrFolder {
     }
 }
 
-fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, LocationReadError> {
+fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, RepositoryFileReadError> {
     let response = agent.get(url).header("Accept-Encoding", "identity").call();
-    let response = response.map_err(|error| LocationReadError::Unreachable(describe_error(&error)))?;
+    let response = response.map_err(|error| RepositoryFileReadError::Unreachable(describe_error(&error)))?;
     match response.status().as_u16() {
         200 => Ok(Box::new(response.into_body().into_reader())),
-        404 | 410 => Err(LocationReadError::Missing),
-        status @ 500.. => Err(LocationReadError::Unreachable(format!("it answered with status {status}"))),
-        status => Err(LocationReadError::Other(format!(
+        404 | 410 => Err(RepositoryFileReadError::Missing),
+        status @ 500.. => {
+            Err(RepositoryFileReadError::Unreachable(format!("it answered with status {status}")))
+        }
+        status => Err(RepositoryFileReadError::Other(format!(
             "{} answered with status {status}",
             strip_control_characters_and_shorten(url, 200)
         ))),
@@ -108,7 +114,7 @@ fn copy_hashing(
     most: u64,
     into: &mut impl Write,
     bar: Option<&ProgressBar>,
-) -> Result<String, LocationReadError> {
+) -> Result<String, RepositoryFileReadError> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 256 * 1024];
     let mut total: u64 = 0;
@@ -118,7 +124,7 @@ fn copy_hashing(
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => {
-                return Err(LocationReadError::Unreachable(format!(
+                return Err(RepositoryFileReadError::Unreachable(format!(
                     "the transfer broke off: {}",
                     describe_io_error(&error)
                 )));
@@ -126,11 +132,13 @@ fn copy_hashing(
         };
         total += read as u64;
         if total > most {
-            return Err(LocationReadError::Other(format!("it has more than the {most} bytes announced")));
+            return Err(RepositoryFileReadError::Other(format!(
+                "it has more than the {most} bytes announced"
+            )));
         }
         digest.update(&buffer[..read]);
         into.write_all(&buffer[..read]).map_err(|error| {
-            LocationReadError::Other(format!("it cannot be stored: {}", describe_io_error(&error)))
+            RepositoryFileReadError::Other(format!("it cannot be stored: {}", describe_io_error(&error)))
         })?;
         if let Some(bar) = bar {
             bar.advance_by(read as u64);
@@ -167,7 +175,10 @@ mod tests {
     #[test]
     fn more_bytes_than_announced_are_refused() {
         let mut sink = Vec::new();
-        assert!(matches!(copy_hashing(&b"12345"[..], 4, &mut sink, None), Err(LocationReadError::Other(_))));
+        assert!(matches!(
+            copy_hashing(&b"12345"[..], 4, &mut sink, None),
+            Err(RepositoryFileReadError::Other(_))
+        ));
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(copy_hashing(&b""[..], 0, &mut sink, None).unwrap(), empty);
     }

@@ -19,7 +19,7 @@ use packaging::openpgp::{SignatureError, TrustedPublicKeys};
 
 use super::{
     PackageSourceError, VerifiedFileCache, missing_package_error,
-    repository_location::{LocationReadError, RepositoryUrlOrFolder},
+    repository_location::{RepositoryFileReadError, RepositoryUrlOrFolder},
     repository_metadata::{self, PackageInPrimaryXml, PrimaryXmlLocation},
     suits_architecture,
 };
@@ -158,7 +158,7 @@ impl YumRepository {
         let RepositoryUrlOrFolder::Web { agent, base } = &self.place else { return Ok(None) };
         let list = match self.place.read_small_text_file(MIRRORLIST, MAX_MIRRORLIST) {
             Ok(list) => list,
-            Err(LocationReadError::Missing) => return Ok(None),
+            Err(RepositoryFileReadError::Missing) => return Ok(None),
             Err(error) => return Err(self.error(MIRRORLIST, error)),
         };
         let base = first_mirror(base, &list).map_err(|why| {
@@ -176,7 +176,7 @@ impl YumRepository {
             let repomd =
                 self.metadata_place().read_small_text_file(REPOMD, MAX_REPOMD).map_err(
                     |error| match error {
-                        LocationReadError::Missing => PackageSourceError::Missing(format!(
+                        RepositoryFileReadError::Missing => PackageSourceError::Missing(format!(
                             "{} is not a YUM repository: it has no {REPOMD}",
                             self.place
                         )),
@@ -201,7 +201,7 @@ impl YumRepository {
         let Some(keys) = &self.keys else { return Ok(Ok(())) };
         let signature = self.metadata_place().read_small_text_file(SIGNATURE, MAX_REPOMD).map_err(
             |error| match error {
-                LocationReadError::Missing => PackageSourceError::Refused(format!(
+                RepositoryFileReadError::Missing => PackageSourceError::Refused(format!(
                     "the metadata of {} is not signed, and this host trusts only signed ones",
                     self.place
                 )),
@@ -260,15 +260,15 @@ impl YumRepository {
         })
     }
 
-    fn error(&self, href: &str, error: LocationReadError) -> PackageSourceError {
+    fn error(&self, href: &str, error: RepositoryFileReadError) -> PackageSourceError {
         match error {
-            LocationReadError::Missing => {
+            RepositoryFileReadError::Missing => {
                 PackageSourceError::Missing(format!("{} has no {href}", self.place))
             }
-            LocationReadError::Unreachable(why) => {
+            RepositoryFileReadError::Unreachable(why) => {
                 PackageSourceError::Unreachable { place: self.place.to_string(), why }
             }
-            LocationReadError::Other(why) => {
+            RepositoryFileReadError::Other(why) => {
                 PackageSourceError::Failed(format!("{href} of {}: {why}", self.place))
             }
         }

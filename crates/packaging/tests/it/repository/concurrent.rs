@@ -84,7 +84,7 @@ fn check_during_publications_and_retentions_finds_nothing() {
                 test.repository.publish_packages(&name("dev"), &[file], NOON + n * 4000).unwrap();
                 if n % 10 == 9 {
                     test.repository
-                        .retain_newest_and_needed_versions(&BTreeSet::new(), 2, NOON + n * 4000)
+                        .remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 2, NOON + n * 4000)
                         .unwrap();
                 }
             }
