@@ -21,7 +21,7 @@ use self::{
     measure::TimedCommand,
     results::{BenchResultRow, PeerResult, ResultTarget},
 };
-use crate::{command_failure::CommandFailure, output, scripted_developer::DeveloperWorkspace};
+use crate::{chore_failure::ChoreFailure, output, scripted_developer::DeveloperWorkspace};
 
 /// What the run needs to know.
 pub(crate) struct BenchSettings<'a> {
@@ -73,7 +73,7 @@ struct Case {
 }
 
 /// Times everything, prints the table and writes the results, those before a failure too.
-pub(crate) fn run_benchmarks(bench: &BenchSettings<'_>) -> Result<(), CommandFailure> {
+pub(crate) fn run_benchmarks(bench: &BenchSettings<'_>) -> Result<(), ChoreFailure> {
     let mut rows = Vec::new();
     results::print_result_table_head();
     let outcome = run_parts(bench, &mut rows);
@@ -81,7 +81,7 @@ pub(crate) fn run_benchmarks(bench: &BenchSettings<'_>) -> Result<(), CommandFai
     outcome
 }
 
-fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchResultRow>) -> Result<(), CommandFailure> {
+fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchResultRow>) -> Result<(), ChoreFailure> {
     let wanted = |part| bench.only.is_none_or(|only| only == part);
     let developer = |folder| {
         DeveloperWorkspace::create_emptied_workspace(
@@ -134,7 +134,7 @@ fn compare_commands(
     developer: &DeveloperWorkspace,
     prepared: &cases::PreparedBenchCases,
     rows: &mut Vec<BenchResultRow>,
-) -> Result<Duration, CommandFailure> {
+) -> Result<Duration, ChoreFailure> {
     let terminal = &developer.terminal;
     let mut start = Duration::ZERO;
     for case in &prepared.cases {

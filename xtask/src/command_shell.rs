@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use crate::{command_failure::CommandFailure, output};
+use crate::{chore_failure::ChoreFailure, output};
 
 /// How a command ended, and what it printed.
 #[derive(Debug, Clone)]
@@ -38,11 +38,11 @@ impl CommandOutput {
     }
 
     /// Itself when it exited with `code`.
-    pub(crate) fn expect_exit_code(self, code: i32, look: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(crate) fn expect_exit_code(self, code: i32, look: &str) -> Result<CommandOutput, ChoreFailure> {
         if self.code == code {
             return Ok(self);
         }
-        Err(CommandFailure {
+        Err(ChoreFailure {
             what: format!("the command exited with {} where {code} was expected", self.code),
             output: self.stdout_and_stderr_text(),
             command: Some(self.typed),
@@ -51,11 +51,11 @@ impl CommandOutput {
     }
 
     /// Itself when its output holds `text`.
-    pub(crate) fn expect_text_in_output(self, text: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(crate) fn expect_text_in_output(self, text: &str) -> Result<CommandOutput, ChoreFailure> {
         if self.stdout_and_stderr_text().contains(text) {
             return Ok(self);
         }
-        Err(CommandFailure {
+        Err(ChoreFailure {
             what: format!("`{text}` is missing from what the command printed"),
             output: self.stdout_and_stderr_text(),
             command: Some(self.typed),
@@ -141,9 +141,9 @@ impl CommandShell {
     }
 
     /// Runs a command line; any exit code is an answer.
-    pub(crate) fn run_line_to_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(crate) fn run_line_to_any_exit(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
         self.print_command_line(typed);
-        let output = self.command_for_shell_line(typed).output().map_err(|error| CommandFailure {
+        let output = self.command_for_shell_line(typed).output().map_err(|error| ChoreFailure {
             what: format!("the command could not be started: {error}"),
             command: Some(typed.to_owned()),
             output: String::new(),
@@ -153,7 +153,7 @@ impl CommandShell {
     }
 
     /// Runs a command line that must succeed.
-    pub(crate) fn run_line_expecting_success(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(crate) fn run_line_expecting_success(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
         self.run_line_to_any_exit(typed)?.expect_exit_code(0, "the output above")
     }
 }

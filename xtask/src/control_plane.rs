@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
     cpu_time::CpuTimeReading,
 };
@@ -25,12 +25,12 @@ pub(crate) struct ControlPlaneProcess {
 
 impl ControlPlaneProcess {
     /// A port nobody listens on at `address`.
-    pub(crate) fn find_free_port(address: &str) -> Result<u16, CommandFailure> {
+    pub(crate) fn find_free_port(address: &str) -> Result<u16, ChoreFailure> {
         TcpListener::bind((address, 0))
             .and_then(|listener| listener.local_addr())
             .map(|at| at.port())
             .map_err(|error| {
-                CommandFailure::new(format!("no port to listen on at {address}: {error}"), "ip -4 addr show")
+                ChoreFailure::new(format!("no port to listen on at {address}: {error}"), "ip -4 addr show")
             })
     }
 
@@ -39,7 +39,7 @@ impl ControlPlaneProcess {
         terminal: &CommandShell,
         typed: &str,
         url: &str,
-    ) -> Result<ControlPlaneProcess, CommandFailure> {
+    ) -> Result<ControlPlaneProcess, ChoreFailure> {
         let log = terminal.working_folder().join("geppetto.log");
         terminal.print_command_line(&format!("{typed} &"));
         let terminal = &terminal.clone().without_echo();
@@ -52,7 +52,7 @@ impl ControlPlaneProcess {
             .stdout(file)
             .stderr(errors)
             .spawn()
-            .map_err(|error| CommandFailure::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
+            .map_err(|error| ChoreFailure::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
         let mut control_plane = ControlPlaneProcess { server, url: url.to_owned(), log };
         for _ in 0..200 {
             if terminal.run_line_to_any_exit(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
@@ -72,7 +72,7 @@ impl ControlPlaneProcess {
     }
 
     /// The memory it holds, in bytes.
-    pub(crate) fn resident_memory_bytes(&self) -> Result<u64, CommandFailure> {
+    pub(crate) fn resident_memory_bytes(&self) -> Result<u64, ChoreFailure> {
         let path = PathBuf::from(format!("/proc/{}/status", self.server.id()));
         let status = fs::read_to_string(&path).map_err(io_failure_maker_for_path("read", &path))?;
         let kilobytes =
@@ -84,12 +84,12 @@ impl ControlPlaneProcess {
     }
 
     /// How much CPU time it took so far.
-    pub(crate) fn read_cpu_time(&self) -> Result<CpuTimeReading, CommandFailure> {
+    pub(crate) fn read_cpu_time(&self) -> Result<CpuTimeReading, ChoreFailure> {
         CpuTimeReading::read_process_cpu_time(self.server.id())
     }
 
     /// Fetches a path of its API with a token, over one plain connection; anything but 200 is an error.
-    pub(crate) fn fetch_api_path(&self, path: &str, token: &str) -> Result<String, CommandFailure> {
+    pub(crate) fn fetch_api_path(&self, path: &str, token: &str) -> Result<String, ChoreFailure> {
         let host = self.url.strip_prefix("http://").unwrap_or(&self.url);
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
@@ -108,8 +108,8 @@ impl ControlPlaneProcess {
         Ok(answer)
     }
 
-    fn trouble(&self, what: &str, typed: &str) -> CommandFailure {
-        CommandFailure {
+    fn trouble(&self, what: &str, typed: &str) -> ChoreFailure {
+        ChoreFailure {
             what: what.to_owned(),
             command: Some(typed.to_owned()),
             output: fs::read_to_string(&self.log).unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use crate::command_failure::{CommandFailure, io_failure_maker_for_path};
+use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
 
 /// The length of the steps in which the kernel counts the time of whole processes.
 const STEP: Duration = Duration::from_millis(10);
@@ -17,7 +17,7 @@ pub(crate) struct CpuTimeReading {
 
 impl CpuTimeReading {
     /// Reads the clock of the process `id`.
-    pub(crate) fn read_process_cpu_time(id: u32) -> Result<CpuTimeReading, CommandFailure> {
+    pub(crate) fn read_process_cpu_time(id: u32) -> Result<CpuTimeReading, ChoreFailure> {
         let folder = PathBuf::from(format!("/proc/{id}"));
         let path = folder.join("stat");
         let stat = fs::read_to_string(&path).map_err(io_failure_maker_for_path("read", &path))?;

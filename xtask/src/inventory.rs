@@ -20,7 +20,7 @@ use std::{
 use serde_json::Value;
 
 pub(crate) use self::estate_form::{write_component_folders, write_inventory_as_estate};
-use crate::command_failure::CommandFailure;
+use crate::chore_failure::ChoreFailure;
 
 /// The channel that holds every component, in version [`VERSION`].
 pub(crate) const INVENTORY_CHANNEL: &str = "stable";
@@ -91,7 +91,7 @@ impl Inventory {
     }
 
     /// Writes `estate/`, its catalog included, and `reclass/` into `folder`.
-    pub(crate) fn write_as_estate_and_reclass(&self, folder: &Path) -> Result<(), CommandFailure> {
+    pub(crate) fn write_as_estate_and_reclass(&self, folder: &Path) -> Result<(), ChoreFailure> {
         let estate = folder.join("estate");
         write_inventory_as_estate(self, &estate)?;
         estate_form::write_component_descriptions(self, &estate.join("catalog"))?;

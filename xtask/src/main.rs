@@ -1,7 +1,7 @@
 //! `cargo xtask`: the project's own chores.
 
 mod bench;
-mod command_failure;
+mod chore_failure;
 mod command_shell;
 mod control_plane;
 mod cpu_time;
@@ -21,7 +21,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 
-use crate::command_failure::CommandFailure;
+use crate::chore_failure::ChoreFailure;
 
 #[derive(Parser)]
 #[command(about = "The project's own chores")]
@@ -153,7 +153,7 @@ fn programs(profile: &str) -> PathBuf {
     own.parent().and_then(Path::parent).unwrap_or(Path::new("target")).join(folder)
 }
 
-fn exit_code(result: Result<(), CommandFailure>) -> ExitCode {
+fn exit_code(result: Result<(), ChoreFailure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(trouble) => {
@@ -172,12 +172,9 @@ fn tidy(root: &Path) -> ExitCode {
 }
 
 /// Boots a host to look around in.
-fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), CommandFailure> {
+fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), ChoreFailure> {
     if let Some(reason) = test_host::reason_hosts_cannot_be_booted(work) {
-        return Err(CommandFailure::new(
-            format!("cannot boot a host: {reason}"),
-            "scripts/install-tools e2e",
-        ));
+        return Err(ChoreFailure::new(format!("cannot boot a host: {reason}"), "scripts/install-tools e2e"));
     }
     let mut hosts = test_host::TestHosts::prepare_test_hosts(work)?;
     let image = test_host::HostImage::build_or_reuse_debian_image(work)?;
@@ -190,6 +187,6 @@ fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), Comm
         .command_for_shell_line(&typed)
         .stdin(std::process::Stdio::inherit())
         .status()
-        .map_err(|error| CommandFailure::new(format!("cannot enter the host: {error}"), "nsenter"))?;
-    if status.success() { Ok(()) } else { Err(CommandFailure::new(format!("it ended with {status}"), typed)) }
+        .map_err(|error| ChoreFailure::new(format!("cannot enter the host: {error}"), "nsenter"))?;
+    if status.success() { Ok(()) } else { Err(ChoreFailure::new(format!("it ended with {status}"), typed)) }
 }

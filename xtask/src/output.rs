@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::command_failure::CommandFailure;
+use crate::chore_failure::ChoreFailure;
 
 /// A line.
 pub(crate) fn print_line(text: &str) {
@@ -19,7 +19,7 @@ pub(crate) fn print_note(text: &str) {
 }
 
 /// Prints the whole failure.
-pub(crate) fn print_failure(trouble: &CommandFailure) {
+pub(crate) fn print_failure(trouble: &ChoreFailure) {
     eprintln!("\nFAILED: {trouble}");
 }
 
@@ -62,11 +62,11 @@ impl StepPrinter {
     pub(crate) fn print_and_run_step<T>(
         &mut self,
         what: &str,
-        work: impl FnOnce() -> Result<T, CommandFailure>,
-    ) -> Result<T, CommandFailure> {
+        work: impl FnOnce() -> Result<T, ChoreFailure>,
+    ) -> Result<T, ChoreFailure> {
         println!("\n[{:2}] {what}", self.taken.len() + 1);
         let began = start_stopwatch();
-        let done = work().map_err(|trouble| CommandFailure {
+        let done = work().map_err(|trouble| ChoreFailure {
             what: format!("step {} ({what}): {}", self.taken.len() + 1, trouble.what),
             ..trouble
         })?;

@@ -28,7 +28,7 @@ use model::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     inventory::INVENTORY_CHANNEL,
     output,
 };
@@ -50,14 +50,14 @@ pub(crate) struct ResolveEstateArgs {
 }
 
 /// Loads, resolves and prints.
-pub(crate) fn run_resolve_estate(arguments: &ResolveEstateArgs) -> Result<(), CommandFailure> {
+pub(crate) fn run_resolve_estate(arguments: &ResolveEstateArgs) -> Result<(), ChoreFailure> {
     let folder = &arguments.folder;
     let estate = read_estate(folder)?;
     let catalog = read_catalog(&folder.join("catalog"))?;
     let resolver = Resolver::new(&estate, &catalog);
     let resolve = |server: &ServerName| {
         resolver.resolve_server(server).map_err(|error| {
-            CommandFailure::new(format!("{server} cannot be resolved: {error}"), folder.display().to_string())
+            ChoreFailure::new(format!("{server} cannot be resolved: {error}"), folder.display().to_string())
         })
     };
     if let Some(count) = arguments.json_sample {
@@ -92,7 +92,7 @@ pub(crate) fn run_resolve_estate(arguments: &ResolveEstateArgs) -> Result<(), Co
     Ok(())
 }
 
-fn read_estate(folder: &Path) -> Result<Estate, CommandFailure> {
+fn read_estate(folder: &Path) -> Result<Estate, ChoreFailure> {
     let mut documents = EstateYamlByPath::new();
     for kind in ESTATE_FOLDERS {
         for (file, text) in read_texts(&folder.join(kind))? {
@@ -103,10 +103,10 @@ fn read_estate(folder: &Path) -> Result<Estate, CommandFailure> {
 }
 
 /// One channel that holds every component of the folder.
-fn read_catalog(folder: &Path) -> Result<Catalog, CommandFailure> {
+fn read_catalog(folder: &Path) -> Result<Catalog, ChoreFailure> {
     let mut catalog = Catalog::default();
     let channel =
-        Name::new(INVENTORY_CHANNEL).map_err(|error| CommandFailure::new(error.to_string(), "its name"))?;
+        Name::new(INVENTORY_CHANNEL).map_err(|error| ChoreFailure::new(error.to_string(), "its name"))?;
     let visible = catalog.channels.entry(channel).or_default();
     for (file, text) in read_texts(folder)? {
         let component = read_component(&file, &text).map_err(|errors| unreadable(folder, &errors))?;
@@ -141,7 +141,7 @@ fn read_component(file: &str, text: &str) -> Result<Component, Vec<FormatError>>
 }
 
 /// The files of a folder and their texts.
-fn read_texts(folder: &Path) -> Result<Vec<(String, String)>, CommandFailure> {
+fn read_texts(folder: &Path) -> Result<Vec<(String, String)>, ChoreFailure> {
     let mut texts = Vec::new();
     for entry in fs::read_dir(folder).map_err(io_failure_maker_for_path("list", folder))? {
         let entry = entry.map_err(io_failure_maker_for_path("list", folder))?;
@@ -152,11 +152,11 @@ fn read_texts(folder: &Path) -> Result<Vec<(String, String)>, CommandFailure> {
     Ok(texts)
 }
 
-fn unreadable(folder: &Path, errors: &[FormatError]) -> CommandFailure {
+fn unreadable(folder: &Path, errors: &[FormatError]) -> ChoreFailure {
     let lines: Vec<String> = errors.iter().map(FormatError::to_string).collect();
-    CommandFailure {
+    ChoreFailure {
         output: lines.join("\n"),
-        ..CommandFailure::new("a file does not follow its format", folder.display().to_string())
+        ..ChoreFailure::new("a file does not follow its format", folder.display().to_string())
     }
 }
 
@@ -171,12 +171,12 @@ fn values_as_json(node: &Node) -> serde_json::Value {
 }
 
 /// The most memory this process ever held.
-fn peak_memory_kb() -> Result<u64, CommandFailure> {
+fn peak_memory_kb() -> Result<u64, ChoreFailure> {
     let path = Path::new("/proc/self/status");
     let status = fs::read_to_string(path).map_err(io_failure_maker_for_path("read", path))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.ok_or_else(|| CommandFailure::new("no VmHWM line", path.display().to_string()))
+    number.ok_or_else(|| ChoreFailure::new("no VmHWM line", path.display().to_string()))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
     control_plane::ControlPlaneProcess,
 };
@@ -27,11 +27,11 @@ impl DeveloperWorkspace {
         name: &str,
         programs: &Path,
         profile: &str,
-    ) -> Result<DeveloperWorkspace, CommandFailure> {
+    ) -> Result<DeveloperWorkspace, ChoreFailure> {
         for program in ["geppetto", "punch"] {
             let path = programs.join(program);
             if !path.exists() {
-                return Err(CommandFailure::new(
+                return Err(ChoreFailure::new(
                     format!("{} is not there", path.display()),
                     format!("`make build` in {} makes it", root.display()),
                 ));
@@ -61,7 +61,7 @@ impl DeveloperWorkspace {
 pub(crate) fn start_control_plane_on_free_port(
     terminal: &CommandShell,
     address: &str,
-) -> Result<ControlPlaneProcess, CommandFailure> {
+) -> Result<ControlPlaneProcess, ChoreFailure> {
     let port = ControlPlaneProcess::find_free_port(address)?;
     ControlPlaneProcess::start_and_wait_until_ready(
         terminal,
@@ -74,7 +74,7 @@ pub(crate) fn start_control_plane_on_free_port(
 pub(crate) fn set_up_developer(
     terminal: &CommandShell,
     control_plane: &ControlPlaneProcess,
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     // Beside the control plane nobody needs a token to make one.
     terminal.run_line_expecting_success("punch token create alice --grant admin > alice.token")?;
     terminal.run_line_expecting_success(&format!(
@@ -90,7 +90,7 @@ pub(crate) fn set_up_developer(
 /// Makes the component `shop` from its archetype, and packages two versions that differ visibly.
 pub(crate) fn create_and_package_two_shop_versions(
     developer: &DeveloperWorkspace,
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     let terminal = &developer.terminal;
     terminal.run_line_expecting_success("punch new web-service shop --set version=1.0.0")?;
     terminal.run_line_expecting_success("punch test shop")?;
@@ -100,7 +100,7 @@ pub(crate) fn create_and_package_two_shop_versions(
 }
 
 /// Raises the version of `shop`, which it shows, and packages it.
-pub(crate) fn package_second_shop_version(terminal: &CommandShell) -> Result<(), CommandFailure> {
+pub(crate) fn package_second_shop_version(terminal: &CommandShell) -> Result<(), ChoreFailure> {
     terminal.run_line_expecting_success("sed -i 's/^version: .*/version: 1.1.0/' shop/component.yaml")?;
     terminal.run_line_expecting_success(
         "sed -i 's#<p>{title} {version}</p>#<p>{title} {version}, now with a footer</p>#' shop/src/shop.py",
@@ -109,7 +109,7 @@ pub(crate) fn package_second_shop_version(terminal: &CommandShell) -> Result<(),
 }
 
 /// `NAME@VERSION` of every component whose deployment package is in `dist`.
-pub(crate) fn list_component_versions_in_folder(dist: &Path) -> Result<Vec<String>, CommandFailure> {
+pub(crate) fn list_component_versions_in_folder(dist: &Path) -> Result<Vec<String>, ChoreFailure> {
     let mut found: Vec<String> = fs::read_dir(dist)
         .map_err(io_failure_maker_for_path("list", dist))?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -126,7 +126,7 @@ pub(crate) fn list_component_versions_in_folder(dist: &Path) -> Result<Vec<Strin
 pub(crate) fn install_punch_on_host(
     shell: &CommandShell,
     control_plane: &ControlPlaneProcess,
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     shell.run_line_expecting_success(&format!(
         "curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm",
         control_plane.url()

@@ -42,7 +42,7 @@ impl Version {
     }
 
     /// The part before `-`.
-    pub fn version_part(&self) -> &str {
+    pub fn version_without_release(&self) -> &str {
         &self.version
     }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{Case, results::ResultTarget};
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     control_plane::ControlPlaneProcess,
     scripted_developer::{self, DeveloperWorkspace},
 };
@@ -27,7 +27,7 @@ pub(super) struct PreparedBenchCases {
 /// Makes the folders all commands work on.
 pub(super) fn prepare_bench_cases(
     developer: &DeveloperWorkspace,
-) -> Result<PreparedBenchCases, CommandFailure> {
+) -> Result<PreparedBenchCases, ChoreFailure> {
     let channels: String = PACKAGES.iter().map(|packages| format!(" --channel channel-{packages}")).collect();
     developer.terminal.run_line_expecting_success(&format!("geppetto init --data data{channels}"))?;
     let control_plane =
@@ -42,7 +42,7 @@ pub(super) fn prepare_bench_cases(
 }
 
 /// `punch package` beside `rpmbuild`: the same 20 MB of files.
-fn packaging(developer: &DeveloperWorkspace) -> Result<Case, CommandFailure> {
+fn packaging(developer: &DeveloperWorkspace) -> Result<Case, ChoreFailure> {
     let terminal = &developer.terminal;
     let component = "format: geppetto/component/1\nname: bulk\nversion: 1.0.0\nkind: processing\n\
                      summary: Files to measure packaging with\nlicense: Apache-2.0\n\
@@ -81,7 +81,7 @@ fn packaging(developer: &DeveloperWorkspace) -> Result<Case, CommandFailure> {
 ///
 /// Ours is the whole way: checked, sent, its signature verified, flushed to the disk, the metadata signed. The
 /// peer's is the metadata alone, unsigned and not flushed.
-fn publishing(developer: &DeveloperWorkspace, packages: usize) -> Result<Case, CommandFailure> {
+fn publishing(developer: &DeveloperWorkspace, packages: usize) -> Result<Case, ChoreFailure> {
     let terminal = &developer.terminal;
     let name = format!("small{packages}");
     let component = |version: usize| {
@@ -126,7 +126,7 @@ fn publishing(developer: &DeveloperWorkspace, packages: usize) -> Result<Case, C
 }
 
 /// `punch apply` that has nothing to do beside `puppet apply` that has nothing to do: the same 50 files.
-fn unchanged_apply(developer: &DeveloperWorkspace) -> Result<Case, CommandFailure> {
+fn unchanged_apply(developer: &DeveloperWorkspace) -> Result<Case, ChoreFailure> {
     let terminal = &developer.terminal;
     let root = developer.folder.join("root");
     let mut manifest = "format: geppetto/manifest/1\nresources:\n  - directory: /etc/files\n".to_owned();
@@ -175,7 +175,7 @@ fn start_up() -> Case {
     }
 }
 
-fn write(developer: &DeveloperWorkspace, path: &str, text: &str) -> Result<(), CommandFailure> {
+fn write(developer: &DeveloperWorkspace, path: &str, text: &str) -> Result<(), ChoreFailure> {
     let file = developer.folder.join(path);
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;

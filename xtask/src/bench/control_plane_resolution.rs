@@ -9,7 +9,7 @@ use super::{
     results::{BenchResultRow, PeerResult, ResultTarget},
 };
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     control_plane::ControlPlaneProcess,
     inventory::{self, INVENTORY_CHANNEL, Inventory},
     output,
@@ -35,7 +35,7 @@ pub(super) fn time_control_plane_resolution(
     peers: &[InventoryPeer],
     peer_costs: &[TimeAndMemoryCost],
     rows: &mut Vec<BenchResultRow>,
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     let terminal = &developer.terminal;
     let servers = bench.servers;
     let mut add =
@@ -98,7 +98,7 @@ pub(super) fn time_control_plane_resolution(
 }
 
 /// Starts the control plane at the port the developer is signed in to.
-fn start(developer: &DeveloperWorkspace, port: u16) -> Result<ControlPlaneProcess, CommandFailure> {
+fn start(developer: &DeveloperWorkspace, port: u16) -> Result<ControlPlaneProcess, ChoreFailure> {
     let typed = format!("geppetto serve --data data --listen 127.0.0.1:{port}");
     ControlPlaneProcess::start_and_wait_until_ready(
         &developer.terminal,
@@ -112,7 +112,7 @@ fn publish_components(
     developer: &DeveloperWorkspace,
     control_plane: &ControlPlaneProcess,
     inventory: &Inventory,
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     scripted_developer::set_up_developer(&developer.terminal, control_plane)?;
     inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
@@ -133,7 +133,7 @@ fn first_answers(
     port: u16,
     inventory: &Inventory,
     starts: usize,
-) -> Result<TimeAndMemoryCost, CommandFailure> {
+) -> Result<TimeAndMemoryCost, ChoreFailure> {
     let token = developer.folder.join("alice.token");
     let token = fs::read_to_string(&token).map_err(io_failure_maker_for_path("read", &token))?;
     let mut costs = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::{command_failure::CommandFailure, command_shell::CommandShell};
+use crate::{chore_failure::ChoreFailure, command_shell::CommandShell};
 
 /// Compares what two command lines print: `{server: {component: {key: value}}}`. The order of list items does not
 /// count, since reclass puts the weakest places' items first and we the strongest's. Returns the number of values.
@@ -12,12 +12,12 @@ pub(super) fn check_equal_resolved_values(
     terminal: &CommandShell,
     ours: &str,
     peer: (&str, &str),
-) -> Result<usize, CommandFailure> {
+) -> Result<usize, ChoreFailure> {
     let (name, theirs) = peer;
     let our_servers = printed_map(terminal, ours)?;
     let their_servers = printed_map(terminal, theirs)?;
     compare(&our_servers, &their_servers, name)
-        .map_err(|difference| CommandFailure::new(difference, format!("{ours}; {theirs}")))
+        .map_err(|difference| ChoreFailure::new(difference, format!("{ours}; {theirs}")))
 }
 
 /// The number of equal values, or the first difference.
@@ -43,12 +43,12 @@ fn compare(ours: &Map<String, Value>, theirs: &Map<String, Value>, peer: &str) -
     Ok(compared)
 }
 
-fn printed_map(terminal: &CommandShell, typed: &str) -> Result<Map<String, Value>, CommandFailure> {
+fn printed_map(terminal: &CommandShell, typed: &str) -> Result<Map<String, Value>, ChoreFailure> {
     let answer = terminal.run_line_expecting_success(typed)?;
-    serde_json::from_str(&answer.out).map_err(|error| CommandFailure {
+    serde_json::from_str(&answer.out).map_err(|error| ChoreFailure {
         command: Some(typed.to_owned()),
         output: answer.out.clone(),
-        ..CommandFailure::new(format!("it printed no JSON map: {error}"), "the output above")
+        ..ChoreFailure::new(format!("it printed no JSON map: {error}"), "the output above")
     })
 }
 

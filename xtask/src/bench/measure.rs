@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::{
-    command_failure::CommandFailure, command_shell::CommandShell, control_plane::ControlPlaneProcess, output,
+    chore_failure::ChoreFailure, command_shell::CommandShell, control_plane::ControlPlaneProcess, output,
 };
 
 /// No command is repeated beyond this.
@@ -46,7 +46,7 @@ impl TimedCommand<'_> {
         &self,
         terminal: &CommandShell,
         runs: usize,
-    ) -> Result<TimeAndMemoryCost, CommandFailure> {
+    ) -> Result<TimeAndMemoryCost, ChoreFailure> {
         let warm_up = self.run_once_and_measure(terminal)?;
         if warm_up.wall > LONGEST {
             return Ok(warm_up);
@@ -62,7 +62,7 @@ impl TimedCommand<'_> {
     pub(super) fn run_once_and_measure(
         &self,
         terminal: &CommandShell,
-    ) -> Result<TimeAndMemoryCost, CommandFailure> {
+    ) -> Result<TimeAndMemoryCost, ChoreFailure> {
         if !self.before.is_empty() {
             terminal.run_line_expecting_success(self.before)?;
         }
@@ -95,9 +95,9 @@ pub(super) fn median_cost(costs: &[TimeAndMemoryCost]) -> TimeAndMemoryCost {
 }
 
 /// The CPU time of all processes that this one started, or those started in turn, and that have ended.
-fn children_cpu_time() -> Result<Duration, CommandFailure> {
+fn children_cpu_time() -> Result<Duration, ChoreFailure> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN)
-        .map_err(|error| CommandFailure::new(format!("no CPU times: {error}"), "man getrusage"))?;
+        .map_err(|error| ChoreFailure::new(format!("no CPU times: {error}"), "man getrusage"))?;
     let micros = |time: nix::sys::time::TimeVal| {
         Duration::from_secs(time.tv_sec().unsigned_abs())
             + Duration::from_micros(time.tv_usec().unsigned_abs())

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, path::PathBuf};
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
     output,
 };
@@ -34,7 +34,7 @@ impl InventoryPeer {
 }
 
 /// Both peers, or none where Python cannot have them. `work` keeps them for the next run.
-pub(super) fn install_inventory_peers(work: &Path) -> Result<Vec<InventoryPeer>, CommandFailure> {
+pub(super) fn install_inventory_peers(work: &Path) -> Result<Vec<InventoryPeer>, ChoreFailure> {
     fs::create_dir_all(work).map_err(io_failure_maker_for_path("create", work))?;
     let terminal = CommandShell::shell_on_this_machine(work);
     let complete = format!("peers/bin/pip install --quiet --no-index {PACKAGES}");

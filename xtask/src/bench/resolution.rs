@@ -9,7 +9,7 @@ use super::{
     results::{BenchResultRow, PeerResult, ResultTarget},
 };
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
     inventory::Inventory,
     output,
@@ -36,7 +36,7 @@ pub(super) fn compare_and_time_resolution(
     terminal: &CommandShell,
     peers: &[InventoryPeer],
     rows: &mut Vec<BenchResultRow>,
-) -> Result<Vec<TimeAndMemoryCost>, CommandFailure> {
+) -> Result<Vec<TimeAndMemoryCost>, ChoreFailure> {
     if bench.servers != SMALL {
         resolve_all(bench, terminal, peers, (SMALL, SMALL_TARGET), rows)?;
     }
@@ -50,7 +50,7 @@ fn write_node_files(
     bench: &BenchSettings<'_>,
     terminal: &CommandShell,
     rows: &mut Vec<BenchResultRow>,
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     let servers = bench.servers;
     let estate = inventory_folder(terminal, servers).join("estate");
     let program = bench.programs.join("xtask");
@@ -75,7 +75,7 @@ fn resolve_all(
     peers: &[InventoryPeer],
     (servers, target): (usize, ResultTarget),
     rows: &mut Vec<BenchResultRow>,
-) -> Result<Vec<TimeAndMemoryCost>, CommandFailure> {
+) -> Result<Vec<TimeAndMemoryCost>, ChoreFailure> {
     let folder = inventory_folder(terminal, servers);
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(io_failure_maker_for_path("remove", &folder))?;
@@ -85,7 +85,7 @@ fn resolve_all(
     let (estate, reclass) = (folder.join("estate"), folder.join("reclass"));
     let program = bench.programs.join("xtask");
     if !program.exists() {
-        return Err(CommandFailure::new(
+        return Err(ChoreFailure::new(
             format!("{} is not there", program.display()),
             format!("cargo build --profile {} --package xtask", bench.profile),
         ));

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::measure::TimeAndMemoryCost;
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     output,
 };
 
@@ -129,13 +129,13 @@ pub(super) fn print_result_table_head() {
 }
 
 /// Writes all rows as `bench/results.json` in the checkout `root`.
-pub(super) fn write_bench_results_json(root: &Path, rows: &[BenchResultRow]) -> Result<(), CommandFailure> {
+pub(super) fn write_bench_results_json(root: &Path, rows: &[BenchResultRow]) -> Result<(), ChoreFailure> {
     let folder = root.join("bench");
     fs::create_dir_all(&folder).map_err(io_failure_maker_for_path("create", &folder))?;
     let file = folder.join("results.json");
     let rows: Vec<Value> = rows.iter().map(BenchResultRow::as_json).collect();
     let text = serde_json::to_string_pretty(&rows)
-        .map_err(|error| CommandFailure::new(format!("no JSON: {error}"), file.display().to_string()))?;
+        .map_err(|error| ChoreFailure::new(format!("no JSON: {error}"), file.display().to_string()))?;
     fs::write(&file, text + "\n").map_err(io_failure_maker_for_path("write", &file))?;
     output::print_line(&format!(
         "Ratio: how many times our CPU time the peer took. The same figures are in {}.",

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     control_plane::ControlPlaneProcess,
     output,
 };
@@ -22,7 +22,7 @@ pub(super) fn check_sizes_memory_and_start_up(
     released: bool,
     start: Duration,
     control_plane: &ControlPlaneProcess,
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     let mut over = Vec::new();
     let mut found = |what: &str, is: f64, limit: f64, unit: &str| {
         output::print_line(&format!("{what:<52} {is:>7.1} {unit} {limit:>7.0} {unit}"));
@@ -47,8 +47,6 @@ pub(super) fn check_sizes_memory_and_start_up(
     );
     match over.is_empty() {
         true => Ok(()),
-        false => {
-            Err(CommandFailure::new(format!("over the limit: {}", over.join(", ")), "the figures above"))
-        }
+        false => Err(ChoreFailure::new(format!("over the limit: {}", over.join(", ")), "the figures above")),
     }
 }

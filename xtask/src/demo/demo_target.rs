@@ -3,7 +3,7 @@
 use std::{path::PathBuf, thread::sleep, time::Duration};
 
 use crate::{
-    command_failure::CommandFailure,
+    chore_failure::ChoreFailure,
     command_shell::{CommandOutput, CommandShell},
     output,
     test_host::BootedHost,
@@ -24,7 +24,7 @@ pub(super) enum DemoServerHost {
 
 impl DemoServerHost {
     /// Runs a verb of punch there; any exit code is an answer.
-    pub(super) fn run_punch_any_exit(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(super) fn run_punch_any_exit(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
         match self {
             DemoServerHost::Booted(host) => host.open_root_terminal().with_echo().run_line_to_any_exit(typed),
             DemoServerHost::Folder { root, terminal } => {
@@ -34,12 +34,12 @@ impl DemoServerHost {
     }
 
     /// Runs a verb of punch there, which must succeed.
-    pub(super) fn run_punch_expecting_success(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(super) fn run_punch_expecting_success(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
         self.run_punch_any_exit(typed)?.expect_exit_code(0, "`punch history` on web-01, and the output above")
     }
 
     /// Restores it and shows what was done.
-    pub(super) fn run_restore_and_print_output(&self) -> Result<(), CommandFailure> {
+    pub(super) fn run_restore_and_print_output(&self) -> Result<(), ChoreFailure> {
         output::print_indented_output(&self.run_punch_expecting_success("punch restore")?.out);
         Ok(())
     }
@@ -51,7 +51,7 @@ impl DemoServerHost {
         greeting: &str,
         version: &str,
         footer: Option<&str>,
-    ) -> Result<(), CommandFailure> {
+    ) -> Result<(), ChoreFailure> {
         let here = CommandShell::shell_on_this_machine(std::path::Path::new("/")).with_echo();
         match self {
             DemoServerHost::Booted(host) => {
@@ -81,7 +81,7 @@ impl DemoServerHost {
     }
 
     /// Checks that nothing of the component `shop` is left.
-    pub(super) fn expect_shop_removed(&self, port: u16) -> Result<(), CommandFailure> {
+    pub(super) fn expect_shop_removed(&self, port: u16) -> Result<(), ChoreFailure> {
         let (shell, root) = match self {
             DemoServerHost::Booted(host) => (host.open_root_terminal().with_echo(), String::new()),
             DemoServerHost::Folder { root, terminal } => (terminal.clone(), root.display().to_string()),
@@ -94,7 +94,7 @@ impl DemoServerHost {
             "find {root}/etc {root}/usr {root}/var/lib -path '*geppetto/punch*' -prune -o -name '*shop*' -print"
         ))?;
         if !left.out.trim().is_empty() {
-            return Err(CommandFailure {
+            return Err(ChoreFailure {
                 what: "files of the component are still there".to_owned(),
                 output: left.out,
                 command: Some(left.typed),
@@ -104,7 +104,7 @@ impl DemoServerHost {
         if let DemoServerHost::Booted(host) = self {
             let unit = shell.run_line_to_any_exit("systemctl is-active shop")?;
             if unit.code == 0 {
-                return Err(CommandFailure::new("the service still runs", "systemctl status shop on web-01"));
+                return Err(ChoreFailure::new("the service still runs", "systemctl status shop on web-01"));
             }
             // A connection that is being closed may still be accepted for a moment.
             sleep(Duration::from_millis(100));

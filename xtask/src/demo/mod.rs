@@ -10,7 +10,7 @@ use std::{
 use demo_target::DemoServerHost;
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     control_plane::ControlPlaneProcess,
     output::{self, StepPrinter},
     scripted_developer::{self, DeveloperWorkspace},
@@ -32,7 +32,7 @@ pub(crate) struct DemoSettings<'a> {
 }
 
 /// Runs the demo.
-pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
+pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
     let impossible = test_host::reason_hosts_cannot_be_booted(demo.work);
     let mut hosts = None;
     let mut image = None;
@@ -196,10 +196,10 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), CommandFailure> {
 }
 
 /// Replaces `old` in a file, once; the file must hold it.
-fn edit(file: &Path, old: &str, new: &str) -> Result<(), CommandFailure> {
+fn edit(file: &Path, old: &str, new: &str) -> Result<(), ChoreFailure> {
     let text = fs::read_to_string(file).map_err(io_failure_maker_for_path("read", file))?;
     if !text.contains(old) {
-        return Err(CommandFailure::new(
+        return Err(ChoreFailure::new(
             format!("{} does not hold `{}`", file.display(), old.trim()),
             file.display().to_string(),
         ));

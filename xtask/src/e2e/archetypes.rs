@@ -1,7 +1,7 @@
 //! What the archetypes generate, as generated, on a real host. The web-service has the service checks.
 
 use super::{Check, test_environment::TestEnvironment};
-use crate::command_failure::CommandFailure;
+use crate::chore_failure::ChoreFailure;
 
 pub(super) const ARCHETYPE_STORY_CHECKS: &[Check] = &[
     ("a processing runs on its schedule and keeps its state", processing),
@@ -13,7 +13,7 @@ pub(super) const ARCHETYPE_STORY_CHECKS: &[Check] = &[
     ("what the archetypes brought leaves again", departure),
 ];
 
-fn processing(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn processing(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("stock: \">=0\"", "stock: {schedule: \"*:*:0/2\"}")?;
     test.run_restore_on_web_01()?;
     let totals = |lines: u32| {
@@ -34,7 +34,7 @@ fn processing(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         .map(drop)
 }
 
-fn schema_on_sqlite(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn schema_on_sqlite(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("ledger: \">=0\"", "ledger: {engine: sqlite}")?;
     test.run_restore_on_web_01()?;
     let database = "sqlite3 /var/lib/ledger/ledger.db";
@@ -49,7 +49,7 @@ fn schema_on_sqlite(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         .map(drop)
 }
 
-fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let look = "journalctl -u postgresql@15-main on web-01";
     test
         .run_any_exit_on_web_01("DEBIAN_FRONTEND=noninteractive apt-get -q -y install postgresql > /tmp/apt.log 2>&1 || { tail -20 /tmp/apt.log; exit 1; }")?
@@ -87,7 +87,7 @@ fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), CommandFailure
     test.run_any_exit_on_web_01(&format!("stat -c %a:%U {node}"))?.expect_text_in_output("600:root")?;
     let files = found.out.lines().filter(|line| line.starts_with("/var/") && *line != node);
     match files.count() > 0 || found.stdout_and_stderr_text().contains("correct horse") {
-        true => Err(CommandFailure {
+        true => Err(ChoreFailure {
             what: "the database's password is told".to_owned(),
             command: Some(found.typed.clone()),
             output: found.stdout_and_stderr_text(),
@@ -97,7 +97,7 @@ fn schema_on_postgresql(test: &mut TestEnvironment) -> Result<(), CommandFailure
     }
 }
 
-fn plugin(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn plugin(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role(
         "queue: \">=0\"",
         "queue: {path: /srv/queue, warning: \"1\", critical: \"2\"}",
@@ -125,7 +125,7 @@ fn plugin(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     .map(drop)
 }
 
-fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn os_config(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic systemd-journald";
     let before = test.run_any_exit_on_web_01(started)?.out;
     test.write_and_import_web_role("journal: \">=0\"", "journal: {max_use: 77M}")?;
@@ -133,7 +133,7 @@ fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.run_any_exit_on_web_01("systemd-analyze cat-config systemd/journald.conf")?
         .expect_text_in_output("SystemMaxUse=77M")?;
     if test.run_any_exit_on_web_01(started)?.out == before {
-        return Err(CommandFailure::new("systemd-journald was not restarted", "`punch history` on web-01"));
+        return Err(ChoreFailure::new("systemd-journald was not restarted", "`punch history` on web-01"));
     }
     test.run_any_exit_on_web_01("systemctl is-active systemd-journald")?
         .expect_exit_code(0, "the output above")?;
@@ -144,7 +144,7 @@ fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.run_any_exit_on_web_01("ls /etc/systemd/journald.conf.d/journal.conf")?
         .expect_exit_code(2, "the file is still there")?;
     match test.run_any_exit_on_web_01(started)?.out == before {
-        true => Err(CommandFailure::new(
+        true => Err(ChoreFailure::new(
             "systemd-journald still runs with the settings that left",
             "`punch history` on web-01",
         )),
@@ -152,7 +152,7 @@ fn os_config(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     }
 }
 
-fn webapp(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn webapp(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("portal: \">=0\"", "portal: {banner: Hello}")?;
     test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8080, "/portal/", "Hello")?;
@@ -161,14 +161,14 @@ fn webapp(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.expect_http_text_of_web_01(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
 }
 
-fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn departure(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("", "")?;
     test.run_restore_on_web_01()?;
     let left = test
         .run_any_exit_on_web_01("rpm -qa --qf '%{NAME}\\n' | grep -E 'stock|ledger|queue|journal|portal'")?
         .out;
     if !left.trim().is_empty() {
-        return Err(CommandFailure::new(
+        return Err(ChoreFailure::new(
             format!("these packages are left:\n{left}"),
             "`punch history` on web-01",
         ));

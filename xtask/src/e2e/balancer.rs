@@ -4,7 +4,7 @@ use super::{
     Check,
     test_environment::{TestEnvironment, run_restore_on_host},
 };
-use crate::{command_failure::CommandFailure, command_shell::CommandShell, test_host::BootedHost};
+use crate::{chore_failure::ChoreFailure, command_shell::CommandShell, test_host::BootedHost};
 
 pub(super) const BALANCER_STORY_CHECKS: &[Check] = &[
     ("a balancer serves what the only server with the role serves", one_backend),
@@ -16,7 +16,7 @@ pub(super) const BALANCER_STORY_CHECKS: &[Check] = &[
 
 const CONFIGURATION: &str = "/etc/haproxy/haproxy.cfg";
 
-fn one_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn one_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_estate_file(
         "roles/balancer.yaml",
         "format: geppetto/role/1\ncomponents: {haproxy: \"1.0.0\", punch: \">=0.1\"}\n\
@@ -33,7 +33,7 @@ fn one_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")
 }
 
-fn second_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn second_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     write_server(test, "web-02", "[base, web]", None)?;
     test.import_estate()?;
     test.boot_and_join_host("web-02")?;
@@ -51,7 +51,7 @@ fn second_backend(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-fn changed_port(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn changed_port(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     set_web_role(test, ", http_port: 8081")?;
     for host in [&test.host, &test.added_hosts[1], balancer(test)?] {
         run_restore_on_host(host)?;
@@ -60,7 +60,7 @@ fn changed_port(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-0")
 }
 
-fn other_environment(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn other_environment(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_estate_file("environments/staging.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
     test.write_estate_file(
         "servers/stage-01.yaml",
@@ -78,19 +78,19 @@ fn other_environment(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
          { punch import estate; code=$?; mv roles.old estate/roles/balancer.yaml; exit $code; }",
     )?;
     if asking.code == 0 {
-        return Err(CommandFailure::new("staging was read from prod", "punch import estate"));
+        return Err(ChoreFailure::new("staging was read from prod", "punch import estate"));
     }
     asking.expect_text_in_output("readable_from").map(drop)
 }
 
-fn one_leaves(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn one_leaves(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let address = test.added_hosts[1].ip_address().to_owned();
     write_server(test, "web-02", "[base]", Some(&address))?;
     test.import_estate()?.expect_text_in_output("lb-01")?;
     run_restore_on_host(balancer(test)?)?;
     let text = configuration(test)?.expect_text_in_output("server web-01")?.out;
     if text.contains("web-02") {
-        return Err(CommandFailure::new("web-02 is still a backend", CONFIGURATION));
+        return Err(ChoreFailure::new("web-02 is still a backend", CONFIGURATION));
     }
     for _ in 0..4 {
         test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")?;
@@ -99,15 +99,15 @@ fn one_leaves(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
 }
 
 /// The host lb-01.
-fn balancer(test: &TestEnvironment) -> Result<&BootedHost, CommandFailure> {
-    test.added_hosts.first().ok_or_else(|| CommandFailure::new("lb-01 was not booted", "the first check"))
+fn balancer(test: &TestEnvironment) -> Result<&BootedHost, ChoreFailure> {
+    test.added_hosts.first().ok_or_else(|| ChoreFailure::new("lb-01 was not booted", "the first check"))
 }
 
-fn configuration(test: &TestEnvironment) -> Result<crate::command_shell::CommandOutput, CommandFailure> {
+fn configuration(test: &TestEnvironment) -> Result<crate::command_shell::CommandOutput, ChoreFailure> {
     balancer(test)?.open_root_terminal().run_line_expecting_success(&format!("cat {CONFIGURATION}"))
 }
 
-fn set_web_role(test: &TestEnvironment, more: &str) -> Result<(), CommandFailure> {
+fn set_web_role(test: &TestEnvironment, more: &str) -> Result<(), ChoreFailure> {
     let values =
         format!("shop: {{banner: \"Hello from ${{server.name}}\"{more}}}, punch: {{automatic: false}}");
     test.write_and_import_web_role("shop: \"1.0.0\", punch: \">=0.1\"", &values).map(drop)
@@ -118,7 +118,7 @@ fn write_server(
     name: &str,
     roles: &str,
     address: Option<&str>,
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     let addresses = address.map(|address| format!("addresses: [{address}]\n")).unwrap_or_default();
     let text = format!("format: geppetto/server/2\nenvironment: prod\nroles: {roles}\n{addresses}");
     test.write_estate_file(&format!("servers/{name}.yaml"), &text)

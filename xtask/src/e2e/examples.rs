@@ -1,7 +1,7 @@
 //! Software that nobody here wrote, our own two programs, and the library's os-configs, on a real host.
 
 use super::{Check, test_environment::TestEnvironment};
-use crate::command_failure::CommandFailure;
+use crate::chore_failure::ChoreFailure;
 
 pub(super) const EXAMPLE_STORY_CHECKS: &[Check] = &[
     ("Debian's node exporter is installed by apt-get and shows the host's metrics", node_exporter),
@@ -12,7 +12,7 @@ pub(super) const EXAMPLE_STORY_CHECKS: &[Check] = &[
     ("all of it leaves when nobody wants it", departure),
 ];
 
-fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn node_exporter(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("node-exporter: \"1.0.0\"", "node-exporter: {labels: {team: shop}}")?;
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("dpkg-query -W prometheus-node-exporter")?
@@ -32,7 +32,7 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         .run_any_exit_on_web_01("curl -fsS http://127.0.0.1:9100/metrics")?
         .expect_text_in_output("node_memory_MemTotal_bytes")?;
     if metrics.out.contains("node_cpu_seconds_total") {
-        return Err(CommandFailure::new(
+        return Err(ChoreFailure::new(
             "the collector `cpu` is still on",
             "/etc/default/prometheus-node-exporter",
         ));
@@ -40,7 +40,7 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-fn tomcat(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn tomcat(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("tomcat-examples: \"1.0.0\"", "")?;
     test.run_restore_on_web_01()?;
     test.expect_http_text_of_web_01(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
@@ -63,7 +63,7 @@ fn tomcat(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         .map(drop)
 }
 
-fn ssh(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn ssh(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let terminal = test.developer_terminal();
     terminal.run_line_expecting_success("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
     let key = terminal.run_line_expecting_success("cat id.pub")?.out.trim().to_owned();
@@ -87,7 +87,7 @@ fn ssh(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         .map(drop)
 }
 
-fn timer(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn timer(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("punch: \">=0.1\"", "punch: {calendar: \"*:*:0/2\", spread_seconds: 0}")?;
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("systemctl is-enabled punch-restore.timer")?
@@ -109,7 +109,7 @@ fn timer(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-fn geppetto(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn geppetto(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role(
         "geppetto: \"0.1.0\", punch: \">=0.1\"",
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
@@ -121,13 +121,13 @@ fn geppetto(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.run_any_exit_on_web_01("ps -o user= -C geppetto")?.expect_text_in_output("geppetto").map(drop)
 }
 
-fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn departure(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("punch: \">=0.1\"", "punch: {automatic: false}")?;
     test.run_restore_on_web_01()?;
     let left =
         test.run_any_exit_on_web_01("rpm -qa --qf '%{NAME}\\n' | grep -v '^punch\\(-deployment\\)\\?$'")?.out;
     if !left.trim().is_empty() {
-        return Err(CommandFailure::new(
+        return Err(ChoreFailure::new(
             format!("these packages are left:\n{left}"),
             "`punch history` on web-01",
         ));

@@ -3,7 +3,7 @@
 use std::{thread::sleep, time::Duration};
 
 use super::{Check, test_environment::TestEnvironment};
-use crate::{command_failure::CommandFailure, control_plane::ControlPlaneProcess};
+use crate::{chore_failure::ChoreFailure, control_plane::ControlPlaneProcess};
 
 pub(super) const FAILURE_STORY_CHECKS: &[Check] = &[
     ("a punch killed in the middle leaves a host that the next run completes", killed),
@@ -14,7 +14,7 @@ pub(super) const FAILURE_STORY_CHECKS: &[Check] = &[
     ("a package nobody trusts is refused before anything is touched", unsigned),
 ];
 
-fn killed(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn killed(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
     // Killed as soon as it has begun to change things: its report in progress is there.
     let typed = "punch restore > /tmp/killed.log 2>&1 & \
@@ -28,19 +28,19 @@ fn killed(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.run_any_exit_on_web_01("punch history")?.expect_text_in_output("interrupted").map(drop)
 }
 
-fn control_plane_down(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn control_plane_down(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.control_plane = None;
     let answer = test.run_any_exit_on_web_01("punch restore")?.expect_exit_code(6, "the output above")?;
     answer.expect_text_in_output("generation").map(drop)
 }
 
-fn cached(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn cached(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.run_any_exit_on_web_01("systemctl stop shop")?;
     test.run_any_exit_on_web_01("punch restore --cached")?.expect_exit_code(0, "the output above")?;
     test.expect_http_text_of_web_01(8080, "/", "Interrupted")
 }
 
-fn control_plane_back(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn control_plane_back(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let url = test
         .run_any_exit_on_web_01("grep -o 'http://[^\"]*' /etc/geppetto/punch.yaml")?
         .out
@@ -66,7 +66,7 @@ fn control_plane_back(test: &mut TestEnvironment) -> Result<(), CommandFailure> 
         .map(drop)
 }
 
-fn forged_node(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn forged_node(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let file = "/var/lib/geppetto/punch/node.yaml";
     test.run_any_exit_on_web_01(&format!("sed 's/Interrupted/Forged/' {file} > /tmp/forged.yaml"))?;
     let answer = test
@@ -76,7 +76,7 @@ fn forged_node(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.expect_http_text_of_web_01(8080, "/", "Interrupted")
 }
 
-fn unsigned(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn unsigned(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let version = "sed -i 's/^version: .*/version: 1.2.0/' shop/component.yaml";
     test.developer_terminal()
         .run_line_expecting_success(&format!("{version} && punch package shop --out unsigned"))?;

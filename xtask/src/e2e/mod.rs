@@ -19,7 +19,7 @@ use std::{
 use test_environment::TestEnvironment;
 use time_limit::StoryTimeLimit;
 
-use crate::{command_failure::CommandFailure, output, test_host};
+use crate::{chore_failure::ChoreFailure, output, test_host};
 
 /// What the run needs to know.
 pub(crate) struct E2eSettings<'a> {
@@ -83,10 +83,10 @@ pub(crate) fn print_stories() {
 }
 
 /// One check: what must be true, and how it is seen.
-type Check = (&'static str, fn(&mut TestEnvironment) -> Result<(), CommandFailure>);
+type Check = (&'static str, fn(&mut TestEnvironment) -> Result<(), ChoreFailure>);
 
 /// The story of this name, or all stories without one.
-fn find_stories(name: Option<&str>) -> Result<&'static [Story], CommandFailure> {
+fn find_stories(name: Option<&str>) -> Result<&'static [Story], ChoreFailure> {
     let Some(name) = name else { return Ok(&STORIES) };
     if let Some(at) = STORIES.iter().position(|story| story.name == name) {
         return Ok(&STORIES[at..=at]);
@@ -94,7 +94,7 @@ fn find_stories(name: Option<&str>) -> Result<&'static [Story], CommandFailure> 
     let names: Vec<&str> = STORIES.iter().map(|story| story.name).collect();
     let near =
         model::suggest_spelling(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
-    Err(CommandFailure::new(
+    Err(ChoreFailure::new(
         format!("there is no story `{name}`{}", near.unwrap_or_default()),
         format!("`cargo xtask e2e --list` describes them: {}", names.join(", ")),
     ))
@@ -117,7 +117,7 @@ struct CheckResults {
 
 impl CheckResults {
     /// Runs one check; `None` when it failed.
-    fn run_check<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T, CommandFailure>) -> Option<T> {
+    fn run_check<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T, ChoreFailure>) -> Option<T> {
         let began = output::start_stopwatch();
         let result = check();
         let time = output::format_seconds(began.elapsed());
@@ -138,10 +138,10 @@ impl CheckResults {
 }
 
 /// Runs the checks of the chosen stories and counts them.
-pub(crate) fn run_stories(e2e: &E2eSettings<'_>) -> Result<(), CommandFailure> {
+pub(crate) fn run_stories(e2e: &E2eSettings<'_>) -> Result<(), ChoreFailure> {
     let stories = find_stories(e2e.story)?;
     if let Some(reason) = test_host::reason_hosts_cannot_be_booted(e2e.work) {
-        return Err(CommandFailure::new(
+        return Err(ChoreFailure::new(
             format!("whole hosts cannot be booted here: {reason}"),
             "scripts/install-tools e2e, as root",
         ));
@@ -166,7 +166,7 @@ pub(crate) fn run_stories(e2e: &E2eSettings<'_>) -> Result<(), CommandFailure> {
     if results.failed == 0 {
         return Ok(());
     }
-    Err(CommandFailure::new(
+    Err(ChoreFailure::new(
         format!("{} checks failed", results.failed),
         e2e.work.join("e2e").display().to_string(),
     ))

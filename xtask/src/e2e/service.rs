@@ -1,7 +1,7 @@
 //! A service's life on a host: arrival, change, another version, an older version, departure.
 
 use super::{Check, test_environment::TestEnvironment};
-use crate::command_failure::CommandFailure;
+use crate::chore_failure::ChoreFailure;
 
 pub(super) const SERVICE_STORY_CHECKS: &[Check] = &[
     ("a second import of the same estate changes nothing", second_import),
@@ -15,26 +15,26 @@ pub(super) const SERVICE_STORY_CHECKS: &[Check] = &[
     ("a component nobody wants any more is gone whole", departure),
 ];
 
-fn second_import(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn second_import(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let before = test.developer_terminal().run_line_expecting_success("punch server node web-01")?.out;
     test.import_estate()?;
     let after = test.developer_terminal().run_line_expecting_success("punch server node web-01")?.out;
     if before == after {
         return Ok(());
     }
-    Err(CommandFailure::new(
+    Err(ChoreFailure::new(
         format!("the node file changed from\n{before}\nto\n{after}"),
         "punch import estate",
     ))
 }
 
-fn credential(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn credential(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.run_any_exit_on_web_01("stat -c %a:%U /etc/geppetto/punch.yaml")?
         .expect_text_in_output("600:root")
         .map(drop)
 }
 
-fn answers(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn answers(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("systemctl is-active shop")?
@@ -42,7 +42,7 @@ fn answers(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.expect_http_text_of_web_01(8080, "/", "Hello")
 }
 
-fn second_restore(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn second_restore(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let started = "systemctl show -p ActiveEnterTimestampMonotonic shop";
     let before = test.run_any_exit_on_web_01(started)?.out;
     test.run_restore_on_web_01()?;
@@ -50,7 +50,7 @@ fn second_restore(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.run_any_exit_on_web_01(started)?.expect_text_in_output(before.trim()).map(drop)
 }
 
-fn drift(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn drift(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.run_any_exit_on_web_01(
         "systemctl stop shop && find /etc/shop* -type f -exec sh -c 'echo >> $0' {} \\;",
     )?;
@@ -60,7 +60,7 @@ fn drift(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above").map(drop)
 }
 
-fn change(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn change(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(10, "`punch server node web-01`")?;
     test.run_restore_on_web_01()?;
@@ -71,14 +71,14 @@ fn change(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         .map(drop)
 }
 
-fn downgrade(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn downgrade(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("rpm -q shop")?.expect_text_in_output("shop-1.0.0-1")?;
     test.expect_http_text_of_web_01(8081, "/", "Hello")
 }
 
-fn explanation(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn explanation(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let there = test
         .developer_terminal()
         .run_line_expecting_success("punch explain shop.http_port --server web-01")?
@@ -88,13 +88,13 @@ fn explanation(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
         .expect_exit_code(0, "the output above")?
         .out;
     if !here.contains("8081") || !here.contains("role web") {
-        return Err(CommandFailure::new(
+        return Err(ChoreFailure::new(
             format!("the explanation does not say who set it:\n{here}"),
             "punch explain",
         ));
     }
     if !there.contains("8081") || !there.contains("role web") {
-        return Err(CommandFailure::new(
+        return Err(ChoreFailure::new(
             format!("the explanation does not say who set it:\n{there}"),
             "punch explain --server",
         ));
@@ -102,7 +102,7 @@ fn explanation(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     Ok(())
 }
 
-fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
+fn departure(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("", "")?;
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("rpm -q shop shop-deployment")?
@@ -117,5 +117,5 @@ fn departure(test: &mut TestEnvironment) -> Result<(), CommandFailure> {
     if left.trim().is_empty() {
         return Ok(());
     }
-    Err(CommandFailure::new(format!("these files are left:\n{left}"), "`punch history` on web-01"))
+    Err(ChoreFailure::new(format!("these files are left:\n{left}"), "`punch history` on web-01"))
 }

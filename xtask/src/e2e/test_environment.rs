@@ -4,7 +4,7 @@ use std::{fs, thread::sleep, time::Duration};
 
 use super::E2eSettings;
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::{CommandOutput, CommandShell},
     control_plane::ControlPlaneProcess,
     scripted_developer::{self, DeveloperWorkspace},
@@ -48,7 +48,7 @@ pub(super) struct TestEnvironment {
 
 impl TestEnvironment {
     /// Makes, publishes and promotes everything; boots web-01, installs punch on it and joins it.
-    pub(super) fn prepare_test_environment(e2e: &E2eSettings<'_>) -> Result<TestEnvironment, CommandFailure> {
+    pub(super) fn prepare_test_environment(e2e: &E2eSettings<'_>) -> Result<TestEnvironment, ChoreFailure> {
         let mut hosts = TestHosts::prepare_test_hosts(e2e.work)?;
         let image =
             HostImage::build_or_reuse_debian_image(e2e.work)?.with_local_debian_package_archive(e2e.work)?;
@@ -100,12 +100,12 @@ impl TestEnvironment {
     }
 
     /// Boots one more host and joins it as the server of its name, which the estate must have.
-    pub(super) fn boot_and_join_host(&mut self, name: &str) -> Result<(), CommandFailure> {
+    pub(super) fn boot_and_join_host(&mut self, name: &str) -> Result<(), ChoreFailure> {
         let host = self.hosts.boot_host_and_wait(&self.image, name)?;
         let control_plane = self
             .control_plane
             .as_ref()
-            .ok_or_else(|| CommandFailure::new("no control plane is running", "the check that stopped it"))?;
+            .ok_or_else(|| ChoreFailure::new("no control plane is running", "the check that stopped it"))?;
         scripted_developer::install_punch_on_host(&host.open_root_terminal(), control_plane)?;
         self.join(&host)?;
         self.added_hosts.push(host);
@@ -127,23 +127,23 @@ impl TestEnvironment {
         &self,
         components: &str,
         values: &str,
-    ) -> Result<CommandOutput, CommandFailure> {
+    ) -> Result<CommandOutput, ChoreFailure> {
         self.role(components, values)?;
         self.import_estate()
     }
 
     /// Imports the estate's folder.
-    pub(super) fn import_estate(&self) -> Result<CommandOutput, CommandFailure> {
+    pub(super) fn import_estate(&self) -> Result<CommandOutput, ChoreFailure> {
         self.developer_terminal().run_line_expecting_success("punch import estate")
     }
 
     /// Runs a command on the host; any exit code is an answer.
-    pub(super) fn run_any_exit_on_web_01(&self, typed: &str) -> Result<CommandOutput, CommandFailure> {
+    pub(super) fn run_any_exit_on_web_01(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
         self.host.open_root_terminal().run_line_to_any_exit(typed)
     }
 
     /// Restores the host, which must succeed.
-    pub(super) fn run_restore_on_web_01(&self) -> Result<CommandOutput, CommandFailure> {
+    pub(super) fn run_restore_on_web_01(&self) -> Result<CommandOutput, ChoreFailure> {
         run_restore_on_host(&self.host)
     }
 
@@ -153,7 +153,7 @@ impl TestEnvironment {
         port: u16,
         path: &str,
         text: &str,
-    ) -> Result<(), CommandFailure> {
+    ) -> Result<(), ChoreFailure> {
         self.expect_http_text_of_host(&self.host, port, path, text)
     }
 
@@ -164,7 +164,7 @@ impl TestEnvironment {
         port: u16,
         path: &str,
         text: &str,
-    ) -> Result<(), CommandFailure> {
+    ) -> Result<(), ChoreFailure> {
         let here = CommandShell::shell_on_this_machine(&self.developer.folder);
         let typed = format!("curl -fsS --max-time 5 http://{}:{port}{path}", host.ip_address());
         for _ in 0..60 {
@@ -177,7 +177,7 @@ impl TestEnvironment {
         here.run_line_expecting_success(&typed)?.expect_text_in_output(text).map(drop)
     }
 
-    fn join(&self, host: &BootedHost) -> Result<(), CommandFailure> {
+    fn join(&self, host: &BootedHost) -> Result<(), ChoreFailure> {
         let name = host.host_name();
         let token = self
             .developer_terminal()
@@ -188,13 +188,13 @@ impl TestEnvironment {
         host.open_root_terminal().run_line_to_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
     }
 
-    fn role(&self, components: &str, values: &str) -> Result<(), CommandFailure> {
+    fn role(&self, components: &str, values: &str) -> Result<(), ChoreFailure> {
         let text = format!("format: geppetto/role/1\ncomponents: {{{components}}}\nvalues: {{{values}}}\n");
         self.write_estate_file("roles/web.yaml", &text)
     }
 
     /// Writes a file of the estate's folder.
-    pub(super) fn write_estate_file(&self, path: &str, text: &str) -> Result<(), CommandFailure> {
+    pub(super) fn write_estate_file(&self, path: &str, text: &str) -> Result<(), ChoreFailure> {
         let file = self.developer.folder.join("estate").join(path);
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;
@@ -204,7 +204,7 @@ impl TestEnvironment {
 }
 
 /// Restores a host, which must succeed.
-pub(super) fn run_restore_on_host(host: &BootedHost) -> Result<CommandOutput, CommandFailure> {
+pub(super) fn run_restore_on_host(host: &BootedHost) -> Result<CommandOutput, ChoreFailure> {
     let look = format!("`punch history` on {}, and the output above", host.host_name());
     host.open_root_terminal().run_line_to_any_exit("punch restore")?.expect_exit_code(0, &look)
 }

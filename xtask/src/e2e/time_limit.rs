@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::command_failure::CommandFailure;
+use crate::chore_failure::ChoreFailure;
 
 /// Watches over one story until it is dropped.
 pub(super) struct StoryTimeLimit {
@@ -23,7 +23,7 @@ impl StoryTimeLimit {
     pub(super) fn start_story_time_limit(
         story: &'static str,
         longest: Duration,
-        exceeded: impl FnOnce(CommandFailure) + Send + 'static,
+        exceeded: impl FnOnce(ChoreFailure) + Send + 'static,
     ) -> StoryTimeLimit {
         let running = Arc::new(Mutex::new("its start"));
         let (sender, receiver) = mpsc::channel();
@@ -31,7 +31,7 @@ impl StoryTimeLimit {
         thread::spawn(move || {
             if receiver.recv_timeout(longest) == Err(RecvTimeoutError::Timeout) {
                 let check = *watched.lock().unwrap_or_else(PoisonError::into_inner);
-                exceeded(CommandFailure::new(
+                exceeded(ChoreFailure::new(
                     format!(
                         "the story `{story}` took longer than {} s, and was at: {check}",
                         longest.as_secs()

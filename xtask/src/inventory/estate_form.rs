@@ -8,10 +8,10 @@ use super::{
     INVENTORY_CHANNEL, Inventory, InventoryComponent, InventoryPlace, PlaceValues, VERSION,
     yaml_text::write_yaml_map,
 };
-use crate::command_failure::{CommandFailure, io_failure_maker_for_path};
+use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
 
 /// Writes `roles/`, `groups/`, `environments/` and `servers/` into `folder`.
-pub(crate) fn write_inventory_as_estate(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
+pub(crate) fn write_inventory_as_estate(inventory: &Inventory, folder: &Path) -> Result<(), ChoreFailure> {
     for kind in ["roles", "groups", "environments", "servers"] {
         let folder = folder.join(kind);
         fs::create_dir_all(&folder).map_err(io_failure_maker_for_path("create", &folder))?;
@@ -39,10 +39,7 @@ pub(crate) fn write_inventory_as_estate(inventory: &Inventory, folder: &Path) ->
 }
 
 /// Writes every component's description as `NAME.yaml` into `folder`.
-pub(super) fn write_component_descriptions(
-    inventory: &Inventory,
-    folder: &Path,
-) -> Result<(), CommandFailure> {
+pub(super) fn write_component_descriptions(inventory: &Inventory, folder: &Path) -> Result<(), ChoreFailure> {
     fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;
     for component in &inventory.components {
         let file = folder.join(format!("{}.yaml", component.name));
@@ -52,7 +49,7 @@ pub(super) fn write_component_descriptions(
 }
 
 /// Writes every component into a folder of its own below `folder`, ready to be packaged.
-pub(crate) fn write_component_folders(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
+pub(crate) fn write_component_folders(inventory: &Inventory, folder: &Path) -> Result<(), ChoreFailure> {
     for component in &inventory.components {
         let name = component.name;
         let deploy = folder.join(name).join("deploy");
@@ -73,7 +70,7 @@ fn write_place<const N: usize>(
     kind: &str,
     place: &InventoryPlace,
     head: [(&str, Value); N],
-) -> Result<(), CommandFailure> {
+) -> Result<(), ChoreFailure> {
     let version = if kind == "server" { 2 } else { 1 };
     let mut text = format!("format: geppetto/{kind}/{version}\n");
     let filled = head.into_iter().filter(|(_, value)| *value != json!([]) && *value != json!({}));

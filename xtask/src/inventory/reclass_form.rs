@@ -8,10 +8,10 @@ use std::{fs, path::Path};
 use serde_json::{Map, Value, json};
 
 use super::{Inventory, PlaceValues, yaml_text::write_yaml_map};
-use crate::command_failure::{CommandFailure, io_failure_maker_for_path};
+use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
 
 /// Writes the inventory into `folder`.
-pub(super) fn write_inventory_as_reclass(inventory: &Inventory, folder: &Path) -> Result<(), CommandFailure> {
+pub(super) fn write_inventory_as_reclass(inventory: &Inventory, folder: &Path) -> Result<(), ChoreFailure> {
     let classes = folder.join("classes");
     for component in &inventory.components {
         let defaults =
@@ -44,12 +44,7 @@ pub(super) fn write_inventory_as_reclass(inventory: &Inventory, folder: &Path) -
     Ok(())
 }
 
-fn write(
-    folder: &Path,
-    name: &str,
-    classes: Vec<String>,
-    values: &PlaceValues,
-) -> Result<(), CommandFailure> {
+fn write(folder: &Path, name: &str, classes: Vec<String>, values: &PlaceValues) -> Result<(), ChoreFailure> {
     fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;
     let parameters: Map<String, Value> = values
         .iter()

@@ -13,7 +13,7 @@ use super::{
     control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, remove_control_group_tree},
 };
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
 };
 
@@ -38,7 +38,7 @@ impl BootedHost {
         image: &HostImage,
         name: &str,
         number: usize,
-    ) -> Result<BootedHost, CommandFailure> {
+    ) -> Result<BootedHost, ChoreFailure> {
         let machine = format!("{TEST_RESOURCE_NAME_PREFIX}{}-{number}", std::process::id());
         let folder = hosts.join(&machine);
         for part in ["upper/etc", "scratch", "root"] {
@@ -63,7 +63,7 @@ impl BootedHost {
             .stderr(errors)
             .spawn()
             .map_err(|error| {
-                CommandFailure::new(format!("cannot start a container: {error}"), "setpriv, unshare")
+                ChoreFailure::new(format!("cannot start a container: {error}"), "setpriv, unshare")
             })?;
         let mut host = BootedHost {
             name: name.to_owned(),
@@ -126,7 +126,7 @@ impl BootedHost {
         what: &str,
         ticks: u32,
         look: impl Fn(&BootedHost) -> Option<T>,
-    ) -> Result<T, CommandFailure> {
+    ) -> Result<T, ChoreFailure> {
         for _ in 0..ticks {
             if let Some(found) = look(self) {
                 return Ok(found);
@@ -139,10 +139,10 @@ impl BootedHost {
         Err(self.trouble(format!("waited too long for {what} on the host {}", self.name)))
     }
 
-    fn trouble(&self, what: String) -> CommandFailure {
+    fn trouble(&self, what: String) -> ChoreFailure {
         let console = fs::read_to_string(self.folder.join("console.log")).unwrap_or_default();
         let lines: Vec<&str> = console.lines().collect();
-        CommandFailure {
+        ChoreFailure {
             what,
             command: None,
             output: lines[lines.len().saturating_sub(30)..].join("\n"),

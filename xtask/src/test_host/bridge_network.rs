@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::TEST_RESOURCE_NAME_PREFIX;
-use crate::{command_failure::CommandFailure, command_shell::CommandShell};
+use crate::{chore_failure::ChoreFailure, command_shell::CommandShell};
 
 /// A bridge; removed when dropped.
 pub(crate) struct BridgeNetwork {
@@ -14,7 +14,7 @@ pub(crate) struct BridgeNetwork {
 
 impl BridgeNetwork {
     /// Creates the bridge of this process on a subnet nobody uses.
-    pub(crate) fn create_bridge_network() -> Result<BridgeNetwork, CommandFailure> {
+    pub(crate) fn create_bridge_network() -> Result<BridgeNetwork, ChoreFailure> {
         let here = CommandShell::shell_on_this_machine(Path::new("/"));
         let process = std::process::id();
         let taken = here.run_line_expecting_success("ip -o -4 addr show; ip -4 route show")?.out;
@@ -22,7 +22,7 @@ impl BridgeNetwork {
             .map(|step| format!("10.97.{}", (process + step) % 250))
             .find(|subnet| !taken.contains(&format!("{subnet}.")))
             .ok_or_else(|| {
-                CommandFailure::new(
+                ChoreFailure::new(
                     "all networks 10.97.0.0/24 to 10.97.249.0/24 are in use",
                     "ip -4 route show",
                 )
@@ -52,7 +52,7 @@ impl BridgeNetwork {
     }
 
     /// Plugs a host's cable in and gives the host its address. `pid` is the host's first process.
-    pub(crate) fn attach_host(&self, number: usize, pid: u32) -> Result<(), CommandFailure> {
+    pub(crate) fn attach_host(&self, number: usize, pid: u32) -> Result<(), ChoreFailure> {
         let here = CommandShell::shell_on_this_machine(Path::new("/"));
         here.run_line_expecting_success(&format!(
             "ip link set {} master {} up",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::TEST_RESOURCE_NAME_PREFIX;
-use crate::command_failure::CommandFailure;
+use crate::chore_failure::ChoreFailure;
 
 /// A shell that waits for the end of its input, which is the end of this process; dismissed when dropped.
 pub(crate) struct CleanupProcess {
@@ -17,7 +17,7 @@ pub(crate) struct CleanupProcess {
 
 impl CleanupProcess {
     /// Puts one on watch over what this process makes in `folder` and elsewhere.
-    pub(crate) fn start_cleanup_process(folder: &Path) -> Result<CleanupProcess, CommandFailure> {
+    pub(crate) fn start_cleanup_process(folder: &Path) -> Result<CleanupProcess, ChoreFailure> {
         let ours = format!("{TEST_RESOURCE_NAME_PREFIX}{}", std::process::id());
         // The containers are halting by then, on the signal that the death of their starter sends them.
         let script = format!(
@@ -42,7 +42,7 @@ impl CleanupProcess {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .map_err(|error| CommandFailure::new(format!("cannot start sh: {error}"), "sh"))?;
+            .map_err(|error| ChoreFailure::new(format!("cannot start sh: {error}"), "sh"))?;
         let line = shell.stdin.take();
         Ok(CleanupProcess { shell, _line: line })
     }

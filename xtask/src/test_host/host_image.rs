@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    command_failure::{CommandFailure, io_failure_maker_for_path},
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
 };
 
@@ -29,7 +29,7 @@ pub(crate) struct HostImage {
 
 impl HostImage {
     /// Debian with what every host needs.
-    pub(crate) fn build_or_reuse_debian_image(work: &Path) -> Result<HostImage, CommandFailure> {
+    pub(crate) fn build_or_reuse_debian_image(work: &Path) -> Result<HostImage, ChoreFailure> {
         let hosts = work.join("hosts");
         fs::create_dir_all(&hosts).map_err(io_failure_maker_for_path("create", &hosts))?;
         let layer = hosts.join(format!("debian-{:016x}", content_key(&[BASE, FINISH])));
@@ -48,7 +48,7 @@ impl HostImage {
     }
 
     /// The same image with an archive of Debian packages inside it, which its apt-get installs from.
-    pub(crate) fn with_local_debian_package_archive(&self, work: &Path) -> Result<HostImage, CommandFailure> {
+    pub(crate) fn with_local_debian_package_archive(&self, work: &Path) -> Result<HostImage, ChoreFailure> {
         let hosts = work.join("hosts");
         let below = self.overlay_mount_lowerdir_text();
         let packages = ARCHIVE.join(" ");
@@ -94,8 +94,8 @@ const FILL: &str = "
 /// Makes `layer` by filling a folder beside it and renaming that, unless it is there already.
 fn cached_layer(
     layer: &Path,
-    fill: impl FnOnce(&Path) -> Result<crate::command_shell::CommandOutput, CommandFailure>,
-) -> Result<(), CommandFailure> {
+    fill: impl FnOnce(&Path) -> Result<crate::command_shell::CommandOutput, ChoreFailure>,
+) -> Result<(), ChoreFailure> {
     if layer.exists() {
         return Ok(());
     }
@@ -106,7 +106,7 @@ fn cached_layer(
             fs::remove_dir_all(&left).map_err(io_failure_maker_for_path("remove", &left))?;
         }
     }
-    fill(&partial).map_err(|trouble| CommandFailure {
+    fill(&partial).map_err(|trouble| ChoreFailure {
         what: format!("the image {} could not be made: {}", layer.display(), trouble.what),
         look: "is Debian's mirror reachable? (apt-get update)".to_owned(),
         ..trouble

@@ -18,7 +18,7 @@ pub(crate) use booted_host::BootedHost;
 pub(crate) use bridge_network::BridgeNetwork;
 pub(crate) use host_image::HostImage;
 
-use crate::{command_failure::CommandFailure, command_shell::CommandShell};
+use crate::{chore_failure::ChoreFailure, command_shell::CommandShell};
 
 /// Everything whose name starts so on this machine is ours to remove.
 pub(crate) const TEST_RESOURCE_NAME_PREFIX: &str = "gpt-";
@@ -34,10 +34,10 @@ pub(crate) struct TestHosts {
 
 impl TestHosts {
     /// Prepares the network, and removes what killed runs left behind.
-    pub(crate) fn prepare_test_hosts(work: &Path) -> Result<TestHosts, CommandFailure> {
+    pub(crate) fn prepare_test_hosts(work: &Path) -> Result<TestHosts, ChoreFailure> {
         let folder = work.join("hosts");
         std::fs::create_dir_all(&folder)
-            .map_err(crate::command_failure::io_failure_maker_for_path("create", &folder))?;
+            .map_err(crate::chore_failure::io_failure_maker_for_path("create", &folder))?;
         remove_leftovers::remove_leftovers_of_ended_processes(&folder);
         let janitor = cleanup_process::CleanupProcess::start_cleanup_process(&folder)?;
         Ok(TestHosts {
@@ -58,7 +58,7 @@ impl TestHosts {
         &mut self,
         image: &HostImage,
         name: &str,
-    ) -> Result<BootedHost, CommandFailure> {
+    ) -> Result<BootedHost, ChoreFailure> {
         self.booted += 1;
         BootedHost::boot(&self.folder, &self.network, image, name, self.booted)
     }

@@ -89,7 +89,7 @@ impl PackageFolder {
 
 impl PackageFetcher for PackageFolder {
     fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
-        let key = (pin.name.clone(), pin.version.version_part().to_owned());
+        let key = (pin.name.clone(), pin.version.version_without_release().to_owned());
         self.files.get(&key).cloned().ok_or_else(|| PackageFetchError {
             message: format!("there is no {} {}", pin.name, pin.version),
             unreachable: false,

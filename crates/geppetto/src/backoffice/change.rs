@@ -122,7 +122,7 @@ impl BackOffice {
         let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
         let evaluated = tokio::task::spawn_blocking(move || {
-            let known = submitted.replace_known_by_stored_texts(&documents, &current.documents);
+            let known = submitted.replace_equivalent_by_stored_texts(&documents, &current.documents);
             let evaluation = ProposalEvaluation {
                 state: &current,
                 submitted: &documents,
@@ -331,7 +331,7 @@ impl ProposalEvaluation<'_> {
             .collect();
         let mut edited = estate::parse_estate_yaml(&edited)
             .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
-        estate::keep_or_set_override_origins(&state.estate, &mut edited, origin);
+        estate::set_origins_of_changed_overrides(&state.estate, &mut edited, origin);
         let origins = estate_snapshot::override_origins_by_path(&mut edited);
         let texts = estate::write_estate_yaml(&edited);
         check_readable(&texts)?;

@@ -30,7 +30,7 @@ impl TextPair {
 
 impl SubmittedTextDigests {
     /// The documents, with the stored text in place of each that is known to mean the same.
-    pub(super) fn replace_known_by_stored_texts(
+    pub(super) fn replace_equivalent_by_stored_texts(
         &self,
         documents: &EstateYamlByPath,
         stored: &EstateYamlByPath,
@@ -78,21 +78,25 @@ mod tests {
     fn known_text_is_replaced_as_long_as_the_stored_one_is_the_same() {
         let texts = SubmittedTextDigests::default();
         let (written, stored) = (documents("a: 1 # one"), documents("a: 1"));
-        assert_eq!(texts.replace_known_by_stored_texts(&written, &stored), written, "it is not known yet");
+        assert_eq!(
+            texts.replace_equivalent_by_stored_texts(&written, &stored),
+            written,
+            "it is not known yet"
+        );
         texts.record_submitted_texts(&written, &documents("before"), &stored);
-        assert_eq!(texts.replace_known_by_stored_texts(&written, &stored), stored);
+        assert_eq!(texts.replace_equivalent_by_stored_texts(&written, &stored), stored);
         let other = documents("a: 2");
         assert_eq!(
-            texts.replace_known_by_stored_texts(&written, &other),
+            texts.replace_equivalent_by_stored_texts(&written, &other),
             written,
             "what is stored has changed"
         );
-        assert_eq!(texts.replace_known_by_stored_texts(&other, &stored), other, "it is another text");
+        assert_eq!(texts.replace_equivalent_by_stored_texts(&other, &stored), other, "it is another text");
         texts.record_submitted_texts(
             &EstateYamlByPath::new(),
             &EstateYamlByPath::new(),
             &EstateYamlByPath::new(),
         );
-        assert_eq!(texts.replace_known_by_stored_texts(&written, &stored), written, "the place is gone");
+        assert_eq!(texts.replace_equivalent_by_stored_texts(&written, &stored), written, "the place is gone");
     }
 }

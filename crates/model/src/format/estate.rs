@@ -92,7 +92,7 @@ pub fn place_of_document_path(path: &str) -> Result<Place, FormatError> {
 
 /// Keeps the origins of requirements, values and removals that `old` has unchanged, and gives all
 /// others `origin`.
-pub fn keep_or_set_override_origins(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
+pub fn set_origins_of_changed_overrides(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
     for (name, role) in &mut new.roles {
         carry_place_origins(old.roles.get(name).map(|old| &old.overrides), &mut role.overrides, origin);
     }

@@ -93,7 +93,7 @@ impl CanonicalDigestPart {
 /// The canonical form of a component's version, kind and packages.
 pub(crate) fn canonical_version_and_packages(component: &NodeComponent) -> CanonicalDigestPart {
     let mut form = CanonicalForm::default();
-    form.text(component.version.version_part());
+    form.text(component.version.version_without_release());
     form.text(component.version.release_part().unwrap_or_default());
     form.bytes.push(component.kind.map_or(0, |kind| kind as u8 + 1));
     form.package(component.payload.as_deref());

@@ -10,7 +10,7 @@ use model::{
         VersionRangeWithOrigin,
     },
     format::{
-        estate::{OverrideOrigins, keep_or_set_override_origins},
+        estate::{OverrideOrigins, set_origins_of_changed_overrides},
         node, yaml,
     },
     name::{Key, Name, ServerName},
@@ -164,13 +164,13 @@ proptest! {
     fn values_that_did_not_change_keep_their_origin(old in random::estate(), edit in random::estate()) {
         let origin = |revision| model::estate::RevisionOrigin { revision, by: "ann".to_owned() };
         let mut first = old.clone();
-        keep_or_set_override_origins(&Estate::default(), &mut first, &origin(1));
+        set_origins_of_changed_overrides(&Estate::default(), &mut first, &origin(1));
         let mut again = old.clone();
-        keep_or_set_override_origins(&first, &mut again, &origin(2));
+        set_origins_of_changed_overrides(&first, &mut again, &origin(2));
         prop_assert_eq!(&again, &first);
         let mut edited = edit.clone();
         edited.roles.extend(old.roles.clone());
-        keep_or_set_override_origins(&first, &mut edited, &origin(2));
+        set_origins_of_changed_overrides(&first, &mut edited, &origin(2));
         for name in old.roles.keys() {
             prop_assert_eq!(&edited.roles[name], &first.roles[name]);
         }
@@ -342,7 +342,7 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
 fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let (mut first, catalog) = shop("a: {type: string, description: A., default: x}", "a: y");
     let origin = |revision, by: &str| RevisionOrigin { revision, by: by.to_owned() };
-    keep_or_set_override_origins(&Estate::default(), &mut first, &origin(1, "ann"));
+    set_origins_of_changed_overrides(&Estate::default(), &mut first, &origin(1, "ann"));
     let mut second = first.clone();
     let key = Key::new("a").unwrap();
     let what = RemovedInheritedItem::Value(Name::new("shop").unwrap(), key);
@@ -350,7 +350,7 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     server_says.remove = vec![InheritanceRemoval { what, origin: None }];
     let requirement = VersionRangeWithOrigin { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), requirement)].into();
-    keep_or_set_override_origins(&first, &mut second, &origin(2, "bob"));
+    set_origins_of_changed_overrides(&first, &mut second, &origin(2, "bob"));
 
     // What is stored beside the files gives them back.
     let mut stored =

@@ -66,7 +66,7 @@ fn run(
             .current_dir(&source.dir)
             .env("SOURCE_DATE_EPOCH", source_date.to_string())
             .env("COMPONENT_NAME", source.component.name.as_str())
-            .env("COMPONENT_VERSION", source.component.version.version_part())
+            .env("COMPONENT_VERSION", source.component.version.version_without_release())
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer)

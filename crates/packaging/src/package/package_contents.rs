@@ -140,7 +140,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPa
             true,
         )
     };
-    let facts = systemd_unit::SystemdUnitDescription {
+    let facts = systemd_unit::SystemdUnitHeader {
         name,
         summary: &source.component.summary,
         url: source.url.as_deref(),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use model::format::component::{LaunchSettings, RestartPolicy, ScheduledJob};
 
 /// What a unit says about itself.
-pub(super) struct SystemdUnitDescription<'a> {
+pub(super) struct SystemdUnitHeader<'a> {
     pub(super) name: &'a str,
     pub(super) summary: &'a str,
     pub(super) url: Option<&'a str>,
@@ -41,10 +41,7 @@ UMask=0027
 ";
 
 /// The service of a daemon.
-pub(super) fn render_daemon_service_unit(
-    facts: &SystemdUnitDescription<'_>,
-    launch: &LaunchSettings,
-) -> String {
+pub(super) fn render_daemon_service_unit(facts: &SystemdUnitHeader<'_>, launch: &LaunchSettings) -> String {
     let mut text = head(facts);
     let after: Vec<&str> =
         std::iter::once("network-online.target").chain(launch.after.iter().map(String::as_str)).collect();
@@ -61,7 +58,7 @@ pub(super) fn render_daemon_service_unit(
 
 /// The service a timer starts.
 pub(super) fn render_timed_job_service_unit(
-    facts: &SystemdUnitDescription<'_>,
+    facts: &SystemdUnitHeader<'_>,
     launch: &LaunchSettings,
 ) -> String {
     let mut text = head(facts);
@@ -71,7 +68,7 @@ pub(super) fn render_timed_job_service_unit(
 }
 
 /// The timer of a job.
-pub(super) fn render_timer_unit(facts: &SystemdUnitDescription<'_>, schedule: &ScheduledJob) -> String {
+pub(super) fn render_timer_unit(facts: &SystemdUnitHeader<'_>, schedule: &ScheduledJob) -> String {
     let mut text = head(facts);
     let _ = write!(
         text,
@@ -81,7 +78,7 @@ pub(super) fn render_timer_unit(facts: &SystemdUnitDescription<'_>, schedule: &S
     text
 }
 
-fn head(facts: &SystemdUnitDescription<'_>) -> String {
+fn head(facts: &SystemdUnitHeader<'_>) -> String {
     let mut text = format!("# Generated from the component.yaml of {}.\n[Unit]\n", facts.name);
     let _ = writeln!(text, "Description={}", percent(facts.summary));
     if let Some(url) = facts.url {
@@ -174,7 +171,7 @@ mod tests {
 
     #[test]
     fn daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
-        let facts = SystemdUnitDescription { name: "shop", summary: "A shop", url: None };
+        let facts = SystemdUnitHeader { name: "shop", summary: "A shop", url: None };
         let mut launch = LaunchSettings {
             command: CommandLine::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),
             user: "shop".into(),

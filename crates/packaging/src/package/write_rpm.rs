@@ -147,7 +147,7 @@ fn skeleton(
     let license = source.license.as_deref().unwrap_or("LicenseRef-Unspecified");
     let mut builder = PackageBuilder::new(
         &package.name,
-        version.version_part(),
+        version.version_without_release(),
         license,
         package.arch.rpm_arch_name(),
         &package.summary,

@@ -38,7 +38,7 @@ impl BatchComponentPackages {
     }
 
     /// All of them.
-    pub(super) fn iter_package_records(&self) -> impl Iterator<Item = &Arc<PackageRecord>> {
+    pub(super) fn iter_component_packages_of_batch(&self) -> impl Iterator<Item = &Arc<PackageRecord>> {
         self.payloads.iter().map(|(_, record)| record).chain(&self.deployments)
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Repository, RepositoryError, Result,
+    durable_writes::{self, UnflushedWrites},
     metadata_batch::{ChannelPackage, MetadataBatch},
-    unflushed_writes::{self, UnflushedWrites},
 };
 
 /// One generation of a channel.
@@ -140,7 +140,7 @@ impl Repository {
             });
         }
         let state: ChannelState =
-            unflushed_writes::read_json_file(&self.layout().channel_state_path(name, generation))?;
+            durable_writes::read_json_file(&self.layout().channel_state_path(name, generation))?;
         let known: BTreeMap<u64, &Arc<MetadataBatch>> =
             known.iter().flat_map(|channel| &channel.batches).map(|batch| (batch.id, batch)).collect();
         let batches = state.batches.iter().map(|id| match known.get(id) {
@@ -171,6 +171,6 @@ impl Repository {
             gone: channel.gone.clone(),
         };
         let path = self.layout().channel_state_path(&channel.name, channel.generation);
-        unflushed.write_unflushed_file(&path, &unflushed_writes::to_json_bytes(&path, &state)?)
+        unflushed.write_unflushed_file(&path, &durable_writes::to_json_bytes(&path, &state)?)
     }
 }

@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use super::{
     Repository, RepositoryError, Result,
     channel_generation::{ChannelGeneration, RemovedPackageWithKeptLink, SupersededGeneration},
+    durable_writes::{self, UnflushedWrites},
     metadata_batch::{ChannelPackage, MetadataBatch, MetadataFileKind, gzip_compress},
-    unflushed_writes::{self, UnflushedWrites},
 };
 
 /// What only readers of older metadata can ask for is kept for so long,
@@ -84,7 +84,7 @@ impl Repository {
         written?;
         let folder = self.layout().generation_folder_path(&next.name, next.generation);
         let target = Path::new("generations").join(folder.file_name().unwrap_or_default());
-        unflushed_writes::replace_symlink_atomically(
+        durable_writes::replace_symlink_atomically_and_sync(
             &self.layout().incoming_folder_path(),
             &self.layout().current_generation_link_path(&next.name),
             &target,
@@ -106,7 +106,7 @@ impl Repository {
     ) -> Result<()> {
         let layout = self.layout();
         let folder = layout.generation_folder_path(&next.name, next.generation);
-        unflushed_writes::remove_folder_if_present(&folder)?;
+        durable_writes::remove_folder_if_present(&folder)?;
         let repodata = layout.generation_repodata_path(&next.name, next.generation);
         unflushed.create_folder_tree(&repodata)?;
         unflushed.create_folder_tree(&layout.metadata_batches_folder_path(&next.name))?;
@@ -147,7 +147,7 @@ impl Repository {
             let link = folder.join(file);
             let target = Path::new(CURRENT_REPODATA_FROM_CHANNEL_REPODATA).join(file);
             if !fs::read_link(&link).is_ok_and(|there| there == target) {
-                unflushed_writes::replace_symlink_atomically(
+                durable_writes::replace_symlink_atomically_and_sync(
                     &self.layout().incoming_folder_path(),
                     &link,
                     &target,
@@ -238,27 +238,27 @@ impl Repository {
         let current = channel.generation;
         let oldest = channel.history.first().map_or(current, |past| past.generation);
         let number = |name: &str| name.get(..8).and_then(|number| number.parse::<u64>().ok());
-        for name in unflushed_writes::list_folder(&layout.generations_folder_path(&channel.name))? {
+        for name in durable_writes::list_folder(&layout.generations_folder_path(&channel.name))? {
             if !number(&name).is_some_and(|number| (oldest..=current).contains(&number)) {
-                unflushed_writes::remove_folder_if_present(
+                durable_writes::remove_folder_if_present(
                     &layout.generations_folder_path(&channel.name).join(&name),
                 )?;
             }
         }
-        for name in unflushed_writes::list_folder(&layout.channel_repodata_path(&channel.name))? {
+        for name in durable_writes::list_folder(&layout.channel_repodata_path(&channel.name))? {
             if number(&name).is_some_and(|number| !(oldest..=current).contains(&number)) {
-                unflushed_writes::remove_file_if_present(
+                durable_writes::remove_file_if_present(
                     &layout.channel_repodata_path(&channel.name).join(&name),
                 )?;
             }
         }
-        for name in unflushed_writes::list_folder(&layout.metadata_batches_folder_path(&channel.name))? {
+        for name in durable_writes::list_folder(&layout.metadata_batches_folder_path(&channel.name))? {
             let stays = match name.strip_prefix('m') {
                 Some(id) => channel.batches.iter().any(|batch| id.parse() == Ok(batch.id)),
                 None => number(&name).is_some_and(|number| number == current || number + 1 == current),
             };
             if !stays {
-                unflushed_writes::remove_file_if_present(
+                durable_writes::remove_file_if_present(
                     &layout.metadata_batches_folder_path(&channel.name).join(&name),
                 )?;
             }
@@ -267,7 +267,7 @@ impl Repository {
         let folder = layout.channel_packages_folder_path(&channel.name);
         expired
             .into_iter()
-            .try_for_each(|gone| unflushed_writes::remove_file_if_present(&folder.join(&gone.file)))
+            .try_for_each(|gone| durable_writes::remove_file_if_present(&folder.join(&gone.file)))
     }
 }
 

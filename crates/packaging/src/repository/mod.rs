@@ -31,6 +31,7 @@ mod catalog_after;
 mod channel_generation;
 mod check;
 mod commit_generation;
+mod durable_writes;
 mod metadata_batch;
 mod package_components;
 mod package_index;
@@ -42,7 +43,6 @@ mod receive;
 mod repository_error;
 mod repository_layout;
 mod retain_versions;
-mod unflushed_writes;
 mod withdraw;
 mod write_metadata_batches;
 
@@ -88,7 +88,7 @@ impl Repository {
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
         let layout = repository.layout();
         for folder in layout.folders_to_create() {
-            unflushed_writes::create_folder_and_parents(&folder)?;
+            durable_writes::create_folder_and_parents(&folder)?;
         }
         let signing = layout.signing_key_path();
         if signing.exists() {
@@ -96,7 +96,7 @@ impl Repository {
         }
         repository.key.save_secret_key_file(&signing)?;
         repository.write(&layout.trusted_keys_path(), repository.key.armored_public_key()?.as_bytes())?;
-        unflushed_writes::sync_folder(root)?;
+        durable_writes::sync_folder(root)?;
         Ok(repository)
     }
 
@@ -162,7 +162,7 @@ impl Repository {
 
     /// Writes a single file: a reader finds the old or the new one.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        unflushed_writes::write_file_atomically(&self.layout().incoming_folder_path(), path, bytes)
+        durable_writes::write_file_atomically(&self.layout().incoming_folder_path(), path, bytes)
     }
 
     /// Takes the write lock of the repository, waiting for other writers; dropping the result releases it.

@@ -10,10 +10,9 @@ use std::{
 };
 
 use super::{
-    Repository, RepositoryError, Result,
+    Repository, RepositoryError, Result, durable_writes,
     metadata_batch::ChannelPackage,
     package_record::{PackageMetadataXmlFragments, PackageRecord, ParsedRpmFileName},
-    unflushed_writes,
 };
 use crate::{
     inspect,
@@ -41,9 +40,9 @@ impl PackageIndexEntry {
     }
 
     pub(super) fn to_json_lines(&self, path: &Path) -> Result<Vec<u8>> {
-        let mut lines = unflushed_writes::to_json_bytes(path, &self.record)?;
+        let mut lines = durable_writes::to_json_bytes(path, &self.record)?;
         lines.push(b'\n');
-        lines.extend(unflushed_writes::to_json_bytes(path, &self.fragments)?);
+        lines.extend(durable_writes::to_json_bytes(path, &self.fragments)?);
         lines.push(b'\n');
         Ok(lines)
     }
@@ -118,7 +117,7 @@ impl Repository {
     /// Writes an entry of a package that is in the pool.
     pub(super) fn write_index_entry(&self, entry: &PackageIndexEntry) -> Result<()> {
         let path = self.layout().index_entry_path(&entry.record.name, &entry.record.file);
-        unflushed_writes::create_folder_and_parents(path.parent().unwrap_or(&self.root))?;
+        durable_writes::create_folder_and_parents(path.parent().unwrap_or(&self.root))?;
         self.write(&path, &entry.to_json_lines(&path)?)?;
         self.known().records.remove(&entry.record.file);
         Ok(())

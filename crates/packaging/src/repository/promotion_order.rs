@@ -10,7 +10,7 @@ use model::name::Name;
 
 use super::{
     Repository, RepositoryError, Result,
-    unflushed_writes::{self, UnflushedWrites},
+    durable_writes::{self, UnflushedWrites},
 };
 
 impl Repository {
@@ -34,7 +34,7 @@ impl Repository {
         let at = after.and_then(|after| order.iter().position(|known| known == after));
         order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
         let path = self.layout().promotion_order_path();
-        self.write(&path, &unflushed_writes::to_json_bytes(&path, &order)?)?;
+        self.write(&path, &durable_writes::to_json_bytes(&path, &order)?)?;
         self.commit_next_generation(
             &*self.load_current_or_empty_generation(name)?,
             Vec::new(),
@@ -47,13 +47,13 @@ impl Repository {
     /// The names of all channels, in the order of promotion.
     pub fn list_channels(&self) -> Result<Vec<Name>> {
         let path = self.layout().promotion_order_path();
-        let mut order: Vec<Name> = match unflushed_writes::read_json_file(&path) {
+        let mut order: Vec<Name> = match durable_writes::read_json_file(&path) {
             Err(RepositoryError::Io { why, .. }) if why.kind() == io::ErrorKind::NotFound => Vec::new(),
             read => read?,
         };
         // Channels without an entry (`order.json` was lost, or is an older one) come last.
         let known: BTreeSet<Name> = order.iter().cloned().collect();
-        let found = unflushed_writes::list_folder(&self.layout().channels_folder_path())?;
+        let found = durable_writes::list_folder(&self.layout().channels_folder_path())?;
         order.extend(
             found.iter().filter_map(|name| Name::new(name).ok()).filter(|name| !known.contains(name)),
         );

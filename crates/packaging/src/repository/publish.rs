@@ -11,9 +11,9 @@ use super::{
     Repository, RepositoryError, Result,
     channel_generation::ChannelGeneration,
     commit_generation::NextGenerationBatch,
+    durable_writes::{self, UnflushedWrites},
     metadata_batch::ChannelPackage,
     package_record::PackageRecord,
-    unflushed_writes::{self, UnflushedWrites},
 };
 
 /// What a publication will do, checked and not yet done.
@@ -76,7 +76,7 @@ impl Repository {
                 let folder = self.layout().channel_packages_folder_path(name);
                 let _ = added
                     .keys()
-                    .try_for_each(|file| unflushed_writes::remove_file_if_present(&folder.join(file)));
+                    .try_for_each(|file| durable_writes::remove_file_if_present(&folder.join(file)));
             }
             shown?;
         }

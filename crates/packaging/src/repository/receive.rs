@@ -13,9 +13,9 @@ use tempfile::NamedTempFile;
 
 use super::{
     Repository, RepositoryError, Result,
+    durable_writes::{self, UnflushedWrites},
     package_index::PackageIndexEntry,
     package_record::{PackageRecord, ParsedRpmFileName},
-    unflushed_writes::{self, UnflushedWrites},
 };
 use crate::rpm_file::RpmFile;
 
@@ -80,14 +80,14 @@ impl Repository {
             upload
                 .persist(&pooled)
                 .map_err(|error| RepositoryError::from_io_error("write", &pooled, error.error))?;
-            unflushed_writes::sync_folder(pooled.parent().unwrap_or(&self.root))
+            durable_writes::sync_folder(pooled.parent().unwrap_or(&self.root))
         };
         let kept = keep();
         if kept.is_err() {
             // The first error is returned. The package is removed first: an entry alone is ignored.
             let _ = [&pooled, &indexed]
                 .into_iter()
-                .try_for_each(|path| unflushed_writes::remove_file_if_present(path));
+                .try_for_each(|path| durable_writes::remove_file_if_present(path));
         }
         self.known().records.remove(file);
         kept
@@ -128,7 +128,7 @@ impl Repository {
                 (Evr::new("", version, release), Evr::new("", &record.version, &record.release));
             one.cmp(&other).is_eq()
         };
-        for file in unflushed_writes::list_folder(&self.layout().pool_folder_path().join(&record.name))? {
+        for file in durable_writes::list_folder(&self.layout().pool_folder_path().join(&record.name))? {
             let Some(there) = ParsedRpmFileName::parse_rpm_file_name(&file) else { continue };
             let spelled_alike = there.version == record.version && there.release == record.release;
             if !spelled_alike
@@ -165,11 +165,11 @@ impl Repository {
     /// only under the repository's lock, which is ours now.
     pub(super) fn remove_incoming_files_of_killed_processes(&self) -> Result<()> {
         let _lock = self.lock()?;
-        for name in unflushed_writes::list_folder(&self.layout().incoming_folder_path())? {
+        for name in durable_writes::list_folder(&self.layout().incoming_folder_path())? {
             let path = self.layout().incoming_folder_path().join(name);
             // A link may point to nothing.
             if path.is_symlink() || fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
-                unflushed_writes::remove_file_if_present(&path)?;
+                durable_writes::remove_file_if_present(&path)?;
             }
         }
         Ok(())

@@ -12,9 +12,9 @@ use super::{
     Repository, RepositoryError, Result,
     channel_generation::ChannelGeneration,
     commit_generation::NextGenerationBatch,
+    durable_writes::{self, UnflushedWrites},
     metadata_batch::ChannelPackage,
     package_record::PackageRecord,
-    unflushed_writes::{self, UnflushedWrites},
 };
 
 /// A package that was received but not published is left alone for this long.
@@ -129,8 +129,8 @@ impl Repository {
         let mut just_gone: BTreeSet<&str> = BTreeSet::new();
         just_gone.extend(removed.channels.values().flatten().map(String::as_str));
         let mut files = Vec::new();
-        for name in unflushed_writes::list_folder(&layout.pool_folder_path())? {
-            for file in unflushed_writes::list_folder(&layout.pool_folder_path().join(&name))? {
+        for name in durable_writes::list_folder(&layout.pool_folder_path())? {
+            for file in durable_writes::list_folder(&layout.pool_folder_path().join(&name))? {
                 if needed.contains(&file) {
                     continue;
                 }
@@ -145,8 +145,8 @@ impl Repository {
                     continue;
                 }
                 // The package goes first: its entry in the index alone means nothing.
-                unflushed_writes::remove_file_if_present(&path)?;
-                unflushed_writes::remove_file_if_present(&indexed)?;
+                durable_writes::remove_file_if_present(&path)?;
+                durable_writes::remove_file_if_present(&indexed)?;
                 self.known().records.remove(&file);
                 removed.bytes += metadata.len();
                 files.push(file);

@@ -10,9 +10,8 @@ use model::{
 
 use super::{
     Repository, RepositoryError, Result, catalog_after::ChannelPackageChange,
-    channel_generation::ChannelGeneration, package_record::PackageRecord,
+    channel_generation::ChannelGeneration, durable_writes::UnflushedWrites, package_record::PackageRecord,
     promote::find_newest_release_of_version, retain_versions::batches_without_packages,
-    unflushed_writes::UnflushedWrites,
 };
 
 /// What a withdrawal took out of the channel.
@@ -77,7 +76,7 @@ impl Repository {
         let withdrawn = &withdrawn.component;
         let mut removed = Vec::new();
         for batch in self.component_packages_by_batch(&channel)? {
-            let of_version = batch.iter_package_records().filter(|record| {
+            let of_version = batch.iter_component_packages_of_batch().filter(|record| {
                 record
                     .component_and_version()
                     .is_some_and(|(name, version)| *name == withdrawn.name && version == withdrawn.version)

@@ -10,11 +10,11 @@ use flate2::read::MultiGzDecoder;
 use super::{
     Repository, RepositoryError, Result,
     channel_generation::ChannelGeneration,
+    durable_writes::{self, UnflushedWrites},
     metadata_batch::{
         ChannelPackage, MAX_PACKAGES_PER_BATCH, MetadataBatch, MetadataFileKind, gzip_compress, is_batch_full,
     },
     package_record::PackageMetadataXmlFragments,
-    unflushed_writes::{self, UnflushedWrites},
 };
 
 /// A batch in the making.
@@ -103,7 +103,7 @@ impl Repository {
             open_sizes: draft.open_sizes,
             sizes: pieces.each_ref().map(|piece| piece.len() as u64),
         };
-        let mut bytes = unflushed_writes::to_json_bytes(&path, &batch)?;
+        let mut bytes = durable_writes::to_json_bytes(&path, &batch)?;
         bytes.push(b'\n');
         bytes.extend(pieces.concat());
         unflushed.write_unflushed_file(&path, &bytes)?;

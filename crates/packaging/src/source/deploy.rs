@@ -125,7 +125,7 @@ fn default_manifest(
         let _ = write!(
             text,
             "  - template: \"/etc/tomcat10/Catalina/localhost/{}\"\n    source: {CONTEXT_TEMPLATE}\n    mode: \"0644\"\n    notify: [service:tomcat10]\n  - service: tomcat10\n    enabled: true\n    running: true\n",
-            tomcat.context_file_name()
+            tomcat.tomcat_context_file_name()
         );
     }
     let os_only = component.os_packages != OsPackageRequirements::default();

@@ -90,7 +90,7 @@ fn view(setting: Setting, candidates: Vec<SettingCandidate>) -> SettingView {
     };
     let overridden = all.collect();
     SettingView {
-        name: setting.config_key(),
+        name: setting.config_file_key(),
         variable: setting.environment_variable(),
         value,
         source,

@@ -91,8 +91,8 @@ impl ConfigFile {
                     "{}:{}: `{}` and `{}` cannot both be set",
                     self.path.display(),
                     second.line,
-                    one.config_key(),
-                    other.config_key()
+                    one.config_file_key(),
+                    other.config_file_key()
                 ))
                 .with_hint("remove one of the two lines"));
             }
@@ -125,9 +125,9 @@ impl ConfigFile {
         let mut document: BTreeMap<&str, &str> = BTreeMap::new();
         let mut promote: BTreeMap<&str, &str> = BTreeMap::new();
         for (setting, ConfigFileValue { value, .. }) in &self.values {
-            match setting.config_key().split_once('.') {
+            match setting.config_file_key().split_once('.') {
                 Some((_, key)) => promote.insert(key, value),
-                None => document.insert(setting.config_key(), value),
+                None => document.insert(setting.config_file_key(), value),
             };
         }
         let mut text = if document.is_empty() { String::new() } else { yaml::write_yaml(&document) };
@@ -211,7 +211,7 @@ mod tests {
         let mut file = ConfigFile::load_config_file(&path).unwrap();
         for setting in Setting::ALL_SETTINGS {
             if !matches!(setting, Setting::Socket | Setting::TokenFile) {
-                file.set_setting(setting, format!("value: of {}", setting.config_key()));
+                file.set_setting(setting, format!("value: of {}", setting.config_file_key()));
             }
         }
         file.save_config_file().unwrap();
@@ -225,7 +225,7 @@ mod tests {
         {
             assert_eq!(
                 last.get_setting(setting).unwrap().value,
-                format!("value: of {}", setting.config_key())
+                format!("value: of {}", setting.config_file_key())
             );
         }
     }

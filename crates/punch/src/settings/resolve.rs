@@ -43,7 +43,7 @@ impl Setting {
     ];
 
     /// Its key in the configuration file.
-    pub(crate) fn config_key(self) -> &'static str {
+    pub(crate) fn config_file_key(self) -> &'static str {
         match self {
             Self::Url => "url",
             Self::Socket => "socket",

@@ -157,7 +157,7 @@ fn neither_of_duplicates(one: Observation<Version>, other: Observation<Version>)
             let release =
                 one.release_part().zip(other.release_part()).map(|(one, other)| format!("{one}_{other}"));
             match Version::new(
-                &format!("{}_and_{}", one.version_part(), other.version_part()),
+                &format!("{}_and_{}", one.version_without_release(), other.version_without_release()),
                 release.as_deref(),
             ) {
                 Ok(version) => Observation::Present(version),

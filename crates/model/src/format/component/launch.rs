@@ -185,7 +185,7 @@ impl ScheduledJob {
 impl TomcatContext {
     /// The name of the context file in Tomcat's `conf/Catalina/localhost`, which is where Tomcat takes the
     /// context's path from.
-    pub fn context_file_name(&self) -> String {
+    pub fn tomcat_context_file_name(&self) -> String {
         match self.context.trim_matches('/') {
             "" => "ROOT.xml".to_owned(),
             path => format!("{}.xml", path.replace('/', "#")),

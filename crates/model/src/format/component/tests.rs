@@ -154,7 +154,7 @@ fn unknown_keys_wrong_types_and_wrong_names_name_their_line() {
 fn context_path_is_converted_to_the_tomcat_file_name() {
     for (context, file) in [("/", "ROOT.xml"), ("/shop", "shop.xml"), ("/a/b", "a#b.xml")] {
         let tomcat = TomcatContext { war: "x".into(), context: context.into() };
-        assert_eq!(tomcat.context_file_name(), file);
+        assert_eq!(tomcat.tomcat_context_file_name(), file);
     }
 }
 

@@ -18,8 +18,8 @@ use super::{
         Repository, Result,
         channel_generation::ChannelGeneration,
         commit_generation::{CURRENT_REPODATA_FROM_CHANNEL_REPODATA, GENERATION_PACKAGES_LINK_TARGET},
+        durable_writes,
         metadata_batch::{self, gzip_compress},
-        unflushed_writes,
     },
     Findings, RESTORE, reason,
 };
@@ -36,7 +36,7 @@ impl Repository {
         keys: &TrustedPublicKeys,
         findings: &mut Findings<'_>,
     ) -> Result<()> {
-        for name in unflushed_writes::list_folder(&self.layout().channels_folder_path())? {
+        for name in durable_writes::list_folder(&self.layout().channels_folder_path())? {
             let folder = self.layout().channels_folder_path().join(&name);
             match Name::new(&name) {
                 Ok(name) => self.check_channel(&name, keys, findings)?,
@@ -86,7 +86,7 @@ impl Repository {
         match self.load_current_or_empty_generation(name) {
             Ok(channel) if channel.generation > 0 => Ok(Some((
                 channel,
-                unflushed_writes::list_folder(&self.layout().channel_packages_folder_path(name))?,
+                durable_writes::list_folder(&self.layout().channel_packages_folder_path(name))?,
             ))),
             Ok(_) => {
                 findings.add(&switch, "the channel shows no generation", REBUILD);

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Repository, RepositoryError, Result, package_index::PackageIndexEntry, unflushed_writes};
+use super::{Repository, RepositoryError, Result, durable_writes, package_index::PackageIndexEntry};
 use crate::openpgp::TrustedPublicKeys;
 
 mod channels;
@@ -80,8 +80,8 @@ impl Repository {
         let layout = self.layout();
         let listed = self.listed_digests();
         let mut files = Vec::new();
-        for name in unflushed_writes::list_folder(&layout.pool_folder_path())? {
-            files.push((unflushed_writes::list_folder(&layout.pool_folder_path().join(&name))?, name));
+        for name in durable_writes::list_folder(&layout.pool_folder_path())? {
+            files.push((durable_writes::list_folder(&layout.pool_folder_path().join(&name))?, name));
         }
         let total: u64 = files.iter().map(|(files, _)| files.len() as u64).sum();
         let mut done = 0;
@@ -144,8 +144,8 @@ impl Repository {
             !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pool_package_path(name, file).is_file())
         };
         let mut suspects = BTreeSet::new();
-        for name in unflushed_writes::list_folder(&layout.index_folder_path())? {
-            for entry in unflushed_writes::list_folder(&layout.index_folder_path().join(&name))? {
+        for name in durable_writes::list_folder(&layout.index_folder_path())? {
+            for entry in durable_writes::list_folder(&layout.index_folder_path().join(&name))? {
                 if alone(&name, &entry) {
                     suspects.insert((name.clone(), entry));
                 }

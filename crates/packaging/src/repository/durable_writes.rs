@@ -1,7 +1,7 @@
 //! Writing so that a reader, or a machine that lost its power, finds the old or the new, never a half.
 //!
 //! A single file is written aside, in `incoming/`, and renamed. A change of a channel makes many new
-//! files that no reader opens before the one rename that switches to them ([`replace_symlink_atomically()`]): in
+//! files that no reader opens before the one rename that switches to them ([`replace_symlink_atomically_and_sync()`]): in
 //! which order they reach the disk does not matter, only that all have when the switch does. So they are
 //! written first and flushed in one pass ([`UnflushedWrites`]), each file and each folder once, then the
 //! switch is made and its folder flushed. An acknowledged change survives a power loss.
@@ -159,7 +159,7 @@ pub(super) fn sync_folder(path: &Path) -> Result<()> {
 }
 
 /// Points the symbolic link `link` at `target`, in one step.
-pub(super) fn replace_symlink_atomically(incoming: &Path, link: &Path, target: &Path) -> Result<()> {
+pub(super) fn replace_symlink_atomically_and_sync(incoming: &Path, link: &Path, target: &Path) -> Result<()> {
     let aside = temporary_name(incoming, link);
     let swap = || {
         ignore_absent(fs::remove_file(&aside))?;

@@ -7,7 +7,7 @@ const MOST_LINES: usize = 60;
 
 /// Why a chore stopped: the command, what it printed, and where to look.
 #[derive(Debug)]
-pub(crate) struct CommandFailure {
+pub(crate) struct ChoreFailure {
     /// What was being done.
     pub(crate) what: String,
     /// The command, as typed.
@@ -18,14 +18,14 @@ pub(crate) struct CommandFailure {
     pub(crate) look: String,
 }
 
-impl CommandFailure {
+impl ChoreFailure {
     /// A trouble that no command printed.
-    pub(crate) fn new(what: impl Into<String>, look: impl Into<String>) -> CommandFailure {
-        CommandFailure { what: what.into(), command: None, output: String::new(), look: look.into() }
+    pub(crate) fn new(what: impl Into<String>, look: impl Into<String>) -> ChoreFailure {
+        ChoreFailure { what: what.into(), command: None, output: String::new(), look: look.into() }
     }
 }
 
-impl fmt::Display for CommandFailure {
+impl fmt::Display for ChoreFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.what)?;
         if let Some(command) = &self.command {
@@ -40,12 +40,9 @@ impl fmt::Display for CommandFailure {
 }
 
 /// Names the thing that could not be done to `path`.
-pub(crate) fn io_failure_maker_for_path(
-    what: &str,
-    path: &Path,
-) -> impl Fn(std::io::Error) -> CommandFailure {
+pub(crate) fn io_failure_maker_for_path(what: &str, path: &Path) -> impl Fn(std::io::Error) -> ChoreFailure {
     let (what, path) = (what.to_owned(), path.to_owned());
     move |error| {
-        CommandFailure::new(format!("cannot {what} {}: {error}", path.display()), path.display().to_string())
+        ChoreFailure::new(format!("cannot {what} {}: {error}", path.display()), path.display().to_string())
     }
 }
