@@ -36,7 +36,6 @@ pub fn digest_node_component(component: &NodeComponent) -> ContentDigest {
 }
 
 /// Digests a component whose parts are in their canonical form already.
-#[derive(Clone)]
 pub(crate) struct ComponentDigester(Sha256);
 
 impl ComponentDigester {
@@ -61,7 +60,6 @@ impl ComponentDigester {
 const MAX_INLINE: usize = 63;
 
 /// A part of a canonical form: its length and itself, or a mark and its digest.
-#[derive(Clone)]
 pub(crate) struct CanonicalDigestPart {
     bytes: [u8; MAX_INLINE + 1],
 }

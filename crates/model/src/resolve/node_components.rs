@@ -32,6 +32,8 @@ const MAX_VARIANTS: usize = 64;
 pub(super) struct NodeComponentCache {
     /// By the address of the version, which the catalog holds.
     without_values: RefCell<HashMap<*const PublishedVersion, Vec<Rc<ComponentWithoutValues>>, FixedState>>,
+    /// How many of them there are.
+    count_without_values: Cell<usize>,
     kept: RefCell<HashMap<Box<[usize]>, NodeComponentAndDigest, FixedState>>,
     /// What was looked up last, to be filled again.
     key: Cell<Vec<usize>>,
@@ -92,7 +94,6 @@ impl NodeComponentCache {
         chosen: &ChosenComponent<'_>,
     ) -> Rc<ComponentWithoutValues> {
         let mut kept = self.without_values.borrow_mut();
-        let next = kept.values().map(Vec::len).sum::<usize>() + 1;
         let variants = kept.entry(Arc::as_ptr(chosen.published)).or_default();
         if let Some(known) = variants.iter().find(|known| known.component.requirements == chosen.requirements)
         {
@@ -101,7 +102,9 @@ impl NodeComponentCache {
         if variants.len() >= MAX_VARIANTS {
             return Rc::new(ComponentWithoutValues::new(chosen, 0));
         }
-        let component = Rc::new(ComponentWithoutValues::new(chosen, next));
+        let number = self.count_without_values.get() + 1;
+        self.count_without_values.set(number);
+        let component = Rc::new(ComponentWithoutValues::new(chosen, number));
         variants.push(Rc::clone(&component));
         component
     }

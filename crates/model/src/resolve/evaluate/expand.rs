@@ -1,6 +1,6 @@
 //! References: `${...}` in a value is replaced by the value it refers to.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write};
 
 use super::{ValueEvaluationState, ValueEvaluator, ValueSite};
 use crate::{
@@ -81,19 +81,16 @@ impl ValueEvaluator<'_, '_> {
         for part in parts {
             match part {
                 TextOrReference::Text(text) => joined.push_str(text),
-                TextOrReference::Reference(inside) => match self.resolve_reference(site, inside, secret)? {
-                    Value::Text(text) => joined.push_str(&text),
-                    value @ (Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) => {
-                        joined.push_str(&value.to_string());
-                    }
-                    value => {
+                TextOrReference::Reference(inside) => {
+                    let value = self.resolve_reference(site, inside, secret)?;
+                    if !append_plain_value(&mut joined, &value) {
                         let what = value.type_name();
                         let reason = format!(
                             "which is a {what}; inside a text only texts, numbers and booleans can stand"
                         );
                         return self.unknown_reference(site, inside, reason, None);
                     }
-                },
+                }
             }
             if joined.len() > MAX_ESTIMATED_VALUE_BYTES {
                 return self.wrong(site, too_long());
@@ -224,6 +221,17 @@ impl ValueEvaluator<'_, '_> {
         self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
+}
+
+/// Appends a value to a text, if it is one that can stand inside texts; whether it is.
+pub(super) fn append_plain_value(text: &mut String, value: &Value) -> bool {
+    match value {
+        Value::Text(part) => text.push_str(part),
+        // Writing to a text never fails.
+        Value::Integer(_) | Value::Number(_) | Value::Boolean(_) => _ = write!(text, "{value}"),
+        Value::Null | Value::List(_) | Value::Map(_) => return false,
+    }
+    true
 }
 
 /// A reference shortened for an error message.

@@ -1,9 +1,10 @@
 //! Values that are known from other servers, and texts that need only be filled in.
 
-use std::{fmt::Write, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
 use super::{
-    SharedValueCacheAccess, ValueEvaluationState, ValueEvaluator, expand::MAX_REFERENCE_CHAIN_LENGTH,
+    SharedValueCacheAccess, ValueEvaluationState, ValueEvaluator,
+    expand::{MAX_REFERENCE_CHAIN_LENGTH, append_plain_value},
     value_weight,
 };
 use crate::{
@@ -47,11 +48,11 @@ impl ValueEvaluator<'_, '_> {
         Some(match filled.of_server {
             true => Rc::new(filled),
             false => {
-                let numbers = template.parts.iter().filter_map(|part| match part {
+                let slots = template.parts.iter().filter_map(|part| match part {
                     TemplatePart::Value(number) => self.set.find_parameter_index_by_number(*number),
                     _ => None,
                 });
-                self.keep_variant(cache, &entry, filled, numbers)
+                self.keep_variant(cache, &entry, filled, slots)
             }
         })
     }
@@ -97,12 +98,8 @@ impl ValueEvaluator<'_, '_> {
                     TemplatePart::Value(number) => {
                         let referred = self.referred_value(*number)?;
                         secret |= referred.secret;
-                        match &*referred.value {
-                            Value::Text(part) => text.push_str(part),
-                            part @ (Value::Integer(_) | Value::Number(_) | Value::Boolean(_)) => {
-                                _ = write!(text, "{part}");
-                            }
-                            _ => return None,
+                        if !append_plain_value(&mut text, &referred.value) {
+                            return None;
                         }
                     }
                 }
