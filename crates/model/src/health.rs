@@ -7,7 +7,7 @@ use std::fmt;
 use crate::{
     manifest::{
         field_reader::{ResourceFieldReader, command_words_from_value, scalar_to_text},
-        field_schema::{
+        schema_types::{
             FieldValueShape::{Command, Number, Text},
             ResourceOrHealthCheckSchema,
         },

@@ -1,7 +1,7 @@
 //! A component's source becomes its two packages: the payload (what runs) and the deployment (how it is deployed).
 
-mod build_command;
 mod collect_files;
+mod component_commands;
 mod cpio_archive;
 mod owned_directories;
 mod package_contents;
@@ -11,7 +11,7 @@ mod write_rpm;
 
 use std::path::{Path, PathBuf};
 
-pub use build_command::{run_build_command, run_test_command};
+pub use component_commands::{run_component_build_command, run_component_test_command};
 
 use model::fault::{self, Fault, Severity};
 

@@ -24,11 +24,11 @@ use super::{
     effects::{find_effect_scopes, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
-    resolution_rows::ResolutionReadsRowBuilder,
+    resolution_rows::NewResolutionRowBuilder,
 };
 use crate::{
     auth::{AffectedEnvironmentAndComponent, Operator, Permit},
-    store::{PlaceChange, PlaceDocumentRow, ResolutionReadsRow, StoreError},
+    store::{NewResolutionRow, PlaceChange, PlaceDocumentRow, StoreError},
 };
 
 /// How often a change is made again because another program committed meanwhile.
@@ -257,7 +257,7 @@ struct EvaluatedProposal {
     /// The environments that servers of others read by it, and did not before.
     read_environments: BTreeSet<Name>,
     /// What the servers it reaches read and come to.
-    resolutions: Vec<ResolutionReadsRow>,
+    resolutions: Vec<NewResolutionRow>,
     result: EstateChangeResult,
 }
 
@@ -307,13 +307,13 @@ impl ProposalEvaluation<'_> {
             let environments = new.map(|selection| &selection.environment);
             read_environments.extend(environments.filter(|name| **name != resolved.environment).cloned());
         }
-        let mut rows = ResolutionReadsRowBuilder::new(self.catalog);
+        let mut rows = NewResolutionRowBuilder::new(self.catalog);
         let resolutions = match self.preview {
             true => Vec::new(),
             false => checked
                 .resolutions
                 .into_iter()
-                .map(|(server, one)| rows.build_resolution_reads_row(server, one))
+                .map(|(server, one)| rows.build_resolution_row(server, one))
                 .collect(),
         };
         let effects = group_and_mask_effects(checked.effects, self.secrets);

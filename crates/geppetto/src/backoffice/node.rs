@@ -11,7 +11,7 @@ use model::{
     wire::Explanation,
 };
 
-use super::{BackOffice, BackOfficeError, mask, resolution_rows::ResolutionReadsRowBuilder};
+use super::{BackOffice, BackOfficeError, mask, resolution_rows::NewResolutionRowBuilder};
 use crate::{
     auth::Principal,
     store::{NewNodeFile, StoredNodeFile},
@@ -170,9 +170,9 @@ impl BackOffice {
             }
             let draft = self.resolve_unnumbered_node(server).await?;
             let Some(version) = self.store_as_next_generation(&draft).await? else { continue };
-            let row = ResolutionReadsRowBuilder::new(&draft.catalog)
-                .build_resolution_reads_row(server.clone(), Some(draft.resolution.into()));
-            self.store.store_resolution_reads(draft.revision, &row, self.clock.now_us()).await?;
+            let row = NewResolutionRowBuilder::new(&draft.catalog)
+                .build_resolution_row(server.clone(), Some(draft.resolution.into()));
+            self.store.store_resolution(draft.revision, &row, self.clock.now_us()).await?;
             self.cache().insert_node_generation_unless_outdated(
                 server,
                 &version,
@@ -195,7 +195,7 @@ impl BackOffice {
         revision: u64,
         catalog: &Catalog,
     ) -> Result<Option<(NodeGenerationAndDigest, ResolutionReads)>, BackOfficeError> {
-        let Some(stored) = self.store.read_resolution_reads(server.as_str()).await? else { return Ok(None) };
+        let Some(stored) = self.store.read_stored_resolution(server.as_str()).await? else { return Ok(None) };
         let holds = match stored.reads.selections.is_empty() {
             true => !stored.is_outdated,
             // Which servers are selected may change with any of them.
@@ -203,7 +203,7 @@ impl BackOffice {
         };
         if !holds
             || stored.reads.failed
-            || stored.offers != ResolutionReadsRowBuilder::new(catalog).digest_of_offers_read(&stored.reads)
+            || stored.offers != NewResolutionRowBuilder::new(catalog).digest_of_offers_read(&stored.reads)
         {
             return Ok(None);
         }

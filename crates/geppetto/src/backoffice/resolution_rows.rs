@@ -11,10 +11,10 @@ use model::{
     resolve::{ResolutionDigestAndReads, ResolutionReads},
 };
 
-use crate::store::ResolutionReadsRow;
+use crate::store::NewResolutionRow;
 
 /// Makes rows of resolutions. What many servers read alike of the catalog is digested once.
-pub(super) struct ResolutionReadsRowBuilder<'c> {
+pub(super) struct NewResolutionRowBuilder<'c> {
     catalog: &'c Catalog,
     /// By channel and the address of the list of components.
     offers: HashMap<(Name, *const BTreeSet<Name>), OffersDigest>,
@@ -27,19 +27,19 @@ struct OffersDigest {
     _components: Arc<BTreeSet<Name>>,
 }
 
-impl<'c> ResolutionReadsRowBuilder<'c> {
+impl<'c> NewResolutionRowBuilder<'c> {
     pub(super) fn new(catalog: &'c Catalog) -> Self {
         Self { catalog, offers: HashMap::new() }
     }
 
     /// The row of a server, whether it could be resolved or not.
-    pub(super) fn build_resolution_reads_row(
+    pub(super) fn build_resolution_row(
         &mut self,
         server: ServerName,
         resolved: Option<ResolutionDigestAndReads>,
-    ) -> ResolutionReadsRow {
+    ) -> NewResolutionRow {
         match resolved {
-            Some(ResolutionDigestAndReads { digest, reads, .. }) => ResolutionReadsRow {
+            Some(ResolutionDigestAndReads { digest, reads, .. }) => NewResolutionRow {
                 server,
                 digest: digest.to_string(),
                 offers: self.digest_of_offers_read(&reads),
@@ -47,7 +47,7 @@ impl<'c> ResolutionReadsRowBuilder<'c> {
             },
             None => {
                 let reads = ResolutionReads { failed: true, ..ResolutionReads::default() };
-                ResolutionReadsRow { server, digest: String::new(), reads, offers: String::new() }
+                NewResolutionRow { server, digest: String::new(), reads, offers: String::new() }
             }
         }
     }

@@ -2,8 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::resolve::{Resolution, Resolver};
-use model::{catalog::Catalog, estate::Place, format::estate::document_path_of_place, name::ServerName};
+use model::{
+    catalog::Catalog,
+    estate::Place,
+    format::estate::document_path_of_place,
+    name::ServerName,
+    resolve::{Resolution, Resolver},
+};
 
 use super::{
     BackOffice, BackOfficeError, EstateSnapshot,

@@ -35,7 +35,7 @@ pub(crate) use jobs::{JobRow, JobState, LeasedJob, NewJob};
 pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
 pub(crate) use reports::{NewReport, ReportSummaryColumns};
-pub(crate) use resolutions::ResolutionReadsRow;
+pub(crate) use resolutions::NewResolutionRow;
 pub(crate) use revisions::{PlaceChange, PlaceDocumentRow};
 pub(crate) use seal::SealingKey;
 pub(crate) use server_credentials::JoinTokenRow;

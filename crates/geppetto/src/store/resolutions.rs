@@ -9,7 +9,7 @@ use super::{SealingKey, Store, StoreError, WriteTransaction, signed, unsigned};
 
 /// The resolution of a server, to be stored.
 #[derive(Debug, Clone)]
-pub(crate) struct ResolutionReadsRow {
+pub(crate) struct NewResolutionRow {
     /// The server.
     pub(crate) server: ServerName,
     /// The digest of the node's content; empty if there is no node.
@@ -22,7 +22,7 @@ pub(crate) struct ResolutionReadsRow {
 
 /// The resolution of a server as it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct StoredResolutionReads {
+pub(crate) struct StoredResolution {
     /// The revision it was resolved from.
     pub(crate) revision: u64,
     /// The digest of the node's content; empty if there is no node.
@@ -46,11 +46,11 @@ fn read_reads(server: &str, text: &str) -> Result<ResolutionReads, StoreError> {
 }
 
 /// Writes resolutions from revision `revision` over earlier ones.
-pub(super) async fn write_resolution_reads(
+pub(super) async fn write_resolutions(
     transaction: &mut WriteTransaction,
     seal: &SealingKey,
     revision: u64,
-    resolutions: &[ResolutionReadsRow],
+    resolutions: &[NewResolutionRow],
     at_us: i64,
 ) -> Result<(), StoreError> {
     let doing = "storing a resolution";
@@ -94,24 +94,23 @@ pub(super) async fn carry_over_reads_of_selecting_servers(
 
 impl Store {
     /// Stores the resolution of a server from revision `revision`, unless one of a newer revision is there.
-    pub(crate) async fn store_resolution_reads(
+    pub(crate) async fn store_resolution(
         &self,
         revision: u64,
-        row: &ResolutionReadsRow,
+        row: &NewResolutionRow,
         at_us: i64,
     ) -> Result<(), StoreError> {
         let doing = "storing a resolution";
         let mut transaction = self.begin(doing).await?;
-        write_resolution_reads(&mut transaction, &self.seal, revision, std::slice::from_ref(row), at_us)
-            .await?;
+        write_resolutions(&mut transaction, &self.seal, revision, std::slice::from_ref(row), at_us).await?;
         transaction.commit_and_announce_events(doing).await
     }
 
     /// The stored resolution of a server. Looks only at the places that it read, whatever else there is.
-    pub(crate) async fn read_resolution_reads(
+    pub(crate) async fn read_stored_resolution(
         &self,
         server: &str,
-    ) -> Result<Option<StoredResolutionReads>, StoreError> {
+    ) -> Result<Option<StoredResolution>, StoreError> {
         let doing = "reading a resolution";
         let mut connection = self.connection(doing).await?;
         let row: Option<(i64, String, String, String)> = fetch_optional!(
@@ -137,7 +136,7 @@ impl Store {
                 break;
             }
         }
-        Ok(Some(StoredResolutionReads {
+        Ok(Some(StoredResolution {
             revision: unsigned(revision, "revision")?,
             digest: self.seal.open_sealed_text(&seal_context(server), &digest)?,
             reads,

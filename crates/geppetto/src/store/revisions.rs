@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::wire::Event;
 
 use super::{
-    ResolutionReadsRow, Store, StoreError, TimeAndActor, audit, is_taken, query_error, resolutions,
+    NewResolutionRow, Store, StoreError, TimeAndActor, audit, is_taken, query_error, resolutions,
     server_credentials, signed, unsigned,
 };
 
@@ -190,7 +190,7 @@ impl Store {
         base: u64,
         changes: &[PlaceChange],
         message: &str,
-        resolutions: &[ResolutionReadsRow],
+        resolutions: &[NewResolutionRow],
         context: &TimeAndActor<'_>,
     ) -> Result<u64, StoreError> {
         let doing = "committing a revision";
@@ -243,7 +243,7 @@ impl Store {
                 &place.origins,
             )?;
         }
-        resolutions::write_resolution_reads(&mut transaction, &self.seal, next, resolutions, context.at_us)
+        resolutions::write_resolutions(&mut transaction, &self.seal, next, resolutions, context.at_us)
             .await?;
         resolutions::carry_over_reads_of_selecting_servers(&mut transaction, base, next).await?;
         let detail = format!("{} places: {message}", changes.len());

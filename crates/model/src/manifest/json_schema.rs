@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::field_schema::{
+use super::schema_types::{
     FieldSchema,
     FieldValueShape::{self, Command, Flag, List, Map, Mode, Number, Text, Texts},
     ResourceOrHealthCheckSchema,

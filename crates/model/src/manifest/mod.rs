@@ -5,11 +5,11 @@
 
 mod evaluate;
 pub(crate) mod field_reader;
-pub(crate) mod field_schema;
 mod json_schema;
 mod lint;
 mod read;
 mod resource_body;
+pub(crate) mod schema_types;
 
 use std::collections::BTreeMap;
 

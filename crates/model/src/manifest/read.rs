@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use super::{
     MANIFEST_FORMAT_NAME_AND_VERSION, Manifest, ManifestField, ResourceDeclaration,
-    field_schema::{FieldSchema, ResourceOrHealthCheckSchema},
     json_schema::{
         COMMON_HEALTH_CHECK_FIELD_SCHEMAS, COMMON_RESOURCE_FIELD_SCHEMAS, all_health_check_schemas,
         all_resource_schemas,
     },
+    schema_types::{FieldSchema, ResourceOrHealthCheckSchema},
 };
 use crate::{
     format::{

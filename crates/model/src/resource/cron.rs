@@ -12,7 +12,7 @@ use super::{
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
-        field_schema::{
+        schema_types::{
             FieldValueShape::{Map, Text},
             ResourceOrHealthCheckSchema,
         },

@@ -7,7 +7,7 @@ use super::{
     rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
 };
 use crate::{
-    manifest::field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
+    manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
     observe::{Fact, FactName, FileType, ResourceFacts},
 };
 

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
-        field_schema::{
+        schema_types::{
             FieldValueShape::{Command, Flag, Map, Number, Text},
             ResourceOrHealthCheckSchema,
         },

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
-        field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
+        schema_types::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
     },
     observe::{Fact, FactName, FileDigestAndText, FileType, ResourceFacts},
 };

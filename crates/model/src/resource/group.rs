@@ -8,7 +8,7 @@ use super::{
     },
 };
 use crate::{
-    manifest::field_schema::{
+    manifest::schema_types::{
         FieldValueShape::{Flag, Number, Text},
         ResourceOrHealthCheckSchema,
     },

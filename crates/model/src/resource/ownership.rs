@@ -4,7 +4,7 @@ use super::{ResourceId, ResourceKind, names::is_valid_account_name};
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
-        field_schema::{FieldSchema, FieldValueShape},
+        schema_types::{FieldSchema, FieldValueShape},
     },
     observe::{Fact, FactName, ResourceFacts},
 };

@@ -8,7 +8,7 @@ use super::{
     },
 };
 use crate::{
-    manifest::field_schema::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
+    manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
     observe::{Fact, FactName, ObservedHost, ResourceFacts},
 };
 

@@ -3,7 +3,7 @@
 
 use super::{ResourceBody, ResourceId};
 use crate::{
-    manifest::{field_reader::ResourceFieldReader, field_schema::ResourceOrHealthCheckSchema},
+    manifest::{field_reader::ResourceFieldReader, schema_types::ResourceOrHealthCheckSchema},
     observe::{FileType, ObservedHost, ResourceFacts},
 };
 

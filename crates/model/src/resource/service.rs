@@ -6,7 +6,7 @@ use super::{
     rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
-    manifest::field_schema::{
+    manifest::schema_types::{
         FieldValueShape::{Flag, Text},
         ResourceOrHealthCheckSchema,
     },

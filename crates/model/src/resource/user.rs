@@ -10,7 +10,7 @@ use super::{
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
-        field_schema::{
+        schema_types::{
             FieldValueShape::{Flag, Number, Text, Texts},
             ResourceOrHealthCheckSchema,
         },

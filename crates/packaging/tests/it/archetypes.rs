@@ -8,7 +8,10 @@ use model::name::{Key, Name};
 use packaging::{
     archetype::{AnswersByQuestion, Archetype, generate_component},
     lint::lint_component,
-    package::{PayloadAndDeploymentPackages, create_packages, run_build_command, run_test_command},
+    package::{
+        PayloadAndDeploymentPackages, create_packages, run_component_build_command,
+        run_component_test_command,
+    },
     source::ComponentSource,
 };
 
@@ -51,7 +54,7 @@ fn works(archetype: &str) -> Option<(TempDir, PayloadAndDeploymentPackages)> {
     assert!(notes.is_empty(), "{notes:#?}");
     let mut lines = String::new();
     let mut output = |line: &str| lines.push_str(&format!("{line}\n"));
-    run_test_command(&source, NOON, &mut output).unwrap_or_else(|error| panic!("{error}\n{lines}"));
+    run_component_test_command(&source, NOON, &mut output).unwrap_or_else(|error| panic!("{error}\n{lines}"));
     // What a generated test leaves out must not look as if it had been done.
     for skipped in lines.lines().filter(|line| line.starts_with("skipped:")) {
         skip(&format!("{archetype}: {skipped}"));
@@ -60,11 +63,11 @@ fn works(archetype: &str) -> Option<(TempDir, PayloadAndDeploymentPackages)> {
     // Once more with answers that are hard to quote: only reading, checking and building.
     let source = generated(archetype, &dir.path().join("b"), answers);
     assert_eq!(lint_component(&source), []);
-    run_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
+    run_component_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     create_packages(&source, &dir.path().join("dist-b"), None, NOON).unwrap();
 
     let source = ComponentSource::load_component_source(&dir.path().join("a")).unwrap();
-    run_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
+    run_component_build_command(&source, NOON, &mut |_| ()).unwrap_or_else(|error| panic!("{error}"));
     let key = key("builder");
     let packages = create_packages(&source, &dir.path().join("dist"), Some(&key), NOON).unwrap();
     crate::packages::judged(&packages, &key);

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use model::fault::Severity;
 use packaging::{
     lint::lint_component,
-    package::{create_packages, run_build_command},
+    package::{create_packages, run_component_build_command},
     source::ComponentSource,
 };
 
@@ -364,7 +364,8 @@ fn failing_build_repeats_its_last_lines() {
         "build: 'echo starting; echo $COMPONENT_NAME $SOURCE_DATE_EPOCH; echo no compiler >&2; exit 3'",
     );
     let mut lines = Vec::new();
-    let error = run_build_command(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap_err();
+    let error = run_component_build_command(&folder.load(), NOON, &mut |line| lines.push(line.to_owned()))
+        .unwrap_err();
     assert_eq!(lines, ["starting", "shop 1700000000", "no compiler"]);
     let message = error.to_string();
     assert!(message.starts_with("the build command `echo starting;"), "{message}");
@@ -372,7 +373,7 @@ fn failing_build_repeats_its_last_lines() {
         "ended with exit status: 3; its last lines:\n  | starting\n  | shop 1700000000\n  | no compiler"
     ));
     let folder = Folder::new("build: [./not-there]");
-    let message = run_build_command(&folder.load(), NOON, &mut |_| ()).unwrap_err().to_string();
+    let message = run_component_build_command(&folder.load(), NOON, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("the build command `./not-there` cannot be started in"), "{message}");
 }
 
@@ -380,7 +381,7 @@ fn failing_build_repeats_its_last_lines() {
 fn build_ends_although_a_child_process_still_runs() {
     let folder = Folder::new("build: 'sleep 30 & echo $!'");
     let mut lines = Vec::new();
-    run_build_command(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap();
+    run_component_build_command(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap();
     let stopped = std::process::Command::new("kill").args(&lines).status().unwrap();
     assert!(stopped.success(), "it was still running: {lines:?}");
 }

@@ -59,7 +59,8 @@ impl PackageArgs {
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
         if !self.no_build {
             let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
-            package::run_build_command(&source, date, &mut show).map_err(packaging_command_error)?;
+            package::run_component_build_command(&source, date, &mut show)
+                .map_err(packaging_command_error)?;
         }
         let packages = package::create_packages(&source, &self.out, key.as_ref(), date)
             .map_err(packaging_command_error)?;

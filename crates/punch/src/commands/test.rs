@@ -39,9 +39,10 @@ impl TestArgs {
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
         let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
         if !self.no_build {
-            package::run_build_command(&source, date, &mut show).map_err(packaging_command_error)?;
+            package::run_component_build_command(&source, date, &mut show)
+                .map_err(packaging_command_error)?;
         }
-        package::run_test_command(&source, date, &mut show).map_err(packaging_command_error)?;
+        package::run_component_test_command(&source, date, &mut show).map_err(packaging_command_error)?;
         let component = &source.component;
         if source.test.is_some() {
             context.output.print_line(format!("{} {} passes its test", component.name, component.version));

@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const LINE: u64 = 4096;
 
 /// Runs the component's build command, if it has one; `output` gets each line it prints.
-pub fn run_build_command(
+pub fn run_component_build_command(
     source: &ComponentSource,
     source_date: u32,
     output: &mut dyn FnMut(&str),
@@ -31,7 +31,7 @@ pub fn run_build_command(
 }
 
 /// Runs the component's own test, if it has one; `output` gets each line it prints.
-pub fn run_test_command(
+pub fn run_component_test_command(
     source: &ComponentSource,
     source_date: u32,
     output: &mut dyn FnMut(&str),
