@@ -23,7 +23,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::rules::RemovalStage;
 pub use self::{
     cron::CronResource,
     directory::DirectoryResource,
@@ -36,6 +35,7 @@ pub use self::{
     symlink::SymlinkResource,
     user::UserResource,
 };
+pub(crate) use self::{names::is_valid_account_name, rules::RemovalStage};
 
 /// The name of a resource on one host: `service:shop`, `file:/etc/shop/shop.conf`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -18,7 +18,7 @@ pub(super) fn resource_path_problem(path: &str) -> Option<String> {
 }
 
 /// A name `useradd` takes.
-pub(super) fn is_valid_account_name(name: &str) -> bool {
+pub(crate) fn is_valid_account_name(name: &str) -> bool {
     (1..=32).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-')

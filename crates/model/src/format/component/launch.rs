@@ -8,6 +8,7 @@ use super::{
     CommandLine, calendar::check_systemd_calendar_expression, check_package_path,
     check_source_path_stays_in_component, shown,
 };
+use crate::resource::is_valid_account_name;
 
 /// A daemon, as systemd shall run it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -113,7 +114,7 @@ impl LaunchSettings {
         self.command.check_systemd_command(&format!("{key}.command"), mistakes);
         for (name, account) in [("user", Some(&self.user)), ("group", self.group.as_ref())] {
             if let Some(account) = account
-                && !self::is_valid_account_name(account)
+                && !is_valid_account_name(account)
             {
                 mistakes.push(format!(
                     "`{key}.{name}` is `{}`, which is not a name an account can have: at most 32 lower-case letters, digits, `-` and `_`, no digit first",
@@ -207,13 +208,6 @@ impl TomcatContext {
             ));
         }
     }
-}
-
-/// Whether `useradd` takes `name` as the name of an account.
-pub(super) fn is_valid_account_name(name: &str) -> bool {
-    name.len() <= 32
-        && name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c))
 }
 
 fn variable(name: &str) -> bool {

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 
 use super::shown;
+use crate::resource::is_valid_account_name;
 
 /// One entry of `files`: something of the component's folder, a directory, or a symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -87,7 +88,7 @@ impl PackagedFileEntry {
         }
         for (key, account) in [("owner", &self.owner), ("group", &self.group)] {
             if let Some(account) = account
-                && !super::launch::is_valid_account_name(account)
+                && !is_valid_account_name(account)
             {
                 mistakes.push(format!(
                     "`{path}` has the {key} `{}`, which is not a name an account can have",
