@@ -18,7 +18,7 @@ use std::{
 };
 
 use self::{
-    measure::TimedCommand,
+    measure::CommandToTime,
     results::{BenchResultRow, PeerResult, ResultTarget},
 };
 use crate::{chore_failure::ChoreFailure, output, scripted_developer::DeveloperWorkspace};
@@ -139,7 +139,7 @@ fn compare_commands(
     let mut start = Duration::ZERO;
     for case in &prepared.cases {
         let control_plane = case.asks_control_plane.then_some(&prepared.control_plane);
-        let ours = TimedCommand { before: &case.before, typed: &case.ours, control_plane };
+        let ours = CommandToTime { before: &case.before, typed: &case.ours, control_plane };
         let ours = ours.measure_median_cost(terminal, bench.runs)?;
         if case.name == cases::START_UP_CASE_NAME {
             start = ours.wall;
@@ -148,7 +148,7 @@ fn compare_commands(
         let version = terminal.run_line_to_any_exit(case.peer_version)?;
         let peer = match version.code {
             0 => {
-                let theirs = TimedCommand { before: &case.before, typed, control_plane: None };
+                let theirs = CommandToTime { before: &case.before, typed, control_plane: None };
                 let cost = theirs.measure_median_cost(terminal, bench.runs)?;
                 Some(PeerResult { name: (*name).to_owned(), version: version_number(&version.out), cost })
             }

@@ -46,7 +46,7 @@ pub struct VersionRangeWithOrigin {
     /// The version range.
     pub range: VersionRange,
     /// The revision that added it, if it comes from a stored revision.
-    pub origin: Option<RevisionOrigin>,
+    pub origin: Option<RevisionAndAuthor>,
 }
 
 /// A value and its origin.
@@ -55,7 +55,7 @@ pub struct ValueWithOrigin {
     /// The value as written; references are still in it.
     pub value: Arc<Value>,
     /// The revision that set it, if it comes from a stored revision.
-    pub origin: Option<RevisionOrigin>,
+    pub origin: Option<RevisionAndAuthor>,
 }
 
 /// A removal and its origin.
@@ -64,13 +64,13 @@ pub struct InheritanceRemoval {
     /// What is removed.
     pub what: RemovedInheritedItem,
     /// The revision that added it, if it comes from a stored revision.
-    pub origin: Option<RevisionOrigin>,
+    pub origin: Option<RevisionAndAuthor>,
 }
 
 /// The revision and author of a stored requirement, value or removal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RevisionOrigin {
+pub struct RevisionAndAuthor {
     /// The revision that brought it.
     pub revision: u64,
     /// Who committed that revision.

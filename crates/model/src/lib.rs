@@ -9,7 +9,7 @@ pub mod version;
 
 pub mod parameter;
 
-pub mod selection;
+pub mod server_selection;
 
 pub mod component;
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     catalog::PackageFile,
     component::ComponentKind,
-    estate::{Place, RevisionOrigin},
+    estate::{Place, RevisionAndAuthor},
     name::{Name, ServerName},
     value::Value,
     version::{Version, VersionRange},
@@ -63,7 +63,7 @@ pub struct RequirementProvenanceEntry {
     /// Whether it takes part in the choice.
     pub effective: bool,
     /// The revision that brought it.
-    pub origin: Option<RevisionOrigin>,
+    pub origin: Option<RevisionAndAuthor>,
 }
 
 /// What a place or component does to the choice of a component and its version.
@@ -108,5 +108,5 @@ pub struct ValueProvenanceEntry {
     /// Whether it takes part in the final value.
     pub effective: bool,
     /// The revision that brought it.
-    pub origin: Option<RevisionOrigin>,
+    pub origin: Option<RevisionAndAuthor>,
 }

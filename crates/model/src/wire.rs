@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use duplicate_keys::reject_duplicate_keys;
 pub use effects::{EffectSummary, ServersAndEffectSummaries};
 pub use event::Event;
-pub use explanation::{ExplainedMapEntry, ExplainedProvenance, Explanation};
+pub use explanation::{ExplainedMapEntry, ExplainedProvenanceEntry, Explanation};
 pub use job::{Job, JobLogEntry, JobPage, JobRequest};
 pub use token::{IssuedToken, PrincipalInfo, TokenList, TokenRequest, TokenSummary};
 
@@ -208,7 +208,7 @@ shape! {
         /// The revision it became; absent for a preview or when nothing differs.
         pub revision: Option<u64>,
         /// Places added, changed and removed.
-        pub objects: Vec<ChangedPlace>,
+        pub objects: Vec<PlaceChangeSummary>,
         /// What it does to servers, grouped by identical effects; what takes something away comes first.
         pub effects: Vec<ServersAndEffectSummaries>,
         /// What may not be intended. None of it prevents the change.
@@ -216,7 +216,7 @@ shape! {
     }
 
     /// One place a change touches.
-    pub struct ChangedPlace {
+    pub struct PlaceChangeSummary {
         /// `role web`.
         pub object: String,
         /// `added`, `changed` or `removed`.
@@ -381,7 +381,7 @@ shape! {
         /// The newer one.
         pub to: u64,
         /// The places that differ.
-        pub places: Vec<ChangedPlace>,
+        pub places: Vec<PlaceChangeSummary>,
     }
 
     /// The documents of a revision, by path.

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use super::{
     BenchSettings,
-    measure::{TimeAndMemoryCost, TimedCommand, median_cost},
+    measure::{CommandToTime, TimeAndMemoryCost, median_cost},
     peers::InventoryPeer,
     results::{BenchResultRow, PeerResult, ResultTarget},
 };
@@ -58,14 +58,14 @@ pub(super) fn time_control_plane_resolution(
     inventory::write_inventory_as_estate(&inventory, &developer.folder.join("estate"))?;
 
     let import =
-        TimedCommand { before: "", typed: "punch import estate", control_plane: Some(&control_plane) };
+        CommandToTime { before: "", typed: "punch import estate", control_plane: Some(&control_plane) };
     let cost = import.run_once_and_measure(terminal)?;
     add(&format!("import-{servers}"), format!("import {servers} servers"), cost, Vec::new(), IMPORT_TARGET);
 
     // Every run previews another text, so that no answer of an earlier one helps.
     let edit = "echo $(( $(cat edits 2> /dev/null || echo 0) + 1 )) > edits && \
                 sed -i \"s/^    user: .*/    user: sshd-$(cat edits)/\" estate/roles/base.yaml";
-    let preview = TimedCommand {
+    let preview = CommandToTime {
         before: edit,
         typed: "punch import estate --dry-run",
         control_plane: Some(&control_plane),
@@ -89,7 +89,7 @@ pub(super) fn time_control_plane_resolution(
             &folder.join("reclass"),
             &inventory.evenly_spread_server_names(1),
         );
-        let timed = TimedCommand { before: "", typed: &typed, control_plane: None };
+        let timed = CommandToTime { before: "", typed: &typed, control_plane: None };
         others.push(peer.peer_result_with_cost(timed.measure_median_cost(terminal, bench.runs)?));
     }
     let what = format!("the first node file after a start, of {servers} servers");

@@ -30,7 +30,7 @@ impl TimeAndMemoryCost {
 }
 
 /// A command line to be timed.
-pub(super) struct TimedCommand<'a> {
+pub(super) struct CommandToTime<'a> {
     /// Typed before every run, untimed; nothing when empty.
     pub(super) before: &'a str,
     /// The command line.
@@ -39,7 +39,7 @@ pub(super) struct TimedCommand<'a> {
     pub(super) control_plane: Option<&'a ControlPlaneProcess>,
 }
 
-impl TimedCommand<'_> {
+impl CommandToTime<'_> {
     /// Runs it once to warm up and then `runs` times, or until 20 s are over. A command whose first run takes
     /// longer than that is not repeated: that run counts.
     pub(super) fn measure_median_cost(

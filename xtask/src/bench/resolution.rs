@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use super::{
     BenchSettings, equality,
-    measure::{TimeAndMemoryCost, TimedCommand},
+    measure::{CommandToTime, TimeAndMemoryCost},
     peers::InventoryPeer,
     results::{BenchResultRow, PeerResult, ResultTarget},
 };
@@ -55,7 +55,7 @@ fn write_node_files(
     let estate = inventory_folder(terminal, servers).join("estate");
     let program = bench.programs.join("xtask");
     let typed = format!("{} resolve-estate {} --node-files", program.display(), estate.display());
-    let command = TimedCommand { before: "", typed: &typed, control_plane: None };
+    let command = CommandToTime { before: "", typed: &typed, control_plane: None };
     let ours = command.measure_median_cost(terminal, bench.runs)?;
     let what = format!("load and resolve {servers} servers, write and sign their node files");
     let name = format!("node-files-{servers}");
@@ -102,7 +102,7 @@ fn resolve_all(
         ));
     }
     let timed = |typed: &str| {
-        TimedCommand { before: "", typed, control_plane: None }.measure_median_cost(terminal, bench.runs)
+        CommandToTime { before: "", typed, control_plane: None }.measure_median_cost(terminal, bench.runs)
     };
     let cost = timed(&ours)?;
     let peer_costs: Vec<TimeAndMemoryCost> = peers

@@ -95,7 +95,7 @@ impl<'a> RunJournalAndReport<'a> {
         self.record_step_begin(&change.change_title_line(), &change.components, &marks)
     }
 
-    /// Notes that a step which makes nothing begins.
+    /// Notes that a step begins.
     pub(super) fn record_step_begin(
         &mut self,
         title: &str,

@@ -10,13 +10,13 @@ use std::{
 
 use model::{
     catalog::Catalog,
-    estate::{Estate, Place, RevisionOrigin},
+    estate::{Estate, Place, RevisionAndAuthor},
     fault::{Fault, Severity},
     format::estate::{self, EstateYamlByPath},
     name::Name,
     resolve::{ResolutionReadsIndex, check_estate_change},
     unified_diff,
-    wire::{ChangedPlace, EstateChangeResult},
+    wire::{EstateChangeResult, PlaceChangeSummary},
 };
 
 use super::{
@@ -111,7 +111,7 @@ impl BackOffice {
         let submitted = Arc::clone(&self.submitted_texts);
         let (preview, diffs) = (proposal.preview, proposal.diffs);
         let actor = permit.audit_actor();
-        let origin = RevisionOrigin { revision: state.revision + 1, by: actor.clone() };
+        let origin = RevisionAndAuthor { revision: state.revision + 1, by: actor.clone() };
         let (catalog, secrets) =
             (self.read_catalog_of_all_channels().await?, self.load_and_record_secret_parameters().await?);
         let newer = match base {
@@ -279,7 +279,7 @@ struct ProposalEvaluation<'e> {
 
 impl ProposalEvaluation<'_> {
     /// What a proposal does to each object, and the same for people.
-    fn evaluate_proposal(&self, origin: &RevisionOrigin) -> Result<EvaluatedProposal, BackOfficeError> {
+    fn evaluate_proposal(&self, origin: &RevisionAndAuthor) -> Result<EvaluatedProposal, BackOfficeError> {
         let Self { state, recorded, .. } = *self;
         let (next, changes) = self.edit(origin)?;
         self.newer.check_no_overwrite(&changes)?;
@@ -322,7 +322,10 @@ impl ProposalEvaluation<'_> {
     }
 
     /// The state after the commit, and what is different in it.
-    fn edit(&self, origin: &RevisionOrigin) -> Result<(EstateSnapshot, Vec<PlaceChange>), BackOfficeError> {
+    fn edit(
+        &self,
+        origin: &RevisionAndAuthor,
+    ) -> Result<(EstateSnapshot, Vec<PlaceChange>), BackOfficeError> {
         let Self { state, documents, .. } = *self;
         let edited: EstateYamlByPath = documents
             .iter()
@@ -355,13 +358,13 @@ impl ProposalEvaluation<'_> {
 }
 
 /// A change without its difference.
-fn changed_place(state: &EstateSnapshot, change: &PlaceChange) -> ChangedPlace {
+fn changed_place(state: &EstateSnapshot, change: &PlaceChange) -> PlaceChangeSummary {
     let how = match (&change.becomes, state.documents.contains_key(&change.path)) {
         (None, _) => "removed",
         (Some(_), true) => "changed",
         (Some(_), false) => "added",
     };
-    ChangedPlace { object: place_title_from_path(&change.path), how: how.to_owned(), diff: None }
+    PlaceChangeSummary { object: place_title_from_path(&change.path), how: how.to_owned(), diff: None }
 }
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
@@ -385,7 +388,7 @@ fn masked_diffs(
     new: &Estate,
     changes: &[PlaceChange],
     secrets: &SecretParameters,
-) -> Vec<ChangedPlace> {
+) -> Vec<PlaceChangeSummary> {
     let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
     let (mut old, mut new) = (
         estate_snapshot::select_places_by_path(old, &paths),
@@ -405,7 +408,7 @@ fn masked_diffs(
             };
             let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
             let diff = format!("--- a/{path}\n+++ b/{path}\n{}", unified_diff(before, after, 3, DIFF_LINES));
-            ChangedPlace { object: place_title_from_path(path), how: how.to_owned(), diff: Some(diff) }
+            PlaceChangeSummary { object: place_title_from_path(path), how: how.to_owned(), diff: Some(diff) }
         })
         .collect()
 }

@@ -74,7 +74,7 @@ pub(super) fn parse_place_documents(
     };
     let mut estate = estate::parse_estate_yaml(&documents)
         .map_err(|errors| broken(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    for (path, overrides) in overrides_by_path(&mut estate) {
+    for (path, overrides) in iter_overrides_mut_by_document_path(&mut estate) {
         let Some(place) = places.get(&path) else { continue };
         let origins: OverrideOrigins =
             serde_json::from_str(&place.origins).map_err(|error| broken(format!("{path}: {error}")))?;
@@ -85,7 +85,7 @@ pub(super) fn parse_place_documents(
 
 /// The stored origins of every place's overrides, by path.
 pub(super) fn override_origins_by_path(estate: &mut Estate) -> BTreeMap<String, String> {
-    overrides_by_path(estate)
+    iter_overrides_mut_by_document_path(estate)
         // Maps of texts and numbers always have a JSON form.
         .map(|(path, overrides)| {
             (
@@ -136,7 +136,9 @@ pub(super) fn remove_place_by_path(estate: &mut Estate, path: &str) {
 }
 
 /// The overrides of all places of an estate, by path.
-pub(super) fn overrides_by_path(estate: &mut Estate) -> impl Iterator<Item = (String, &mut Overrides)> {
+pub(super) fn iter_overrides_mut_by_document_path(
+    estate: &mut Estate,
+) -> impl Iterator<Item = (String, &mut Overrides)> {
     let Estate { roles, groups, environments, servers } = estate;
     let roles = roles.iter_mut().map(|(name, role)| (format!("roles/{name}.yaml"), &mut role.overrides));
     let groups = groups.iter_mut().map(|(name, group)| (format!("groups/{name}.yaml"), &mut group.overrides));

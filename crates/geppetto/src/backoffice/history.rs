@@ -76,7 +76,7 @@ impl BackOffice {
                 let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
                 let diff = model::unified_diff(before, after, 3, DIFF_LINES);
                 let diff = format!("--- a/{path}\n+++ b/{path}\n{diff}");
-                wire::ChangedPlace {
+                wire::PlaceChangeSummary {
                     object: place_title_from_path(path),
                     how: how.to_owned(),
                     diff: Some(diff),

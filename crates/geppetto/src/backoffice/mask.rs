@@ -16,7 +16,7 @@ use model::{
     value::Value,
 };
 
-use super::{BackOffice, BackOfficeError, estate_snapshot::overrides_by_path};
+use super::{BackOffice, BackOfficeError, estate_snapshot::iter_overrides_mut_by_document_path};
 
 /// The mask of a secret.
 const MASK: &str = "(secret)";
@@ -100,7 +100,7 @@ impl SecretParameters {
 
     /// Masks the secrets of an estate.
     pub(super) fn mask_secrets_in_estate(&self, estate: &mut Estate) {
-        for (_, overrides) in overrides_by_path(estate) {
+        for (_, overrides) in iter_overrides_mut_by_document_path(estate) {
             for (component, values) in &mut overrides.values {
                 for (key, assignment) in values {
                     self.mask(component, key, assignment, false);
@@ -111,9 +111,10 @@ impl SecretParameters {
 
     /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
     pub(super) fn mask_secrets_in_compared_estates(&self, old: &mut Estate, new: &mut Estate) {
-        let before: BTreeMap<String, Overrides> =
-            overrides_by_path(old).map(|(path, overrides)| (path, overrides.clone())).collect();
-        for (path, overrides) in overrides_by_path(new) {
+        let before: BTreeMap<String, Overrides> = iter_overrides_mut_by_document_path(old)
+            .map(|(path, overrides)| (path, overrides.clone()))
+            .collect();
+        for (path, overrides) in iter_overrides_mut_by_document_path(new) {
             for (component, values) in &mut overrides.values {
                 for (key, assignment) in values {
                     let value =

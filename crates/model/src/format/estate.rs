@@ -9,7 +9,7 @@ use super::{
     yaml::{self, FormatError, Spanned},
 };
 use crate::{
-    estate::{Estate, Overrides, Place, RevisionOrigin, VersionRangeWithOrigin},
+    estate::{Estate, Overrides, Place, RevisionAndAuthor, VersionRangeWithOrigin},
     name::{Key, Name, ServerName},
     suggest_spelling,
 };
@@ -92,7 +92,7 @@ pub fn place_of_document_path(path: &str) -> Result<Place, FormatError> {
 
 /// Keeps the origins of requirements, values and removals that `old` has unchanged, and gives all
 /// others `origin`.
-pub fn set_origins_of_changed_overrides(old: &Estate, new: &mut Estate, origin: &RevisionOrigin) {
+pub fn set_origins_of_changed_overrides(old: &Estate, new: &mut Estate, origin: &RevisionAndAuthor) {
     for (name, role) in &mut new.roles {
         carry_place_origins(old.roles.get(name).map(|old| &old.overrides), &mut role.overrides, origin);
     }
@@ -111,7 +111,7 @@ pub fn set_origins_of_changed_overrides(old: &Estate, new: &mut Estate, origin: 
     }
 }
 
-fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionOrigin) {
+fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionAndAuthor) {
     let update = |old: Option<&BTreeMap<Name, VersionRangeWithOrigin>>,
                   new: &mut BTreeMap<Name, VersionRangeWithOrigin>| {
         for (name, requirement) in new {
@@ -143,14 +143,14 @@ fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &Re
 #[serde(deny_unknown_fields)]
 pub struct OverrideOrigins {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    components: BTreeMap<Name, RevisionOrigin>,
+    components: BTreeMap<Name, RevisionAndAuthor>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    versions: BTreeMap<Name, RevisionOrigin>,
+    versions: BTreeMap<Name, RevisionAndAuthor>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    values: BTreeMap<Name, BTreeMap<Key, RevisionOrigin>>,
+    values: BTreeMap<Name, BTreeMap<Key, RevisionAndAuthor>>,
     /// By the removal as it is written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    remove: BTreeMap<String, RevisionOrigin>,
+    remove: BTreeMap<String, RevisionAndAuthor>,
 }
 
 impl OverrideOrigins {

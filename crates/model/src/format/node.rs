@@ -16,7 +16,7 @@ use super::yaml::{self, FormatError, VersionedYamlFormat};
 use crate::{
     catalog::PackageFile,
     component::ComponentKind,
-    estate::{Place, RevisionOrigin},
+    estate::{Place, RevisionAndAuthor},
     name::{Key, Name, ServerName},
     node::{
         Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenanceEntry,
@@ -324,8 +324,8 @@ impl ProvenanceFile {
     }
 }
 
-fn origin(revision: Option<u64>, by: Option<String>) -> Option<RevisionOrigin> {
-    revision.map(|revision| RevisionOrigin { revision, by: by.unwrap_or_default() })
+fn origin(revision: Option<u64>, by: Option<String>) -> Option<RevisionAndAuthor> {
+    revision.map(|revision| RevisionAndAuthor { revision, by: by.unwrap_or_default() })
 }
 
 impl TryFrom<String> for PlaceText {

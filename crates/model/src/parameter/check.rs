@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{MergeStrategy, Parameter, ParameterType};
-use crate::{selection::ServerSelectionCriteria, value::Value};
+use crate::{server_selection::ServerSelectionCriteria, value::Value};
 
 /// The heaviest value allowed; see [`estimate_value_size`].
 pub const MAX_ESTIMATED_VALUE_BYTES: usize = 512 * 1024;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
-    estate::{Overrides, Place, RemovedInheritedItem, RevisionOrigin, VersionRangeWithOrigin},
+    estate::{Overrides, Place, RemovedInheritedItem, RevisionAndAuthor, VersionRangeWithOrigin},
     name::Name,
     node::{RequirementOperation, RequirementProvenanceEntry},
     suggest_spelling,
@@ -136,7 +136,7 @@ impl<'a> ChosenVersionAndReasons<'a> {
 struct PlacedOperation<'a, 'l> {
     place: &'l Place,
     what: PlacedWhat<'a>,
-    origin: Option<&'a RevisionOrigin>,
+    origin: Option<&'a RevisionAndAuthor>,
     /// Whether it has a part in the choice.
     effective: bool,
 }

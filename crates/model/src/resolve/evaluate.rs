@@ -27,7 +27,7 @@ use crate::{
     parameter::{
         MAX_ESTIMATED_VALUE_BYTES, Parameter, ParameterType, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size,
     },
-    selection::ServerSelectionCriteria,
+    server_selection::ServerSelectionCriteria,
     suggest_spelling,
     value::Value,
 };

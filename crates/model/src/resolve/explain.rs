@@ -8,7 +8,7 @@ use crate::{
     node::{Node, NodeComponent, NodeValue, RequirementOperation, ValueProvenanceEntry},
     suggest_spelling,
     value::Value,
-    wire::{ExplainedMapEntry, ExplainedProvenance, Explanation},
+    wire::{ExplainedMapEntry, ExplainedProvenanceEntry, Explanation},
 };
 
 /// How many entries of one map are explained by themselves.
@@ -69,8 +69,8 @@ fn explain_value(name: &Name, key: &Key, value: &NodeValue) -> Explanation {
     }
 }
 
-fn explain_provenance(provenance: &[ValueProvenanceEntry], secret: bool) -> Vec<ExplainedProvenance> {
-    let explained = provenance.iter().map(|entry| ExplainedProvenance {
+fn explain_provenance(provenance: &[ValueProvenanceEntry], secret: bool) -> Vec<ExplainedProvenanceEntry> {
+    let explained = provenance.iter().map(|entry| ExplainedProvenanceEntry {
         place: entry.place.to_string(),
         value: entry.value.as_ref().filter(|_| !secret).map(|value| json(value)),
         removes: entry.removes,
@@ -222,7 +222,7 @@ fn explain_version(name: &Name, component: &NodeComponent) -> Explanation {
                 Some(format!("not {version}, which requires `{requires}`").into())
             }
         };
-        ExplainedProvenance {
+        ExplainedProvenanceEntry {
             place: match &requirement.place {
                 Place::Default(requirer) => format!("requirement of {requirer}"),
                 place => place.to_string(),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::place_stack::{PlaceOverrides, PlaceStack};
 use crate::{
-    estate::{Place, RemovedInheritedItem, RevisionOrigin},
+    estate::{Place, RemovedInheritedItem, RevisionAndAuthor},
     name::{Key, Name},
     parameter::{MergeStrategy, Parameter},
     value::Value,
@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct PlaceOperation<'a, 'l> {
     pub(super) place: &'l Place,
     pub(super) what: ValueOrRemoval<'a>,
-    pub(super) origin: Option<&'a RevisionOrigin>,
+    pub(super) origin: Option<&'a RevisionAndAuthor>,
     /// Whether no stronger place overrides or removes it.
     pub(super) effective: bool,
 }

@@ -15,7 +15,7 @@ use crate::{
     name::{Name, ServerName},
     node::NodeValue,
     parameter::{Parameter, QualifiedParameterName},
-    selection::ServerSelectionCriteria,
+    server_selection::ServerSelectionCriteria,
     value::Value,
 };
 

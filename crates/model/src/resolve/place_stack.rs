@@ -7,7 +7,7 @@ use super::{
     linearise::RoleLinearisations,
 };
 use crate::{
-    estate::{Environment, Estate, Overrides, Place, RemovedInheritedItem, RevisionOrigin, Server},
+    estate::{Environment, Estate, Overrides, Place, RemovedInheritedItem, RevisionAndAuthor, Server},
     name::{Name, ServerName},
     suggest_spelling,
 };
@@ -18,7 +18,7 @@ pub(super) struct PlaceStack<'a> {
     pub(super) channel: &'a Name,
     pub(super) layers: Vec<PlaceOverrides<'a>>,
     /// The strongest layer that removes each component: weaker ones have no effect on it.
-    component_removals: BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)>,
+    component_removals: BTreeMap<&'a Name, (usize, Option<&'a RevisionAndAuthor>)>,
 }
 
 /// One place and its overrides.
@@ -113,14 +113,14 @@ impl<'a> PlaceStack<'a> {
     pub(super) fn find_component_removal(
         &self,
         component: &Name,
-    ) -> Option<(&Place, Option<&'a RevisionOrigin>)> {
+    ) -> Option<(&Place, Option<&'a RevisionAndAuthor>)> {
         self.component_removals.get(component).map(|(index, origin)| (&self.layers[*index].place, *origin))
     }
 }
 
 fn component_removals<'a>(
     layers: &[PlaceOverrides<'a>],
-) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionOrigin>)> {
+) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionAndAuthor>)> {
     let mut removals = BTreeMap::new();
     for (at, layer) in layers.iter().enumerate() {
         for removed in &layer.overrides.remove {

@@ -10,7 +10,7 @@ use crate::{
     catalog::Catalog,
     estate::{Estate, Place, Server},
     name::{Name, ServerName},
-    selection::ServerSelectionCriteria,
+    server_selection::ServerSelectionCriteria,
 };
 
 /// What changes of all that resolutions can read.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     estate::Place,
     name::{Name, ServerName},
-    selection::ServerSelectionCriteria,
+    server_selection::ServerSelectionCriteria,
 };
 
 /// Everything a server's node depends on. As long as none of it changes, resolving again gives the same node.

@@ -12,7 +12,7 @@ shape! {
         /// Whether it is a secret.
         pub secret: bool,
         /// The places that set or removed it, winner first.
-        pub provenance: Vec<ExplainedProvenance>,
+        pub provenance: Vec<ExplainedProvenanceEntry>,
         /// Where each entry of a map that was merged from several places comes from.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         pub entries: Vec<ExplainedMapEntry>,
@@ -29,7 +29,7 @@ shape! {
     }
 
     /// One place's part in it.
-    pub struct ExplainedProvenance {
+    pub struct ExplainedProvenanceEntry {
         /// `role web`, `server web-01`, `default of shop`.
         pub place: String,
         /// The value; for the removal of one map entry its path. Absent for secrets and for the
@@ -87,7 +87,7 @@ impl Explanation {
         }
     }
 
-    fn operation(&self, entry: &ExplainedProvenance) -> String {
+    fn operation(&self, entry: &ExplainedProvenanceEntry) -> String {
         match &entry.value {
             Some(value) if entry.constrains => format!("constrains the version to {value}"),
             // An excluded version, or the path of an entry.

@@ -7,7 +7,7 @@ use model::{
     component::Component,
     estate::{
         Environment, Estate, Group, InheritanceRemoval, Overrides, Place, RemovedInheritedItem,
-        RevisionOrigin, Role, Server, ValueWithOrigin, VersionRangeWithOrigin,
+        RevisionAndAuthor, Role, Server, ValueWithOrigin, VersionRangeWithOrigin,
     },
     name::{Key, Name, ServerName},
     node::{
@@ -80,8 +80,8 @@ fn place() -> impl Strategy<Value = Place> {
     ]
 }
 
-fn origin() -> impl Strategy<Value = RevisionOrigin> {
-    (any::<u64>(), text()).prop_map(|(revision, by)| RevisionOrigin { revision, by })
+fn origin() -> impl Strategy<Value = RevisionAndAuthor> {
+    (any::<u64>(), text()).prop_map(|(revision, by)| RevisionAndAuthor { revision, by })
 }
 
 fn entry() -> impl Strategy<Value = ValueProvenanceEntry> {

@@ -6,8 +6,8 @@ use model::{
     catalog::Catalog,
     component::Component,
     estate::{
-        Environment, Estate, InheritanceRemoval, Place, RemovedInheritedItem, RevisionOrigin, Role, Server,
-        VersionRangeWithOrigin,
+        Environment, Estate, InheritanceRemoval, Place, RemovedInheritedItem, RevisionAndAuthor, Role,
+        Server, VersionRangeWithOrigin,
     },
     format::{
         estate::{OverrideOrigins, set_origins_of_changed_overrides},
@@ -162,7 +162,7 @@ proptest! {
 
     #[test]
     fn values_that_did_not_change_keep_their_origin(old in random::estate(), edit in random::estate()) {
-        let origin = |revision| model::estate::RevisionOrigin { revision, by: "ann".to_owned() };
+        let origin = |revision| model::estate::RevisionAndAuthor { revision, by: "ann".to_owned() };
         let mut first = old.clone();
         set_origins_of_changed_overrides(&Estate::default(), &mut first, &origin(1));
         let mut again = old.clone();
@@ -341,7 +341,7 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
 #[test]
 fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let (mut first, catalog) = shop("a: {type: string, description: A., default: x}", "a: y");
-    let origin = |revision, by: &str| RevisionOrigin { revision, by: by.to_owned() };
+    let origin = |revision, by: &str| RevisionAndAuthor { revision, by: by.to_owned() };
     set_origins_of_changed_overrides(&Estate::default(), &mut first, &origin(1, "ann"));
     let mut second = first.clone();
     let key = Key::new("a").unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::{
     exit::Exit,
-    wire::{ChangedPlace, EstateChangeRequest, EstateChangeResult},
+    wire::{EstateChangeRequest, EstateChangeResult, PlaceChangeSummary},
 };
 
 use crate::{
@@ -101,7 +101,7 @@ fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
 }
 
 /// How many documents are added, changed and removed; the names of a few.
-fn summarize_places(places: &[ChangedPlace]) -> String {
+fn summarize_places(places: &[PlaceChangeSummary]) -> String {
     const NAMED: usize = 6;
     let parts = ["added", "changed", "removed"].into_iter().filter_map(|how| {
         let of_kind = || places.iter().filter(|place| place.how == how);

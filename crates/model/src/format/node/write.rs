@@ -9,7 +9,7 @@ use ed25519_dalek::SigningKey;
 use super::NodeFile;
 use crate::{
     catalog::PackageFile,
-    estate::RevisionOrigin,
+    estate::RevisionAndAuthor,
     format::{
         signature::sign_node_yaml,
         yaml::VersionedYamlFormat,
@@ -200,7 +200,7 @@ fn write_provenance(text: &mut String, entry: &ValueProvenanceEntry) {
     write_origin(text, entry.origin.as_ref());
 }
 
-fn write_origin(text: &mut String, origin: Option<&RevisionOrigin>) {
+fn write_origin(text: &mut String, origin: Option<&RevisionAndAuthor>) {
     if let Some(origin) = origin {
         _ = write!(text, ", revision: {}, by: ", origin.revision);
         write_quoted_text(text, &origin.by);
