@@ -95,21 +95,11 @@ CREATE TABLE nodes (
     generation BIGINT NOT NULL CHECK (generation > 0),
     digest     TEXT   NOT NULL,           -- of the content without its number, sealed
     text       TEXT   NOT NULL,           -- signed, then sealed
+    components TEXT   NOT NULL,           -- JSON: the component versions it needs; many servers need the same
     revision   BIGINT NOT NULL REFERENCES revisions (number),
     created_us BIGINT NOT NULL,
     PRIMARY KEY (server, generation)
 );
-
--- Which component versions a generation needs, so that retention asks the index and reads no node file.
-CREATE TABLE node_components (
-    server     TEXT COLLATE "C" NOT NULL,
-    generation BIGINT NOT NULL,
-    name       TEXT COLLATE "C" NOT NULL,
-    version    TEXT   NOT NULL,
-    PRIMARY KEY (server, generation, name),
-    FOREIGN KEY (server, generation) REFERENCES nodes (server, generation)
-);
-CREATE INDEX node_components_version ON node_components (name, version);
 
 -- What the resolution of each server read and came to. A row holds until something of what it read changes, so that no
 -- server is resolved again because a control plane is new, and what a change reaches is known without resolving.

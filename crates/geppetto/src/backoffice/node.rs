@@ -170,13 +170,10 @@ impl BackOffice {
             }
             let draft = self.resolve_unnumbered_node(server).await?;
             let Some(version) = self.store_as_next_generation(&draft).await? else { continue };
-            let row = NewResolutionRowBuilder::new(&draft.catalog)
-                .build_resolution_row(server.clone(), Some(draft.resolution.into()));
-            self.store.store_resolution(draft.revision, &row, self.clock.now_us()).await?;
             self.cache().insert_node_generation_unless_outdated(
                 server,
                 &version,
-                &row.reads,
+                &draft.resolution.reads,
                 draft.revision,
                 &draft.catalog,
             );
@@ -267,14 +264,17 @@ impl BackOffice {
         Ok(UnnumberedNode { latest, revision: state.revision, catalog, resolution })
     }
 
-    /// Numbers a draft and stores it, if it differs from the latest; `None` when a newer one was stored
-    /// meanwhile.
+    /// Stores the resolution of a draft, and the draft as the next generation if it differs from the latest; `None`, and
+    /// nothing is stored, when a newer generation was stored or a newer revision committed meanwhile.
     pub(super) async fn store_as_next_generation(
         &self,
         draft: &UnnumberedNode,
     ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
         let digest = draft.resolution.digest.to_string();
+        let resolution = NewResolutionRowBuilder::new(&draft.catalog)
+            .build_resolution_row(draft.resolution.node.server.clone(), Some((&draft.resolution).into()));
         if let Some(latest) = draft.latest.as_ref().filter(|latest| latest.digest == digest) {
+            self.store.store_resolution(draft.revision, &resolution, self.clock.now_us()).await?;
             return Ok(Some(latest.into()));
         }
         let generation = draft.latest.as_ref().map_or(1, |latest| latest.generation + 1);
@@ -292,6 +292,7 @@ impl BackOffice {
             text: &text,
             revision: draft.revision,
             components: &components,
+            resolution,
         };
         let actor = Principal::CONTROL_PLANE_ITSELF.audit_actor();
         let added = self.store.insert_node_file(&new, &self.audit_context(&actor)).await?;

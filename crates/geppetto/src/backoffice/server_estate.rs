@@ -1,6 +1,6 @@
 //! The part of the estate that one server is made of, read without the rest of it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
     catalog::Catalog,
@@ -14,6 +14,7 @@ use super::{
     BackOffice, BackOfficeError, EstateSnapshot,
     estate_snapshot::{overlay_places_on_estate, parse_place_documents},
 };
+use crate::store::StoreError;
 
 /// A server with more places than this is resolved in the whole estate, which is read at once.
 const MAX_PLACES: usize = 200;
@@ -45,21 +46,30 @@ impl BackOffice {
     /// The server with its environment, its groups and all its roles, of one revision.
     async fn places_of_server(&self, server: &ServerName) -> Result<Option<EstateSnapshot>, BackOfficeError> {
         let mut part: Option<EstateSnapshot> = None;
-        let mut open = vec![Place::Server(server.clone())];
-        while let Some(place) = open.pop() {
-            let Some(path) = document_path_of_place(&place) else { continue };
-            if part.as_ref().is_some_and(|part| part.documents.contains_key(&path)) {
-                continue;
+        let mut places = vec![Place::Server(server.clone())];
+        loop {
+            let known = |path: &String| part.as_ref().is_some_and(|part| part.documents.contains_key(path));
+            let paths: BTreeSet<String> =
+                places.drain(..).filter_map(|place| document_path_of_place(&place)).collect();
+            let paths: Vec<String> = paths.into_iter().filter(|path| !known(path)).collect();
+            if paths.is_empty() {
+                return Ok(part);
             }
-            let (revision, Some(text)) = self.store.read_current_place(&path).await? else { return Ok(None) };
-            let read = parse_place_documents(revision, BTreeMap::from([(path, text)]))?;
+            let (revision, documents) = match self.store.read_current_places_at_paths(&paths).await {
+                Err(StoreError::Overtaken { .. }) => return Ok(None),
+                read => read?,
+            };
+            if documents.len() < paths.len() {
+                return Ok(None);
+            }
+            let read = parse_place_documents(revision, documents)?;
             for server in read.estate.servers.values() {
-                open.push(Place::Environment(server.environment.clone()));
-                open.extend(server.groups.iter().cloned().map(Place::Group));
-                open.extend(server.roles.iter().cloned().map(Place::Role));
+                places.push(Place::Environment(server.environment.clone()));
+                places.extend(server.groups.iter().cloned().map(Place::Group));
+                places.extend(server.roles.iter().cloned().map(Place::Role));
             }
             let roles = read.estate.roles.values();
-            open.extend(roles.flat_map(|role| &role.inherits).cloned().map(Place::Role));
+            places.extend(roles.flat_map(|role| &role.inherits).cloned().map(Place::Role));
             match &mut part {
                 Some(part) if part.revision != revision || part.documents.len() >= MAX_PLACES => {
                     return Ok(None);
@@ -71,6 +81,5 @@ impl BackOffice {
                 None => part = Some(read),
             }
         }
-        Ok(part)
     }
 }

@@ -1,6 +1,10 @@
 //! What any database behind the store must hold to; each fact once, run on every engine there is.
 
+mod fixtures;
+
 use std::collections::BTreeMap;
+
+use fixtures::{ANN, CHECK, becomes, grant, node, report};
 
 use super::{
     test_database::{TestDatabase, TestEngine},
@@ -30,6 +34,7 @@ on_both_engines!(
     token_is_valid_until_it_expires_or_is_revoked,
     join_token_is_accepted_once_and_only_before_it_expires,
     joining_again_revokes_the_earlier_credential,
+    places_are_read_by_path_however_many,
     generation_is_stored_once_and_kept,
     node_resolved_from_an_overtaken_revision_is_not_stored,
     reports_are_listed_newest_first_in_pages,
@@ -57,22 +62,6 @@ async fn store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
 async fn open(database: &TestDatabase) -> Store {
     let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
     opened.check_or_set_seal(SealingKey::new(&[7; 32]), "node key").await.unwrap()
-}
-
-const ANN: TimeAndActor<'static> = TimeAndActor { at_us: 1_000, actor: "token ann" };
-
-fn becomes(path: &str, text: &str) -> PlaceChange {
-    let object = PlaceDocumentRow { text: text.to_owned(), origins: "{}".to_owned() };
-    PlaceChange { path: path.to_owned(), becomes: Some(object) }
-}
-
-fn grant(access_level: &str, environment: Option<&str>, component: Option<&str>) -> GrantRow {
-    let owned = |text: Option<&str>| text.map(str::to_owned);
-    GrantRow {
-        access_level: access_level.to_owned(),
-        environment: owned(environment),
-        component: owned(component),
-    }
 }
 
 fn texts(objects: BTreeMap<String, PlaceDocumentRow>) -> Vec<String> {
@@ -178,8 +167,17 @@ async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
     assert!(store.read_valid_credential("c2").await.unwrap().is_some());
 }
 
-fn node<'a>(generation: u64, digest: &'a str, components: &'a [(String, String)]) -> NewNodeFile<'a> {
-    NewNodeFile { server: "web-01", generation, digest, text: "text", revision: 1, components }
+async fn places_are_read_by_path_however_many(engine: TestEngine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    let paths: Vec<String> = (0..40).map(|n| format!("roles/r{n:02}.yaml")).collect();
+    assert_eq!(store.read_current_places_at_paths(&paths[..2]).await.unwrap(), (0, BTreeMap::new()));
+    let first: Vec<_> = paths[..39].iter().map(|path| becomes(path, path)).collect();
+    store.commit_revision(0, &first, "", &[], &ANN).await.unwrap();
+    let removed = PlaceChange { path: paths[0].clone(), becomes: None };
+    store.commit_revision(1, &[removed], "", &[], &ANN).await.unwrap();
+    let (revision, places) = store.read_current_places_at_paths(&paths).await.unwrap();
+    assert_eq!((revision, places.keys().collect::<Vec<_>>()), (2, paths[1..39].iter().collect()));
+    assert_eq!(places[&paths[38]].text, paths[38]);
 }
 
 async fn generation_is_stored_once_and_kept(engine: TestEngine) {
@@ -194,6 +192,8 @@ async fn generation_is_stored_once_and_kept(engine: TestEngine) {
     assert_eq!(store.read_node_file_of_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
     assert_eq!(store.read_node_file_of_generation("web-02", 1).await.unwrap(), None);
     assert_eq!(store.read_versions_named_by_node_files().await.unwrap(), shop.into());
+    let resolution = store.read_stored_resolution("web-01").await.unwrap().unwrap();
+    assert_eq!(resolution.digest, "d2", "it is stored with the node file");
 }
 
 async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngine) {
@@ -202,18 +202,6 @@ async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngi
     store.commit_revision(1, &[], "", &[], &ANN).await.unwrap();
     assert!(!store.insert_node_file(&node(1, "old", &[]), &ANN).await.unwrap());
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
-}
-
-async fn report(store: &Store, server: &str, generation: u64, outcome: &str) -> u64 {
-    let head = ReportSummaryColumns {
-        generation,
-        outcome: outcome.to_owned(),
-        started_us: i64::try_from(generation).unwrap(),
-        duration_us: 2,
-        unchanged: 3,
-        entries: 4,
-    };
-    store.insert_report(&NewReport { server, head, json: &generation.to_string() }, &ANN).await.unwrap()
 }
 
 async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
@@ -408,9 +396,6 @@ async fn events_are_received_after_the_commit_and_not_before(engine: TestEngine)
         assert_eq!(next_event(&mut heard).await, Event::RevisionCommitted { revision: 1 });
     }
 }
-
-const CHECK: NewJob<'static> =
-    NewJob { kind: "check", input: "{}", unique_key: Some("check"), due_us: 1_000, max_attempts: 3 };
 
 async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::wire::Event;
 
-use super::{Store, StoreError, TimeAndActor, audit, signed, unsigned};
+use super::{NewResolutionRow, Store, StoreError, TimeAndActor, audit, resolutions, signed, unsigned};
 
 /// A node file as it is stored and delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(crate) struct NewNodeFile<'a> {
     pub(crate) revision: u64,
     /// The component versions it needs.
     pub(crate) components: &'a [(String, String)],
+    /// The resolution it was made of.
+    pub(crate) resolution: NewResolutionRow,
 }
 
 type Row = (i64, String, String, i64);
@@ -110,7 +112,7 @@ impl Store {
         row.map(|row| self.stored_node(server, row)).transpose()
     }
 
-    /// Stores a generation; `false`, and nothing is stored, if that number exists already or a newer revision
+    /// Stores a generation with its resolution; `false`, and nothing is stored, if that number exists already or a newer revision
     /// than the one it was resolved from is committed.
     ///
     /// The number is the one after the latest that was read *before* the content was made, and it is a key: a slow
@@ -127,30 +129,20 @@ impl Store {
         let added = execute!(
             transaction,
             doing,
-            "INSERT INTO nodes (server, generation, digest, text, revision, created_us)
-             SELECT $1, CAST($2 AS BIGINT), $3, $4, CAST($5 AS BIGINT), CAST($6 AS BIGINT)
-             WHERE CAST($5 AS BIGINT) = (SELECT MAX(number) FROM revisions)
+            "INSERT INTO nodes (server, generation, digest, text, components, revision, created_us)
+             SELECT $1, CAST($2 AS BIGINT), $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT)
+             WHERE CAST($6 AS BIGINT) = (SELECT MAX(number) FROM revisions)
              ON CONFLICT DO NOTHING",
             node.server,
             signed(node.generation),
             self.seal.seal_text(&of_digest, node.digest)?,
             self.seal.seal_text(&of_text, node.text)?,
+            serde_json::to_string(node.components).unwrap_or_default(),
             signed(node.revision),
             context.at_us,
         )?;
         if added == 0 {
             return Ok(false);
-        }
-        for (name, version) in node.components {
-            execute!(
-                transaction,
-                doing,
-                "INSERT INTO node_components (server, generation, name, version) VALUES ($1, $2, $3, $4)",
-                node.server,
-                signed(node.generation),
-                name,
-                version,
-            )?;
         }
         execute!(
             transaction,
@@ -160,6 +152,14 @@ impl Store {
             node.server,
             signed(node.generation),
         )?;
+        resolutions::write_resolutions(
+            &mut transaction,
+            &self.seal,
+            node.revision,
+            std::slice::from_ref(&node.resolution),
+            context.at_us,
+        )
+        .await?;
         let detail = format!("generation {} from revision {}", node.generation, node.revision);
         audit::insert_audit_entry(&mut transaction, context, "generate-node", node.server, &detail).await?;
         let server = node.server.to_owned();
@@ -174,8 +174,13 @@ impl Store {
     ) -> Result<BTreeSet<(String, String)>, StoreError> {
         let doing = "reading which versions node files need";
         let mut connection = self.connection(doing).await?;
-        let rows: Vec<(String, String)> =
-            fetch_all!(connection, doing, "SELECT DISTINCT name, version FROM node_components")?;
-        Ok(rows.into_iter().collect())
+        let rows: Vec<(String,)> = fetch_all!(connection, doing, "SELECT DISTINCT components FROM nodes")?;
+        let mut versions = BTreeSet::new();
+        for (text,) in rows {
+            let read: Vec<(String, String)> = serde_json::from_str(&text)
+                .map_err(|_| StoreError::Corrupt("which versions a node file needs".to_owned()))?;
+            versions.extend(read);
+        }
+        Ok(versions)
     }
 }

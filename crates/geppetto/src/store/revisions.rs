@@ -40,6 +40,9 @@ pub(crate) struct PlaceChange {
     pub(crate) becomes: Option<PlaceDocumentRow>,
 }
 
+/// How many places one statement reads by path.
+const PATHS_PER_STATEMENT: usize = 8;
+
 type Row = (i64, i64, String, String);
 type PlaceRow = (String, i64, String, String);
 /// A place beside the number of the newest revision: of an empty estate there is only the number.
@@ -142,6 +145,49 @@ impl Store {
             _ => None,
         };
         Ok((unsigned(newest, "revision")?, place))
+    }
+
+    /// The number of the newest revision, and the places in it that have one of the paths, by path. Fails with
+    /// [`StoreError::Overtaken`] if another revision is committed between two statements.
+    pub(crate) async fn read_current_places_at_paths(
+        &self,
+        paths: &[String],
+    ) -> Result<(u64, BTreeMap<String, PlaceDocumentRow>), StoreError> {
+        let doing = "reading places";
+        let mut connection = self.connection(doing).await?;
+        let (mut newest, mut places) = (None, Vec::new());
+        for chunk in paths.chunks(PATHS_PER_STATEMENT) {
+            // No place has an empty path.
+            let path = |index: usize| chunk.get(index).map_or("", String::as_str);
+            let rows: Vec<CurrentRow> = fetch_all!(
+                connection,
+                doing,
+                "SELECT newest.number, path, since, text, origins
+                 FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revisions) AS newest
+                 LEFT JOIN places ON until IS NULL AND path IN ($1, $2, $3, $4, $5, $6, $7, $8)",
+                path(0),
+                path(1),
+                path(2),
+                path(3),
+                path(4),
+                path(5),
+                path(6),
+                path(7),
+            )?;
+            let revision = rows.first().map_or(0, |(newest, ..)| *newest);
+            if *newest.get_or_insert(revision) != revision {
+                let (base, found) = (newest.unwrap_or_default(), revision);
+                return Err(StoreError::Overtaken {
+                    base: unsigned(base, "revision")?,
+                    found: unsigned(found, "revision")?,
+                });
+            }
+            places.extend(
+                rows.into_iter()
+                    .filter_map(|(_, path, since, text, origins)| Some((path?, since?, text?, origins?))),
+            );
+        }
+        Ok((unsigned(newest.unwrap_or(0), "revision")?, self.unseal_by_path(places)?))
     }
 
     /// The places that were changed or removed after a revision: in which one last, and by whom.

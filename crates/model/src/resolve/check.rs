@@ -67,10 +67,10 @@ pub struct ResolutionDigestAndReads {
     pub reads: ResolutionReads,
 }
 
-impl From<Resolution> for ResolutionDigestAndReads {
-    fn from(resolution: Resolution) -> Self {
+impl From<&Resolution> for ResolutionDigestAndReads {
+    fn from(resolution: &Resolution) -> Self {
         let Resolution { node, digest, reads, .. } = resolution;
-        Self { environment: node.environment, digest, reads }
+        Self { environment: node.environment.clone(), digest: *digest, reads: reads.clone() }
     }
 }
 
@@ -171,7 +171,7 @@ impl<'a> ResolvedServers<'a> {
                     let effects =
                         find_effects_on_server(before.as_ref().map(Result::as_ref), Some(after.as_ref()));
                     part.effects.insert((*name).clone(), effects);
-                    part.resolutions.insert((*name).clone(), after.ok().map(ResolutionDigestAndReads::from));
+                    part.resolutions.insert((*name).clone(), after.ok().as_ref().map(Into::into));
                 }
             }
             part
