@@ -19,7 +19,7 @@ use std::{
 
 use self::{
     measure::CommandToTime,
-    results::{BenchResultRow, PeerResult, ResultTarget},
+    results::{BenchComparison, PeerResult, ResultTarget},
 };
 use crate::{chore_failure::ChoreFailure, output, scripted_developer::DeveloperWorkspace};
 
@@ -81,7 +81,7 @@ pub(crate) fn run_benchmarks(bench: &BenchSettings<'_>) -> Result<(), ChoreFailu
     outcome
 }
 
-fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchResultRow>) -> Result<(), ChoreFailure> {
+fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchComparison>) -> Result<(), ChoreFailure> {
     let wanted = |part| bench.only.is_none_or(|only| only == part);
     let developer = |folder| {
         DeveloperWorkspace::create_emptied_workspace(
@@ -95,7 +95,7 @@ fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchResultRow>) -> Resul
     let mut weight = Ok(());
     if wanted(BenchPart::Commands) {
         let developer = developer("bench")?;
-        let prepared = cases::prepare_bench_cases(&developer)?;
+        let prepared = cases::set_up_control_plane_and_cases(&developer)?;
         let start = compare_commands(bench, &developer, &prepared, rows)?;
         weight = sizes::check_sizes_memory_and_start_up(
             &bench.programs,
@@ -106,7 +106,7 @@ fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchResultRow>) -> Resul
     }
     let mut peer_costs = Vec::new();
     if wanted(BenchPart::Resolution) {
-        let peers = peers::install_inventory_peers(bench.work)?;
+        let peers = peers::install_reclass_peers(bench.work)?;
         peer_costs = resolution::compare_and_time_resolution(
             bench,
             &developer("bench-resolution")?.terminal,
@@ -115,7 +115,7 @@ fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchResultRow>) -> Resul
         )?;
     }
     if wanted(BenchPart::ControlPlaneProcess) {
-        let peers = peers::install_inventory_peers(bench.work)?;
+        let peers = peers::install_reclass_peers(bench.work)?;
         let developer = developer("bench-control-plane")?;
         control_plane_resolution::time_control_plane_resolution(
             bench,
@@ -133,7 +133,7 @@ fn compare_commands(
     bench: &BenchSettings<'_>,
     developer: &DeveloperWorkspace,
     prepared: &cases::PreparedBenchCases,
-    rows: &mut Vec<BenchResultRow>,
+    rows: &mut Vec<BenchComparison>,
 ) -> Result<Duration, ChoreFailure> {
     let terminal = &developer.terminal;
     let mut start = Duration::ZERO;
@@ -158,7 +158,7 @@ fn compare_commands(
             }
         };
         let what = case.what.clone();
-        let row = BenchResultRow { name: case.name.clone(), what, ours, peer, target: case.target };
+        let row = BenchComparison { name: case.name.clone(), what, ours, peer, target: case.target };
         row.print_result_row();
         rows.push(row);
     }

@@ -89,7 +89,7 @@ impl ControlPlaneProcess {
     }
 
     /// Fetches a path of its API with a token, over one plain connection; anything but 200 is an error.
-    pub(crate) fn fetch_api_path(&self, path: &str, token: &str) -> Result<String, ChoreFailure> {
+    pub(crate) fn fetch_raw_api_response(&self, path: &str, token: &str) -> Result<String, ChoreFailure> {
         let host = self.url.strip_prefix("http://").unwrap_or(&self.url);
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"

@@ -118,7 +118,7 @@ fn main() -> ExitCode {
         }
         Chore::E2e { profile, story, list: false } => {
             let programs = programs(&profile);
-            exit_code(e2e::run_stories(&e2e::E2eSettings {
+            exit_code(e2e::run_stories_in_shared_environment(&e2e::E2eSettings {
                 root,
                 work: &work,
                 programs,
@@ -176,14 +176,14 @@ fn host_shell(work: &Path, archive: bool, command: &[String]) -> Result<(), Chor
     if let Some(reason) = test_host::reason_hosts_cannot_be_booted(work) {
         return Err(ChoreFailure::new(format!("cannot boot a host: {reason}"), "scripts/install-tools e2e"));
     }
-    let mut hosts = test_host::TestHosts::prepare_test_hosts(work)?;
+    let mut hosts = test_host::TestHostLauncher::create_network_and_remove_leftovers(work)?;
     let image = test_host::HostImage::build_or_reuse_debian_image(work)?;
     let image = if archive { image.with_local_debian_package_archive(work)? } else { image };
     let host = hosts.boot_host_and_wait(&image, "visitor")?;
     output::print_note(&format!("{} runs at {}", host.host_name(), host.ip_address()));
     let typed = if command.is_empty() { "exec sh -i".to_owned() } else { command.join(" ") };
     let status = host
-        .open_root_terminal()
+        .root_command_shell()
         .command_for_shell_line(&typed)
         .stdin(std::process::Stdio::inherit())
         .status()

@@ -42,7 +42,7 @@ pub(crate) fn are_stdin_and_stdout_terminals() -> bool {
 
 /// Starts a stopwatch.
 #[expect(clippy::disallowed_methods, reason = "the chores say how long things take")]
-pub(crate) fn start_stopwatch() -> Instant {
+pub(crate) fn current_instant() -> Instant {
     Instant::now()
 }
 
@@ -55,7 +55,7 @@ pub(crate) struct StepPrinter {
 impl StepPrinter {
     /// Starts the clock.
     pub(crate) fn start_step_printer() -> StepPrinter {
-        StepPrinter { taken: Vec::new(), started: start_stopwatch() }
+        StepPrinter { taken: Vec::new(), started: current_instant() }
     }
 
     /// Says what is done next, and does it.
@@ -65,7 +65,7 @@ impl StepPrinter {
         work: impl FnOnce() -> Result<T, ChoreFailure>,
     ) -> Result<T, ChoreFailure> {
         println!("\n[{:2}] {what}", self.taken.len() + 1);
-        let began = start_stopwatch();
+        let began = current_instant();
         let done = work().map_err(|trouble| ChoreFailure {
             what: format!("step {} ({what}): {}", self.taken.len() + 1, trouble.what),
             ..trouble

@@ -102,7 +102,7 @@ pub fn apply_plan(
     progress(ApplyProgressEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if !plan.blocked.is_empty() {
         for blocked in &plan.blocked {
-            journal.add_report_entry(entry(
+            journal.add_unjournaled_report_entry(entry(
                 &blocked.what.to_string(),
                 &blocked.components,
                 ReportEntryResult::Blocked,
@@ -132,7 +132,7 @@ pub fn apply_plan(
             return run.finish_failed(plan, plan.changes.len(), at + 1);
         }
     }
-    run.journal.forget_unwanted_managed_resources();
+    run.journal.forget_unwanted_managed_state();
     run.journal.finish_run_and_save_report(if plan.changes.is_empty() {
         RunOutcome::Unchanged
     } else {
@@ -182,7 +182,7 @@ impl ApplyRun<'_, '_> {
     fn removed_with_its_package(&self, change: &PlannedChange) -> bool {
         match &change.action {
             PlannedAction::Apply(resource) if self.packages && resource.id.occupied_path().is_some() => {
-                let request = ObservationRequest::request_for_resources([resource.as_ref()]);
+                let request = ObservationRequest::request_for_only_these_resources([resource.as_ref()]);
                 self.host.observe_resources(&request).get(&resource.id) == Some(&Observation::Absent)
             }
             _ => false,
@@ -198,8 +198,9 @@ impl ApplyRun<'_, '_> {
     ) -> Result<bool, PunchStateFolderError> {
         self.journal.record_step_begin(&change.change_title_line(), &change.components, &[])?;
         let started = (self.clock)();
-        let request =
-            ObservationRequest::request_for_resources(resources.iter().map(|(_, resource)| resource));
+        let request = ObservationRequest::request_for_only_these_resources(
+            resources.iter().map(|(_, resource)| resource),
+        );
         let observed = ObservedHost {
             resources: self.host.observe_resources(&request),
             booted: self.host.is_systemd_running(),
@@ -220,7 +221,7 @@ impl ApplyRun<'_, '_> {
             return Ok(false);
         }
         for change in &plan.changes {
-            self.journal.record_repair_of_unchanged(change);
+            self.journal.uncount_unchanged_and_keep_notified(change);
             if !self.apply_change(change, &[])? {
                 return Ok(false);
             }
@@ -283,7 +284,7 @@ impl ApplyRun<'_, '_> {
         for (title, components) in changes.chain(checks) {
             let entry = entry(&title, &components, ReportEntryResult::Skipped, String::new());
             (self.progress)(ApplyProgressEvent::Finished { entry: &entry });
-            self.journal.add_report_entry(entry);
+            self.journal.add_unjournaled_report_entry(entry);
         }
         self.journal.finish_run_and_save_report(RunOutcome::Failed)
     }

@@ -45,7 +45,7 @@ enum PathResolution {
 }
 
 /// A folder that is open, and the last part of a path in it.
-pub(crate) struct EntryOfOpenFolder<'a> {
+pub(crate) struct OpenParentFolderAndName<'a> {
     pub(crate) folder: OwnedFd,
     pub(crate) name: &'a str,
 }
@@ -82,16 +82,16 @@ impl HostRoot {
     }
 
     /// Opens the folder a path is in; the path's last part is not followed.
-    pub(crate) fn open_parent_folder<'a>(&self, path: &'a str) -> io::Result<EntryOfOpenFolder<'a>> {
+    pub(crate) fn open_parent_folder<'a>(&self, path: &'a str) -> io::Result<OpenParentFolderAndName<'a>> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Ok(EntryOfOpenFolder { folder: self.open_folder(above)?, name })
+        Ok(OpenParentFolderAndName { folder: self.open_folder(above)?, name })
     }
 
     /// The same, making the folders above where there are none.
     pub(crate) fn open_or_create_parent_folder<'a>(
         &self,
         path: &'a str,
-    ) -> io::Result<EntryOfOpenFolder<'a>> {
+    ) -> io::Result<OpenParentFolderAndName<'a>> {
         match self.open_parent_folder(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => (),
             found => return found,
@@ -123,7 +123,7 @@ impl HostRoot {
                 found => found?,
             };
         }
-        Ok(EntryOfOpenFolder { folder, name })
+        Ok(OpenParentFolderAndName { folder, name })
     }
 
     /// Opens a folder.
@@ -207,7 +207,7 @@ fn resolve_with_openat2(root: &OwnedFd, path: &str, flags: OFlag) -> Result<Owne
     }
 }
 
-impl EntryOfOpenFolder<'_> {
+impl OpenParentFolderAndName<'_> {
     /// What lies there, a symbolic link not followed; `None` when nothing does.
     pub(crate) fn stat_without_following_link(&self) -> io::Result<Option<FileStat>> {
         match fstatat(self.folder.as_fd(), self.name, AtFlags::AT_SYMLINK_NOFOLLOW) {

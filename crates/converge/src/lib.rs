@@ -1,6 +1,6 @@
 //! One host: inspects it, applies a plan to it, reports. What must change is decided in `model::plan`.
 //!
-//! The modules follow a run: [`read_deployments_and_observe_host()`] reads what the node file names and what the host is like,
+//! The modules follow a run: [`fetch_deployments_and_observe_host()`] reads what the node file names and what the host is like,
 //! `model::plan::plan_host_changes` compares both, [`fetch_packages_of_plan()`] gets the packages the plan installs, [`apply_plan()`] executes the
 //! plan and writes down each step in [`PunchStateFolder`].
 
@@ -16,6 +16,6 @@ mod punch_state_folder;
 pub use apply::{ApplyProgressEvent, FetchedPackageFilesByChange, apply_plan, fetch_packages_of_plan};
 pub use host::{Host, HostError, HttpGetFunction, RealHost, SecretMaskingHost, memory_host};
 pub use host_root::HostRoot;
-pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, read_deployments_and_observe_host};
+pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, fetch_deployments_and_observe_host};
 pub use package_fetcher::{PackageFetchError, PackageFetcher, PackagePin};
 pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};

@@ -13,7 +13,7 @@ use std::{
 use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
-pub(crate) use self::run_journal_file::{ManagedStateChange, RunJournalFile};
+pub(crate) use self::run_journal_file::{ManagedStateChange, RunJournalWriter};
 use crate::{host::file_system_error_text, host_root::HostRoot};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
@@ -88,7 +88,7 @@ impl Drop for RunLock {
 
 impl PunchStateFolder {
     /// The state of the host under `root`. Touches nothing.
-    pub fn state_folder_of_root_path(root: &Path) -> Self {
+    pub fn from_root_path(root: &Path) -> Self {
         Self::state_folder_of_root(HostRoot::new(root))
     }
 
@@ -121,7 +121,7 @@ impl PunchStateFolder {
         let path = self::path("programs");
         let wrong = |source| self.file_error("write", &path, source);
         let open = self.root.open_own_file_for_writing(&path, OFlag::O_CREAT).map_err(wrong)?;
-        let programs = self.root.real_path(&path).map_err(wrong)?;
+        let programs = self.root.canonical_path_on_this_machine(&path).map_err(wrong)?;
         match open.try_lock() {
             Ok(()) => open.unlock().map_err(wrong)?,
             Err(TryLockError::WouldBlock) => {
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn dropped_lock_is_free_while_a_file_copy_is_open() {
         let folder = tempfile::tempdir().unwrap();
-        let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+        let state = PunchStateFolder::from_root_path(folder.path());
         let lock = state.acquire_run_lock().unwrap();
         let copy = lock.file.try_clone().unwrap();
         drop(lock);

@@ -54,7 +54,7 @@ impl ConnectionSlots {
     }
 
     /// Acquires a slot for a connection from this address, if one is free.
-    pub(crate) fn acquire_connection_slot(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
+    pub(crate) fn try_acquire_connection_slot(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = client_network(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let local = if address.is_loopback() { self.limits.local } else { 0 };
@@ -172,7 +172,7 @@ mod tests {
         let limits =
             ConnectionLimits { connections: 3, per_address: 2, local: 1, ..ConnectionLimits::default() };
         let places = Arc::new(ConnectionSlots::new(limits));
-        let take = |address: &str| places.acquire_connection_slot(address.parse().unwrap());
+        let take = |address: &str| places.try_acquire_connection_slot(address.parse().unwrap());
         let first = (take("10.0.0.1"), take("10.0.0.1"));
         assert!(first.0.is_some() && first.1.is_some() && take("10.0.0.1").is_none());
         assert!(take("::ffff:10.0.0.1").is_none(), "the same address in another form");

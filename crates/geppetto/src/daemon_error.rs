@@ -6,7 +6,7 @@ use model::exit::Exit;
 
 /// A command's failure, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DaemonError {
+pub(crate) struct DaemonCommandError {
     /// How the program ends.
     pub(crate) exit: Exit,
     /// What failed, where and why.
@@ -15,7 +15,7 @@ pub(crate) struct DaemonError {
     pub(crate) hint: Option<String>,
 }
 
-impl DaemonError {
+impl DaemonCommandError {
     /// The user's input is wrong.
     pub(crate) fn invalid_input_error(message: impl Into<String>) -> Self {
         Self { exit: Exit::Input, message: message.into(), hint: None }
@@ -50,7 +50,7 @@ pub(crate) fn join_error_and_sources(error: &(dyn Error + 'static)) -> String {
     message
 }
 
-impl fmt::Display for DaemonError {
+impl fmt::Display for DaemonCommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.message)?;
         if let Some(hint) = &self.hint {
@@ -60,4 +60,4 @@ impl fmt::Display for DaemonError {
     }
 }
 
-impl Error for DaemonError {}
+impl Error for DaemonCommandError {}

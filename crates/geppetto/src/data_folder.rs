@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    daemon_error::DaemonError,
+    daemon_error::DaemonCommandError,
     store::{DatabaseLocation, DatabaseUrl},
 };
 
@@ -39,10 +39,10 @@ impl DataFolder {
         root: &Path,
         database: Option<DatabaseUrl>,
         repository: Option<PathBuf>,
-    ) -> Result<Self, DaemonError> {
+    ) -> Result<Self, DaemonCommandError> {
         let folder = Self { root: root.to_owned(), database, repository };
         let failed = |path: &Path, error: io::Error| {
-            DaemonError::invalid_input_error(format!(
+            DaemonCommandError::invalid_input_error(format!(
                 "the data folder `{}` could not be made: {error}",
                 path.display()
             ))
@@ -79,7 +79,7 @@ impl DataFolder {
 
     /// Refuses a folder in which something lies, but nothing of a control plane: it was probably meant for something else,
     /// and would be closed to everybody who uses it.
-    fn refuse_folder_of_others(&self) -> Result<(), DaemonError> {
+    fn refuse_folder_of_others(&self) -> Result<(), DaemonCommandError> {
         // A folder that cannot be listed is reported when it is used.
         let Ok(entries) = fs::read_dir(&self.root) else { return Ok(()) };
         let names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
@@ -87,12 +87,14 @@ impl DataFolder {
         let is_ours = |name: &OsString| ["keys", "geppetto.db", "repository"].iter().any(|own| name == own);
         // The root of a file system of its own is as good as empty.
         match names.iter().find(|name| *name != "lost+found") {
-            Some(other) if !names.iter().any(is_ours) => Err(DaemonError::invalid_input_error(format!(
-                "`{}` is not the data folder of a control plane, and it is not empty: `{}` lies in it",
-                self.root.display(),
-                other.display()
-            ))
-            .with_hint("choose an empty folder, or one that does not exist yet, with --data DIR")),
+            Some(other) if !names.iter().any(is_ours) => {
+                Err(DaemonCommandError::invalid_input_error(format!(
+                    "`{}` is not the data folder of a control plane, and it is not empty: `{}` lies in it",
+                    self.root.display(),
+                    other.display()
+                ))
+                .with_hint("choose an empty folder, or one that does not exist yet, with --data DIR"))
+            }
             _ => Ok(()),
         }
     }
@@ -139,7 +141,7 @@ impl DataFolder {
 ///
 /// `AlreadyExists` when there is one: of two programs that start on an empty folder, both must go on with the
 /// same key.
-pub(crate) fn write_secret_file(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn create_secret_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     // A temporary file is 0600 from its first moment.
     let mut aside = tempfile::NamedTempFile::new_in(folder)?;
@@ -185,9 +187,9 @@ mod tests {
         assert_eq!(mode(&root), 0o700);
         assert_eq!(mode(&root.join("geppetto.db")), 0o600);
         assert_eq!(mode(&root.join("keys")), 0o700);
-        write_secret_file(&folder.node_key_path(), b"x").unwrap();
+        create_secret_file(&folder.node_key_path(), b"x").unwrap();
         assert_eq!(mode(&folder.node_key_path()), 0o600);
-        let again = write_secret_file(&folder.node_key_path(), b"y").unwrap_err();
+        let again = create_secret_file(&folder.node_key_path(), b"y").unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(fs::read(folder.node_key_path()).unwrap(), b"x");
     }

@@ -29,7 +29,7 @@ use model::exit::Exit;
 
 use clock::Clock;
 use commands::GeppettoCli;
-use daemon_error::DaemonError;
+use daemon_error::DaemonCommandError;
 use panic_hook::PanicReaction;
 
 fn main() -> ExitCode {
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             return ExitCode::from(exit as u8);
         }
     };
-    panic_hook::install_panic_hook(if cli.is_serve_command() {
+    panic_hook::install_bug_report_panic_hook(if cli.is_serve_command() {
         PanicReaction::GoOn
     } else {
         PanicReaction::End
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     let result = match runtime {
         Ok(runtime) => runtime.block_on(commands::run_geppetto_command(cli, Clock::system_clock())),
         Err(error) => {
-            Err(DaemonError::operation_failed_error(format!("no threads could be started: {error}")))
+            Err(DaemonCommandError::operation_failed_error(format!("no threads could be started: {error}")))
         }
     };
     match result {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::daemon_error::DaemonError;
+use crate::daemon_error::DaemonCommandError;
 
 /// Prints data on stdout, exactly as given.
 ///
@@ -23,6 +23,6 @@ pub(crate) fn print_note(text: &str) {
 }
 
 /// Prints why a command failed.
-pub(crate) fn print_failure(failure: &DaemonError) {
+pub(crate) fn print_failure(failure: &DaemonCommandError) {
     print_note(&failure.to_string());
 }

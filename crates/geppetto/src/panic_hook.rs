@@ -14,7 +14,7 @@ pub(crate) enum PanicReaction {
 }
 
 /// Installs a panic hook that prints panics in one form.
-pub(crate) fn install_panic_hook(then: PanicReaction) {
+pub(crate) fn install_bug_report_panic_hook(then: PanicReaction) {
     std::panic::set_hook(Box::new(move |panic| {
         output::print_note(&format!(
             "error: this is a bug of geppetto: {panic}\nhint: please report it with this text"

@@ -44,7 +44,7 @@ pub(crate) async fn serve_tcp_connections(
                 continue;
             }
         };
-        let Some(slot) = slots.acquire_connection_slot(address.ip()) else {
+        let Some(slot) = slots.try_acquire_connection_slot(address.ip()) else {
             // Hanging up at once keeps the queue moving for those who are still let in.
             tracing::debug!(%address, "a connection is refused: all slots of its address are taken");
             continue;
@@ -162,7 +162,7 @@ mod tests {
     async fn panicking_request_does_not_affect_other_requests() {
         let address = started(ConnectionLimits::default()).await;
         let before = std::panic::take_hook();
-        crate::panic_hook::install_panic_hook(crate::panic_hook::PanicReaction::GoOn);
+        crate::panic_hook::install_bug_report_panic_hook(crate::panic_hook::PanicReaction::GoOn);
         assert_eq!(answer(address, "/bug").await, "");
         std::panic::set_hook(before);
         assert!(answer(address, "/small").await.ends_with("here"));

@@ -52,7 +52,12 @@ impl Catalog {
     }
 
     /// Whether a channel of this catalog and of another offers the same versions of a component in the same packages.
-    pub fn has_same_channel_versions(&self, other: &Catalog, channel: &Name, name: &Name) -> bool {
+    pub fn has_same_component_packages_in_channel(
+        &self,
+        other: &Catalog,
+        channel: &Name,
+        name: &Name,
+    ) -> bool {
         // A version can go and come back with other bytes.
         let packages = |catalog: &Catalog, version| {
             let published = catalog.components.get(name)?.get(version)?;

@@ -112,7 +112,7 @@ impl PartialEq for OldOrNewEffectValue {
 
 impl Effect {
     /// Whether something is taken away: such effects are shown first.
-    pub fn is_loss_or_downgrade(&self) -> bool {
+    pub fn is_shown_first(&self) -> bool {
         matches!(
             self,
             Effect::Leaves
@@ -152,12 +152,12 @@ impl Effect {
 }
 
 /// A server before or after a change: resolved, or why not. `None` if it is not in the estate.
-pub type OptionalServerResolution<'r> = Option<Result<&'r Resolution, &'r ResolveError>>;
+pub type OptionalResolutionResult<'r> = Option<Result<&'r Resolution, &'r ResolveError>>;
 
 /// The effects on one server. Nothing is compared whose digests are the same.
 pub fn find_effects_on_server(
-    before: OptionalServerResolution<'_>,
-    after: OptionalServerResolution<'_>,
+    before: OptionalResolutionResult<'_>,
+    after: OptionalResolutionResult<'_>,
 ) -> Vec<Effect> {
     let (before, after) = match (before, after) {
         (None, None) => return Vec::new(),
@@ -203,7 +203,7 @@ pub fn find_effects_on_server(
     for ((gone, was), _) in old {
         effects.push(Effect::Removes { component: gone.clone(), version: was.version.clone() });
     }
-    effects.sort_by_key(|effect| !effect.is_loss_or_downgrade());
+    effects.sort_by_key(|effect| !effect.is_shown_first());
     effects
 }
 
@@ -338,7 +338,7 @@ pub fn group_servers_by_effects(
     for group in &mut groups {
         group.servers.sort();
     }
-    let takes_away = |group: &ServersWithSameEffects| group.effects.iter().any(Effect::is_loss_or_downgrade);
+    let takes_away = |group: &ServersWithSameEffects| group.effects.iter().any(Effect::is_shown_first);
     groups.sort_by(|one, other| {
         let key =
             |group: &ServersWithSameEffects| (!takes_away(group), std::cmp::Reverse(group.servers.len()));

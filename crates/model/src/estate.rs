@@ -31,18 +31,18 @@ pub struct Estate {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// Required components with their version ranges.
-    pub components: BTreeMap<Name, VersionRangeWithOrigin>,
+    pub components: BTreeMap<Name, VersionRangeWithRevisionAndAuthor>,
     /// Constraints on the versions of components that some place or component requires.
-    pub versions: BTreeMap<Name, VersionRangeWithOrigin>,
+    pub versions: BTreeMap<Name, VersionRangeWithRevisionAndAuthor>,
     /// Values, by component and parameter.
-    pub values: BTreeMap<Name, BTreeMap<Key, ValueWithOrigin>>,
+    pub values: BTreeMap<Name, BTreeMap<Key, ValueWithRevisionAndAuthor>>,
     /// Inherited things removed here; weaker places have no effect on them.
     pub remove: Vec<InheritanceRemoval>,
 }
 
 /// The version range of a required or constrained component, and its origin.
 #[derive(Debug, Clone, PartialEq)]
-pub struct VersionRangeWithOrigin {
+pub struct VersionRangeWithRevisionAndAuthor {
     /// The version range.
     pub range: VersionRange,
     /// The revision that added it, if it comes from a stored revision.
@@ -51,7 +51,7 @@ pub struct VersionRangeWithOrigin {
 
 /// A value and its origin.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ValueWithOrigin {
+pub struct ValueWithRevisionAndAuthor {
     /// The value as written; references are still in it.
     pub value: Arc<Value>,
     /// The revision that set it, if it comes from a stored revision.
@@ -145,7 +145,7 @@ pub struct Server {
 /// A place that can hold overrides: the key of provenance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Place {
+pub enum PlaceId {
     /// The server itself.
     Server(ServerName),
     /// One of its groups.
@@ -158,19 +158,19 @@ pub enum Place {
     Default(Name),
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for PlaceId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Place::Server(name) => write!(f, "server {name}"),
-            Place::Group(name) => write!(f, "group {name}"),
-            Place::Environment(name) => write!(f, "environment {name}"),
-            Place::Role(name) => write!(f, "role {name}"),
-            Place::Default(name) => write!(f, "default of {name}"),
+            PlaceId::Server(name) => write!(f, "server {name}"),
+            PlaceId::Group(name) => write!(f, "group {name}"),
+            PlaceId::Environment(name) => write!(f, "environment {name}"),
+            PlaceId::Role(name) => write!(f, "role {name}"),
+            PlaceId::Default(name) => write!(f, "default of {name}"),
         }
     }
 }
 
-impl std::str::FromStr for Place {
+impl std::str::FromStr for PlaceId {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |reason: String| {
@@ -181,11 +181,11 @@ impl std::str::FromStr for Place {
         let (word, name) = text.rsplit_once(' ').unwrap_or((text, ""));
         let named = |name: &str| Name::new(name).map_err(|error| wrong(error.to_string()));
         Ok(match word {
-            "server" => Place::Server(ServerName::new(name).map_err(|error| wrong(error.to_string()))?),
-            "group" => Place::Group(named(name)?),
-            "environment" => Place::Environment(named(name)?),
-            "role" => Place::Role(named(name)?),
-            "default of" => Place::Default(named(name)?),
+            "server" => PlaceId::Server(ServerName::new(name).map_err(|error| wrong(error.to_string()))?),
+            "group" => PlaceId::Group(named(name)?),
+            "environment" => PlaceId::Environment(named(name)?),
+            "role" => PlaceId::Role(named(name)?),
+            "default of" => PlaceId::Default(named(name)?),
             _ => return Err(wrong("this is no place".to_owned())),
         })
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
-    estate::Place,
+    estate::PlaceId,
     name::{Key, Name},
 };
 
@@ -34,7 +34,7 @@ pub struct Fault {
         deserialize_with = "parse_place_from_text"
     )]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
-    pub place: Option<Place>,
+    pub place: Option<PlaceId>,
     /// The component it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
@@ -110,11 +110,11 @@ pub fn format_fault_list(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("\n  {}", fault.to_string().replace('\n', "\n  "))).collect()
 }
 
-fn serialize_place_as_text<S: Serializer>(place: &Option<Place>, serializer: S) -> Result<S::Ok, S::Error> {
-    place.as_ref().map(Place::to_string).serialize(serializer)
+fn serialize_place_as_text<S: Serializer>(place: &Option<PlaceId>, serializer: S) -> Result<S::Ok, S::Error> {
+    place.as_ref().map(PlaceId::to_string).serialize(serializer)
 }
 
-fn parse_place_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Place>, D::Error> {
+fn parse_place_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PlaceId>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
 }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn fault_read_from_its_json_is_equal_and_prints_location_place_message_and_hint() {
         let fault = Fault {
-            place: Some(Place::Role(Name::new("web").unwrap())),
+            place: Some(PlaceId::Role(Name::new("web").unwrap())),
             component: Some(Name::new("shop").unwrap()),
             key: Some(Key::new("http_port").unwrap()),
             file: Some("roles/web.yaml".to_owned()),

@@ -6,10 +6,10 @@ use std::fmt;
 
 use crate::{
     manifest::{
-        field_reader::{ResourceFieldReader, command_words_from_value, scalar_to_text},
+        field_reader::{ResourceFieldReader, absolute_command_words_from_list, scalar_to_text},
         schema_types::{
             FieldValueShape::{Command, Number, Text},
-            ResourceOrHealthCheckSchema,
+            ResourceOrHealthCheckKindSchema,
         },
     },
     value::Value,
@@ -27,8 +27,8 @@ pub struct HealthCheck {
 }
 
 /// The kinds of health check.
-pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceOrHealthCheckSchema] = &[
-    ResourceOrHealthCheckSchema {
+pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceOrHealthCheckKindSchema] = &[
+    ResourceOrHealthCheckKindSchema {
         word: "http",
         subject: (Text, "A URL that must answer: http://HOST:PORT/PATH."),
         fields: &[
@@ -37,13 +37,13 @@ pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceOrHealthCheckSchema] = &[
         ],
         required: &[],
     },
-    ResourceOrHealthCheckSchema {
+    ResourceOrHealthCheckKindSchema {
         word: "tcp",
         subject: (Text, "HOST:PORT that must accept a connection."),
         fields: &[],
         required: &[],
     },
-    ResourceOrHealthCheckSchema {
+    ResourceOrHealthCheckKindSchema {
         word: "command",
         subject: (
             Command,
@@ -118,7 +118,7 @@ pub(crate) fn read_health_probe_fields(
     fields: &mut ResourceFieldReader<'_>,
 ) -> Option<HealthProbe> {
     match word {
-        "command" => match command_words_from_value(subject) {
+        "command" => match absolute_command_words_from_list(subject) {
             Some(command) => Some(HealthProbe::Command { command }),
             None => {
                 fields.add_declaration_error(

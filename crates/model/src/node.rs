@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     catalog::PackageFile,
     component::ComponentKind,
-    estate::{Place, RevisionAndAuthor},
+    estate::{PlaceId, RevisionAndAuthor},
     name::{Name, ServerName},
     value::Value,
     version::{Version, VersionRange},
@@ -57,7 +57,7 @@ pub struct NodeComponent {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RequirementProvenanceEntry {
     /// The place, or the component that requires it.
-    pub place: Place,
+    pub place: PlaceId,
     /// What it does.
     pub what: RequirementOperation,
     /// Whether it takes part in the choice.
@@ -99,7 +99,7 @@ pub struct NodeValue {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValueProvenanceEntry {
     /// The place.
-    pub place: Place,
+    pub place: PlaceId,
     /// The value as written; for the removal of one map entry its path. Absent for secrets and
     /// for the removal of everything.
     pub value: Option<Arc<Value>>,

@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::{name::Name, resource::ResourceId, version::Version};
 
 pub use fact::{
-    Fact, FactName, FileDigestAndText, FileType, ResourceFacts, RunReasonDespiteGuard, sha256_hex,
+    FactKind, FactValue, FactValuesByKind, FileDigestAndText, FileType, RunReasonDespiteGuard, sha256_hex,
 };
-pub use request::{ObservationRequest, package_names_to_observe};
+pub use request::{ObservationRequest, component_package_names_to_observe};
 
 /// The observation of one thing.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +53,7 @@ pub struct ObservedHost {
     /// Our packages (payload and deployment) by package name: versions installed.
     pub packages: BTreeMap<String, Observation<Version>>,
     /// Resources by id.
-    pub resources: BTreeMap<ResourceId, Observation<ResourceFacts>>,
+    pub resources: BTreeMap<ResourceId, Observation<FactValuesByKind>>,
     /// What punch itself installed or made in earlier runs.
     pub managed: ManagedState,
     /// The family of the distribution; none in a bare folder.
@@ -73,7 +73,7 @@ pub struct ManagedState {
     pub packages: BTreeMap<String, Name>,
     /// Resources, in the order they were applied.
     #[serde(default)]
-    pub resources: Vec<ManagedResource>,
+    pub resources: Vec<ResourceCreatedByPunch>,
     /// Services and commands that were notified but not yet restarted or run when a run ended early.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub pending: BTreeSet<ResourceId>,
@@ -83,7 +83,7 @@ pub struct ManagedState {
 /// why punch removes it when it is no longer wanted. A file that was there keeps its last content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ManagedResource {
+pub struct ResourceCreatedByPunch {
     /// Which.
     pub id: ResourceId,
     /// Whose component it is.

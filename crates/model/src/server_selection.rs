@@ -31,7 +31,7 @@ pub struct ServerSelectionCriteria {
 
 impl ServerSelectionCriteria {
     /// Reads the value of a parameter of a server in `environment`. The error is a sentence starting with `must`.
-    pub fn parse_selection_value(value: &Value, environment: &Name) -> Result<Self, String> {
+    pub fn from_parameter_value(value: &Value, environment: &Name) -> Result<Self, String> {
         let entries = entries(value)?;
         let name = |key: &str| match entries.get(key) {
             Some(Value::Text(text)) => {
@@ -97,7 +97,7 @@ mod tests {
 
     fn select(pairs: &[(&str, Value)]) -> Result<ServerSelectionCriteria, String> {
         let map = pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-        ServerSelectionCriteria::parse_selection_value(&Value::Map(map), &Name::new("prod").unwrap())
+        ServerSelectionCriteria::from_parameter_value(&Value::Map(map), &Name::new("prod").unwrap())
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
             assert!(error.starts_with(message), "{error}");
         }
         let error =
-            ServerSelectionCriteria::parse_selection_value(&Value::from("web"), &Name::new("prod").unwrap())
+            ServerSelectionCriteria::from_parameter_value(&Value::from("web"), &Name::new("prod").unwrap())
                 .unwrap_err();
         assert!(error.starts_with("must be a selection of servers like `{role: web}`"), "{error}");
     }

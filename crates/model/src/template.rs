@@ -98,7 +98,7 @@ impl TemplateRenderer {
     }
 
     /// Fills in one text of a manifest: exactly one `{{ expression }}` keeps the expression's type.
-    pub fn evaluate_expressions(&self, name: &str, source: &str) -> Result<Value, TemplateError> {
+    pub fn evaluate_to_typed_value(&self, name: &str, source: &str) -> Result<Value, TemplateError> {
         let Some(expression) = only_expression(source) else {
             return self.render_template(name, source).map(Value::Text);
         };
@@ -302,13 +302,13 @@ mod tests {
     #[test]
     fn single_expression_keeps_its_type() {
         let renderer = TemplateRenderer::new(&json!({"port": 80, "users": [{"name": "a"}], "on": false}));
-        let value = |source| renderer.evaluate_expressions("m", source).unwrap();
+        let value = |source| renderer.evaluate_to_typed_value("m", source).unwrap();
         assert_eq!(value("{{ port }}"), Value::Integer(80));
         assert_eq!(value("{{ on }}"), Value::Boolean(false));
         assert_eq!(value("{{ port }}-{{ port }}"), Value::from("80-80"));
         assert_eq!(value("{{ users }}").to_string(), r#"[{"name":"a"}]"#);
         assert_eq!(value("plain"), Value::from("plain"));
-        let error = renderer.evaluate_expressions("m:3", "{{ prot }}").unwrap_err().to_string();
+        let error = renderer.evaluate_to_typed_value("m:3", "{{ prot }}").unwrap_err().to_string();
         assert_eq!(error, "m:3: `prot` is not defined; did you mean `port`?");
     }
 

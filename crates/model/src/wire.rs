@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use duplicate_keys::reject_duplicate_keys;
-pub use effects::{EffectSummary, ServersAndEffectSummaries};
+use duplicate_keys::deserialize_map_without_duplicate_keys;
+pub use effects::{EffectDescription, ServersWithSameEffectDescriptions};
 pub use event::Event;
 pub use explanation::{ExplainedMapEntry, ExplainedProvenanceEntry, Explanation};
 pub use job::{Job, JobLogEntry, JobPage, JobRequest};
@@ -87,7 +87,7 @@ shape! {
     }
 
     /// A package received, not yet visible in a channel.
-    pub struct ReceivedPackage {
+    pub struct UploadedPackage {
         /// Its file name.
         pub file: String,
         /// SHA-256 of the file, in hexadecimal.
@@ -131,11 +131,11 @@ shape! {
         /// Files that are not visible any more.
         pub removed: Vec<String>,
         /// What it does to servers, grouped by identical effects; what takes something away comes first.
-        pub effects: Vec<ServersAndEffectSummaries>,
+        pub effects: Vec<ServersWithSameEffectDescriptions>,
     }
 
     /// What a publication or promotion did to the files of a channel.
-    pub struct PublicationResult {
+    pub struct FilesAddedToChannel {
         /// The channel.
         pub channel: String,
         /// Files that became visible.
@@ -184,7 +184,7 @@ shape! {
     /// A change of the back-office's data: YAML documents by path (`roles/web.yaml`).
     pub struct EstateChangeRequest {
         /// The documents that are new or different; `null` removes one.
-        #[serde(deserialize_with = "reject_duplicate_keys")]
+        #[serde(deserialize_with = "deserialize_map_without_duplicate_keys")]
         pub documents: BTreeMap<String, Option<String>>,
         /// The documents are the whole estate: what is not among them is removed.
         #[serde(default)]
@@ -210,7 +210,7 @@ shape! {
         /// Places added, changed and removed.
         pub objects: Vec<PlaceChangeSummary>,
         /// What it does to servers, grouped by identical effects; what takes something away comes first.
-        pub effects: Vec<ServersAndEffectSummaries>,
+        pub effects: Vec<ServersWithSameEffectDescriptions>,
         /// What may not be intended. None of it prevents the change.
         pub warnings: Vec<crate::fault::Fault>,
     }
@@ -227,7 +227,7 @@ shape! {
     }
 
     /// A role, group or environment in a list.
-    pub struct PlaceSummary {
+    pub struct RoleGroupOrEnvironmentSummary {
         /// Its name.
         pub name: String,
         /// What it is for.
@@ -237,7 +237,7 @@ shape! {
     /// A page of roles, groups or environments.
     pub struct PlacePage {
         /// In the order of their names.
-        pub items: Vec<PlaceSummary>,
+        pub items: Vec<RoleGroupOrEnvironmentSummary>,
         /// Give this as `after` to get the next page.
         pub next: Option<String>,
     }
@@ -401,7 +401,7 @@ shape! {
     }
 
     /// A key that packages are trusted by.
-    pub struct TrustedKey {
+    pub struct TrustedKeyFingerprint {
         /// Its fingerprint, in hexadecimal.
         pub fingerprint: String,
     }
@@ -409,7 +409,7 @@ shape! {
     /// Keys that packages are trusted by.
     pub struct TrustedKeyList {
         /// In the order they were trusted.
-        pub items: Vec<TrustedKey>,
+        pub items: Vec<TrustedKeyFingerprint>,
     }
 
     /// `POST /api/v1/channels`
@@ -422,7 +422,7 @@ shape! {
     }
 
     /// A channel was created, or was there already.
-    pub struct CreatedChannel {
+    pub struct ChannelCreationResult {
         /// The channel.
         pub name: String,
         /// Whether it is new.

@@ -89,7 +89,7 @@ pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, RpmFileError> {
 }
 
 pub(crate) fn inspect_opened_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackage, RpmFileError> {
-    let (sha256, size) = rpm_file.verify_payload_digest()?;
+    let (sha256, size) = rpm_file.verify_payload_and_digest_file()?;
     let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
     let metadata = &rpm_file.metadata;
     if metadata.is_source_package() {

@@ -137,7 +137,7 @@ impl RpmFile {
 
     /// Reads the content once and checks it against the digest in the header; returns the digest of the
     /// whole file and its size.
-    pub(crate) fn verify_payload_digest(&mut self) -> Result<(String, u64), RpmFileError> {
+    pub(crate) fn verify_payload_and_digest_file(&mut self) -> Result<(String, u64), RpmFileError> {
         let expected = self
             .metadata
             .header

@@ -70,7 +70,7 @@ impl ComponentSource {
             let text = read_text(&path).map_err(one)?;
             (COMPONENT_FILE_NAME, parse_component_yaml(COMPONENT_FILE_NAME, &text)?)
         } else {
-            match facts::read_component_from_pom(&root) {
+            match facts::read_component_from_pom_properties(&root) {
                 Some(file) => ("pom.xml", file?),
                 None => {
                     return Err(one(format!(
@@ -132,7 +132,7 @@ impl Described {
 fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<Described, FormatError> {
     let from = file.from.clone().unwrap_or_else(|| "the project file".to_owned());
     let facts = match &file.from {
-        Some(from) => facts::read_project_file(root, from)?,
+        Some(from) => facts::read_project_file_facts(root, from)?,
         None => facts::ProjectFileFacts::default(),
     };
     let missing = |what: &str| {

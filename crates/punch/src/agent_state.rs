@@ -69,7 +69,7 @@ impl AgentStateFiles {
     }
 
     /// Takes the lock of runs that change the host, without waiting.
-    pub(crate) fn acquire_run_lock(&self) -> Result<RunLock, CommandError> {
+    pub(crate) fn acquire_run_lock_and_set_umask(&self) -> Result<RunLock, CommandError> {
         // The lock's holder changes the host: use the standard umask for the files it creates.
         umask(Mode::from_bits_truncate(0o022));
         self.punch_state_folder().acquire_run_lock().map_err(|error| match error {
@@ -160,7 +160,7 @@ impl AgentStateFiles {
     }
 
     /// Forgets the state of an earlier back-office: its generation numbers do not apply to the next.
-    pub(crate) fn forget_state_of_earlier_back_office(&self) -> Result<(), CommandError> {
+    pub(crate) fn forget_generation_and_last_contact(&self) -> Result<(), CommandError> {
         for name in [BEGUN_GENERATION, LAST_CONTACT, LAST_GOOD_TAG] {
             self.files.remove_file(&path(name))?;
         }
@@ -173,7 +173,7 @@ impl AgentStateFiles {
     }
 
     /// The report of one earlier run, if it is still kept.
-    pub(crate) fn read_report(&self, number: u64) -> Result<Option<Report>, CommandError> {
+    pub(crate) fn read_report_by_number(&self, number: u64) -> Result<Option<Report>, CommandError> {
         self.punch_state_folder().read_report(number).map_err(unreadable)
     }
 
@@ -197,7 +197,10 @@ impl AgentStateFiles {
 
     /// Reports the back-office has not got, oldest first. One that cannot be read is set aside with a
     /// warning: it must not hold up all others for ever.
-    pub(crate) fn read_unsent_reports(&self, output: &TerminalOutput) -> Result<Vec<Report>, CommandError> {
+    pub(crate) fn read_unsent_reports_setting_damaged_aside(
+        &self,
+        output: &TerminalOutput,
+    ) -> Result<Vec<Report>, CommandError> {
         let mut reports = Vec::new();
         for file in self.unsent_files()? {
             match self.read_queued_report(&file) {
@@ -303,9 +306,9 @@ mod tests {
         state.save_unsent_report(&report(1)).unwrap();
         state.save_unsent_report(&report(1)).unwrap();
         let output = TerminalOutput::new(true, true);
-        assert_eq!(state.read_unsent_reports(&output).unwrap(), [report(1), report(2)]);
+        assert_eq!(state.read_unsent_reports_setting_damaged_aside(&output).unwrap(), [report(1), report(2)]);
         state.remove_sent_report(&report(1)).unwrap();
-        assert_eq!(state.read_unsent_reports(&output).unwrap(), [report(2)]);
+        assert_eq!(state.read_unsent_reports_setting_damaged_aside(&output).unwrap(), [report(2)]);
     }
 
     #[test]
@@ -315,7 +318,10 @@ mod tests {
         state.save_unsent_report(&report(2)).unwrap();
         let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
         fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
-        assert_eq!(state.read_unsent_reports(&TerminalOutput::new(true, true)).unwrap(), [report(2)]);
+        assert_eq!(
+            state.read_unsent_reports_setting_damaged_aside(&TerminalOutput::new(true, true)).unwrap(),
+            [report(2)]
+        );
         assert_eq!(state.count_unsent_reports().unwrap(), 1);
         assert!(outbox.join("00000000000000000001.damaged").exists());
     }
@@ -324,18 +330,18 @@ mod tests {
     fn second_run_on_a_host_is_refused_while_one_runs() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
-        let lock = state.acquire_run_lock().unwrap();
-        let refusal = state.acquire_run_lock().err().unwrap();
+        let lock = state.acquire_run_lock_and_set_umask().unwrap();
+        let refusal = state.acquire_run_lock_and_set_umask().err().unwrap();
         assert!(refusal.message.contains("another punch is at work on this host"), "{}", refusal.message);
         drop(lock);
-        state.acquire_run_lock().unwrap();
+        state.acquire_run_lock_and_set_umask().unwrap();
     }
 
     #[test]
     fn etag_is_removed_with_its_node_file() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
-        drop(state.acquire_run_lock().unwrap());
+        drop(state.acquire_run_lock_and_set_umask().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         state.save_last_good_node(text, Some("\"a\""), None, 5_000_000).unwrap();
         let good = state.read_last_good_node().unwrap().unwrap();
@@ -350,7 +356,7 @@ mod tests {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
         let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
-        drop(state.acquire_run_lock().unwrap());
+        drop(state.acquire_run_lock_and_set_umask().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         let inodes = || {
             let of = |name: &str| fs::metadata(state.files.display_path(&path(name))).unwrap().ino();
@@ -368,7 +374,7 @@ mod tests {
     fn highest_begun_generation_is_kept_after_older_ones() {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
-        drop(state.acquire_run_lock().unwrap());
+        drop(state.acquire_run_lock_and_set_umask().unwrap());
         for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
             let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");
             let node = node::parse_node_yaml("n", &text).unwrap();

@@ -24,7 +24,7 @@ impl BackOfficeClientOfHost {
     /// Reads which back-office this host joined, and prepares requests to it.
     pub(crate) fn client_from_membership(root: &HostFiles) -> Result<Self, CommandError> {
         let membership = BackOfficeMembership::load_required_membership(root)?;
-        let authorities = root.find_ca_certificates()?;
+        let authorities = root.find_custom_ca_certificates()?;
         let token = BearerToken::new(&membership.credential).map_err(|failure| {
             CommandError::blocked_error(format!(
                 "{}: {}",
@@ -49,7 +49,7 @@ impl BackOfficeClientOfHost {
 
     /// Fetches and verifies this server's node file. Returns the last good one when the back-office answers
     /// that it has not changed.
-    pub(crate) fn fetch_and_verify_node_file(
+    pub(crate) fn fetch_node_file_and_verify_signature(
         &self,
         last: Option<&LastGoodNode>,
         last_contact: Option<UnixMicros>,
@@ -62,17 +62,17 @@ impl BackOfficeClientOfHost {
                 let name =
                     format!("the node file of {} from {}", self.membership.server, self.client.base_url());
                 TrustedNode::verify_and_parse_node_yaml(&name, text, tag, trust, &context.output)
-                    .map_err(CommandError::into_blocked_error)
+                    .map_err(CommandError::input_error_into_blocked)
             }
             Ok(NodeFileResponse::Same) => match last {
                 Some(last) => TrustedNode::verify_last_good_again(last, trust, &context.output)
-                    .map_err(CommandError::into_blocked_error),
+                    .map_err(CommandError::input_error_into_blocked),
                 None => Err(CommandError::blocked_error(format!(
                     "{} answered that the node file has not changed, but this host has no last good node file",
                     self.client.base_url()
                 ))),
             },
-            Err(error) if error.is_unreachable() => {
+            Err(error) if error.is_unavailable() => {
                 let age = match last {
                     Some(last) => {
                         format!(
@@ -115,7 +115,7 @@ impl BackOfficeClientOfHost {
         state: &AgentStateFiles,
         context: &CommandContext,
     ) -> Result<bool, CommandError> {
-        for report in state.read_unsent_reports(&context.output)? {
+        for report in state.read_unsent_reports_setting_damaged_aside(&context.output)? {
             match self.client.send_report(&self.membership.server, &report) {
                 Ok(()) => state.remove_sent_report(&report)?,
                 // It will never be accepted: keeping it would block all later ones.

@@ -42,7 +42,7 @@ impl CommandError {
     }
 
     /// What is wrong is no input of the user's: it came from elsewhere, and nothing was changed because of it.
-    pub(crate) fn into_blocked_error(self) -> Self {
+    pub(crate) fn input_error_into_blocked(self) -> Self {
         match self.exit {
             Exit::Input => Self { exit: Exit::Blocked, ..self },
             _ => self,

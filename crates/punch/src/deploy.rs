@@ -58,7 +58,7 @@ pub(crate) struct DeploymentResult {
 impl DeploymentResult {
     /// Prints what programs want to know; how the program ends.
     pub(crate) fn print_json_and_get_exit_code(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        context.output.print_json(&self);
+        context.output.print_json_if_requested(&self);
         match self.stopped {
             Some(failure) => Err(failure),
             None => Ok(exit_code(self.report.outcome)),
@@ -80,7 +80,7 @@ pub(crate) fn inspect_and_plan_deployment(
         SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let look =
-        converge::read_deployments_and_observe_host(&requirement.node, &machine, &state, source, began);
+        converge::fetch_deployments_and_observe_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
     Ok(InspectedAndPlannedDeployment { machine, look, plan })
@@ -139,7 +139,7 @@ pub(crate) fn run_deployment(
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
     prepared.machine.inner_host_mut().make_programs_hold_lock(lock);
-    context.output.print_line(prepared.plan.to_string());
+    context.output.print_line_unless_json(prepared.plan.to_string());
     let fetched = match converge::fetch_packages_of_plan(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
         Err(problem) => {
@@ -191,7 +191,7 @@ pub(crate) fn run_deployment(
 }
 
 /// Files the report of a run that may not follow the node file it was given, and returns it.
-pub(crate) fn save_report_of_refused_node(
+pub(crate) fn save_refused_node_report_to_history(
     context: &CommandContext,
     root: &HostFiles,
     server: &ServerName,

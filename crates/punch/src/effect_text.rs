@@ -1,6 +1,6 @@
 //! Effects on servers in words: a summary first, then one block for each distinct result.
 
-use model::wire::ServersAndEffectSummaries;
+use model::wire::ServersWithSameEffectDescriptions;
 
 use crate::command_context::CommandContext;
 
@@ -10,11 +10,11 @@ const NAMED_SERVERS: usize = 10;
 const LISTED_EFFECTS: usize = 30;
 
 /// Prints what a change does to servers.
-pub(crate) fn print_effects(context: &CommandContext, groups: &[ServersAndEffectSummaries]) {
-    context.output.print_line(effect_text(groups));
+pub(crate) fn print_effects(context: &CommandContext, groups: &[ServersWithSameEffectDescriptions]) {
+    context.output.print_line_unless_json(effect_text(groups));
 }
 
-fn effect_text(groups: &[ServersAndEffectSummaries]) -> String {
+fn effect_text(groups: &[ServersWithSameEffectDescriptions]) -> String {
     let servers: usize = groups.iter().map(|group| group.servers.len()).sum();
     if servers == 0 {
         return "nothing changes on any server".to_owned();
@@ -39,24 +39,32 @@ fn effect_text(groups: &[ServersAndEffectSummaries]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::wire::EffectSummary;
+    use model::wire::EffectDescription;
 
     use super::*;
 
-    fn effect(kind: &str, text: &str, takes_away: bool) -> EffectSummary {
+    fn effect(kind: &str, text: &str, takes_away: bool) -> EffectDescription {
         let (component, key, from, to) = Default::default();
-        EffectSummary { kind: kind.to_owned(), component, key, from, to, takes_away, text: text.to_owned() }
+        EffectDescription {
+            kind: kind.to_owned(),
+            component,
+            key,
+            from,
+            to,
+            takes_away,
+            text: text.to_owned(),
+        }
     }
 
     #[test]
     fn effects_are_summarized_before_each_distinct_result_is_listed() {
         let servers = (0..12).map(|number| format!("web-{number:02}")).collect();
         let groups = [
-            ServersAndEffectSummaries {
+            ServersWithSameEffectDescriptions {
                 effects: vec![effect("removes", "removes shop 1.0-1", true)],
                 servers: vec!["edge-26".to_owned()],
             },
-            ServersAndEffectSummaries {
+            ServersWithSameEffectDescriptions {
                 effects: vec![effect("value", "shop.port: 80 -> 81", false)],
                 servers,
             },

@@ -67,8 +67,8 @@ impl HostFiles {
     }
 
     /// The file with certificate authorities of one's own, if there is one.
-    pub(crate) fn find_ca_certificates(&self) -> Result<Option<PathBuf>, CommandError> {
-        match self.root.real_path(CA_CERTIFICATES_PATH) {
+    pub(crate) fn find_custom_ca_certificates(&self) -> Result<Option<PathBuf>, CommandError> {
+        match self.root.canonical_path_on_this_machine(CA_CERTIFICATES_PATH) {
             Ok(path) => Ok(Some(path)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => {

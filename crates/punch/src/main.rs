@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         config_path: config_path(),
         environment: environment(),
     };
-    terminal_output::install_panic_hook();
+    terminal_output::install_panic_hook_that_exits();
     match cli.verb.run_punch_command(&context) {
         Ok(exit) => exit_code(exit),
         Err(failure) => {

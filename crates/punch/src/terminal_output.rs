@@ -44,14 +44,14 @@ impl TerminalOutput {
     }
 
     /// Data: a line on stdout. Nothing when JSON is asked for.
-    pub(crate) fn print_line(&self, text: impl AsRef<str>) {
+    pub(crate) fn print_line_unless_json(&self, text: impl AsRef<str>) {
         if !self.json {
             write(&mut io::stdout().lock(), text.as_ref());
         }
     }
 
     /// Data: aligned columns on stdout, with a heading. Nothing when JSON is asked for.
-    pub(crate) fn print_table(&self, headings: &[&str], rows: &[Vec<String>]) {
+    pub(crate) fn print_table_unless_json(&self, headings: &[&str], rows: &[Vec<String>]) {
         if rows.is_empty() {
             return;
         }
@@ -66,12 +66,12 @@ impl TerminalOutput {
                 let missing = width.saturating_sub(cell.chars().count());
                 format!("{cell}{}", " ".repeat(missing))
             });
-            self.print_line(cells.collect::<Vec<_>>().join("  ").trim_end());
+            self.print_line_unless_json(cells.collect::<Vec<_>>().join("  ").trim_end());
         }
     }
 
     /// Data for programs: pretty JSON on stdout. Nothing when text is asked for.
-    pub(crate) fn print_json<T: Serialize>(&self, value: &T) {
+    pub(crate) fn print_json_if_requested<T: Serialize>(&self, value: &T) {
         if self.json
             && let Ok(text) = serde_json::to_string_pretty(value)
         {
@@ -80,7 +80,7 @@ impl TerminalOutput {
     }
 
     /// Data for programs that read a stream: one JSON value per line. Nothing when text is asked for.
-    pub(crate) fn print_json_line<T: Serialize>(&self, value: &T) {
+    pub(crate) fn print_json_line_if_requested<T: Serialize>(&self, value: &T) {
         if self.json
             && let Ok(text) = serde_json::to_string(value)
         {
@@ -169,7 +169,7 @@ impl Drop for ProgressBar {
 }
 
 /// Makes a panic print one sentence and exit with code 70.
-pub(crate) fn install_panic_hook() {
+pub(crate) fn install_panic_hook_that_exits() {
     std::panic::set_hook(Box::new(|panic| {
         let place =
             panic.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));

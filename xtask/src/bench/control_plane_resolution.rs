@@ -6,7 +6,7 @@ use super::{
     BenchSettings,
     measure::{CommandToTime, TimeAndMemoryCost, median_cost},
     peers::InventoryPeer,
-    results::{BenchResultRow, PeerResult, ResultTarget},
+    results::{BenchComparison, PeerResult, ResultTarget},
 };
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
@@ -34,7 +34,7 @@ pub(super) fn time_control_plane_resolution(
     developer: &DeveloperWorkspace,
     peers: &[InventoryPeer],
     peer_costs: &[TimeAndMemoryCost],
-    rows: &mut Vec<BenchResultRow>,
+    rows: &mut Vec<BenchComparison>,
 ) -> Result<(), ChoreFailure> {
     let terminal = &developer.terminal;
     let servers = bench.servers;
@@ -43,7 +43,7 @@ pub(super) fn time_control_plane_resolution(
             // Without a peer the row still tells ours.
             let alone = peer.is_empty().then_some(None);
             for peer in peer.into_iter().map(Some).chain(alone) {
-                let row = BenchResultRow { name: name.to_owned(), what: what.clone(), ours, peer, target };
+                let row = BenchComparison { name: name.to_owned(), what: what.clone(), ours, peer, target };
                 row.print_result_row();
                 rows.push(row);
             }
@@ -113,7 +113,7 @@ fn publish_components(
     control_plane: &ControlPlaneProcess,
     inventory: &Inventory,
 ) -> Result<(), ChoreFailure> {
-    scripted_developer::set_up_developer(&developer.terminal, control_plane)?;
+    scripted_developer::log_in_developer_and_trust_key(&developer.terminal, control_plane)?;
     inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
         developer.terminal.run_line_expecting_success(&format!(
@@ -140,8 +140,8 @@ fn first_answers(
     for server in inventory.evenly_spread_server_names(starts) {
         let control_plane = start(developer, port)?;
         let before = control_plane.read_cpu_time()?;
-        let began = output::start_stopwatch();
-        control_plane.fetch_api_path(&format!("/api/v1/servers/{server}/node"), token.trim())?;
+        let began = output::current_instant();
+        control_plane.fetch_raw_api_response(&format!("/api/v1/servers/{server}/node"), token.trim())?;
         let wall = began.elapsed();
         costs.push(TimeAndMemoryCost {
             wall,

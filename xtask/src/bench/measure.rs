@@ -68,7 +68,7 @@ impl CommandToTime<'_> {
         }
         let server_before = self.control_plane.map(ControlPlaneProcess::read_cpu_time).transpose()?;
         let children_before = children_cpu_time()?;
-        let began = output::start_stopwatch();
+        let began = output::current_instant();
         let answer = terminal.run_line_expecting_success(self.typed)?;
         let wall = began.elapsed();
         let children = children_cpu_time()?.saturating_sub(children_before);

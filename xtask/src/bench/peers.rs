@@ -23,7 +23,7 @@ pub(super) struct InventoryPeer {
 
 impl InventoryPeer {
     /// Loads and resolves a whole inventory.
-    pub(super) fn command_to_load_inventory(&self, inventory: &Path) -> String {
+    pub(super) fn command_to_resolve_inventory(&self, inventory: &Path) -> String {
         format!("{} {}", self.command, inventory.display())
     }
 
@@ -34,7 +34,7 @@ impl InventoryPeer {
 }
 
 /// Both peers, or none where Python cannot have them. `work` keeps them for the next run.
-pub(super) fn install_inventory_peers(work: &Path) -> Result<Vec<InventoryPeer>, ChoreFailure> {
+pub(super) fn install_reclass_peers(work: &Path) -> Result<Vec<InventoryPeer>, ChoreFailure> {
     fs::create_dir_all(work).map_err(io_failure_maker_for_path("create", work))?;
     let terminal = CommandShell::shell_on_this_machine(work);
     let complete = format!("peers/bin/pip install --quiet --no-index {PACKAGES}");

@@ -6,7 +6,7 @@ use super::{
     BenchSettings, equality,
     measure::{CommandToTime, TimeAndMemoryCost},
     peers::InventoryPeer,
-    results::{BenchResultRow, PeerResult, ResultTarget},
+    results::{BenchComparison, PeerResult, ResultTarget},
 };
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
@@ -35,7 +35,7 @@ pub(super) fn compare_and_time_resolution(
     bench: &BenchSettings<'_>,
     terminal: &CommandShell,
     peers: &[InventoryPeer],
-    rows: &mut Vec<BenchResultRow>,
+    rows: &mut Vec<BenchComparison>,
 ) -> Result<Vec<TimeAndMemoryCost>, ChoreFailure> {
     if bench.servers != SMALL {
         resolve_all(bench, terminal, peers, (SMALL, SMALL_TARGET), rows)?;
@@ -49,7 +49,7 @@ pub(super) fn compare_and_time_resolution(
 fn write_node_files(
     bench: &BenchSettings<'_>,
     terminal: &CommandShell,
-    rows: &mut Vec<BenchResultRow>,
+    rows: &mut Vec<BenchComparison>,
 ) -> Result<(), ChoreFailure> {
     let servers = bench.servers;
     let estate = inventory_folder(terminal, servers).join("estate");
@@ -59,7 +59,7 @@ fn write_node_files(
     let ours = command.measure_median_cost(terminal, bench.runs)?;
     let what = format!("load and resolve {servers} servers, write and sign their node files");
     let name = format!("node-files-{servers}");
-    let row = BenchResultRow { name, what, ours, peer: None, target: NODE_FILES_TARGET };
+    let row = BenchComparison { name, what, ours, peer: None, target: NODE_FILES_TARGET };
     row.print_result_row();
     rows.push(row);
     Ok(())
@@ -74,7 +74,7 @@ fn resolve_all(
     terminal: &CommandShell,
     peers: &[InventoryPeer],
     (servers, target): (usize, ResultTarget),
-    rows: &mut Vec<BenchResultRow>,
+    rows: &mut Vec<BenchComparison>,
 ) -> Result<Vec<TimeAndMemoryCost>, ChoreFailure> {
     let folder = inventory_folder(terminal, servers);
     if folder.exists() {
@@ -107,14 +107,14 @@ fn resolve_all(
     let cost = timed(&ours)?;
     let peer_costs: Vec<TimeAndMemoryCost> = peers
         .iter()
-        .map(|peer| timed(&peer.command_to_load_inventory(&reclass)))
+        .map(|peer| timed(&peer.command_to_resolve_inventory(&reclass)))
         .collect::<Result<_, _>>()?;
     let compared = peers.iter().zip(&peer_costs).map(|(peer, cost)| Some(peer.peer_result_with_cost(*cost)));
     // Without a peer the row still tells ours.
     let unaccompanied = peers.is_empty().then_some(None);
     for peer in compared.chain(unaccompanied) {
         let what = format!("load and resolve {servers} servers");
-        let row = BenchResultRow { name: format!("resolve-{servers}"), what, ours: cost, peer, target };
+        let row = BenchComparison { name: format!("resolve-{servers}"), what, ours: cost, peer, target };
         row.print_result_row();
         rows.push(row);
     }

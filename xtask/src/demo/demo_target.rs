@@ -26,7 +26,7 @@ impl DemoServerHost {
     /// Runs a verb of punch there; any exit code is an answer.
     pub(super) fn run_punch_any_exit(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
         match self {
-            DemoServerHost::Booted(host) => host.open_root_terminal().with_echo().run_line_to_any_exit(typed),
+            DemoServerHost::Booted(host) => host.root_command_shell().with_echo().run_line_to_any_exit(typed),
             DemoServerHost::Folder { root, terminal } => {
                 terminal.run_line_to_any_exit(&format!("{typed} --root {}", root.display()))
             }
@@ -45,7 +45,7 @@ impl DemoServerHost {
     }
 
     /// Asks the service from outside; where none runs, looks at the files instead.
-    pub(super) fn expect_service_answer(
+    pub(super) fn check_service_answer_or_deployed_files(
         &self,
         port: u16,
         greeting: &str,
@@ -83,7 +83,7 @@ impl DemoServerHost {
     /// Checks that nothing of the component `shop` is left.
     pub(super) fn expect_shop_removed(&self, port: u16) -> Result<(), ChoreFailure> {
         let (shell, root) = match self {
-            DemoServerHost::Booted(host) => (host.open_root_terminal().with_echo(), String::new()),
+            DemoServerHost::Booted(host) => (host.root_command_shell().with_echo(), String::new()),
             DemoServerHost::Folder { root, terminal } => (terminal.clone(), root.display().to_string()),
         };
         let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };

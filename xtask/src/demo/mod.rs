@@ -44,12 +44,13 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
     } else {
         output::print_line("Preparing a Debian image for the host (the first time takes a minute) ...");
         image = Some(test_host::HostImage::build_or_reuse_debian_image(demo.work)?);
-        hosts = Some(test_host::TestHosts::prepare_test_hosts(demo.work)?);
+        hosts = Some(test_host::TestHostLauncher::create_network_and_remove_leftovers(demo.work)?);
     }
 
     let mut steps = StepPrinter::start_step_printer();
-    let address =
-        hosts.as_ref().map_or_else(|| "127.0.0.1".to_owned(), test_host::TestHosts::address_of_this_machine);
+    let address = hosts
+        .as_ref()
+        .map_or_else(|| "127.0.0.1".to_owned(), test_host::TestHostLauncher::address_of_this_machine);
     let developer = DeveloperWorkspace::create_emptied_workspace(
         demo.root,
         demo.work,
@@ -64,7 +65,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         scripted_developer::start_control_plane_on_free_port(&terminal, &address)
     })?;
     steps.print_and_run_step("Sign in, and make the key that signs packages", || {
-        scripted_developer::set_up_developer(&terminal, &control_plane)
+        scripted_developer::log_in_developer_and_trust_key(&terminal, &control_plane)
     })?;
     steps.print_and_run_step("Create a web service from its archetype", || {
         let about = terminal.run_line_expecting_success("punch new web-service shop --set version=1.0.0")?;
@@ -131,7 +132,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
     };
     if let DemoServerHost::Booted(host) = &place {
         steps.print_and_run_step("Install punch on it, from the repository", || {
-            scripted_developer::install_punch_on_host(&host.open_root_terminal().with_echo(), &control_plane)
+            scripted_developer::install_punch_on_host(&host.root_command_shell().with_echo(), &control_plane)
         })?;
     }
     steps.print_and_run_step("Join it to the control plane, with a token that is good once", || {
@@ -148,7 +149,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         place.run_restore_and_print_output()
     })?;
     steps.print_and_run_step("Ask the service from outside", || {
-        place.expect_service_answer(8080, "Welcome to shop", "1.0.0", None)
+        place.check_service_answer_or_deployed_files(8080, "Welcome to shop", "1.0.0", None)
     })?;
 
     let role = terminal.working_folder().join("estate/roles/web.yaml");
@@ -168,7 +169,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
     })?;
     steps.print_and_run_step("Restore again", || place.run_restore_and_print_output())?;
     steps.print_and_run_step("Ask again", || {
-        place.expect_service_answer(8080, "Bonjour", "1.1.0", Some("now with a footer"))
+        place.check_service_answer_or_deployed_files(8080, "Bonjour", "1.1.0", Some("now with a footer"))
     })?;
     steps.print_and_run_step("Take the service away from the role", || {
         edit(&role, "  shop: \">=1.1, <2\"\n", "  {}\n")?;

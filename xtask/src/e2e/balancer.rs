@@ -67,7 +67,7 @@ fn other_environment(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         "format: geppetto/server/2\nenvironment: staging\nroles: [base, web]\naddresses: [192.0.2.66]\n",
     )?;
     test.import_estate()?;
-    let terminal = balancer(test)?.open_root_terminal();
+    let terminal = balancer(test)?.root_command_shell();
     terminal
         .run_line_to_any_exit("punch plan")?
         .expect_exit_code(0, "a server of staging changed the balancer")?;
@@ -104,7 +104,7 @@ fn balancer(test: &TestEnvironment) -> Result<&BootedHost, ChoreFailure> {
 }
 
 fn configuration(test: &TestEnvironment) -> Result<crate::command_shell::CommandOutput, ChoreFailure> {
-    balancer(test)?.open_root_terminal().run_line_expecting_success(&format!("cat {CONFIGURATION}"))
+    balancer(test)?.root_command_shell().run_line_expecting_success(&format!("cat {CONFIGURATION}"))
 }
 
 fn set_web_role(test: &TestEnvironment, more: &str) -> Result<(), ChoreFailure> {

@@ -118,7 +118,7 @@ struct CheckResults {
 impl CheckResults {
     /// Runs one check; `None` when it failed.
     fn run_check<T>(&mut self, name: &str, check: impl FnOnce() -> Result<T, ChoreFailure>) -> Option<T> {
-        let began = output::start_stopwatch();
+        let began = output::current_instant();
         let result = check();
         let time = output::format_seconds(began.elapsed());
         match result {
@@ -138,7 +138,7 @@ impl CheckResults {
 }
 
 /// Runs the checks of the chosen stories and counts them.
-pub(crate) fn run_stories(e2e: &E2eSettings<'_>) -> Result<(), ChoreFailure> {
+pub(crate) fn run_stories_in_shared_environment(e2e: &E2eSettings<'_>) -> Result<(), ChoreFailure> {
     let stories = find_stories(e2e.story)?;
     if let Some(reason) = test_host::reason_hosts_cannot_be_booted(e2e.work) {
         return Err(ChoreFailure::new(

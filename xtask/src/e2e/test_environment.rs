@@ -8,7 +8,7 @@ use crate::{
     command_shell::{CommandOutput, CommandShell},
     control_plane::ControlPlaneProcess,
     scripted_developer::{self, DeveloperWorkspace},
-    test_host::{BootedHost, HostImage, TestHosts},
+    test_host::{BootedHost, HostImage, TestHostLauncher},
 };
 
 /// Components the hosts get beside `shop`, by their folder in the checkout.
@@ -43,13 +43,13 @@ pub(super) struct TestEnvironment {
     /// The developer.
     pub(super) developer: DeveloperWorkspace,
     image: HostImage,
-    hosts: TestHosts,
+    hosts: TestHostLauncher,
 }
 
 impl TestEnvironment {
     /// Makes, publishes and promotes everything; boots web-01, installs punch on it and joins it.
     pub(super) fn prepare_test_environment(e2e: &E2eSettings<'_>) -> Result<TestEnvironment, ChoreFailure> {
-        let mut hosts = TestHosts::prepare_test_hosts(e2e.work)?;
+        let mut hosts = TestHostLauncher::create_network_and_remove_leftovers(e2e.work)?;
         let image =
             HostImage::build_or_reuse_debian_image(e2e.work)?.with_local_debian_package_archive(e2e.work)?;
         let developer = DeveloperWorkspace::create_emptied_workspace(
@@ -62,7 +62,7 @@ impl TestEnvironment {
         let terminal = &developer.terminal;
         let control_plane =
             scripted_developer::start_control_plane_on_free_port(terminal, &hosts.address_of_this_machine())?;
-        scripted_developer::set_up_developer(terminal, &control_plane)?;
+        scripted_developer::log_in_developer_and_trust_key(terminal, &control_plane)?;
         scripted_developer::create_and_package_two_shop_versions(&developer)?;
         for (archetype, name) in GENERATED_COMPONENTS {
             terminal.run_line_expecting_success(&format!("punch new {archetype} {name}"))?;
@@ -84,7 +84,7 @@ impl TestEnvironment {
                 .run_line_expecting_success(&format!("punch promote {component} --from dev --to prod"))?;
         }
         let host = hosts.boot_host_and_wait(&image, "web-01")?;
-        scripted_developer::install_punch_on_host(&host.open_root_terminal(), &control_plane)?;
+        scripted_developer::install_punch_on_host(&host.root_command_shell(), &control_plane)?;
         let (control_plane, added_hosts) = (Some(control_plane), Vec::new());
         let test = TestEnvironment { host, added_hosts, control_plane, developer, image, hosts };
         test.role("punch: \">=0.1\"", "punch: {automatic: false}")?;
@@ -106,7 +106,7 @@ impl TestEnvironment {
             .control_plane
             .as_ref()
             .ok_or_else(|| ChoreFailure::new("no control plane is running", "the check that stopped it"))?;
-        scripted_developer::install_punch_on_host(&host.open_root_terminal(), control_plane)?;
+        scripted_developer::install_punch_on_host(&host.root_command_shell(), control_plane)?;
         self.join(&host)?;
         self.added_hosts.push(host);
         Ok(())
@@ -139,7 +139,7 @@ impl TestEnvironment {
 
     /// Runs a command on the host; any exit code is an answer.
     pub(super) fn run_any_exit_on_web_01(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
-        self.host.open_root_terminal().run_line_to_any_exit(typed)
+        self.host.root_command_shell().run_line_to_any_exit(typed)
     }
 
     /// Restores the host, which must succeed.
@@ -185,7 +185,7 @@ impl TestEnvironment {
             .out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         let typed = format!("punch join {} --server {name} --token {token}", self.control_plane_url());
-        host.open_root_terminal().run_line_to_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
+        host.root_command_shell().run_line_to_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
     }
 
     fn role(&self, components: &str, values: &str) -> Result<(), ChoreFailure> {
@@ -206,5 +206,5 @@ impl TestEnvironment {
 /// Restores a host, which must succeed.
 pub(super) fn run_restore_on_host(host: &BootedHost) -> Result<CommandOutput, ChoreFailure> {
     let look = format!("`punch history` on {}, and the output above", host.host_name());
-    host.open_root_terminal().run_line_to_any_exit("punch restore")?.expect_exit_code(0, &look)
+    host.root_command_shell().run_line_to_any_exit("punch restore")?.expect_exit_code(0, &look)
 }

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     BridgeNetwork, HostImage, TEST_RESOURCE_NAME_PREFIX,
-    control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, remove_control_group_tree},
+    control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, remove_empty_control_group_tree},
 };
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
@@ -77,7 +77,7 @@ impl BootedHost {
         network.attach_host(number, host.init)?;
         host.wait_for("its systemd to finish starting", 1200, |host| {
             let state =
-                host.open_root_terminal().run_line_to_any_exit("systemctl is-system-running").ok()?.out;
+                host.root_command_shell().run_line_to_any_exit("systemctl is-system-running").ok()?.out;
             ["running", "degraded"].contains(&state.trim()).then_some(())
         })?;
         Ok(host)
@@ -94,7 +94,7 @@ impl BootedHost {
     }
 
     /// A root shell on it.
-    pub(crate) fn open_root_terminal(&self) -> CommandShell {
+    pub(crate) fn root_command_shell(&self) -> CommandShell {
         let enter = format!(
             "nsenter -t {} -m -u -i -n -p -r -w -- env -i HOME=/root LANG=C.UTF-8 TERM=dumb \
              PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -173,7 +173,7 @@ impl Drop for BootedHost {
         }
         fs::remove_dir_all(&self.folder).ok();
         for tree in CONTROL_GROUP_MOUNT_FOLDERS {
-            remove_control_group_tree(&Path::new(tree).join(&self.machine));
+            remove_empty_control_group_tree(&Path::new(tree).join(&self.machine));
         }
         fs::remove_dir(Path::new("/run/systemd/nspawn/propagate").join(&self.machine)).ok();
     }

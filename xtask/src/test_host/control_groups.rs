@@ -7,11 +7,11 @@ pub(super) const CONTROL_GROUP_MOUNT_FOLDERS: [&str; 3] =
     ["/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup"];
 
 /// Removes a control group and those inside it; a group is an empty folder to `rmdir`.
-pub(super) fn remove_control_group_tree(group: &Path) {
+pub(super) fn remove_empty_control_group_tree(group: &Path) {
     for inner in list_names_in_folder(group) {
         let inner = group.join(inner);
         if inner.is_dir() {
-            remove_control_group_tree(&inner);
+            remove_empty_control_group_tree(&inner);
         }
     }
     fs::remove_dir(group).ok();

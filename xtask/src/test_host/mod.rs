@@ -24,7 +24,7 @@ use crate::{chore_failure::ChoreFailure, command_shell::CommandShell};
 pub(crate) const TEST_RESOURCE_NAME_PREFIX: &str = "gpt-";
 
 /// Where hosts are booted: their images, folders and network.
-pub(crate) struct TestHosts {
+pub(crate) struct TestHostLauncher {
     folder: PathBuf,
     network: BridgeNetwork,
     booted: usize,
@@ -32,15 +32,15 @@ pub(crate) struct TestHosts {
     _janitor: cleanup_process::CleanupProcess,
 }
 
-impl TestHosts {
+impl TestHostLauncher {
     /// Prepares the network, and removes what killed runs left behind.
-    pub(crate) fn prepare_test_hosts(work: &Path) -> Result<TestHosts, ChoreFailure> {
+    pub(crate) fn create_network_and_remove_leftovers(work: &Path) -> Result<TestHostLauncher, ChoreFailure> {
         let folder = work.join("hosts");
         std::fs::create_dir_all(&folder)
             .map_err(crate::chore_failure::io_failure_maker_for_path("create", &folder))?;
         remove_leftovers::remove_leftovers_of_ended_processes(&folder);
         let janitor = cleanup_process::CleanupProcess::start_cleanup_process(&folder)?;
-        Ok(TestHosts {
+        Ok(TestHostLauncher {
             network: BridgeNetwork::create_bridge_network()?,
             folder,
             booted: 0,

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use super::{
     TEST_RESOURCE_NAME_PREFIX,
-    control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, list_names_in_folder, remove_control_group_tree},
+    control_groups::{CONTROL_GROUP_MOUNT_FOLDERS, list_names_in_folder, remove_empty_control_group_tree},
 };
 use crate::command_shell::CommandShell;
 
@@ -19,7 +19,7 @@ pub(super) fn remove_leftovers_of_ended_processes(folder: &Path) {
     }
     for tree in CONTROL_GROUP_MOUNT_FOLDERS {
         for group in list_names_in_folder(Path::new(tree)).filter(|name| orphaned(name)) {
-            remove_control_group_tree(&Path::new(tree).join(group));
+            remove_empty_control_group_tree(&Path::new(tree).join(group));
         }
     }
     let propagate = Path::new("/run/systemd/nspawn/propagate");

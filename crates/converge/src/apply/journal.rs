@@ -6,7 +6,7 @@ use model::{
     component::deployment_package_name,
     name::Name,
     node::Node,
-    observe::{FactName, ManagedResource, ManagedState, Observation},
+    observe::{FactKind, ManagedState, Observation, ResourceCreatedByPunch},
     plan::{Plan, PlannedAction, PlannedChange},
     report::{Report, ReportEntry, ReportEntryResult, RunOutcome},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
@@ -15,7 +15,7 @@ use model::{
 use crate::{
     PunchStateFolder, PunchStateFolderError,
     inspect::DesiredAndObservedHost,
-    punch_state_folder::{ManagedStateChange, RunJournalFile},
+    punch_state_folder::{ManagedStateChange, RunJournalWriter},
 };
 
 pub(super) struct RunJournalAndReport<'a> {
@@ -29,7 +29,7 @@ pub(super) struct RunJournalAndReport<'a> {
     owed: BTreeSet<ResourceId>,
     report: Report,
     /// The report on disk while the run lasts: only when something changes.
-    running: Option<RunJournalFile>,
+    running: Option<RunJournalWriter>,
 }
 
 impl<'a> RunJournalAndReport<'a> {
@@ -80,7 +80,7 @@ impl<'a> RunJournalAndReport<'a> {
             PlannedAction::Apply(resource) if change.creates => {
                 let id = &resource.id;
                 marks.extend(change.components.first().map(|component| {
-                    ManagedStateChange::Made(ManagedResource {
+                    ManagedStateChange::Made(ResourceCreatedByPunch {
                         id: id.clone(),
                         component: component.clone(),
                         notify: resource.notify.clone(),
@@ -129,7 +129,7 @@ impl<'a> RunJournalAndReport<'a> {
                 ResourceBody::Exec(_) => marks.push(ManagedStateChange::Paid(resource.id.clone())),
                 // A service this step started runs what is there now.
                 ResourceBody::Service(_)
-                    if change.differences.iter().any(|difference| difference.fact == FactName::Running) =>
+                    if change.differences.iter().any(|difference| difference.fact == FactKind::Running) =>
                 {
                     marks.push(ManagedStateChange::Paid(resource.id.clone()));
                 }
@@ -157,25 +157,25 @@ impl<'a> RunJournalAndReport<'a> {
         marks: &[ManagedStateChange],
     ) -> Result<(), PunchStateFolderError> {
         if let Some(running) = &mut self.running {
-            running.write_step_end(&entry, marks)?;
+            running.write_step_end_unflushed(&entry, marks)?;
         }
-        self.add_report_entry(entry);
+        self.add_unjournaled_report_entry(entry);
         Ok(())
     }
 
     /// Notes an entry of the report.
-    pub(super) fn add_report_entry(&mut self, entry: ReportEntry) {
+    pub(super) fn add_unjournaled_report_entry(&mut self, entry: ReportEntry) {
         self.report.entries.push(entry);
     }
 
     /// Notes that something was not right after all, and who is notified of it.
-    pub(super) fn record_repair_of_unchanged(&mut self, change: &PlannedChange) {
+    pub(super) fn uncount_unchanged_and_keep_notified(&mut self, change: &PlannedChange) {
         self.report.unchanged = self.report.unchanged.saturating_sub(1);
         self.owed.extend(change.notifies.iter().cloned());
     }
 
     /// Forgets what is recorded as punch's own and no longer wanted, after a successful run.
-    pub(super) fn forget_unwanted_managed_resources(&mut self) {
+    pub(super) fn forget_unwanted_managed_state(&mut self) {
         let Self { managed, wanted, owed, look, .. } = self;
         managed.pending.retain(|id| owed.contains(id));
         let packages: BTreeSet<String> = look

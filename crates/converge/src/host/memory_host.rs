@@ -10,7 +10,7 @@ use model::{
     health::HealthProbe,
     manifest::DeploymentFilesByPath,
     name::Name,
-    observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
+    observe::{FactKind, FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::{PlannedAction, PlannedChange, desired_facts},
     resource::{ResourceBody, ResourceId},
     version::Version,
@@ -30,7 +30,7 @@ pub struct MemoryHost {
     /// Installed deployments.
     pub deployments: BTreeMap<Name, DeploymentFilesByPath>,
     /// What is on it.
-    pub resources: BTreeMap<ResourceId, ResourceFacts>,
+    pub resources: BTreeMap<ResourceId, FactValuesByKind>,
     /// What cannot be looked at, and why.
     pub unreadable: BTreeMap<ResourceId, String>,
     /// Titles of changes that fail.
@@ -40,7 +40,7 @@ pub struct MemoryHost {
     /// Probes that were asked, in order.
     pub asked: RefCell<Vec<HealthProbe>>,
     /// What changes bring (with facts) or take along (without), by their titles: packages do.
-    pub along: BTreeMap<String, Vec<(ResourceId, Option<ResourceFacts>)>>,
+    pub along: BTreeMap<String, Vec<(ResourceId, Option<FactValuesByKind>)>>,
     /// What a health check is answered, when it is not a yes.
     pub sick: Option<String>,
 }
@@ -66,14 +66,14 @@ impl Host for MemoryHost {
         names.iter().map(|name| (name.clone(), observed(name))).collect()
     }
 
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
         self.deployments.get(name).map_or(Observation::Absent, |files| Observation::Present(files.clone()))
     }
 
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
+    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>> {
         let ids = request.wanted.iter().map(|resource| &resource.id).chain(&request.others);
         ids.map(|id| {
             let observed = match (self.unreadable.get(id), self.resources.get(id)) {
@@ -104,7 +104,7 @@ impl Host for MemoryHost {
                 facts.extend(desired_facts(resource));
                 if matches!(resource.body, ResourceBody::Exec(_)) {
                     // It ran, so what it needed was there.
-                    facts.remove(&FactName::Lacks);
+                    facts.remove(&FactKind::Lacks);
                 }
                 self.resources.insert(resource.id.clone(), facts);
             }

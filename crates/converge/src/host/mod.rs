@@ -12,7 +12,7 @@ use model::{
     health::HealthProbe,
     manifest::DeploymentFilesByPath,
     name::Name,
-    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
+    observe::{FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::PlannedChange,
     resource::ResourceId,
     version::Version,
@@ -37,13 +37,13 @@ pub trait Host {
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
 
     /// The files of an installed deployment, by path within the component's folder.
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath>;
+    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath>;
 
     /// Facts about all that is asked for. Nothing is read twice.
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>>;
+    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>>;
 
     /// Makes one change. `packages` are the files of the packages it installs. The returned text is the
     /// detail of the report's entry, if any.

@@ -8,7 +8,7 @@ use model::{
     manifest::DeploymentFilesByPath,
     name::Name,
     node::Node,
-    observe::{Fact, Observation, ObservationRequest, OsFamily, ResourceFacts},
+    observe::{FactValue, FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::PlannedChange,
     resource::ResourceId,
     value::Value,
@@ -64,9 +64,9 @@ impl<H> SecretMaskingHost<H> {
     }
 
     /// The content of a file that still has a secret in it is not shown in a diff.
-    fn mask_facts(&self, mut facts: ResourceFacts) -> ResourceFacts {
+    fn mask_facts(&self, mut facts: FactValuesByKind) -> FactValuesByKind {
         for fact in facts.values_mut() {
-            if let Fact::Content(content) = fact
+            if let FactValue::Content(content) = fact
                 && content
                     .text
                     .as_ref()
@@ -100,14 +100,14 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             .collect()
     }
 
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        self.mask_observation(self.host.read_installed_deployment(name))
+    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+        self.mask_observation(self.host.read_installed_deployment_files(name))
     }
 
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
+    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>> {
         let observed = self.host.observe_resources(request).into_iter();
         observed
             .map(|(id, observed)| match observed {

@@ -19,7 +19,7 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use super::{EntryOfOpenFolder, HostRoot};
+use super::{HostRoot, OpenParentFolderAndName};
 
 impl HostRoot {
     /// A file's content; `None` when there is none.
@@ -52,7 +52,7 @@ impl HostRoot {
         failed: impl Fn(io::Error) -> E,
     ) -> Result<(), E> {
         let handle = self.handle_to_write(path).map_err(&failed)?;
-        handle.replace_entry_by_written_file((None, None), mode, write, failed)
+        handle.write_and_replace_entry((None, None), mode, write, failed)
     }
 
     /// Removes a file; it need not be there.
@@ -111,7 +111,7 @@ impl HostRoot {
 
     /// Where a file or folder of the host lies on this machine, without a link in it that could lead out.
     /// For programs and libraries that need a path; what is here needs none.
-    pub fn real_path(&self, path: &str) -> io::Result<PathBuf> {
+    pub fn canonical_path_on_this_machine(&self, path: &str) -> io::Result<PathBuf> {
         let open = self.resolve(path, OFlag::O_PATH)?;
         fs::read_link(format!("/proc/self/fd/{}", open.as_raw_fd()))
     }
@@ -125,7 +125,7 @@ impl HostRoot {
     }
 
     /// The handle of a path that is about to be made; the root itself is made where there is none.
-    fn handle_to_write<'a>(&self, path: &'a str) -> io::Result<EntryOfOpenFolder<'a>> {
+    fn handle_to_write<'a>(&self, path: &'a str) -> io::Result<OpenParentFolderAndName<'a>> {
         match self.open_or_create_parent_folder(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && !self.root_path().exists() => (),
             opened => return opened,
@@ -187,9 +187,12 @@ mod tests {
         symlink("/data/var", at.join("var")).unwrap();
         symlink("../../../..", at.join("data/var/up")).unwrap();
         let root = HostRoot::new(&at);
-        assert_eq!(root.real_path("var/lib").unwrap(), at.join("data/var/lib"));
-        assert_eq!(root.real_path("var/up/data").unwrap(), at.join("data"));
-        assert_eq!(root.real_path("var/none").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(root.canonical_path_on_this_machine("var/lib").unwrap(), at.join("data/var/lib"));
+        assert_eq!(root.canonical_path_on_this_machine("var/up/data").unwrap(), at.join("data"));
+        assert_eq!(
+            root.canonical_path_on_this_machine("var/none").unwrap_err().kind(),
+            io::ErrorKind::NotFound
+        );
     }
 
     #[test]

@@ -14,9 +14,9 @@ use nix::{
     unistd::{Gid, Uid, UnlinkatFlags, fchown, symlinkat, unlinkat},
 };
 
-use super::EntryOfOpenFolder;
+use super::OpenParentFolderAndName;
 
-impl EntryOfOpenFolder<'_> {
+impl OpenParentFolderAndName<'_> {
     /// Replaces the file here by one with this content, these owners (who runs this, where there is none)
     /// and this mode. A link here is replaced, and not followed.
     pub(crate) fn replace_entry_by_file(
@@ -25,12 +25,12 @@ impl EntryOfOpenFolder<'_> {
         owners: (Option<Uid>, Option<Gid>),
         mode: u32,
     ) -> io::Result<()> {
-        self.replace_entry_by_written_file(owners, mode, |file| file.write_all(bytes), |error| error)
+        self.write_and_replace_entry(owners, mode, |file| file.write_all(bytes), |error| error)
     }
 
     /// The same with what `write` writes; nothing is replaced when it fails. `failed` makes an error of one
     /// of the file system.
-    pub(crate) fn replace_entry_by_written_file<E>(
+    pub(crate) fn write_and_replace_entry<E>(
         &self,
         (owner, group): (Option<Uid>, Option<Gid>),
         mode: u32,

@@ -9,7 +9,7 @@ use std::{
 
 use model::{
     name::Name,
-    observe::{ManagedResource, ManagedState},
+    observe::{ManagedState, ResourceCreatedByPunch},
     report::{Report, ReportEntry, ReportEntryResult},
     resource::ResourceId,
 };
@@ -22,7 +22,7 @@ const RUNNING: &str = "running.jsonl";
 
 /// The journal, open for the next line.
 #[derive(Debug)]
-pub(crate) struct RunJournalFile {
+pub(crate) struct RunJournalWriter {
     file: File,
     path: PathBuf,
 }
@@ -34,7 +34,7 @@ pub(crate) enum ManagedStateChange {
     /// A package is punch's own; whose component it is.
     Installed(String, Name),
     /// A resource is punch's own.
-    Made(ManagedResource),
+    Made(ResourceCreatedByPunch),
     /// A service or command was notified.
     Owed(ResourceId),
     /// A package is gone, or not punch's own after all.
@@ -78,7 +78,7 @@ impl ManagedStateChange {
     }
 }
 
-impl RunJournalFile {
+impl RunJournalWriter {
     /// Notes that a step begins. It is on disk when this returns, and with it all that came before.
     pub(crate) fn write_and_flush_step_begin(
         &mut self,
@@ -91,7 +91,7 @@ impl RunJournalFile {
 
     /// Notes how a step ended. A killed process leaves it behind; should the power fail before the next
     /// step begins, the step counts as interrupted, and is looked at again.
-    pub(crate) fn write_step_end(
+    pub(crate) fn write_step_end_unflushed(
         &mut self,
         entry: &ReportEntry,
         marks: &[ManagedStateChange],
@@ -120,12 +120,12 @@ impl PunchStateFolder {
     pub(crate) fn create_run_journal(
         &self,
         report: &Report,
-    ) -> Result<RunJournalFile, PunchStateFolderError> {
+    ) -> Result<RunJournalWriter, PunchStateFolderError> {
         let path = super::path(RUNNING);
         let wrong = |source| self.file_error("write", &path, source);
         self.write(RUNNING, &text(&Line::Started(report.clone())).map_err(wrong)?)?;
         let file = self.root.open_own_file_for_writing(&path, OFlag::O_APPEND).map_err(wrong)?;
-        Ok(RunJournalFile { file, path: self.root.display_path(&path) })
+        Ok(RunJournalWriter { file, path: self.root.display_path(&path) })
     }
 
     /// The report of a run that was killed, if the last one was.
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn truncated_journal_returns_its_complete_entries() {
         let folder = tempfile::tempdir().unwrap();
-        let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+        let state = PunchStateFolder::from_root_path(folder.path());
         let started = Report {
             server: "web-01".to_owned(),
             generation: 7,
@@ -229,9 +229,9 @@ mod tests {
         };
         let mut running = state.create_run_journal(&started).unwrap();
         let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
-        let made = ManagedResource { id, component: Name::new("shop").unwrap(), notify: Vec::new() };
+        let made = ResourceCreatedByPunch { id, component: Name::new("shop").unwrap(), notify: Vec::new() };
         running.write_and_flush_step_begin(&entry("one"), &[ManagedStateChange::Made(made)]).unwrap();
-        running.write_step_end(&entry("one"), &[]).unwrap();
+        running.write_step_end_unflushed(&entry("one"), &[]).unwrap();
         running
             .write_and_flush_step_begin(
                 &entry("zwölf"),
@@ -239,7 +239,7 @@ mod tests {
             )
             .unwrap();
         running
-            .write_step_end(&entry("zwölf"), &[ManagedStateChange::Uninstalled("shop".to_owned())])
+            .write_step_end_unflushed(&entry("zwölf"), &[ManagedStateChange::Uninstalled("shop".to_owned())])
             .unwrap();
 
         let path = folder.path().join("var/lib/geppetto/punch").join(RUNNING);

@@ -44,13 +44,13 @@ impl HostWithAccounts {
 
     fn plan(&mut self) -> Plan {
         let machine = RealHost::new(self.root.path(), story::no_http).unwrap();
-        let state = PunchStateFolder::state_folder_of_root_path(self.root.path());
+        let state = PunchStateFolder::from_root_path(self.root.path());
         story::plan(&story::node(" {shop: {version: 1.0.0}}"), &machine, &state, &mut self.package_folder)
     }
 
     fn run(&mut self, components: &str) {
         let mut machine = RealHost::new(self.root.path(), story::no_http).unwrap();
-        let state = PunchStateFolder::state_folder_of_root_path(self.root.path());
+        let state = PunchStateFolder::from_root_path(self.root.path());
         let run = story::run(&story::node(components), &mut machine, &state, &mut self.package_folder);
         assert_eq!(run.report.outcome, RunOutcome::Changed, "{:#?}", run.report);
     }

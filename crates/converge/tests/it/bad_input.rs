@@ -26,7 +26,7 @@ fn message(component: &Component<'_>, components: &str) -> Vec<String> {
     let look = story::look(
         &story::node(components),
         &RealHost::new(root.path(), story::no_http).unwrap(),
-        &PunchStateFolder::state_folder_of_root_path(root.path()),
+        &PunchStateFolder::from_root_path(root.path()),
         &mut package_folder,
     );
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0, "nothing was touched");
@@ -96,7 +96,7 @@ fn invalid_package_file_is_refused() {
         let problems = story::look(
             &story::node(" {part: {version: \"1.0\"}}"),
             &host,
-            &PunchStateFolder::state_folder_of_root_path(root.path()),
+            &PunchStateFolder::from_root_path(root.path()),
             &mut package_folder,
         );
         let message = problems.unwrap_err()[0].to_string();
@@ -116,7 +116,7 @@ fn missing_root_directory_is_an_error_naming_it() {
 #[test]
 fn second_lock_is_refused_while_a_run_holds_the_first() {
     let root = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let held = state.acquire_run_lock().unwrap();
     let error = state.acquire_run_lock().unwrap_err().to_string();
     let pid = std::process::id();
@@ -148,7 +148,7 @@ fn full_disk_fails_the_run_and_leaves_no_partial_file() {
     }
     let _unmount = Unmount(root.path());
     let bin = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(bin.path());
+    let state = PunchStateFolder::from_root_path(bin.path());
     // The package and its database are on another disk: only the file meets the full one.
     let big = "x".repeat(200 * 1024);
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /big, source: big}]\n";
@@ -182,18 +182,18 @@ impl converge::Host for WithoutPackages {
     ) -> std::collections::BTreeMap<String, model::observe::Observation<model::version::Version>> {
         std::collections::BTreeMap::new()
     }
-    fn read_installed_deployment(
+    fn read_installed_deployment_files(
         &self,
         name: &model::name::Name,
     ) -> model::observe::Observation<model::manifest::DeploymentFilesByPath> {
-        self.0.read_installed_deployment(name)
+        self.0.read_installed_deployment_files(name)
     }
     fn observe_resources(
         &self,
         request: &model::observe::ObservationRequest<'_>,
     ) -> std::collections::BTreeMap<
         model::resource::ResourceId,
-        model::observe::Observation<model::observe::ResourceFacts>,
+        model::observe::Observation<model::observe::FactValuesByKind>,
     > {
         self.0.observe_resources(request)
     }

@@ -14,7 +14,7 @@ use model::{
     health::HealthProbe,
     manifest::DeploymentFilesByPath,
     name::Name,
-    observe::{Observation, ObservationRequest, OsFamily, ResourceFacts},
+    observe::{FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::PlannedChange,
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
@@ -67,13 +67,13 @@ impl Host for SelfKillingHost {
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.machine.observe_packages(names)
     }
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        self.machine.read_installed_deployment(name)
+    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+        self.machine.read_installed_deployment_files(name)
     }
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
+    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>> {
         self.machine.observe_resources(request)
     }
     fn apply_change(
@@ -108,7 +108,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
     let run = story::run(
         &node,
         &mut RealHost::new(whole.path(), story::no_http).unwrap(),
-        &PunchStateFolder::state_folder_of_root_path(whole.path()),
+        &PunchStateFolder::from_root_path(whole.path()),
         &mut package_folder,
     );
     assert_eq!(run.plan.changes.len(), STEPS, "{}", run.plan);
@@ -127,7 +127,7 @@ fn run_killed_at_any_step_is_completed_by_the_next_run_and_can_be_undone() {
             .unwrap();
         assert_eq!(child.status.signal(), Some(9), "{}", String::from_utf8_lossy(&child.stdout));
 
-        let state = PunchStateFolder::state_folder_of_root_path(root.path());
+        let state = PunchStateFolder::from_root_path(root.path());
         let report = state.read_interrupted_report().unwrap().unwrap();
         assert_eq!(report.outcome, RunOutcome::Interrupted);
         let results: Vec<ReportEntryResult> = report.entries.iter().map(|entry| entry.result).collect();
@@ -163,7 +163,7 @@ fn die(root: &Path, step: usize) {
     story::run(
         &node,
         &mut host,
-        &PunchStateFolder::state_folder_of_root_path(root),
+        &PunchStateFolder::from_root_path(root),
         &mut PackageFolder::new().with(&PART),
     );
 }

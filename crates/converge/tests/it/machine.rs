@@ -83,7 +83,7 @@ fn every_resource_kind_is_created_left_unchanged_repaired_and_removed() {
     }
     let root = root();
     let before = story::listing(root.path());
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let mut package_folder = PackageFolder::new().with(&ALL);
     let node = story::node(" {shop: {version: 1.0.0}}");
     let first = story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
@@ -133,7 +133,7 @@ fn missing_unit_without_booted_system_is_noted_in_report_and_plan() {
         return;
     }
     let root = root();
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let manifest = "
 format: geppetto/manifest/1
 resources:
@@ -157,7 +157,7 @@ fn version_change_upgrades_and_downgrades_the_payload_files() {
         return;
     }
     let root = root();
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
     let mut package_folder = PackageFolder::new()
         .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
@@ -181,7 +181,7 @@ fn looking_leaves_no_trace() {
     let plan = story::plan(
         &story::node(" {shop: {version: 1.0.0}}"),
         &machine(root.path()),
-        &PunchStateFolder::state_folder_of_root_path(root.path()),
+        &PunchStateFolder::from_root_path(root.path()),
         &mut package_folder,
     );
     assert!(!plan.changes.is_empty());
@@ -206,7 +206,7 @@ resources:
     if !has_tool("rpm") {
         return;
     }
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let node = story::node(" {shop: {version: 1.0.0}}");
     let run = story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
     // The absolute link means a path beneath the root, where there is no such folder.
@@ -231,7 +231,7 @@ fn directory_at_the_path_of_a_file_blocks() {
     let plan = story::plan(
         &story::node(" {shop: {version: 1.0.0}}"),
         &machine(root.path()),
-        &PunchStateFolder::state_folder_of_root_path(root.path()),
+        &PunchStateFolder::from_root_path(root.path()),
         &mut package_folder,
     );
     assert_eq!(
@@ -246,7 +246,7 @@ fn rpm_error_is_reported_verbatim() {
         return;
     }
     let root = root();
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let mut package_folder = PackageFolder::new().with(&Component {
         manifest: "format: geppetto/manifest/1\n",
         templates: &[],
@@ -273,7 +273,7 @@ fn package_installed_in_two_versions_is_reinstalled_and_removed() {
         return;
     }
     let root = root();
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let plain = Component { manifest: "format: geppetto/manifest/1\n", templates: &[], ..ALL };
     let mut package_folder = PackageFolder::new()
         .with(&Component { payload: &[("/usr/lib/shop/one", "1", "root")], ..plain })
@@ -318,7 +318,7 @@ resources: [{cron: clean, schedule: \"@daily\", command: /bin/true}]
     if !has_tool("rpm") {
         return;
     }
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let node = story::node(" {shop: {version: 1.0.0}}");
     story::run(&node, &mut machine(root.path()), &state, &mut package_folder);
     let file = root.path().join("etc/cron.d/clean");

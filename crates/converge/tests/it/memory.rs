@@ -2,7 +2,7 @@
 
 use converge::{PunchStateFolder, memory_host::MemoryHost};
 use model::{
-    observe::{Fact, FactName, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind},
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
 };
@@ -46,7 +46,7 @@ fn id(text: &str) -> ResourceId {
 #[test]
 fn component_is_deployed_changed_and_removed_in_dependency_order() {
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
     let first = story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
@@ -98,7 +98,7 @@ fn component_is_deployed_changed_and_removed_in_dependency_order() {
 #[test]
 fn payload_upgrade_restarts_its_service_once() {
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP).with(&Component { version: "1.1.0", ..SHOP });
     let mut host = host();
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
@@ -123,7 +123,7 @@ fn payload_upgrade_restarts_its_service_once() {
 #[test]
 fn unreadable_resource_blocks_the_run_and_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     host.unreadable.insert(id("file:/etc/shop.conf"), "permission denied".to_owned());
     let run = story::run(
@@ -142,7 +142,7 @@ fn unreadable_resource_blocks_the_run_and_changes_nothing() {
 #[test]
 fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
     let node = story::node(" {shop: {version: 1.0.0}}");
@@ -161,7 +161,7 @@ fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
 #[test]
 fn service_restart_that_failed_is_repeated_by_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
@@ -182,13 +182,9 @@ fn failing_health_check_fails_the_run() {
     let mut package_folder = PackageFolder::new().with(&Component { manifest, templates: &[], ..SHOP });
     let mut host = MemoryHost { sick: Some("connection refused".to_owned()), ..host() };
     let node = story::node(" {shop: {version: 1.0.0}}");
-    let report = story::run(
-        &node,
-        &mut host,
-        &PunchStateFolder::state_folder_of_root_path(folder.path()),
-        &mut package_folder,
-    )
-    .report;
+    let report =
+        story::run(&node, &mut host, &PunchStateFolder::from_root_path(folder.path()), &mut package_folder)
+            .report;
     assert_eq!(report.outcome, RunOutcome::Failed);
     assert_eq!(report.entries.last().unwrap().detail, "not within 0 s: connection refused");
 }
@@ -196,10 +192,10 @@ fn failing_health_check_fails_the_run() {
 #[test]
 fn user_and_package_not_created_by_punch_are_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
-    host.resources.insert(id("user:shop"), ResourceFacts::from([(FactName::Uid, Fact::Number(7))]));
+    host.resources.insert(id("user:shop"), FactValuesByKind::from([(FactKind::Uid, FactValue::Number(7))]));
     host.packages.insert("other".to_owned(), "1-1".parse().unwrap());
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
     story::run(&story::node(" {}"), &mut host, &state, &mut package_folder);
@@ -225,7 +221,7 @@ fn resource_moved_to_another_component_is_kept() {
         .with(&part("one", "1.1", empty))
         .with(&part("two", "1.1", motd));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     story::run(&story::node(" {one: {version: \"1.0\"}}"), &mut host, &state, &mut package_folder);
     let node = story::node(" {one: {version: \"1.1\"}, two: {version: \"1.1\"}}");

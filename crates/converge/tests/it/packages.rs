@@ -39,7 +39,7 @@ impl TestHost {
             return None;
         }
         let root = tempfile::tempdir().unwrap();
-        let state = PunchStateFolder::state_folder_of_root_path(root.path());
+        let state = PunchStateFolder::from_root_path(root.path());
         let package_folder = components.iter().fold(PackageFolder::new(), PackageFolder::with);
         Some(Self { root, state, package_folder })
     }

@@ -42,7 +42,7 @@ fn file_that_gains_a_secret_gets_mode_0600_and_plans_mask_the_secret() {
         return;
     }
     let root = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(root.path());
+    let state = PunchStateFolder::from_root_path(root.path());
     let mut package_folder = PackageFolder::new()
         .with(&component("1.0.0", OPEN))
         .with(&component("2.0.0", CLOSED))
@@ -73,7 +73,7 @@ fn file_that_gains_a_secret_gets_mode_0600_and_plans_mask_the_secret() {
 fn secret_in_host_messages_is_masked_in_plan_and_report() {
     let node = node("1.0.0");
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&component("1.0.0", OPEN));
     let id = ResourceId { kind: ResourceKind::File, name: "/etc/shop".to_owned() };
     let mut host = MemoryHost::default();

@@ -115,7 +115,7 @@ pub(crate) fn look(
     state: &PunchStateFolder,
     package_folder: &mut PackageFolder,
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
-    converge::read_deployments_and_observe_host(node, host, state, package_folder, 1_700_000_000_000_000)
+    converge::fetch_deployments_and_observe_host(node, host, state, package_folder, 1_700_000_000_000_000)
 }
 
 pub(crate) fn run(

@@ -2,7 +2,7 @@
 
 use converge::{ApplyProgressEvent, PunchStateFolder, memory_host::MemoryHost};
 use model::{
-    observe::{Fact, FactName, FileType, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, FileType},
     plan::PlanLimits,
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
@@ -38,17 +38,17 @@ fn files_changed_by_a_package_upgrade_are_repaired_in_the_same_run() {
     let manifest = "format: geppetto/manifest/1\nresources: [{file: /etc/part, content: x}, {directory: /etc/d, mode: \"0700\"}, {file: /etc/default, present: false}]\n";
     let mut package_folder = PackageFolder::new().with(&part("1.0", manifest)).with(&part("1.1", manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     let loose = host.resources[&id("directory:/etc/d")].clone().into_iter();
-    let loose = loose.chain([(FactName::Mode, Fact::Mode(0o755))]).collect();
+    let loose = loose.chain([(FactKind::Mode, FactValue::Mode(0o755))]).collect();
     host.along.insert(
         "install part-1.1-1".to_owned(),
         vec![
             (id("file:/etc/part"), None),
             (id("directory:/etc/d"), Some(loose)),
-            (id("file:/etc/default"), Some(ResourceFacts::new())),
+            (id("file:/etc/default"), Some(FactValuesByKind::new())),
         ],
     );
     let run = story::run(&node("1.1"), &mut host, &state, &mut package_folder);
@@ -78,14 +78,17 @@ fn cron_job_taken_over_as_a_file_is_removed_with_its_new_owner() {
     let mut package_folder =
         PackageFolder::new().with(&part("1.0", cron)).with(&part("1.1", &file)).with(&part("1.2", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     // On a real host both are one file.
-    let content = host.resources[&id("cron:job")][&FactName::Content].clone();
+    let content = host.resources[&id("cron:job")][&FactKind::Content].clone();
     host.resources.insert(
         id("file:/etc/cron.d/job"),
-        ResourceFacts::from([(FactName::Content, content), (FactName::Type, Fact::Type(FileType::File))]),
+        FactValuesByKind::from([
+            (FactKind::Content, content),
+            (FactKind::Type, FactValue::Type(FileType::File)),
+        ]),
     );
     let run = story::run(&node("1.1"), &mut host, &state, &mut package_folder);
     assert!(!run.plan.to_string().contains("job"), "{}", run.plan);
@@ -102,7 +105,7 @@ fn removed_configuration_file_restarts_its_service() {
     let one = "format: geppetto/manifest/1\nresources: [{file: /etc/part/a, notify: [\"service:part\"]}, {service: part, running: true}]\n";
     let mut package_folder = PackageFolder::new().with(&part("1.0", both));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut package_folder);
     host.deployments.clear();
@@ -128,7 +131,7 @@ fn notification_removed_from_the_manifest_is_dropped_from_the_state() {
     let untold =
         "format: geppetto/manifest/1\nresources: [{file: /etc/part/a}, {service: part, running: true}]\n";
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", found)));
     assert_eq!(state.load_managed_state().unwrap().resources[0].notify, [id("service:part")]);
@@ -142,7 +145,7 @@ fn notification_removed_from_the_manifest_is_dropped_from_the_state() {
 fn failed_upgrade_of_an_unmanaged_package_leaves_it_unmanaged() {
     let mut package_folder = PackageFolder::new().with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     host.packages.insert("part".to_owned(), "1.0-1".parse().unwrap());
     host.fails.insert("install part-1.1-1".to_owned());
@@ -158,7 +161,7 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
         "format: geppetto/manifest/1\nresources: [{file: /etc/part}]\nhealth: [{tcp: \"127.0.0.1:1\"}]\n";
     let mut package_folder = PackageFolder::new().with(&part("1.0", manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut package_folder).unwrap();
@@ -186,10 +189,10 @@ fn while_health_is_checked_the_journal_says_that_all_changes_are_done() {
 fn report_duration_includes_the_inspection() {
     let mut package_folder = PackageFolder::new().with(&part("1.0", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     let node = node("1.0");
-    let look = converge::read_deployments_and_observe_host(&node, &host, &state, &mut package_folder, 5_000)
+    let look = converge::fetch_deployments_and_observe_host(&node, &host, &state, &mut package_folder, 5_000)
         .unwrap();
     let plan = model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch_packages_of_plan(&look, &plan, &mut package_folder).unwrap();
@@ -203,7 +206,7 @@ fn report_duration_includes_the_inspection() {
 fn runs_that_find_nothing_to_do_leave_one_report_between_them() {
     let mut package_folder = PackageFolder::new().with(&part("1.0", EMPTY)).with(&part("1.1", EMPTY));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     for version in ["1.0", "1.0", "1.0", "1.0", "1.1", "1.1", "1.1"] {
         story::run(&node(version), &mut host, &state, &mut package_folder);
@@ -222,7 +225,7 @@ fn journal_grows_by_a_constant_size_per_step() {
     let manifest = format!("format: geppetto/manifest/1\nresources:\n{files}");
     let mut package_folder = PackageFolder::new().with(&part("1.0", &manifest));
     let folder = tempfile::tempdir().unwrap();
-    let state = PunchStateFolder::state_folder_of_root_path(folder.path());
+    let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     let node = node("1.0");
     let look = story::look(&node, &host, &state, &mut package_folder).unwrap();

@@ -10,7 +10,7 @@ use super::{
     problem::ProblemResponse,
 };
 use crate::{
-    auth::{Operator, Permit, Viewer},
+    auth::{Operator, UnscopedPermit, Viewer},
     backoffice::{EstateChangeSubmission, SubmittedEstate},
 };
 
@@ -29,7 +29,7 @@ use crate::{
 )]
 pub(super) async fn submit_change(
     State(app): State<ApiState>,
-    permit: Permit<Operator>,
+    permit: UnscopedPermit<Operator>,
     _turn: LargeBodyMemorySlot,
     JsonBody(change): JsonBody<wire::EstateChangeRequest>,
 ) -> Result<Json<wire::EstateChangeResult>, ProblemResponse> {
@@ -71,7 +71,7 @@ pub(super) struct EstateExportQuery {
 )]
 pub(super) async fn export_estate(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     QueryParameters(query): QueryParameters<EstateExportQuery>,
 ) -> Result<Json<wire::EstateExport>, ProblemResponse> {
     Ok(Json(app.back_office.export_estate(&permit, query.revision).await?))

@@ -44,7 +44,7 @@ pub(super) async fn stream_events(
     principal: Principal,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let secret = extract::parse_bearer_secret(&headers)?.map(str::to_owned);
+    let secret = extract::find_bearer_secret(&headers)?.map(str::to_owned);
     let (sender, receiver) = mpsc::channel(WAITING);
     let listener = Listener { principal, secret, sender };
     let mut end = app.end.clone();

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{ApiState, problem::ProblemResponse};
 use crate::{
-    auth::{Permit, Principal, RequiredAccessLevel},
+    auth::{Principal, RequiredAccessLevel, UnscopedPermit},
     backoffice::PageRequest,
 };
 
@@ -41,7 +41,7 @@ impl FromRequestParts<ApiState> for Principal {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
-        let secret = match parse_bearer_secret(&parts.headers)? {
+        let secret = match find_bearer_secret(&parts.headers)? {
             Some(secret) => secret,
             None => match parts.extensions.get::<UnixSocketPeer>() {
                 Some(peer) => return Ok(Principal::LocalAdministrator { uid: peer.uid }),
@@ -72,7 +72,7 @@ impl FromRequestParts<ApiState> for Principal {
 }
 
 /// The secret of the Authorization header, if there is one.
-pub(super) fn parse_bearer_secret(headers: &HeaderMap) -> Result<Option<&str>, ProblemResponse> {
+pub(super) fn find_bearer_secret(headers: &HeaderMap) -> Result<Option<&str>, ProblemResponse> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let parts = value.to_str().ok().and_then(|value| value.split_once(' '));
     match parts.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
@@ -83,7 +83,7 @@ pub(super) fn parse_bearer_secret(headers: &HeaderMap) -> Result<Option<&str>, P
     }
 }
 
-impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for Permit<L> {
+impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for UnscopedPermit<L> {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {

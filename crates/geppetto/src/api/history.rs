@@ -9,7 +9,7 @@ use super::{
     extract::{HistoryPageQuery, QueryParameters},
     problem::ProblemResponse,
 };
-use crate::auth::{Operator, Permit, Viewer};
+use crate::auth::{Operator, UnscopedPermit, Viewer};
 
 /// Revisions, newest first
 #[utoipa::path(
@@ -18,7 +18,7 @@ use crate::auth::{Operator, Permit, Viewer};
 )]
 pub(super) async fn list_revisions(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::RevisionPage>, ProblemResponse> {
     Ok(Json(
@@ -48,7 +48,7 @@ pub(super) struct RevisionDiffQuery {
 )]
 pub(super) async fn diff_revisions(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     QueryParameters(query): QueryParameters<RevisionDiffQuery>,
 ) -> Result<Json<wire::RevisionDiff>, ProblemResponse> {
     Ok(Json(app.back_office.diff_revisions(&permit, query.from, query.to).await?))
@@ -61,7 +61,7 @@ pub(super) async fn diff_revisions(
 )]
 pub(super) async fn list_audit_entries(
     State(app): State<ApiState>,
-    permit: Permit<Operator>,
+    permit: UnscopedPermit<Operator>,
     QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::AuditPage>, ProblemResponse> {
     Ok(Json(

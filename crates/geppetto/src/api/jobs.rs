@@ -8,7 +8,7 @@ use super::{
     extract::{HistoryPageQuery, JsonBody, PathParameters, QueryParameters},
     problem::ProblemResponse,
 };
-use crate::auth::{Operator, Permit, Viewer};
+use crate::auth::{Operator, UnscopedPermit, Viewer};
 
 /// Create a job
 ///
@@ -22,7 +22,7 @@ use crate::auth::{Operator, Permit, Viewer};
 )]
 pub(super) async fn create_job(
     State(app): State<ApiState>,
-    permit: Permit<Operator>,
+    permit: UnscopedPermit<Operator>,
     JsonBody(request): JsonBody<wire::JobRequest>,
 ) -> Result<(StatusCode, Json<wire::Job>), ProblemResponse> {
     Ok((
@@ -38,7 +38,7 @@ pub(super) async fn create_job(
 )]
 pub(super) async fn list_jobs(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::JobPage>, ProblemResponse> {
     Ok(Json(
@@ -57,7 +57,7 @@ pub(super) async fn list_jobs(
 )]
 pub(super) async fn get_job(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     PathParameters(job): PathParameters<u64>,
 ) -> Result<Json<wire::Job>, ProblemResponse> {
     Ok(Json(app.back_office.get_job(&permit, job).await?))
@@ -73,12 +73,12 @@ pub(super) async fn get_job(
         (status = 409, description = "It ended already", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn cancel_job(
+pub(super) async fn request_job_cancellation(
     State(app): State<ApiState>,
-    permit: Permit<Operator>,
+    permit: UnscopedPermit<Operator>,
     PathParameters(job): PathParameters<u64>,
 ) -> Result<Json<wire::Job>, ProblemResponse> {
-    Ok(Json(app.back_office.cancel_job(&permit, job).await?))
+    Ok(Json(app.back_office.request_job_cancellation(&permit, job).await?))
 }
 
 /// Create a job that does again what one that ended should have done
@@ -91,9 +91,9 @@ pub(super) async fn cancel_job(
         (status = 409, description = "It has not ended yet", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn retry_job(
+pub(super) async fn retry_job_as_new_job(
     State(app): State<ApiState>,
-    permit: Permit<Operator>,
+    permit: UnscopedPermit<Operator>,
     PathParameters(job): PathParameters<u64>,
 ) -> Result<(StatusCode, Json<wire::Job>), ProblemResponse> {
     Ok((StatusCode::ACCEPTED, Json(app.back_office.retry_ended_job_as_new_job(&permit, job).await?)))

@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use model::{name::ServerName, wire};
 
 use super::{ApiState, extract::JsonBody, problem::ProblemResponse};
-use crate::auth::{Operator, Permit};
+use crate::auth::{Operator, UnscopedPermit};
 
 /// Make a one-time token for a server to join with
 #[utoipa::path(
@@ -13,7 +13,7 @@ use crate::auth::{Operator, Permit};
 )]
 pub(super) async fn create_join_token(
     State(app): State<ApiState>,
-    permit: Permit<Operator>,
+    permit: UnscopedPermit<Operator>,
     JsonBody(new): JsonBody<wire::JoinTokenRequest>,
 ) -> Result<(StatusCode, axum::Json<wire::IssuedJoinToken>), ProblemResponse> {
     let server =

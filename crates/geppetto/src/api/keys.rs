@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use model::wire;
 
 use super::{ApiState, extract::JsonBody, problem::ProblemResponse};
-use crate::auth::{Admin, Permit, Viewer};
+use crate::auth::{Admin, UnscopedPermit, Viewer};
 
 /// The keys that packages and metadata are trusted by
 #[utoipa::path(
@@ -13,7 +13,7 @@ use crate::auth::{Admin, Permit, Viewer};
 )]
 pub(super) async fn list_trusted_package_keys(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
 ) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
     Ok(Json(app.back_office.list_trusted_package_keys(&permit).await?))
 }
@@ -28,7 +28,7 @@ pub(super) async fn list_trusted_package_keys(
 )]
 pub(super) async fn trust_package_keys(
     State(app): State<ApiState>,
-    permit: Permit<Admin>,
+    permit: UnscopedPermit<Admin>,
     JsonBody(request): JsonBody<wire::KeyTrustRequest>,
 ) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
     Ok(Json(app.back_office.trust_package_keys(&permit, request.armored).await?))

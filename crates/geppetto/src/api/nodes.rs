@@ -137,12 +137,12 @@ pub(super) async fn explain_all_values(
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn get_trial_node_file(
+pub(super) async fn get_unsigned_node_file_without_secrets(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<Response, ProblemResponse> {
-    let text = app.back_office.build_trial_node_file(&principal, &server).await?;
+    let text = app.back_office.build_unsigned_node_file_without_secrets(&principal, &server).await?;
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/yaml; charset=utf-8")),
         (header::CACHE_CONTROL, etag::CACHE_CONTROL_PRIVATE_NO_CACHE),

@@ -10,7 +10,7 @@ use model::{
     name::Name,
     wire::{
         self, ChannelChangeResult, ComponentVersionPage, PromotionRequest, PublicationRequest,
-        ReceivedPackage,
+        UploadedPackage,
     },
 };
 
@@ -20,7 +20,7 @@ use super::{
     problem::ProblemResponse,
     upload,
 };
-use crate::auth::{Developer, Operator, Permit, Viewer};
+use crate::auth::{Developer, Operator, UnscopedPermit, Viewer};
 
 /// Upload a package; it is visible in no channel yet
 ///
@@ -31,19 +31,19 @@ use crate::auth::{Developer, Operator, Permit, Viewer};
     params(("file" = String, Path, description = "`NAME-VERSION-RELEASE.ARCH.rpm`")),
     request_body(content = inline(Vec<u8>), content_type = "application/x-rpm"),
     responses(
-        (status = 201, description = "It is received", body = ReceivedPackage),
+        (status = 201, description = "It is received", body = UploadedPackage),
         (status = 409, description = "The repository has other bytes under this name", body = wire::ProblemDetails),
         (status = 413, description = "It is too large", body = wire::ProblemDetails),
         (status = 422, description = "It is no package, or not signed by a trusted key", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn upload_package(
+pub(super) async fn upload_unpublished_package(
     State(app): State<ApiState>,
-    permit: Permit<Developer>,
+    permit: UnscopedPermit<Developer>,
     PathParameters(file): PathParameters<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<(StatusCode, Json<ReceivedPackage>), ProblemResponse> {
+) -> Result<(StatusCode, Json<UploadedPackage>), ProblemResponse> {
     let limit = app.max_package_bytes;
     let announced =
         headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
@@ -58,8 +58,10 @@ pub(super) async fn upload_package(
             ),
         ));
     }
-    let received =
-        app.back_office.receive_package(&permit, upload::blocking_body_reader(body), &file, limit).await?;
+    let received = app
+        .back_office
+        .receive_unpublished_package(&permit, upload::blocking_body_reader_with_timeout(body), &file, limit)
+        .await?;
     Ok((StatusCode::CREATED, Json(received)))
 }
 
@@ -73,13 +75,13 @@ pub(super) async fn upload_package(
         (status = 409, description = "They cannot be visible like this", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn publish_packages(
+pub(super) async fn publish_received_packages(
     State(app): State<ApiState>,
-    permit: Permit<Developer>,
+    permit: UnscopedPermit<Developer>,
     PathParameters(channel): PathParameters<Name>,
     extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
 ) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
-    Ok(Json(app.back_office.publish_packages(&permit, &channel, publication).await?))
+    Ok(Json(app.back_office.publish_received_packages(&permit, &channel, publication).await?))
 }
 
 /// Make a version, and what it requires, visible in one more channel
@@ -93,7 +95,7 @@ pub(super) async fn publish_packages(
 )]
 pub(super) async fn promote_version(
     State(app): State<ApiState>,
-    permit: Permit<Developer>,
+    permit: UnscopedPermit<Developer>,
     extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
 ) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
     Ok(Json(app.back_office.promote_version(&permit, &promotion).await?))
@@ -112,10 +114,10 @@ pub(super) async fn promote_version(
 )]
 pub(super) async fn withdraw_version(
     State(app): State<ApiState>,
-    permit: Permit<Developer>,
+    permit: UnscopedPermit<Developer>,
     extract::JsonBody(withdrawal): extract::JsonBody<wire::WithdrawalRequest>,
 ) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
-    Ok(Json(app.back_office.withdraw_version(&permit, &withdrawal).await?))
+    Ok(Json(app.back_office.preview_or_withdraw_version(&permit, &withdrawal).await?))
 }
 
 /// All channels
@@ -125,7 +127,7 @@ pub(super) async fn withdraw_version(
 )]
 pub(super) async fn list_channels(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ChannelPage>, ProblemResponse> {
     Ok(Json(app.back_office.list_channels(&permit, &page.into_page_request()?).await?))
@@ -135,21 +137,21 @@ pub(super) async fn list_channels(
 #[utoipa::path(
     post, path = "/api/v1/channels", tag = "packages", request_body = wire::ChannelRequest,
     responses(
-        (status = 200, description = "It is there; `created` says whether it is new", body = wire::CreatedChannel),
+        (status = 200, description = "It is there; `created` says whether it is new", body = wire::ChannelCreationResult),
         (status = 404, description = "There is no channel to put it after", body = wire::ProblemDetails),
         (status = 409, description = "It is at another place in the order of promotion", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn create_channel(
     State(app): State<ApiState>,
-    permit: Permit<Operator>,
+    permit: UnscopedPermit<Operator>,
     extract::JsonBody(request): extract::JsonBody<wire::ChannelRequest>,
-) -> Result<Json<wire::CreatedChannel>, ProblemResponse> {
+) -> Result<Json<wire::ChannelCreationResult>, ProblemResponse> {
     let named = |text: &str| Name::new(text).map_err(|error| ProblemResponse::bad_request(error.to_string()));
     let channel = named(&request.name)?;
     let after = request.after.as_deref().map(named).transpose()?;
     let created = app.back_office.create_channel(&permit, &channel, after.as_ref()).await?;
-    Ok(Json(wire::CreatedChannel { name: request.name, created }))
+    Ok(Json(wire::ChannelCreationResult { name: request.name, created }))
 }
 
 /// All components of the repository
@@ -159,7 +161,7 @@ pub(super) async fn create_channel(
 )]
 pub(super) async fn list_components(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ComponentPage>, ProblemResponse> {
     Ok(Json(app.back_office.list_components(&permit, &page.into_page_request()?).await?))
@@ -176,7 +178,7 @@ pub(super) async fn list_components(
 )]
 pub(super) async fn list_component_versions(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     PathParameters(name): PathParameters<Name>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<ComponentVersionPage>, ProblemResponse> {

@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use model::{
-    estate::Place,
+    estate::PlaceId,
     name::{Name, ServerName},
     wire,
 };
@@ -13,7 +13,7 @@ use super::{
     problem::ProblemResponse,
 };
 use crate::{
-    auth::{Permit, Viewer},
+    auth::{UnscopedPermit, Viewer},
     backoffice::PlaceKind,
 };
 
@@ -27,7 +27,7 @@ macro_rules! place_handlers {
                         )]
         pub(super) async fn $list(
             State(app): State<ApiState>,
-            permit: Permit<Viewer>,
+            permit: UnscopedPermit<Viewer>,
             QueryParameters(page): QueryParameters<PageQuery>,
         ) -> Result<Json<wire::PlacePage>, ProblemResponse> {
             Ok(Json(app.back_office.list_places(&permit, PlaceKind::$kind, &page.into_page_request()?).await?))
@@ -44,10 +44,10 @@ macro_rules! place_handlers {
                         )]
         pub(super) async fn $one(
             State(app): State<ApiState>,
-            permit: Permit<Viewer>,
+            permit: UnscopedPermit<Viewer>,
             PathParameters(name): PathParameters<Name>,
         ) -> Result<Json<wire::PlaceDocument>, ProblemResponse> {
-            Ok(Json(app.back_office.get_place_document(&permit, &Place::$kind(name)).await?))
+            Ok(Json(app.back_office.get_place_document(&permit, &PlaceId::$kind(name)).await?))
         }
     };
 }
@@ -70,7 +70,7 @@ place_handlers!(
 )]
 pub(super) async fn list_servers(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ServerPage>, ProblemResponse> {
     Ok(Json(app.back_office.list_servers(&permit, &page.into_page_request()?).await?))
@@ -87,8 +87,8 @@ pub(super) async fn list_servers(
 )]
 pub(super) async fn get_server_document(
     State(app): State<ApiState>,
-    permit: Permit<Viewer>,
+    permit: UnscopedPermit<Viewer>,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<Json<wire::PlaceDocument>, ProblemResponse> {
-    Ok(Json(app.back_office.get_place_document(&permit, &Place::Server(server)).await?))
+    Ok(Json(app.back_office.get_place_document(&permit, &PlaceId::Server(server)).await?))
 }

@@ -185,7 +185,7 @@ impl From<rejection::QueryRejection> for ProblemResponse {
 }
 
 /// Gives refusals that come from below the handlers (unknown paths, wrong methods, timeouts) the same form.
-pub(super) async fn format_errors_as_problems(request: Request, next: Next) -> Response {
+pub(super) async fn convert_error_responses_to_problems(request: Request, next: Next) -> Response {
     let path: String = request.uri().path().chars().take(200).collect();
     let method = request.method().clone();
     let response = next.run(request).await;

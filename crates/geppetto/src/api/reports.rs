@@ -44,14 +44,14 @@ pub(super) async fn receive_report(
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn list_reports(
+pub(super) async fn list_reports_of_server(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
     QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::ReportPage>, ProblemResponse> {
     let limit = extract::page_limit_or_default(page.limit)?;
-    Ok(Json(app.back_office.list_reports(&principal, &server, page.before, limit).await?))
+    Ok(Json(app.back_office.list_reports_of_server(&principal, &server, page.before, limit).await?))
 }
 
 /// One report, whole

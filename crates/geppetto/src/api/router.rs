@@ -42,7 +42,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(nodes::get_node_file_of_generation))
         .routes(routes!(nodes::explain_value))
         .routes(routes!(nodes::explain_all_values))
-        .routes(routes!(nodes::get_trial_node_file))
+        .routes(routes!(nodes::get_unsigned_node_file_without_secrets))
         .routes(routes!(reports::get_report))
         .routes(routes!(servers::revoke_server_credential))
         .routes(routes!(places::list_roles))
@@ -65,13 +65,13 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(tokens::revoke_token))
         .routes(routes!(jobs::list_jobs, jobs::create_job))
         .routes(routes!(jobs::get_job))
-        .routes(routes!(jobs::cancel_job))
-        .routes(routes!(jobs::retry_job))
+        .routes(routes!(jobs::request_job_cancellation))
+        .routes(routes!(jobs::retry_job_as_new_job))
         .layer(DefaultBodyLimit::max(WORDS_BYTES))
         .merge(
             OpenApiRouter::new()
-                .routes(routes!(reports::list_reports, reports::receive_report))
-                .routes(routes!(packages::publish_packages))
+                .routes(routes!(reports::list_reports_of_server, reports::receive_report))
+                .routes(routes!(packages::publish_received_packages))
                 .routes(routes!(keys::list_trusted_package_keys, keys::trust_package_keys))
                 .layer(DefaultBodyLimit::max(LIST_BYTES)),
         )
@@ -84,7 +84,7 @@ fn api() -> OpenApiRouter<ApiState> {
 
 /// Uploads take as long as they take; how long a client may be silent is bounded where they are read.
 fn uploads() -> OpenApiRouter<ApiState> {
-    OpenApiRouter::new().routes(routes!(packages::upload_package))
+    OpenApiRouter::new().routes(routes!(packages::upload_unpublished_package))
 }
 
 /// Streams last until the listener, its token or the program ends.
@@ -108,7 +108,7 @@ pub(crate) fn build_router(app: ApiState) -> Router {
         .merge(repository_files::repository_file_routes(&app))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .fallback(async || StatusCode::NOT_FOUND)
-        .layer(middleware::from_fn(problem::format_errors_as_problems))
+        .layer(middleware::from_fn(problem::convert_error_responses_to_problems))
         // Only method and path: headers hold tokens.
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path())

@@ -4,7 +4,7 @@ use axum::{extract::State, http::StatusCode};
 use model::{name::ServerName, wire};
 
 use super::{ApiState, extract::PathParameters, problem::ProblemResponse};
-use crate::auth::{Operator, Permit};
+use crate::auth::{Operator, UnscopedPermit};
 
 /// Revoke a server's credential and join tokens; it must join again
 #[utoipa::path(
@@ -17,7 +17,7 @@ use crate::auth::{Operator, Permit};
 )]
 pub(super) async fn revoke_server_credential(
     State(app): State<ApiState>,
-    permit: Permit<Operator>,
+    permit: UnscopedPermit<Operator>,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<StatusCode, ProblemResponse> {
     app.back_office.revoke_server_credential_and_join_tokens(&permit, &server).await?;

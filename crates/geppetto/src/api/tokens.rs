@@ -8,7 +8,7 @@ use super::{
     extract::{JsonBody, PathParameters},
     problem::ProblemResponse,
 };
-use crate::auth::{Admin, Permit, Principal};
+use crate::auth::{Admin, Principal, UnscopedPermit};
 
 /// Who asks, and what it may do
 #[utoipa::path(
@@ -33,7 +33,7 @@ pub(super) async fn whoami(
 )]
 pub(super) async fn create_token(
     State(app): State<ApiState>,
-    permit: Permit<Admin>,
+    permit: UnscopedPermit<Admin>,
     JsonBody(request): JsonBody<wire::TokenRequest>,
 ) -> Result<(StatusCode, Json<wire::IssuedToken>), ProblemResponse> {
     Ok((StatusCode::CREATED, Json(app.back_office.create_token(&permit, &request).await?)))
@@ -46,7 +46,7 @@ pub(super) async fn create_token(
 )]
 pub(super) async fn list_tokens(
     State(app): State<ApiState>,
-    permit: Permit<Admin>,
+    permit: UnscopedPermit<Admin>,
 ) -> Result<Json<wire::TokenList>, ProblemResponse> {
     Ok(Json(app.back_office.list_tokens(&permit).await?))
 }
@@ -62,7 +62,7 @@ pub(super) async fn list_tokens(
 )]
 pub(super) async fn revoke_token(
     State(app): State<ApiState>,
-    permit: Permit<Admin>,
+    permit: UnscopedPermit<Admin>,
     PathParameters(name): PathParameters<String>,
 ) -> Result<StatusCode, ProblemResponse> {
     app.back_office.revoke_token(&permit, &name).await?;

@@ -26,7 +26,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 const COURTESY: Duration = Duration::from_secs(5);
 
 /// A reader of a body for a blocking thread. Fails when the body is cut off, or when nothing comes for a while.
-pub(super) fn blocking_body_reader(body: Body) -> impl Read + Send + 'static {
+pub(super) fn blocking_body_reader_with_timeout(body: Body) -> impl Read + Send + 'static {
     let pieces = body.into_data_stream().timeout(SILENCE).map(|piece| match piece {
         Ok(piece) => piece.map_err(io::Error::other),
         Err(_) => {
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     async fn read(body: Body) -> io::Result<Vec<u8>> {
-        let mut reader = blocking_body_reader(body);
+        let mut reader = blocking_body_reader_with_timeout(body);
         let reading = tokio::task::spawn_blocking(move || {
             let mut all = Vec::new();
             reader.read_to_end(&mut all).map(|_| all)

@@ -9,5 +9,5 @@ mod principal;
 pub(crate) use access_level::AccessLevel;
 pub(crate) use bearer_secret::{BearerSecretKind, PresentedBearerSecret, generate_bearer_secret};
 pub(crate) use grant::{AffectedEnvironmentAndComponent, Grant, InvalidGrantText};
-pub(crate) use permit::{Admin, Developer, Operator, Permit, RequiredAccessLevel, Viewer};
+pub(crate) use permit::{Admin, Developer, Operator, RequiredAccessLevel, UnscopedPermit, Viewer};
 pub(crate) use principal::{AccessDenied, Principal};

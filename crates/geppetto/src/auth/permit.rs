@@ -1,6 +1,6 @@
 //! Permits: proof in a signature of what a principal may do.
 //!
-//! A function of the back-office that reads or writes on somebody's behalf takes a [`Permit`] of the level it needs,
+//! A function of the back-office that reads or writes on somebody's behalf takes a [`UnscopedPermit`] of the level it needs,
 //! or the [`Principal`] itself where a server may do it for itself. A permit proves that the principal has a grant of
 //! that level somewhere; what an effect needs is asked of the permit once the effects are known.
 
@@ -39,22 +39,24 @@ levels!(
 
 /// Proof that a principal has at least the level `L` somewhere.
 #[derive(Debug, Clone)]
-pub(crate) struct Permit<L> {
+pub(crate) struct UnscopedPermit<L> {
     principal: Principal,
     level: PhantomData<fn() -> L>,
 }
 
 impl Principal {
     /// The permit of this level; refused when no grant has it anywhere.
-    pub(crate) fn require_access_level<L: RequiredAccessLevel>(self) -> Result<Permit<L>, AccessDenied> {
+    pub(crate) fn require_access_level<L: RequiredAccessLevel>(
+        self,
+    ) -> Result<UnscopedPermit<L>, AccessDenied> {
         if self.grants().iter().any(|grant| grant.level >= L::LEVEL) {
-            return Ok(Permit { principal: self, level: PhantomData });
+            return Ok(UnscopedPermit { principal: self, level: PhantomData });
         }
         Err(self.new_access_denied(L::LEVEL, None))
     }
 }
 
-impl<L: RequiredAccessLevel> Permit<L> {
+impl<L: RequiredAccessLevel> UnscopedPermit<L> {
     /// Who asks.
     pub(crate) fn principal(&self) -> &Principal {
         &self.principal
@@ -104,7 +106,7 @@ impl<L: RequiredAccessLevel> Permit<L> {
     }
 }
 
-impl Permit<Admin> {
+impl UnscopedPermit<Admin> {
     /// The permit of a job.
     pub(crate) fn permit_for_job(created_by: &str) -> Self {
         let on_behalf_of = Some(created_by.to_owned());
@@ -117,8 +119,8 @@ impl Permit<Admin> {
     }
 
     /// The same principal's permit of a lower level.
-    pub(crate) fn to_permit_of_lower_level<L: RequiredAccessLevel>(&self) -> Permit<L> {
-        Permit { principal: self.principal.clone(), level: PhantomData }
+    pub(crate) fn to_permit_of_lower_level<L: RequiredAccessLevel>(&self) -> UnscopedPermit<L> {
+        UnscopedPermit { principal: self.principal.clone(), level: PhantomData }
     }
 }
 

@@ -23,7 +23,7 @@ impl BackOffice {
         let Some(presented) = PresentedBearerSecret::parse_presented_secret(secret) else { return Ok(None) };
         match presented.kind {
             BearerSecretKind::Token => {
-                let token = self.store.read_valid_token(&presented.id, self.clock.now_us()).await?;
+                let token = self.store.read_valid_token_by_id(&presented.id, self.clock.now_us()).await?;
                 let Some(token) = token.filter(|token| presented.matches_hash(&token.hash)) else {
                     return Ok(None);
                 };
@@ -31,7 +31,7 @@ impl BackOffice {
                 Ok(Some(Principal::Token { name: token.name, grants }))
             }
             BearerSecretKind::Server => {
-                let credential = self.store.read_valid_credential(&presented.id).await?;
+                let credential = self.store.read_unrevoked_credential_by_id(&presented.id).await?;
                 let Some((server, _)) = credential.filter(|(_, hash)| presented.matches_hash(hash)) else {
                     return Ok(None);
                 };

@@ -10,7 +10,7 @@ use std::{
 
 use model::{
     catalog::Catalog,
-    estate::{Estate, Place, RevisionAndAuthor},
+    estate::{Estate, PlaceId, RevisionAndAuthor},
     fault::{Fault, Severity},
     format::estate::{self, EstateYamlByPath},
     name::Name,
@@ -24,10 +24,10 @@ use super::{
     effects::{find_effect_scopes, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
-    resolution_rows::NewResolutionRowBuilder,
+    resolution_rows::NewResolutionRowFactory,
 };
 use crate::{
-    auth::{AffectedEnvironmentAndComponent, Operator, Permit},
+    auth::{AffectedEnvironmentAndComponent, Operator, UnscopedPermit},
     store::{NewResolutionRow, PlaceChange, PlaceDocumentRow, StoreError},
 };
 
@@ -73,7 +73,7 @@ impl BackOffice {
     /// Checks a proposal, lists what it changes, and commits it unless it is a preview.
     pub(crate) async fn commit_or_preview_change(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         proposal: EstateChangeSubmission,
     ) -> Result<EstateChangeResult, BackOfficeError> {
         // One after the other: each then sees what the one before it did, and none is made twice.
@@ -102,7 +102,7 @@ impl BackOffice {
     /// any more.
     async fn try_change(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         proposal: &EstateChangeSubmission,
         base: Option<u64>,
     ) -> Result<EstateChangeResult, BackOfficeError> {
@@ -175,7 +175,7 @@ impl BackOffice {
         }
         let objects = match base == state.revision {
             true => BTreeMap::new(),
-            false => self.store.read_places_changed_since(base).await?,
+            false => self.store.read_last_place_changes_since(base).await?,
         };
         Ok(Newer { base, objects })
     }
@@ -307,7 +307,7 @@ impl ProposalEvaluation<'_> {
             let environments = new.map(|selection| &selection.environment);
             read_environments.extend(environments.filter(|name| **name != resolved.environment).cloned());
         }
-        let mut rows = NewResolutionRowBuilder::new(self.catalog);
+        let mut rows = NewResolutionRowFactory::new(self.catalog);
         let resolutions = match self.preview {
             true => Vec::new(),
             false => checked
@@ -335,7 +335,7 @@ impl ProposalEvaluation<'_> {
         let mut edited = estate::parse_estate_yaml(&edited)
             .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
         estate::set_origins_of_changed_overrides(&state.estate, &mut edited, origin);
-        let origins = estate_snapshot::override_origins_by_path(&mut edited);
+        let origins = estate_snapshot::override_revisions_json_by_path(&mut edited);
         let texts = estate::write_estate_yaml(&edited);
         check_readable(&texts)?;
 
@@ -351,7 +351,7 @@ impl ProposalEvaluation<'_> {
             let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
             changes.push(PlaceChange { path, becomes: Some(PlaceDocumentRow { text, origins }) });
         }
-        estate_snapshot::overlay_places_on_estate(&mut next.estate, edited);
+        estate_snapshot::add_or_replace_places(&mut next.estate, edited);
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         Ok((next, changes))
     }
@@ -415,5 +415,5 @@ fn masked_diffs(
 
 /// An object by the path of its file, as people call it: `role web`.
 pub(super) fn place_title_from_path(path: &str) -> String {
-    estate::place_of_document_path(path).map_or_else(|_| path.to_owned(), |place: Place| place.to_string())
+    estate::place_of_document_path(path).map_or_else(|_| path.to_owned(), |place: PlaceId| place.to_string())
 }

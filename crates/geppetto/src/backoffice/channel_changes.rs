@@ -8,19 +8,21 @@ use model::{
     name::{Name, ServerName},
     resolve::find_catalog_change_effects,
     version::Version,
-    wire::{ChannelChangeResult, PromotionRequest, PublicationRequest, PublicationResult, WithdrawalRequest},
+    wire::{
+        ChannelChangeResult, FilesAddedToChannel, PromotionRequest, PublicationRequest, WithdrawalRequest,
+    },
 };
 
 use super::{BackOffice, BackOfficeError, effects::group_and_mask_effects, packages::RepositoryAuditEntry};
-use crate::auth::{AffectedEnvironmentAndComponent, Developer, Permit};
+use crate::auth::{AffectedEnvironmentAndComponent, Developer, UnscopedPermit};
 
 impl BackOffice {
     /// Makes received packages visible in a channel, all or none.
     ///
     /// Servers of the environments that follow the channel may get them: each needs a grant for the components.
-    pub(crate) async fn publish_packages(
+    pub(crate) async fn publish_received_packages(
         &self,
-        permit: &Permit<Developer>,
+        permit: &UnscopedPermit<Developer>,
         channel: &Name,
         publication: PublicationRequest,
     ) -> Result<ChannelChangeResult, BackOfficeError> {
@@ -43,7 +45,8 @@ impl BackOffice {
             .await?;
         let effects = self.effects_of_catalog(permit, after).await?;
         if preview {
-            let added = PublicationResult { channel: channel.to_string(), added: files, present: Vec::new() };
+            let added =
+                FilesAddedToChannel { channel: channel.to_string(), added: files, present: Vec::new() };
             return self.channel_change(added, effects, true).await;
         }
         let entry =
@@ -53,7 +56,7 @@ impl BackOffice {
         let published = self
             .change_repository_audited(
                 entry,
-                move |repository| repository.publish_packages(&channel, &files, now),
+                move |repository| repository.publish_received_packages(&channel, &files, now),
                 describe,
             )
             .await?;
@@ -64,7 +67,7 @@ impl BackOffice {
     /// Makes a version, and what it requires, visible in one more channel.
     pub(crate) async fn promote_version(
         &self,
-        permit: &Permit<Developer>,
+        permit: &UnscopedPermit<Developer>,
         promotion: &PromotionRequest,
     ) -> Result<ChannelChangeResult, BackOfficeError> {
         let name = read_name(&promotion.name)?;
@@ -90,7 +93,7 @@ impl BackOffice {
             let (mut added, mut present) = (Vec::new(), Vec::new());
             if is_visible { &mut present } else { &mut added }.push(format!("{name}@{version}"));
             added.extend(taken_along.iter().map(|(name, version)| format!("{name}@{version}")));
-            let promoted = PublicationResult { channel: to.to_string(), added, present };
+            let promoted = FilesAddedToChannel { channel: to.to_string(), added, present };
             return self.channel_change(promoted, effects, true).await;
         }
         let detail = format!("from {from} to {to}");
@@ -103,7 +106,8 @@ impl BackOffice {
                 entry,
                 move |repository| {
                     let allow = |components: &BTreeSet<Name>| required.check(components);
-                    repository.promote_version(&name, &version, &from, &to, allow, now)
+                    repository
+                        .promote_version_with_required_components(&name, &version, &from, &to, allow, now)
                 },
                 describe,
             )
@@ -112,9 +116,9 @@ impl BackOffice {
     }
 
     /// Takes a version out of a channel. Its packages stay in other channels and in the pool.
-    pub(crate) async fn withdraw_version(
+    pub(crate) async fn preview_or_withdraw_version(
         &self,
-        permit: &Permit<Developer>,
+        permit: &UnscopedPermit<Developer>,
         withdrawal: &WithdrawalRequest,
     ) -> Result<ChannelChangeResult, BackOfficeError> {
         let (name, from) = (read_name(&withdrawal.name)?, read_name(&withdrawal.from)?);
@@ -161,7 +165,7 @@ impl BackOffice {
     /// What going to another catalog does to servers; refused where the principal has no grant.
     async fn effects_of_catalog(
         &self,
-        permit: &Permit<Developer>,
+        permit: &UnscopedPermit<Developer>,
         after: Arc<Catalog>,
     ) -> Result<BTreeMap<ServerName, Vec<Effect>>, BackOfficeError> {
         let (state, before) =
@@ -189,17 +193,17 @@ impl BackOffice {
     async fn summarize_catalog_effects(
         &self,
         effects: BTreeMap<ServerName, Vec<Effect>>,
-    ) -> Result<Vec<model::wire::ServersAndEffectSummaries>, BackOfficeError> {
+    ) -> Result<Vec<model::wire::ServersWithSameEffectDescriptions>, BackOfficeError> {
         Ok(group_and_mask_effects(effects, &self.load_and_record_secret_parameters().await?))
     }
 
     async fn channel_change(
         &self,
-        published: PublicationResult,
+        published: FilesAddedToChannel,
         effects: BTreeMap<ServerName, Vec<Effect>>,
         preview: bool,
     ) -> Result<ChannelChangeResult, BackOfficeError> {
-        let PublicationResult { channel, added, present } = published;
+        let FilesAddedToChannel { channel, added, present } = published;
         let effects = self.summarize_catalog_effects(effects).await?;
         Ok(ChannelChangeResult { channel, preview, added, present, removed: Vec::new(), effects })
     }
@@ -207,7 +211,7 @@ impl BackOffice {
     /// The grants that making components visible in a channel needs: one in every environment that follows it.
     async fn publication_scopes(
         &self,
-        permit: Permit<Developer>,
+        permit: UnscopedPermit<Developer>,
         channel: &Name,
     ) -> Result<PublicationScopes, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;
@@ -218,7 +222,7 @@ impl BackOffice {
 
 /// Who publishes, and the environments that follow the channel.
 struct PublicationScopes {
-    permit: Permit<Developer>,
+    permit: UnscopedPermit<Developer>,
     environments: Vec<Name>,
 }
 
@@ -246,7 +250,7 @@ fn read_version(text: &str) -> Result<Version, BackOfficeError> {
     text.parse().map_err(|error: model::version::VersionError| BackOfficeError::Refused(error.to_string()))
 }
 
-fn describe(published: &PublicationResult) -> String {
+fn describe(published: &FilesAddedToChannel) -> String {
     let added = published.added.join(", ");
     format!(
         "{} files became visible, {} were before: {added}",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     effect::{Effect, effect_value_texts_with_secrets_masked, group_servers_by_effects},
-    estate::{Estate, Overrides, Place, Server},
+    estate::{Estate, Overrides, PlaceId, Server},
     format::estate,
     name::ServerName,
     wire,
@@ -17,15 +17,16 @@ use crate::{auth::AffectedEnvironmentAndComponent, store::PlaceChange};
 pub(super) fn group_and_mask_effects(
     effects: BTreeMap<ServerName, Vec<Effect>>,
     secrets: &SecretParameters,
-) -> Vec<wire::ServersAndEffectSummaries> {
+) -> Vec<wire::ServersWithSameEffectDescriptions> {
     let masked = effects.into_iter().map(|(server, mut effects)| {
         effects.iter_mut().for_each(|effect| mark_secrets(effect, secrets));
         (server, effects)
     });
-    let groups = group_servers_by_effects(masked).into_iter().map(|group| wire::ServersAndEffectSummaries {
-        effects: group.effects.iter().map(summarize).collect(),
-        servers: group.servers.iter().map(ToString::to_string).collect(),
-    });
+    let groups =
+        group_servers_by_effects(masked).into_iter().map(|group| wire::ServersWithSameEffectDescriptions {
+            effects: group.effects.iter().map(summarize).collect(),
+            servers: group.servers.iter().map(ToString::to_string).collect(),
+        });
     groups.collect()
 }
 
@@ -38,7 +39,7 @@ fn mark_secrets(effect: &mut Effect, secrets: &SecretParameters) {
     }
 }
 
-fn summarize(effect: &Effect) -> wire::EffectSummary {
+fn summarize(effect: &Effect) -> wire::EffectDescription {
     let (kind, from, to) = match effect {
         Effect::Leaves => ("leaves", None, None),
         Effect::Unresolvable { .. } => ("unresolvable", None, None),
@@ -58,13 +59,13 @@ fn summarize(effect: &Effect) -> wire::EffectSummary {
         Effect::Value { key, .. } => Some(key.to_string()),
         _ => None,
     };
-    wire::EffectSummary {
+    wire::EffectDescription {
         kind: kind.to_owned(),
         component: effect.component_of_effect().map(ToString::to_string),
         key,
         from,
         to,
-        takes_away: effect.is_loss_or_downgrade(),
+        takes_away: effect.is_shown_first(),
         text: effect.to_string(),
     }
 }
@@ -104,10 +105,10 @@ fn add_place_scopes(
     scopes: &mut BTreeSet<AffectedEnvironmentAndComponent>,
 ) {
     match estate::place_of_document_path(path) {
-        Ok(Place::Environment(name)) => {
+        Ok(PlaceId::Environment(name)) => {
             _ = scopes.insert(AffectedEnvironmentAndComponent::scope_of_environment(&name))
         }
-        Ok(Place::Server(name)) => {
+        Ok(PlaceId::Server(name)) => {
             let (before, after) = (old.servers.get(&name), new.servers.get(&name));
             if before.map(without_overrides) == after.map(without_overrides) {
                 return;

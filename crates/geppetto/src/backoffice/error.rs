@@ -7,7 +7,7 @@ use model::{
 
 use crate::{
     auth::AccessDenied,
-    daemon_error::{DaemonError, join_error_and_sources},
+    daemon_error::{DaemonCommandError, join_error_and_sources},
     store::StoreError,
 };
 
@@ -94,7 +94,7 @@ impl BackOfficeError {
     }
 }
 
-impl From<BackOfficeError> for DaemonError {
+impl From<BackOfficeError> for DaemonCommandError {
     fn from(error: BackOfficeError) -> Self {
         match error {
             BackOfficeError::Unknown { .. }
@@ -104,35 +104,35 @@ impl From<BackOfficeError> for DaemonError {
             | BackOfficeError::Invalid(_)
             | BackOfficeError::Unresolvable { .. }
             | BackOfficeError::Conflict(_)
-            | BackOfficeError::TooLarge(_) => DaemonError::invalid_input_error(error.to_string()),
+            | BackOfficeError::TooLarge(_) => DaemonCommandError::invalid_input_error(error.to_string()),
             BackOfficeError::Store(error) => error.into(),
             BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) | BackOfficeError::DiskFull(_) => {
-                DaemonError::operation_failed_error(error.to_string())
+                DaemonCommandError::operation_failed_error(error.to_string())
             }
         }
     }
 }
 
-impl From<StoreError> for DaemonError {
+impl From<StoreError> for DaemonCommandError {
     fn from(error: StoreError) -> Self {
         let message = join_error_and_sources(&error);
         match error {
-            StoreError::Overtaken { .. } => DaemonError::invalid_input_error(message)
+            StoreError::Overtaken { .. } => DaemonCommandError::invalid_input_error(message)
                 .with_hint("look at what changed (`punch export DIR`) and do it again from there"),
             StoreError::NameTaken(_) => {
-                DaemonError::invalid_input_error(message).with_hint("choose another name, or `punch token revoke NAME` first")
+                DaemonCommandError::invalid_input_error(message).with_hint("choose another name, or `punch token revoke NAME` first")
             }
-            StoreError::WrongKey(_) => DaemonError::invalid_input_error(message)
+            StoreError::WrongKey(_) => DaemonCommandError::invalid_input_error(message)
                 .with_hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it, and so has the data folder of every other control plane on this database"),
-            StoreError::WrongNodeKey(_) => DaemonError::invalid_input_error(message)
+            StoreError::WrongNodeKey(_) => DaemonCommandError::invalid_input_error(message)
                 .with_hint("every control plane on one database has the same `keys` folder: copy it from the first one's data folder"),
-            StoreError::Unsealed(_) => DaemonError::invalid_input_error(message)
+            StoreError::Unsealed(_) => DaemonCommandError::invalid_input_error(message)
                 .with_hint("restore the database and the data folder from one backup"),
-            StoreError::Open { .. } => DaemonError { exit: Exit::Input, message, hint: None }.with_hint(
+            StoreError::Open { .. } => DaemonCommandError { exit: Exit::Input, message, hint: None }.with_hint(
                 "check that this user may read and write the data folder and that its disk has room, or that the \
                  database of the URL exists, answers and lets this user in",
             ),
-            _ => DaemonError::operation_failed_error(message),
+            _ => DaemonCommandError::operation_failed_error(message),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use model::{
-    estate::{Estate, Overrides, Place},
-    format::estate::{self, EstateYamlByPath, OverrideOrigins},
+    estate::{Estate, Overrides, PlaceId},
+    format::estate::{self, EstateYamlByPath, OverrideRevisionsAndAuthors},
 };
 
 use super::{BackOffice, BackOfficeError};
@@ -74,23 +74,23 @@ pub(super) fn parse_place_documents(
     };
     let mut estate = estate::parse_estate_yaml(&documents)
         .map_err(|errors| broken(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    for (path, overrides) in iter_overrides_mut_by_document_path(&mut estate) {
+    for (path, overrides) in iter_estate_overrides_mut_by_path(&mut estate) {
         let Some(place) = places.get(&path) else { continue };
-        let origins: OverrideOrigins =
+        let origins: OverrideRevisionsAndAuthors =
             serde_json::from_str(&place.origins).map_err(|error| broken(format!("{path}: {error}")))?;
-        origins.set_origins_on_overrides(overrides);
+        origins.restore_to_overrides(overrides);
     }
     Ok(EstateSnapshot { revision, estate, documents })
 }
 
 /// The stored origins of every place's overrides, by path.
-pub(super) fn override_origins_by_path(estate: &mut Estate) -> BTreeMap<String, String> {
-    iter_overrides_mut_by_document_path(estate)
+pub(super) fn override_revisions_json_by_path(estate: &mut Estate) -> BTreeMap<String, String> {
+    iter_estate_overrides_mut_by_path(estate)
         // Maps of texts and numbers always have a JSON form.
         .map(|(path, overrides)| {
             (
                 path,
-                serde_json::to_string(&OverrideOrigins::collect_override_origins(overrides))
+                serde_json::to_string(&OverrideRevisionsAndAuthors::from_overrides(overrides))
                     .unwrap_or_default(),
             )
         })
@@ -102,11 +102,11 @@ pub(super) fn select_places_by_path(estate: &Estate, paths: &BTreeSet<&str>) -> 
     let mut part = Estate::default();
     for place in paths.iter().filter_map(|path| estate::place_of_document_path(path).ok()) {
         match place {
-            Place::Role(name) => part.roles.extend(one(&estate.roles, &name)),
-            Place::Group(name) => part.groups.extend(one(&estate.groups, &name)),
-            Place::Environment(name) => part.environments.extend(one(&estate.environments, &name)),
-            Place::Server(name) => part.servers.extend(one(&estate.servers, &name)),
-            Place::Default(_) => {}
+            PlaceId::Role(name) => part.roles.extend(one(&estate.roles, &name)),
+            PlaceId::Group(name) => part.groups.extend(one(&estate.groups, &name)),
+            PlaceId::Environment(name) => part.environments.extend(one(&estate.environments, &name)),
+            PlaceId::Server(name) => part.servers.extend(one(&estate.servers, &name)),
+            PlaceId::Default(_) => {}
         }
     }
     part
@@ -117,7 +117,7 @@ fn one<K: Ord + Clone, V: Clone>(map: &BTreeMap<K, V>, key: &K) -> Option<(K, V)
 }
 
 /// Adds the places of `part` to an estate, over those of the same name.
-pub(super) fn overlay_places_on_estate(estate: &mut Estate, part: Estate) {
+pub(super) fn add_or_replace_places(estate: &mut Estate, part: Estate) {
     estate.roles.extend(part.roles);
     estate.groups.extend(part.groups);
     estate.environments.extend(part.environments);
@@ -127,16 +127,16 @@ pub(super) fn overlay_places_on_estate(estate: &mut Estate, part: Estate) {
 /// Removes the place whose file has this path.
 pub(super) fn remove_place_by_path(estate: &mut Estate, path: &str) {
     match estate::place_of_document_path(path) {
-        Ok(Place::Role(name)) => _ = estate.roles.remove(&name),
-        Ok(Place::Group(name)) => _ = estate.groups.remove(&name),
-        Ok(Place::Environment(name)) => _ = estate.environments.remove(&name),
-        Ok(Place::Server(name)) => _ = estate.servers.remove(&name),
-        Ok(Place::Default(_)) | Err(_) => {}
+        Ok(PlaceId::Role(name)) => _ = estate.roles.remove(&name),
+        Ok(PlaceId::Group(name)) => _ = estate.groups.remove(&name),
+        Ok(PlaceId::Environment(name)) => _ = estate.environments.remove(&name),
+        Ok(PlaceId::Server(name)) => _ = estate.servers.remove(&name),
+        Ok(PlaceId::Default(_)) | Err(_) => {}
     }
 }
 
 /// The overrides of all places of an estate, by path.
-pub(super) fn iter_overrides_mut_by_document_path(
+pub(super) fn iter_estate_overrides_mut_by_path(
     estate: &mut Estate,
 ) -> impl Iterator<Item = (String, &mut Overrides)> {
     let Estate { roles, groups, environments, servers } = estate;

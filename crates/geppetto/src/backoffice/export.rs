@@ -1,20 +1,20 @@
 //! The whole estate of a revision, as far as a principal may see it.
 
 use model::{
-    estate::{Estate, Place},
+    estate::{Estate, PlaceId},
     format::estate,
     wire,
 };
 
 use super::{BackOffice, BackOfficeError};
-use crate::auth::{Permit, Principal, Viewer};
+use crate::auth::{Principal, UnscopedPermit, Viewer};
 
 impl BackOffice {
     /// The documents of a revision; of the newest if none is named. Places of environments that the principal may
     /// not see are left out, and secrets masked where it is no operator: `complete` says that neither can have happened.
     pub(crate) async fn export_estate(
         &self,
-        permit: &Permit<Viewer>,
+        permit: &UnscopedPermit<Viewer>,
         revision: Option<u64>,
     ) -> Result<wire::EstateExport, BackOfficeError> {
         let state = match revision {
@@ -36,8 +36,8 @@ impl BackOffice {
 /// Whether the principal may see a place that is in one of two estates.
 pub(super) fn can_see_place(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
     match estate::place_of_document_path(path) {
-        Ok(Place::Environment(name)) => principal.can_see_environment(&name),
-        Ok(Place::Server(name)) => [old, new]
+        Ok(PlaceId::Environment(name)) => principal.can_see_environment(&name),
+        Ok(PlaceId::Server(name)) => [old, new]
             .into_iter()
             .filter_map(|estate| estate.servers.get(&name))
             .all(|server| principal.can_see_environment(&server.environment)),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::wire;
 
 use super::{BackOffice, BackOfficeError, change::place_title_from_path};
-use crate::auth::{Operator, Permit, Viewer};
+use crate::auth::{Operator, UnscopedPermit, Viewer};
 
 /// How many lines of the difference of one place are shown.
 const DIFF_LINES: usize = 1_000;
@@ -14,7 +14,7 @@ impl BackOffice {
     /// Revisions before `before`, newest first.
     pub(crate) async fn list_revisions(
         &self,
-        _permit: &Permit<Viewer>,
+        _permit: &UnscopedPermit<Viewer>,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::RevisionPage, BackOfficeError> {
@@ -38,7 +38,7 @@ impl BackOffice {
     /// A secret that differs and is masked shows as a place that changed without a difference.
     pub(crate) async fn diff_revisions(
         &self,
-        permit: &Permit<Viewer>,
+        permit: &UnscopedPermit<Viewer>,
         from: u64,
         to: u64,
     ) -> Result<wire::RevisionDiff, BackOfficeError> {
@@ -89,7 +89,7 @@ impl BackOffice {
     /// The newest entries of the audit log before `before`, newest first.
     pub(crate) async fn list_audit_entries(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::AuditPage, BackOfficeError> {

@@ -4,7 +4,7 @@ use model::{name::Name, wire};
 
 use super::{BackOffice, BackOfficeError};
 use crate::{
-    auth::{Operator, Permit, Viewer},
+    auth::{Operator, UnscopedPermit, Viewer},
     jobs::{InvalidJobKindError, JobKind},
     store::{JobRow, JobState, NewJob},
 };
@@ -16,7 +16,7 @@ impl BackOffice {
     /// Creates a job; one that needs no input and waits already is started instead.
     pub(crate) async fn create_job_or_start_waiting_one(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         request: &wire::JobRequest,
     ) -> Result<wire::Job, BackOfficeError> {
         permit.require_grant_everywhere()?;
@@ -43,7 +43,7 @@ impl BackOffice {
     /// Jobs before `before`, newest first.
     pub(crate) async fn list_jobs(
         &self,
-        permit: &Permit<Viewer>,
+        permit: &UnscopedPermit<Viewer>,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::JobPage, BackOfficeError> {
@@ -57,7 +57,7 @@ impl BackOffice {
     /// One job with its log.
     pub(crate) async fn get_job(
         &self,
-        permit: &Permit<Viewer>,
+        permit: &UnscopedPermit<Viewer>,
         id: u64,
     ) -> Result<wire::Job, BackOfficeError> {
         permit.require_grant_everywhere()?;
@@ -65,13 +65,14 @@ impl BackOffice {
     }
 
     /// Asks a job to stop.
-    pub(crate) async fn cancel_job(
+    pub(crate) async fn request_job_cancellation(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         id: u64,
     ) -> Result<wire::Job, BackOfficeError> {
         permit.require_grant_everywhere()?;
-        let cancelled = self.store.cancel_job(id, &self.audit_context(&permit.audit_actor())).await?;
+        let cancelled =
+            self.store.request_job_cancellation(id, &self.audit_context(&permit.audit_actor())).await?;
         let job = self.stored_job(id).await?;
         match cancelled {
             Some(_) => Ok(job),
@@ -85,7 +86,7 @@ impl BackOffice {
     /// Creates a job that does again what a job that ended should have done.
     pub(crate) async fn retry_ended_job_as_new_job(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         id: u64,
     ) -> Result<wire::Job, BackOfficeError> {
         permit.require_grant_everywhere()?;
@@ -98,7 +99,7 @@ impl BackOffice {
         }
         let kind = JobKind::job_kind_from_stored(&job.kind, &job.input)
             .map_err(|error| BackOfficeError::Refused(format!("job {id} cannot be tried again: {error}")))?;
-        let (keep, channel) = kind.keep_count_and_channel();
+        let (keep, channel) = kind.input_keep_count_and_channel();
         let request =
             wire::JobRequest { kind: job.kind, keep, channel: channel.map(|name| name.to_string()) };
         self.create_job_or_start_waiting_one(permit, &request).await

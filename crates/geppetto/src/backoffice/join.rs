@@ -6,7 +6,7 @@ use rand::rngs::OsRng;
 use super::{BackOffice, BackOfficeError, keys};
 use crate::{
     auth::{
-        AffectedEnvironmentAndComponent, BearerSecretKind, Operator, Permit, PresentedBearerSecret,
+        AffectedEnvironmentAndComponent, BearerSecretKind, Operator, PresentedBearerSecret, UnscopedPermit,
         generate_bearer_secret,
     },
     store::JoinTokenRow,
@@ -19,7 +19,7 @@ impl BackOffice {
     /// Makes a token `server` can join with, once.
     pub(crate) async fn create_join_token(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         server: &ServerName,
         seconds: u32,
     ) -> Result<wire::IssuedJoinToken, BackOfficeError> {
@@ -62,7 +62,13 @@ impl BackOffice {
         let context = self.audit_context(&actor);
         if !self
             .store
-            .redeem_join_token(&presented.id, &join.server, &credential.id, &credential.hash, &context)
+            .replace_credential_by_join_token(
+                &presented.id,
+                &join.server,
+                &credential.id,
+                &credential.hash,
+                &context,
+            )
             .await?
         {
             return Ok(None);
@@ -78,7 +84,7 @@ impl BackOffice {
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
     pub(crate) async fn revoke_server_credential_and_join_tokens(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         server: &ServerName,
     ) -> Result<bool, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;

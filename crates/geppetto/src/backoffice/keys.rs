@@ -11,7 +11,7 @@ use packaging::{
 };
 use rand::{CryptoRng, RngCore};
 
-use crate::{daemon_error::DaemonError, data_folder::write_secret_file};
+use crate::{daemon_error::DaemonCommandError, data_folder::create_secret_file};
 
 /// A kind of 32-byte key, and the words of its errors.
 struct KeyKind {
@@ -43,7 +43,7 @@ pub(super) fn load_or_create_node_key(
     path: &Path,
     used: bool,
     random: &mut (impl RngCore + CryptoRng),
-) -> Result<SigningKey, DaemonError> {
+) -> Result<SigningKey, DaemonCommandError> {
     Ok(SigningKey::from_bytes(&key(path, &NODE, used, random)?))
 }
 
@@ -53,7 +53,7 @@ pub(super) fn load_or_create_database_key(
     path: &Path,
     used: bool,
     random: &mut (impl RngCore + CryptoRng),
-) -> Result<[u8; 32], DaemonError> {
+) -> Result<[u8; 32], DaemonCommandError> {
     key(path, &STORE, used, random)
 }
 
@@ -63,22 +63,22 @@ fn key(
     kind: &KeyKind,
     used: bool,
     random: &mut (impl RngCore + CryptoRng),
-) -> Result<[u8; 32], DaemonError> {
+) -> Result<[u8; 32], DaemonCommandError> {
     // A new key would open and sign nothing, and stand where the right one is to be put.
     if used && !path.exists() {
         let message =
             format!("the {} `{}` is missing, and the database was used with one", kind.name, path.display());
-        return Err(DaemonError::invalid_input_error(message).with_hint(kind.damaged));
+        return Err(DaemonCommandError::invalid_input_error(message).with_hint(kind.damaged));
     }
     if !path.exists() {
         let mut seed = [0; 32];
         random.fill_bytes(&mut seed);
-        match write_secret_file(path, format!("{}\n", STANDARD.encode(seed)).as_bytes()) {
+        match create_secret_file(path, format!("{}\n", STANDARD.encode(seed)).as_bytes()) {
             Ok(()) => {}
             // Another process created the key at the same moment: its key is used.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(DaemonError::operation_failed_error(format!(
+                return Err(DaemonCommandError::operation_failed_error(format!(
                     "`{}` could not be written: {error}",
                     path.display()
                 )));
@@ -88,15 +88,15 @@ fn key(
     read(path, kind)
 }
 
-fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonError> {
+fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonCommandError> {
     let KeyKind { name, power, lost, damaged } = kind;
     let shown = path.display();
     let unreadable = |error: io::Error| {
-        DaemonError::invalid_input_error(format!("the key `{shown}` could not be read: {error}"))
+        DaemonCommandError::invalid_input_error(format!("the key `{shown}` could not be read: {error}"))
     };
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(DaemonError::invalid_input_error(format!(
+        return Err(DaemonCommandError::invalid_input_error(format!(
             "others than its owner may read the key `{shown}` (mode {:04o}); {power}",
             mode & 0o7777
         ))
@@ -105,15 +105,15 @@ fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonError> {
     let text = fs::read_to_string(path).map_err(unreadable)?;
     let seed: Option<[u8; 32]> = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     seed.ok_or_else(|| {
-        DaemonError::invalid_input_error(format!("`{shown}` is not a {name} (32 bytes in base64)"))
+        DaemonCommandError::invalid_input_error(format!("`{shown}` is not a {name} (32 bytes in base64)"))
             .with_hint(*damaged)
     })
 }
 
 /// Opens the repository, or makes one with a key of its own if there is none.
-pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repository, DaemonError> {
+pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repository, DaemonCommandError> {
     let failed = |error: &dyn std::fmt::Display| {
-        DaemonError::invalid_input_error(format!("the repository cannot be used: {error}"))
+        DaemonCommandError::invalid_input_error(format!("the repository cannot be used: {error}"))
     };
     if !Repository::is_repository(root) {
         let created = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);

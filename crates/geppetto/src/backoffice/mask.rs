@@ -10,13 +10,13 @@ use std::{
 
 use model::{
     catalog::Catalog,
-    estate::{Estate, Overrides, ValueWithOrigin},
+    estate::{Estate, Overrides, ValueWithRevisionAndAuthor},
     name::{Key, Name},
     node::Node,
     value::Value,
 };
 
-use super::{BackOffice, BackOfficeError, estate_snapshot::iter_overrides_mut_by_document_path};
+use super::{BackOffice, BackOfficeError, estate_snapshot::iter_estate_overrides_mut_by_path};
 
 /// The mask of a secret.
 const MASK: &str = "(secret)";
@@ -87,7 +87,7 @@ impl SecretParameters {
         versions.any(|published| published.component.parameters.contains_key(key)).then_some(false)
     }
 
-    fn mask(&self, component: &Name, key: &Key, assignment: &mut ValueWithOrigin, changed: bool) {
+    fn mask(&self, component: &Name, key: &Key, assignment: &mut ValueWithRevisionAndAuthor, changed: bool) {
         let text = match (self.is_secret_parameter(component, key), changed) {
             (Some(false), _) => return,
             (Some(true), false) => MASK,
@@ -100,7 +100,7 @@ impl SecretParameters {
 
     /// Masks the secrets of an estate.
     pub(super) fn mask_secrets_in_estate(&self, estate: &mut Estate) {
-        for (_, overrides) in iter_overrides_mut_by_document_path(estate) {
+        for (_, overrides) in iter_estate_overrides_mut_by_path(estate) {
             for (component, values) in &mut overrides.values {
                 for (key, assignment) in values {
                     self.mask(component, key, assignment, false);
@@ -111,10 +111,10 @@ impl SecretParameters {
 
     /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
     pub(super) fn mask_secrets_in_compared_estates(&self, old: &mut Estate, new: &mut Estate) {
-        let before: BTreeMap<String, Overrides> = iter_overrides_mut_by_document_path(old)
+        let before: BTreeMap<String, Overrides> = iter_estate_overrides_mut_by_path(old)
             .map(|(path, overrides)| (path, overrides.clone()))
             .collect();
-        for (path, overrides) in iter_overrides_mut_by_document_path(new) {
+        for (path, overrides) in iter_estate_overrides_mut_by_path(new) {
             for (component, values) in &mut overrides.values {
                 for (key, assignment) in values {
                     let value =

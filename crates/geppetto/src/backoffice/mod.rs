@@ -1,6 +1,6 @@
 //! The back-office: what the API asks for on a principal's behalf, done once, in one place.
 //!
-//! Every function that reads or writes for somebody takes a [`Permit`](crate::auth::Permit) of the access level it
+//! Every function that reads or writes for somebody takes a [`UnscopedPermit`](crate::auth::UnscopedPermit) of the access level it
 //! needs, or the [`Principal`](crate::auth::Principal) where a server may do it for itself.
 
 mod access;
@@ -46,7 +46,7 @@ pub(crate) use places::PlaceKind;
 
 use crate::{
     clock::Clock,
-    daemon_error::DaemonError,
+    daemon_error::DaemonCommandError,
     data_folder::DataFolder,
     store::{SealingKey, Store, StoreWithUncheckedSeal, TimeAndActor},
 };
@@ -72,7 +72,7 @@ pub(crate) struct BackOffice {
 impl BackOffice {
     /// Opens the database and the repository; keys that are missing are made, unless the database was used with
     /// others before.
-    pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonError> {
+    pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonCommandError> {
         let opened = StoreWithUncheckedSeal::open_and_migrate(&data.database_location()).await?;
         let seal = SealingKey::new(&keys::load_or_create_database_key(
             &data.database_key_path(),
@@ -98,7 +98,7 @@ impl BackOffice {
     }
 
     /// Waits for what is being written and closes the database.
-    pub(crate) async fn close(&self) {
+    pub(crate) async fn close_database(&self) {
         self.store.close().await;
     }
 

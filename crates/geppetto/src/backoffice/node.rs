@@ -11,7 +11,7 @@ use model::{
     wire::Explanation,
 };
 
-use super::{BackOffice, BackOfficeError, mask, resolution_rows::NewResolutionRowBuilder};
+use super::{BackOffice, BackOfficeError, mask, resolution_rows::NewResolutionRowFactory};
 use crate::{
     auth::Principal,
     store::{NewNodeFile, StoredNodeFile},
@@ -130,12 +130,12 @@ impl BackOffice {
     }
 
     /// A node file to try on another machine: unsigned, and with placeholders for the secrets.
-    pub(crate) async fn build_trial_node_file(
+    pub(crate) async fn build_unsigned_node_file_without_secrets(
         &self,
         principal: &Principal,
         server: &ServerName,
     ) -> Result<String, BackOfficeError> {
-        Ok(node::write_trial_node_yaml(&self.resolved_node(principal, server).await?))
+        Ok(node::write_unsigned_node_yaml_without_secrets(&self.resolved_node(principal, server).await?))
     }
 
     /// Whether the principal may have the signed text; refused where it may see nothing of the server.
@@ -169,7 +169,7 @@ impl BackOffice {
                 return Ok(version);
             }
             let draft = self.resolve_unnumbered_node(server).await?;
-            let Some(version) = self.store_as_next_generation(&draft).await? else { continue };
+            let Some(version) = self.store_as_new_generation_if_changed(&draft).await? else { continue };
             self.cache().insert_node_generation_unless_outdated(
                 server,
                 &version,
@@ -192,7 +192,9 @@ impl BackOffice {
         revision: u64,
         catalog: &Catalog,
     ) -> Result<Option<(NodeGenerationAndDigest, ResolutionReads)>, BackOfficeError> {
-        let Some(stored) = self.store.read_stored_resolution(server.as_str()).await? else { return Ok(None) };
+        let Some(stored) = self.store.read_resolution_without_node(server.as_str()).await? else {
+            return Ok(None);
+        };
         let holds = match stored.reads.selections.is_empty() {
             true => !stored.is_outdated,
             // Which servers are selected may change with any of them.
@@ -200,7 +202,7 @@ impl BackOffice {
         };
         if !holds
             || stored.reads.failed
-            || stored.offers != NewResolutionRowBuilder::new(catalog).digest_of_offers_read(&stored.reads)
+            || stored.offers != NewResolutionRowFactory::new(catalog).digest_of_offers_read(&stored.reads)
         {
             return Ok(None);
         }
@@ -266,15 +268,17 @@ impl BackOffice {
 
     /// Stores the resolution of a draft, and the draft as the next generation if it differs from the latest; `None`, and
     /// nothing is stored, when a newer generation was stored or a newer revision committed meanwhile.
-    pub(super) async fn store_as_next_generation(
+    pub(super) async fn store_as_new_generation_if_changed(
         &self,
         draft: &UnnumberedNode,
     ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
         let digest = draft.resolution.digest.to_string();
-        let resolution = NewResolutionRowBuilder::new(&draft.catalog)
+        let resolution = NewResolutionRowFactory::new(&draft.catalog)
             .build_resolution_row(draft.resolution.node.server.clone(), Some((&draft.resolution).into()));
         if let Some(latest) = draft.latest.as_ref().filter(|latest| latest.digest == digest) {
-            self.store.store_resolution(draft.revision, &resolution, self.clock.now_us()).await?;
+            self.store
+                .store_resolution_unless_newer(draft.revision, &resolution, self.clock.now_us())
+                .await?;
             return Ok(Some(latest.into()));
         }
         let generation = draft.latest.as_ref().map_or(1, |latest| latest.generation + 1);
@@ -295,7 +299,7 @@ impl BackOffice {
             resolution,
         };
         let actor = Principal::CONTROL_PLANE_ITSELF.audit_actor();
-        let added = self.store.insert_node_file(&new, &self.audit_context(&actor)).await?;
+        let added = self.store.insert_node_file_unless_outdated(&new, &self.audit_context(&actor)).await?;
         Ok(added.then_some(NodeGenerationAndDigest { generation, digest }))
     }
 

@@ -5,7 +5,7 @@ use std::{io::Read, sync::Arc};
 use model::{
     catalog::Catalog,
     name::Name,
-    wire::{self, ComponentVersion, Event, ReceivedPackage},
+    wire::{self, ComponentVersion, Event, UploadedPackage},
 };
 use packaging::{
     openpgp::KeyFingerprint,
@@ -14,7 +14,7 @@ use packaging::{
 
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
 use crate::{
-    auth::{Admin, Developer, Operator, Permit, Viewer},
+    auth::{Admin, Developer, Operator, UnscopedPermit, Viewer},
     daemon_error::join_error_and_sources,
     store::TimeAndActor,
 };
@@ -105,12 +105,14 @@ impl BackOffice {
     }
 
     /// The folder of the generation that a channel shows now, relative to [`BackOffice::channels_folder_path`].
-    pub(crate) async fn current_channel_generation_path(
+    pub(crate) async fn relative_path_of_current_channel_generation(
         &self,
         channel: Name,
     ) -> Result<std::path::PathBuf, BackOfficeError> {
-        self.run_blocking_with_repository(move |repository| repository.current_generation_path(&channel))
-            .await
+        self.run_blocking_with_repository(move |repository| {
+            repository.relative_path_of_current_generation(&channel)
+        })
+        .await
     }
 
     /// What the channels hold.
@@ -126,13 +128,13 @@ impl BackOffice {
     }
 
     /// Takes in a package, which is visible in no channel yet.
-    pub(crate) async fn receive_package(
+    pub(crate) async fn receive_unpublished_package(
         &self,
-        permit: &Permit<Developer>,
+        permit: &UnscopedPermit<Developer>,
         reader: impl Read + Send + 'static,
         file: &str,
         limit: u64,
-    ) -> Result<ReceivedPackage, BackOfficeError> {
+    ) -> Result<UploadedPackage, BackOfficeError> {
         let name = file.to_owned();
         let entry = RepositoryAuditEntry::new(&permit.audit_actor(), "receive", file, "");
         self.record_outcome(
@@ -147,7 +149,7 @@ impl BackOffice {
     /// is new.
     pub(crate) async fn create_channel(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         channel: &Name,
         after: Option<&Name>,
     ) -> Result<bool, BackOfficeError> {
@@ -168,7 +170,7 @@ impl BackOffice {
     /// Creates `channels`, in this order of promotion, if the repository has none at all.
     pub(crate) async fn create_first_channels(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         channels: &[Name],
     ) -> Result<(), BackOfficeError> {
         if self.run_blocking_with_repository(Repository::list_channels).await?.is_empty() {
@@ -182,7 +184,7 @@ impl BackOffice {
     /// Trusts packages signed by these armored certificates.
     pub(crate) async fn trust_package_keys(
         &self,
-        permit: &Permit<Admin>,
+        permit: &UnscopedPermit<Admin>,
         armored: String,
     ) -> Result<wire::TrustedKeyList, BackOfficeError> {
         permit.require_grant_everywhere()?;
@@ -203,7 +205,7 @@ impl BackOffice {
     /// The keys that packages and metadata are trusted by.
     pub(crate) async fn list_trusted_package_keys(
         &self,
-        _permit: &Permit<Viewer>,
+        _permit: &UnscopedPermit<Viewer>,
     ) -> Result<wire::TrustedKeyList, BackOfficeError> {
         let keys = self.run_blocking_with_repository(Repository::read_trusted_keys).await?;
         Ok(key_list(&keys.fingerprints()))
@@ -212,7 +214,7 @@ impl BackOffice {
     /// All channels, in the order of promotion.
     pub(crate) async fn list_channels(
         &self,
-        _permit: &Permit<Viewer>,
+        _permit: &UnscopedPermit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ChannelPage, BackOfficeError> {
         let catalog = self.read_catalog_of_all_channels().await?;
@@ -226,7 +228,7 @@ impl BackOffice {
     /// All components of the repository, with their newest version in each channel.
     pub(crate) async fn list_components(
         &self,
-        _permit: &Permit<Viewer>,
+        _permit: &UnscopedPermit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ComponentPage, BackOfficeError> {
         let catalog = self.read_catalog_of_all_channels().await?;
@@ -259,7 +261,7 @@ impl BackOffice {
     /// The versions of a component, newest first.
     pub(crate) async fn list_component_versions(
         &self,
-        _permit: &Permit<Viewer>,
+        _permit: &UnscopedPermit<Viewer>,
         name: &Name,
     ) -> Result<Vec<ComponentVersion>, BackOfficeError> {
         let wanted = name.clone();
@@ -297,7 +299,7 @@ pub(super) struct RepositoryAuditEntry {
 
 fn key_list(keys: &[KeyFingerprint]) -> wire::TrustedKeyList {
     wire::TrustedKeyList {
-        items: keys.iter().map(|key| wire::TrustedKey { fingerprint: key.to_string() }).collect(),
+        items: keys.iter().map(|key| wire::TrustedKeyFingerprint { fingerprint: key.to_string() }).collect(),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Roles, groups, environments and servers as they are in the newest revision, secrets masked where required.
 
 use model::{
-    estate::{Estate, Place},
+    estate::{Estate, PlaceId},
     format::estate::{self, EstateYamlByPath},
     name::{Name, ServerName},
     wire,
 };
 
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
-use crate::auth::{AccessLevel, AffectedEnvironmentAndComponent, Permit, Principal, Viewer};
+use crate::auth::{AccessLevel, AffectedEnvironmentAndComponent, Principal, UnscopedPermit, Viewer};
 
 /// The kinds of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl BackOffice {
     /// A page of the places of one kind that the principal may see.
     pub(crate) async fn list_places(
         &self,
-        permit: &Permit<Viewer>,
+        permit: &UnscopedPermit<Viewer>,
         kind: PlaceKind,
         page: &PageRequest,
     ) -> Result<wire::PlacePage, BackOfficeError> {
@@ -65,7 +65,7 @@ impl BackOffice {
                     .map(|(name, server)| (name.as_str(), &server.description)),
             ),
         };
-        let summary = |(name, description): (&str, &String)| wire::PlaceSummary {
+        let summary = |(name, description): (&str, &String)| wire::RoleGroupOrEnvironmentSummary {
             name: name.to_owned(),
             description: description.clone(),
         };
@@ -75,7 +75,7 @@ impl BackOffice {
     /// A page of the servers that the principal may see, with how they are.
     pub(crate) async fn list_servers(
         &self,
-        permit: &Permit<Viewer>,
+        permit: &UnscopedPermit<Viewer>,
         page: &PageRequest,
     ) -> Result<wire::ServerPage, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;
@@ -89,7 +89,7 @@ impl BackOffice {
         let (Some((first, _)), Some((last, _))) = (items.first(), items.last()) else {
             return Ok(wire::ServerPage { items: Vec::new(), next });
         };
-        let mut states = self.store.read_server_statuses(first, last).await?;
+        let mut states = self.store.read_server_statuses_in_range(first, last).await?;
         let summary = |(name, server): (&str, &model::estate::Server)| {
             let status = states.remove(name).unwrap_or_default();
             wire::ServerSummary {
@@ -109,21 +109,23 @@ impl BackOffice {
     /// The document of a place in the newest revision.
     pub(crate) async fn get_place_document(
         &self,
-        permit: &Permit<Viewer>,
-        place: &Place,
+        permit: &UnscopedPermit<Viewer>,
+        place: &PlaceId,
     ) -> Result<wire::PlaceDocument, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;
         let principal = permit.principal();
         let (kind, name, list) = match place {
-            Place::Role(name) => (PlaceKind::Role, name.as_str(), "`punch export DIR` writes all there are"),
-            Place::Group(name) => {
+            PlaceId::Role(name) => {
+                (PlaceKind::Role, name.as_str(), "`punch export DIR` writes all there are")
+            }
+            PlaceId::Group(name) => {
                 (PlaceKind::Group, name.as_str(), "`punch export DIR` writes all there are")
             }
-            Place::Environment(name) => {
+            PlaceId::Environment(name) => {
                 (PlaceKind::Environment, name.as_str(), "`punch export DIR` writes all there are")
             }
-            Place::Server(name) => (PlaceKind::Server, name.as_str(), NO_SERVER),
-            Place::Default(name) => {
+            PlaceId::Server(name) => (PlaceKind::Server, name.as_str(), NO_SERVER),
+            PlaceId::Default(name) => {
                 return Err(BackOfficeError::Refused(format!("the defaults of {name} are in its package")));
             }
         };
@@ -133,10 +135,10 @@ impl BackOffice {
             return Err(BackOfficeError::unknown_name_error(kind.title(), name, names, list));
         };
         match place {
-            Place::Server(server) => {
+            PlaceId::Server(server) => {
                 principal.require_view_of_server(server, &state.estate.servers[server].environment)?;
             }
-            Place::Environment(name) if !principal.can_see_environment(name) => {
+            PlaceId::Environment(name) if !principal.can_see_environment(name) => {
                 permit
                     .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(name))?;
             }
@@ -161,8 +163,10 @@ impl BackOffice {
     ) -> Result<EstateYamlByPath, BackOfficeError> {
         let sees_secrets = |path: &str| {
             let environment = match estate::place_of_document_path(path) {
-                Ok(Place::Environment(name)) => Some(name),
-                Ok(Place::Server(name)) => estate.servers.get(&name).map(|server| server.environment.clone()),
+                Ok(PlaceId::Environment(name)) => Some(name),
+                Ok(PlaceId::Server(name)) => {
+                    estate.servers.get(&name).map(|server| server.environment.clone())
+                }
                 _ => None,
             };
             principal.can_see_secrets(environment.as_ref())

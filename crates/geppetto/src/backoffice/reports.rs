@@ -57,14 +57,14 @@ impl BackOffice {
     }
 
     /// The heads of a server's reports before `before`, newest first.
-    pub(crate) async fn list_reports(
+    pub(crate) async fn list_reports_of_server(
         &self,
         principal: &Principal,
         server: &ServerName,
         before: Option<u64>,
         limit: u32,
     ) -> Result<wire::ReportPage, BackOfficeError> {
-        let stored = self.store.read_report_summaries(server.as_str(), before, limit).await?;
+        let stored = self.store.read_report_summaries_of_server(server.as_str(), before, limit).await?;
         self.require_view_of_server_history(principal, server, !stored.is_empty()).await?;
         let full = stored.len() == limit as usize;
         let next = stored.last().filter(|_| full).map(|(last, _)| last.id);

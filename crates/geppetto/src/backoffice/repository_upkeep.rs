@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 
 use super::{BackOffice, BackOfficeError, estate_snapshot, packages::RepositoryAuditEntry};
 use crate::{
-    auth::{Operator, Permit},
+    auth::{Operator, UnscopedPermit},
     store::{Store, StoreError},
 };
 
@@ -20,9 +20,9 @@ const KEPT_JOBS_US: i64 = 30 * 86_400 * 1_000_000;
 impl BackOffice {
     /// Removes all versions from the repository but the newest `keep` of each component, those that kept node files
     /// name, and what these require.
-    pub(crate) async fn remove_all_but_newest_and_needed_versions(
+    pub(crate) async fn remove_unneeded_versions_from_every_channel(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         keep: usize,
     ) -> Result<RetentionResult, BackOfficeError> {
         permit.require_grant_everywhere()?;
@@ -40,7 +40,7 @@ impl BackOffice {
             entry,
             move |repository| {
                 // Queried under the repository lock, so that every version a node file names is seen.
-                repository.remove_all_but_newest_and_needed_versions_under_lock(
+                repository.lock_and_remove_unneeded_versions(
                     |catalog| runtime.block_on(needed_versions(&store, catalog)),
                     keep,
                     now,
@@ -54,7 +54,7 @@ impl BackOffice {
     /// Reads every package and all metadata of the repository, and gives what is damaged.
     pub(crate) async fn check_repository(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         progress: impl FnMut(u64, u64) -> bool + Send + 'static,
     ) -> Result<Vec<RepositoryFinding>, BackOfficeError> {
         permit.require_grant_everywhere()?;
@@ -66,9 +66,9 @@ impl BackOffice {
 
     /// Removes reports that are neither among the newest of their server nor among its newest failures, and jobs
     /// that ended long ago. Gives how many of each.
-    pub(crate) async fn delete_old_reports_and_jobs(
+    pub(crate) async fn prune_reports_and_ended_jobs(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
     ) -> Result<(u64, u64), BackOfficeError> {
         permit.require_grant_everywhere()?;
         let mut reports = 0;
@@ -82,7 +82,7 @@ impl BackOffice {
     /// Writes a channel's metadata anew from the index, and links its packages again.
     pub(crate) async fn rewrite_channel_metadata_and_links(
         &self,
-        permit: &Permit<Operator>,
+        permit: &UnscopedPermit<Operator>,
         channel: Name,
     ) -> Result<(), BackOfficeError> {
         permit.require_grant_everywhere()?;

@@ -126,7 +126,7 @@ impl BackOffice {
     ) -> Result<Arc<ResolutionReadsIndex>, BackOfficeError> {
         let now = self.clock.now_us();
         let since = self.cache().reads_at_us.map_or(i64::MIN, |at| at - CLOCK_MARGIN_US);
-        let written = self.store.read_resolution_reads_since(since).await?;
+        let written = self.store.read_resolution_reads_updated_since(since).await?;
         let mut cache = self.cache();
         for (server, reads) in &written {
             cache.insert_reads(server, reads);

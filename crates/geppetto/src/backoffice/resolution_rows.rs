@@ -14,7 +14,7 @@ use model::{
 use crate::store::NewResolutionRow;
 
 /// Makes rows of resolutions. What many servers read alike of the catalog is digested once.
-pub(super) struct NewResolutionRowBuilder<'c> {
+pub(super) struct NewResolutionRowFactory<'c> {
     catalog: &'c Catalog,
     /// By channel and the address of the list of components.
     offers: HashMap<(Name, *const BTreeSet<Name>), OffersDigest>,
@@ -27,7 +27,7 @@ struct OffersDigest {
     _components: Arc<BTreeSet<Name>>,
 }
 
-impl<'c> NewResolutionRowBuilder<'c> {
+impl<'c> NewResolutionRowFactory<'c> {
     pub(super) fn new(catalog: &'c Catalog) -> Self {
         Self { catalog, offers: HashMap::new() }
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
     catalog::Catalog,
-    estate::Place,
+    estate::PlaceId,
     format::estate::document_path_of_place,
     name::ServerName,
     resolve::{Resolution, Resolver},
@@ -12,7 +12,7 @@ use model::{
 
 use super::{
     BackOffice, BackOfficeError, EstateSnapshot,
-    estate_snapshot::{overlay_places_on_estate, parse_place_documents},
+    estate_snapshot::{add_or_replace_places, parse_place_documents},
 };
 use crate::store::StoreError;
 
@@ -46,7 +46,7 @@ impl BackOffice {
     /// The server with its environment, its groups and all its roles, of one revision.
     async fn places_of_server(&self, server: &ServerName) -> Result<Option<EstateSnapshot>, BackOfficeError> {
         let mut part: Option<EstateSnapshot> = None;
-        let mut places = vec![Place::Server(server.clone())];
+        let mut places = vec![PlaceId::Server(server.clone())];
         loop {
             let known = |path: &String| part.as_ref().is_some_and(|part| part.documents.contains_key(path));
             let paths: BTreeSet<String> =
@@ -64,18 +64,18 @@ impl BackOffice {
             }
             let read = parse_place_documents(revision, documents)?;
             for server in read.estate.servers.values() {
-                places.push(Place::Environment(server.environment.clone()));
-                places.extend(server.groups.iter().cloned().map(Place::Group));
-                places.extend(server.roles.iter().cloned().map(Place::Role));
+                places.push(PlaceId::Environment(server.environment.clone()));
+                places.extend(server.groups.iter().cloned().map(PlaceId::Group));
+                places.extend(server.roles.iter().cloned().map(PlaceId::Role));
             }
             let roles = read.estate.roles.values();
-            places.extend(roles.flat_map(|role| &role.inherits).cloned().map(Place::Role));
+            places.extend(roles.flat_map(|role| &role.inherits).cloned().map(PlaceId::Role));
             match &mut part {
                 Some(part) if part.revision != revision || part.documents.len() >= MAX_PLACES => {
                     return Ok(None);
                 }
                 Some(part) => {
-                    overlay_places_on_estate(&mut part.estate, read.estate);
+                    add_or_replace_places(&mut part.estate, read.estate);
                     part.documents.extend(read.documents);
                 }
                 None => part = Some(read),

@@ -7,14 +7,14 @@ mod server_alone;
 use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use model::{
-    estate::Place,
+    estate::PlaceId,
     name::{Name, ServerName},
     wire::{EstateChangeResult, PublicationRequest},
 };
 use packaging::{openpgp::SecretKey, package::create_packages_with_compression, source::ComponentSource};
 
 use super::*;
-use crate::auth::{Admin, Permit, Principal, RequiredAccessLevel};
+use crate::auth::{Admin, Principal, RequiredAccessLevel, UnscopedPermit};
 
 const NOW: u32 = 1_700_000_000;
 const SHOP: &str = "parameters:\n  port: {type: port, description: Where, default: 80}\n";
@@ -32,12 +32,12 @@ async fn open(folder: &tempfile::TempDir) -> BackOffice {
     BackOffice::open(&data, Clock::clock_from_function(|| i64::from(NOW) * 1_000_000)).await.unwrap()
 }
 
-fn admin() -> Permit<Admin> {
-    Permit::permit_for_local_administrator(0)
+fn admin() -> UnscopedPermit<Admin> {
+    UnscopedPermit::permit_for_local_administrator(0)
 }
 
 /// The permit of a token with these grants.
-fn permit<L: RequiredAccessLevel>(grants: &[&str]) -> Permit<L> {
+fn permit<L: RequiredAccessLevel>(grants: &[&str]) -> UnscopedPermit<L> {
     let grants = grants.iter().map(|grant| grant.parse().unwrap()).collect();
     Principal::Token { name: "ci".to_owned(), grants }.require_access_level().unwrap()
 }
@@ -84,7 +84,11 @@ impl Story {
         }
         let publication = PublicationRequest { files, preview: false };
         self.back_office
-            .publish_packages(&admin().to_permit_of_lower_level(), &Name::new(channel).unwrap(), publication)
+            .publish_received_packages(
+                &admin().to_permit_of_lower_level(),
+                &Name::new(channel).unwrap(),
+                publication,
+            )
             .await
             .unwrap();
     }
@@ -92,7 +96,7 @@ impl Story {
     async fn receive(&self, path: &Path) -> String {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         self.back_office
-            .receive_package(
+            .receive_unpublished_package(
                 &admin().to_permit_of_lower_level(),
                 fs::File::open(path).unwrap(),
                 &name,
@@ -268,7 +272,11 @@ async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
     let slow = back_office.resolve_unnumbered_node(&server("web-01")).await.unwrap();
     story.publish("1.1.0", SHOP, "prod").await;
     let fast = back_office.current_or_new_node_generation(&server("web-01")).await.unwrap();
-    assert_eq!(back_office.store_as_next_generation(&slow).await.unwrap(), None, "it was overtaken");
+    assert_eq!(
+        back_office.store_as_new_generation_if_changed(&slow).await.unwrap(),
+        None,
+        "it was overtaken"
+    );
     assert_eq!(back_office.current_or_new_node_generation(&server("web-01")).await.unwrap(), fast);
     assert!(
         back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap().text.contains("1.1.0")
@@ -288,7 +296,7 @@ async fn retention_keeps_the_versions_that_a_server_would_get_now() {
     ];
     story.change(&web).await.unwrap();
     let permit = admin().to_permit_of_lower_level();
-    let removed = story.back_office.remove_all_but_newest_and_needed_versions(&permit, 1).await.unwrap();
+    let removed = story.back_office.remove_unneeded_versions_from_every_channel(&permit, 1).await.unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
     let node = story.back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
@@ -306,7 +314,7 @@ async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     story.change(&[("roles/spare.yaml", role)]).await.unwrap();
     story.publish("2.0.0", &parameter(""), "prod").await;
     back_office
-        .remove_all_but_newest_and_needed_versions(&admin().to_permit_of_lower_level(), 1)
+        .remove_unneeded_versions_from_every_channel(&admin().to_permit_of_lower_level(), 1)
         .await
         .unwrap();
     let shop = &back_office.read_catalog_of_all_channels().await.unwrap().components["shop"];
@@ -315,7 +323,7 @@ async fn secret_stays_masked_when_the_version_that_declared_it_is_removed() {
     let again = story.open_again().await;
     for back_office in [back_office.as_ref(), &again] {
         let shown = back_office
-            .get_place_document(&permit(&["viewer"]), &Place::Role(Name::new("spare").unwrap()))
+            .get_place_document(&permit(&["viewer"]), &PlaceId::Role(Name::new("spare").unwrap()))
             .await
             .unwrap()
             .document;
@@ -355,7 +363,7 @@ async fn audit_log_records_the_begin_and_the_outcome_of_a_publication() {
     let many = vec!["shop-1.0.0-1.noarch.rpm".to_owned(); 500];
     story
         .back_office
-        .publish_packages(
+        .publish_received_packages(
             &admin().to_permit_of_lower_level(),
             &nowhere,
             PublicationRequest { files: many, preview: false },

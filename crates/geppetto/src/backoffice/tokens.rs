@@ -5,7 +5,7 @@ use rand::rngs::OsRng;
 
 use super::{BackOffice, BackOfficeError, access};
 use crate::{
-    auth::{Admin, BearerSecretKind, Grant, Permit, generate_bearer_secret},
+    auth::{Admin, BearerSecretKind, Grant, UnscopedPermit, generate_bearer_secret},
     store::NewTokenRow,
 };
 
@@ -16,7 +16,7 @@ impl BackOffice {
     /// Creates a token with these grants, good for `days` or for ever.
     pub(crate) async fn create_token(
         &self,
-        permit: &Permit<Admin>,
+        permit: &UnscopedPermit<Admin>,
         request: &wire::TokenRequest,
     ) -> Result<wire::IssuedToken, BackOfficeError> {
         permit.require_grant_everywhere()?;
@@ -57,12 +57,12 @@ impl BackOffice {
     /// All tokens ever made, newest first.
     pub(crate) async fn list_tokens(
         &self,
-        permit: &Permit<Admin>,
+        permit: &UnscopedPermit<Admin>,
     ) -> Result<wire::TokenList, BackOfficeError> {
         permit.require_grant_everywhere()?;
         let now_us = self.clock.now_us();
         let mut items = Vec::new();
-        for token in self.store.read_tokens().await? {
+        for token in self.store.read_all_tokens().await? {
             let state = match (token.revoked_us, token.expires_us) {
                 (Some(_), _) => "revoked",
                 (None, Some(expires_us)) if expires_us <= now_us => "expired",
@@ -84,14 +84,14 @@ impl BackOffice {
     /// Revokes the token of this name.
     pub(crate) async fn revoke_token(
         &self,
-        permit: &Permit<Admin>,
+        permit: &UnscopedPermit<Admin>,
         name: &str,
     ) -> Result<(), BackOfficeError> {
         permit.require_grant_everywhere()?;
         if self.store.revoke_token(name, &self.audit_context(&permit.audit_actor())).await? {
             return Ok(());
         }
-        let tokens = self.store.read_tokens().await?;
+        let tokens = self.store.read_all_tokens().await?;
         let valid = tokens.iter().filter(|token| token.revoked_us.is_none()).map(|token| token.name.as_str());
         Err(BackOfficeError::unknown_name_error("token", name, valid, "`punch token list` lists them"))
     }

@@ -2,7 +2,7 @@
 
 use clap_complete::Shell;
 
-use crate::{daemon_error::DaemonError, output};
+use crate::{daemon_error::DaemonCommandError, output};
 
 /// Print the completion script of a shell
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ pub(crate) struct DaemonCompletionArgs {
 
 impl DaemonCompletionArgs {
     /// Prints the script for `command`.
-    pub(crate) fn run_completion_command(self, mut command: clap::Command) -> Result<(), DaemonError> {
+    pub(crate) fn run_completion_command(self, mut command: clap::Command) -> Result<(), DaemonCommandError> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut command, "geppetto", &mut script);
         output::print_data(&String::from_utf8_lossy(&script));

@@ -6,8 +6,8 @@ use model::name::Name;
 
 use super::DaemonContext;
 use crate::{
-    auth::Permit, backoffice::BackOffice, daemon_error::DaemonError, data_folder::DataFolder, output,
-    store::DatabaseUrl,
+    auth::UnscopedPermit, backoffice::BackOffice, daemon_error::DaemonCommandError, data_folder::DataFolder,
+    output, store::DatabaseUrl,
 };
 
 /// Make the data folder of a new control plane
@@ -40,10 +40,10 @@ const DEFAULT_CHANNELS: [&str; 3] = ["dev", "staging", "prod"];
 
 impl InitArgs {
     /// Runs the command.
-    pub(crate) async fn run_init_command(self, context: &DaemonContext) -> Result<(), DaemonError> {
+    pub(crate) async fn run_init_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
         let (data, back_office) =
             open_or_create_control_plane(context, &self.storage, &self.channels).await?;
-        back_office.close().await;
+        back_office.close_database().await;
         output::print_note(&format!(
             "the control plane in {} is ready: start it with `geppetto serve`; `punch` on this machine then needs no \
              token (`punch whoami`)",
@@ -63,18 +63,18 @@ pub(super) async fn open_or_create_control_plane(
     context: &DaemonContext,
     storage: &DatabaseAndRepositoryArgs,
     channels: &[Name],
-) -> Result<(DataFolder, BackOffice), DaemonError> {
+) -> Result<(DataFolder, BackOffice), DaemonCommandError> {
     let DatabaseAndRepositoryArgs { database, repository } = storage;
     // Parsed here, because the command line would print a wrong value with its password.
     let database: Option<DatabaseUrl> =
         database.as_deref().map(str::parse).transpose().map_err(|why: String| {
-            DaemonError::invalid_input_error(format!(
+            DaemonCommandError::invalid_input_error(format!(
                 "the database given by --database or GEPPETTO_DATABASE cannot be used: {why}"
             ))
         })?;
     let data = DataFolder::create_or_open(&context.data, database, repository.clone())?;
     let back_office = BackOffice::open(&data, context.clock.clone()).await?;
-    let permit = Permit::permit_for_local_administrator(nix::unistd::geteuid().as_raw());
+    let permit = UnscopedPermit::permit_for_local_administrator(nix::unistd::geteuid().as_raw());
     back_office.create_first_channels(&permit.to_permit_of_lower_level(), channels).await?;
     Ok((data, back_office))
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{daemon_error::DaemonError, output};
+use crate::{daemon_error::DaemonCommandError, output};
 
 /// Write the manual pages of geppetto to a folder, one per command
 #[derive(Debug, clap::Args)]
@@ -15,9 +15,9 @@ pub(crate) struct DaemonManArgs {
 
 impl DaemonManArgs {
     /// Writes the pages of `command`.
-    pub(crate) fn run_man_command(self, command: clap::Command) -> Result<(), DaemonError> {
+    pub(crate) fn run_man_command(self, command: clap::Command) -> Result<(), DaemonCommandError> {
         let failed = |error: std::io::Error| {
-            DaemonError::operation_failed_error(format!(
+            DaemonCommandError::operation_failed_error(format!(
                 "the manual pages could not be written to `{}`: {error}",
                 self.folder.display()
             ))

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::{clock::Clock, daemon_error::DaemonError};
+use crate::{clock::Clock, daemon_error::DaemonCommandError};
 
 /// The control plane: back-office, repository and API
 ///
@@ -67,7 +67,7 @@ pub(crate) struct DaemonContext {
 }
 
 /// Runs the verb of a command line.
-pub(crate) async fn run_geppetto_command(cli: GeppettoCli, clock: Clock) -> Result<(), DaemonError> {
+pub(crate) async fn run_geppetto_command(cli: GeppettoCli, clock: Clock) -> Result<(), DaemonCommandError> {
     let context = DaemonContext { data: cli.data, clock };
     match cli.verb {
         GeppettoVerb::Init(init) => init.run_init_command(&context).await,

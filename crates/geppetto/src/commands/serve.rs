@@ -15,9 +15,9 @@ use super::{
 };
 use crate::{
     api::{self, ApiState},
-    daemon_error::DaemonError,
+    daemon_error::DaemonCommandError,
     data_folder::DataFolder,
-    jobs::{self, ReconcilerSettings},
+    jobs::{self, RepositoryReconcilerSettings},
     local_socket, output, serve,
 };
 
@@ -70,7 +70,7 @@ fn url(text: &str) -> Result<String, String> {
 
 impl ServeArgs {
     /// Runs the command.
-    pub(crate) async fn run_serve_command(self, context: &DaemonContext) -> Result<(), DaemonError> {
+    pub(crate) async fn run_serve_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
         tracing_subscriber::fmt()
             .with_writer(io::stderr)
             .with_max_level(self.log)
@@ -79,7 +79,7 @@ impl ServeArgs {
             .init();
         let listener = TcpListener::bind(self.listen).await.map_err(|error| occupied(self.listen, &error))?;
         let address = listener.local_addr().map_err(|error| {
-            DaemonError::operation_failed_error(format!("{} is not an address: {error}", self.listen))
+            DaemonCommandError::operation_failed_error(format!("{} is not an address: {error}", self.listen))
         })?;
         let (data, back_office) =
             init::open_or_create_control_plane(context, &self.storage, &init::default_channel_names())
@@ -100,7 +100,7 @@ impl ServeArgs {
         let local = local_socket::bind_local_socket(&socket)?;
         let local =
             tokio::spawn(local_socket::serve_local_connections(local, router.clone(), ended(ending.clone())));
-        let schedule = ReconcilerSettings {
+        let schedule = RepositoryReconcilerSettings {
             check_repository_every: Some(self.check_repository_hours).filter(|hours| *hours > 0),
             keep_versions: self.keep_versions,
         };
@@ -130,7 +130,7 @@ impl ServeArgs {
         }
         let _ = fs::remove_file(place);
         let _ = fs::remove_file(socket);
-        back_office.close().await;
+        back_office.close_database().await;
         tracing::info!("ended");
         Ok(())
     }
@@ -166,7 +166,7 @@ fn reached_at(address: SocketAddr) -> String {
 }
 
 /// Writes a file whole or not at all: who waits for it never reads half a URL.
-fn write(path: &Path, url: &str) -> Result<(), DaemonError> {
+fn write(path: &Path, url: &str) -> Result<(), DaemonCommandError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     let written = || {
@@ -174,27 +174,29 @@ fn write(path: &Path, url: &str) -> Result<(), DaemonError> {
         fs::rename(&aside, path)
     };
     written().map_err(|error: io::Error| {
-        DaemonError::invalid_input_error(format!("`{}` could not be written: {error}", path.display()))
+        DaemonCommandError::invalid_input_error(format!("`{}` could not be written: {error}", path.display()))
     })
 }
 
-fn occupied(address: SocketAddr, error: &io::Error) -> DaemonError {
+fn occupied(address: SocketAddr, error: &io::Error) -> DaemonCommandError {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            DaemonError::invalid_input_error(format!("another program listens on {address} already"))
+            DaemonCommandError::invalid_input_error(format!("another program listens on {address} already"))
                 .with_hint(format!(
                     "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
                     address.port()
                 ))
         }
-        io::ErrorKind::PermissionDenied => DaemonError::invalid_input_error(format!(
-            "this user may not listen on {address}"
-        ))
-        .with_hint("ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen"),
+        io::ErrorKind::PermissionDenied => {
+            DaemonCommandError::invalid_input_error(format!("this user may not listen on {address}"))
+                .with_hint(
+                    "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen",
+                )
+        }
         io::ErrorKind::AddrNotAvailable => {
-            DaemonError::invalid_input_error(format!("{address} is not an address of this machine"))
+            DaemonCommandError::invalid_input_error(format!("{address} is not an address of this machine"))
                 .with_hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")
         }
-        _ => DaemonError::invalid_input_error(format!("cannot listen on {address}: {error}")),
+        _ => DaemonCommandError::invalid_input_error(format!("cannot listen on {address}: {error}")),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::name::Name;
 use serde::{Deserialize, Serialize};
 
-use super::worker::{ReconcilerSettings, RunningJobContext};
+use super::worker::{RepositoryReconcilerSettings, RunningJobContext};
 use crate::backoffice::BackOfficeError;
 
 /// A kind of job with its input.
@@ -100,13 +100,13 @@ impl JobKind {
 
     /// What is stored of it beside its name: JSON.
     pub(crate) fn input_json(&self) -> String {
-        let (keep, channel) = self.keep_count_and_channel();
+        let (keep, channel) = self.input_keep_count_and_channel();
         // Names and numbers always have a JSON form.
         serde_json::to_string(&Input { keep, channel }).unwrap_or_else(|_| "{}".to_owned())
     }
 
     /// Its input: how many versions are kept, and the channel.
-    pub(crate) fn keep_count_and_channel(&self) -> (Option<u32>, Option<Name>) {
+    pub(crate) fn input_keep_count_and_channel(&self) -> (Option<u32>, Option<Name>) {
         match self {
             JobKind::RetainVersions { keep } => (*keep, None),
             JobKind::RebuildChannel { channel } => (None, Some(channel.clone())),
@@ -125,7 +125,7 @@ impl JobKind {
     }
 
     /// The reconcilers that run by themselves.
-    pub(crate) fn scheduled_reconcilers(schedule: &ReconcilerSettings) -> Vec<JobKind> {
+    pub(crate) fn scheduled_reconcilers(schedule: &RepositoryReconcilerSettings) -> Vec<JobKind> {
         let mut kinds = vec![JobKind::PruneHistory];
         if schedule.check_repository_every.is_some() {
             kinds.push(JobKind::CheckRepository);
@@ -137,7 +137,7 @@ impl JobKind {
     }
 
     /// After how long a reconciler runs again, in microseconds; `None` if it does not.
-    pub(crate) fn repeat_interval_us(&self, schedule: &ReconcilerSettings) -> Option<i64> {
+    pub(crate) fn repeat_interval_us(&self, schedule: &RepositoryReconcilerSettings) -> Option<i64> {
         match self {
             JobKind::PruneHistory => Some(HOUR_US),
             JobKind::CheckRepository => {
@@ -172,7 +172,7 @@ impl JobKind {
                     return Ok("nothing to do: this control plane keeps all versions".to_owned());
                 };
                 let removed =
-                    back_office.remove_all_but_newest_and_needed_versions(&permit, keep as usize).await?;
+                    back_office.remove_unneeded_versions_from_every_channel(&permit, keep as usize).await?;
                 for file in &removed.files {
                     job.append_log_line(format!("removed {file}"));
                 }
@@ -188,7 +188,7 @@ impl JobKind {
                 Ok(format!("the metadata of channel {channel} is written anew"))
             }
             JobKind::PruneHistory => {
-                let (reports, jobs) = back_office.delete_old_reports_and_jobs(&permit).await?;
+                let (reports, jobs) = back_office.prune_reports_and_ended_jobs(&permit).await?;
                 Ok(format!("{reports} old reports and {jobs} old jobs removed"))
             }
         }

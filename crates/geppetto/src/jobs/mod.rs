@@ -7,4 +7,4 @@ mod kind;
 mod worker;
 
 pub(crate) use kind::{InvalidJobKindError, JobKind};
-pub(crate) use worker::{ReconcilerSettings, run_job_worker};
+pub(crate) use worker::{RepositoryReconcilerSettings, run_job_worker};

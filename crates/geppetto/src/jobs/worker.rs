@@ -13,7 +13,7 @@ use tokio::sync::{broadcast, watch};
 
 use super::JobKind;
 use crate::{
-    auth::{Admin, Permit},
+    auth::{Admin, UnscopedPermit},
     backoffice::{BackOffice, BackOfficeError},
     daemon_error::join_error_and_sources,
     store::{JobState, LeasedJob, NewJob, StoreError},
@@ -33,7 +33,7 @@ const RECONCILER_ATTEMPTS: u32 = 3;
 
 /// What a control plane does by itself, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReconcilerSettings {
+pub(crate) struct RepositoryReconcilerSettings {
     /// Every how many hours the repository is checked; never if absent.
     pub(crate) check_repository_every: Option<u32>,
     /// How many of the newest versions of each component are kept; all if absent.
@@ -45,9 +45,9 @@ pub(crate) struct RunningJobContext {
     /// The back-office.
     pub(crate) back_office: Arc<BackOffice>,
     /// On whose behalf it works.
-    pub(crate) permit: Permit<Admin>,
+    pub(crate) permit: UnscopedPermit<Admin>,
     /// What this control plane does by itself.
-    pub(crate) schedule: ReconcilerSettings,
+    pub(crate) schedule: RepositoryReconcilerSettings,
     log: Mutex<Vec<String>>,
     done: AtomicU64,
     total: AtomicU64,
@@ -81,7 +81,7 @@ impl RunningJobContext {
 pub(crate) async fn run_job_worker(
     back_office: Arc<BackOffice>,
     owner: String,
-    schedule: ReconcilerSettings,
+    schedule: RepositoryReconcilerSettings,
     mut end: watch::Receiver<bool>,
 ) {
     let mut events = back_office.subscribe_to_events();
@@ -135,7 +135,7 @@ enum Ended {
 struct Worker<'a> {
     back_office: &'a Arc<BackOffice>,
     owner: &'a str,
-    schedule: ReconcilerSettings,
+    schedule: RepositoryReconcilerSettings,
 }
 
 impl Worker<'_> {
@@ -152,7 +152,7 @@ impl Worker<'_> {
         };
         let job = Arc::new(RunningJobContext {
             back_office: Arc::clone(self.back_office),
-            permit: Permit::permit_for_job(&taken.job.created_by),
+            permit: UnscopedPermit::permit_for_job(&taken.job.created_by),
             schedule: self.schedule,
             log: Mutex::default(),
             done: AtomicU64::new(0),
@@ -231,8 +231,11 @@ impl Worker<'_> {
 
     async fn renew(&self, taken: &LeasedJob, job: &RunningJobContext) -> Result<Option<bool>, StoreError> {
         let now_us = self.back_office.clock.now_us();
-        let renewed =
-            self.back_office.store.renew_lease_and_progress(taken, now_us + LEASE_US, job.progress()).await?;
+        let renewed = self
+            .back_office
+            .store
+            .renew_lease_and_check_cancellation(taken, now_us + LEASE_US, job.progress())
+            .await?;
         if renewed.is_some() {
             self.flush_log(taken, job).await?;
         }

@@ -16,7 +16,7 @@ pub(super) enum DatabasePool {
 }
 
 /// A connection for statements that only read, each of which sees one state.
-pub(super) enum ReadConnection {
+pub(super) enum PooledReadConnection {
     Sqlite(PoolConnection<Sqlite>),
     Postgres(PoolConnection<Postgres>),
 }
@@ -44,13 +44,13 @@ impl DatabasePool {
     pub(super) async fn acquire_read_connection(
         &self,
         doing: &'static str,
-    ) -> Result<ReadConnection, StoreError> {
+    ) -> Result<PooledReadConnection, StoreError> {
         Ok(match self {
             DatabasePool::Sqlite(pool) => {
-                ReadConnection::Sqlite(pool.acquire().await.map_err(query_error(doing))?)
+                PooledReadConnection::Sqlite(pool.acquire().await.map_err(query_error(doing))?)
             }
             DatabasePool::Postgres(pool) => {
-                ReadConnection::Postgres(pool.acquire().await.map_err(query_error(doing))?)
+                PooledReadConnection::Postgres(pool.acquire().await.map_err(query_error(doing))?)
             }
         })
     }
@@ -79,11 +79,11 @@ impl DatabasePool {
     }
 }
 
-impl ReadConnection {
+impl PooledReadConnection {
     pub(super) fn sql_executor(&mut self) -> SqlExecutor<'_> {
         match self {
-            ReadConnection::Sqlite(connection) => SqlExecutor::Sqlite(connection),
-            ReadConnection::Postgres(connection) => SqlExecutor::Postgres(connection),
+            PooledReadConnection::Sqlite(connection) => SqlExecutor::Sqlite(connection),
+            PooledReadConnection::Postgres(connection) => SqlExecutor::Postgres(connection),
         }
     }
 }

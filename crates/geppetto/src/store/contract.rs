@@ -55,7 +55,7 @@ on_both_engines!(
 
 /// A store on an empty database, which lives as long as what is beside it.
 async fn store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
-    let database = TestDatabase::new(engine)?;
+    let database = TestDatabase::create_empty_if_engine_installed(engine)?;
     Some((open(&database).await, database))
 }
 
@@ -112,9 +112,9 @@ async fn token_is_valid_until_it_expires_or_is_revoked(engine: TestEngine) {
     let grants = [grant("developer", Some("staging"), None), grant("viewer", None, Some("shop"))];
     let ci = NewTokenRow { id: "1", name: "ci", grants: &grants, hash: "h", expires_us: Some(2_000) };
     store.insert_token(&ci, &ANN).await.unwrap();
-    assert_eq!(store.read_valid_token("1", 1_999).await.unwrap().unwrap().grants.len(), 2);
-    assert_eq!(store.read_tokens().await.unwrap()[0].grants, grants);
-    assert_eq!(store.read_valid_token("1", 2_000).await.unwrap(), None);
+    assert_eq!(store.read_valid_token_by_id("1", 1_999).await.unwrap().unwrap().grants.len(), 2);
+    assert_eq!(store.read_all_tokens().await.unwrap()[0].grants, grants);
+    assert_eq!(store.read_valid_token_by_id("1", 2_000).await.unwrap(), None);
 
     let again = NewTokenRow { id: "2", expires_us: None, ..ci.clone() };
     assert!(
@@ -122,15 +122,15 @@ async fn token_is_valid_until_it_expires_or_is_revoked(engine: TestEngine) {
     );
     assert!(store.revoke_token("ci", &ANN).await.unwrap());
     assert!(!store.revoke_token("ci", &ANN).await.unwrap());
-    assert_eq!(store.read_valid_token("1", 1_500).await.unwrap(), None);
+    assert_eq!(store.read_valid_token_by_id("1", 1_500).await.unwrap(), None);
     store.insert_token(&again, &ANN).await.unwrap();
-    assert!(store.read_valid_token("2", i64::MAX).await.unwrap().is_some());
+    assert!(store.read_valid_token_by_id("2", i64::MAX).await.unwrap().is_some());
 
     // The name of an expired token can be given again.
     let short = NewTokenRow { id: "3", name: "short", expires_us: Some(500), ..ci };
     store.insert_token(&short, &TimeAndActor { at_us: 400, ..ANN }).await.unwrap();
     store.insert_token(&NewTokenRow { id: "4", ..short }, &ANN).await.unwrap();
-    assert_eq!(store.read_tokens().await.unwrap().len(), 4);
+    assert_eq!(store.read_all_tokens().await.unwrap().len(), 4);
 }
 
 async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngine) {
@@ -143,17 +143,23 @@ async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngi
 
     assert!(
         !store
-            .redeem_join_token("j", "web-01", "c0", "h0", &TimeAndActor { at_us: 2_000, ..ANN })
+            .replace_credential_by_join_token(
+                "j",
+                "web-01",
+                "c0",
+                "h0",
+                &TimeAndActor { at_us: 2_000, ..ANN }
+            )
             .await
             .unwrap()
     );
-    assert!(store.redeem_join_token("j", "web-01", "c1", "h1", &ANN).await.unwrap());
-    assert!(!store.redeem_join_token("j", "web-01", "c2", "h2", &ANN).await.unwrap());
+    assert!(store.replace_credential_by_join_token("j", "web-01", "c1", "h1", &ANN).await.unwrap());
+    assert!(!store.replace_credential_by_join_token("j", "web-01", "c2", "h2", &ANN).await.unwrap());
     assert_eq!(
-        store.read_valid_credential("c1").await.unwrap(),
+        store.read_unrevoked_credential_by_id("c1").await.unwrap(),
         Some(("web-01".to_owned(), "h1".to_owned()))
     );
-    assert_eq!(store.read_valid_credential("c2").await.unwrap(), None);
+    assert_eq!(store.read_unrevoked_credential_by_id("c2").await.unwrap(), None);
 }
 
 async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
@@ -161,10 +167,12 @@ async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
     for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
         let token = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.insert_join_token(&token, &ANN).await.unwrap();
-        assert!(store.redeem_join_token(token.id, "web-01", credential, "h", &ANN).await.unwrap());
+        assert!(
+            store.replace_credential_by_join_token(token.id, "web-01", credential, "h", &ANN).await.unwrap()
+        );
     }
-    assert_eq!(store.read_valid_credential("c1").await.unwrap(), None);
-    assert!(store.read_valid_credential("c2").await.unwrap().is_some());
+    assert_eq!(store.read_unrevoked_credential_by_id("c1").await.unwrap(), None);
+    assert!(store.read_unrevoked_credential_by_id("c2").await.unwrap().is_some());
 }
 
 async fn places_are_read_by_path_however_many(engine: TestEngine) {
@@ -185,14 +193,14 @@ async fn generation_is_stored_once_and_kept(engine: TestEngine) {
     store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
-    assert!(store.insert_node_file(&node(1, "d1", &shop), &ANN).await.unwrap());
-    assert!(!store.insert_node_file(&node(1, "other", &[]), &ANN).await.unwrap());
-    assert!(store.insert_node_file(&node(2, "d2", &[]), &ANN).await.unwrap());
+    assert!(store.insert_node_file_unless_outdated(&node(1, "d1", &shop), &ANN).await.unwrap());
+    assert!(!store.insert_node_file_unless_outdated(&node(1, "other", &[]), &ANN).await.unwrap());
+    assert!(store.insert_node_file_unless_outdated(&node(2, "d2", &[]), &ANN).await.unwrap());
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap().unwrap().digest, "d2");
     assert_eq!(store.read_node_file_of_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
     assert_eq!(store.read_node_file_of_generation("web-02", 1).await.unwrap(), None);
     assert_eq!(store.read_versions_named_by_node_files().await.unwrap(), shop.into());
-    let resolution = store.read_stored_resolution("web-01").await.unwrap().unwrap();
+    let resolution = store.read_resolution_without_node("web-01").await.unwrap().unwrap();
     assert_eq!(resolution.digest, "d2", "it is stored with the node file");
 }
 
@@ -200,7 +208,7 @@ async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngi
     let Some((store, _database)) = store(engine).await else { return };
     store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
     store.commit_revision(1, &[], "", &[], &ANN).await.unwrap();
-    assert!(!store.insert_node_file(&node(1, "old", &[]), &ANN).await.unwrap());
+    assert!(!store.insert_node_file_unless_outdated(&node(1, "old", &[]), &ANN).await.unwrap());
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
 }
 
@@ -213,13 +221,13 @@ async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
     let generations = |page: &[(super::reports::ReportIdAndTime, ReportSummaryColumns)]| -> Vec<u64> {
         page.iter().map(|(_, head)| head.generation).collect()
     };
-    let page = store.read_report_summaries("web-01", None, 2).await.unwrap();
+    let page = store.read_report_summaries_of_server("web-01", None, 2).await.unwrap();
     assert_eq!(generations(&page), [5, 4]);
-    let states = store.read_server_statuses("web-01", "web-03").await.unwrap();
+    let states = store.read_server_statuses_in_range("web-01", "web-03").await.unwrap();
     assert_eq!(states.keys().collect::<Vec<_>>(), ["web-01", "web-02"]);
     let state = &states["web-01"];
     assert_eq!((state.reported_generation, state.outcome.as_deref()), (Some(5), Some("changed")));
-    let rest = store.read_report_summaries("web-01", Some(page[1].0.id), 10).await.unwrap();
+    let rest = store.read_report_summaries_of_server("web-01", Some(page[1].0.id), 10).await.unwrap();
     assert_eq!(generations(&rest), [3, 2, 1]);
     let whole = store.read_report("web-01", page[0].0.id).await.unwrap().unwrap();
     assert_eq!(whole.report, "5");
@@ -236,7 +244,7 @@ async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(eng
     }
     assert_eq!(store.read_servers_with_many_reports().await.unwrap(), ["web-01"]);
     assert_eq!(store.prune_reports_of_server("web-01").await.unwrap(), 99);
-    let all = store.read_report_summaries("web-01", None, 1000).await.unwrap();
+    let all = store.read_report_summaries_of_server("web-01", None, 1000).await.unwrap();
     assert_eq!(all.len(), 501);
     assert_eq!(all.last().unwrap().1.outcome, "failed");
 }
@@ -250,11 +258,11 @@ async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: T
     store.commit_revision(2, &[gone], "", &[], &TimeAndActor { actor: "token bob", ..ANN }).await.unwrap();
     let changed = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
     assert_eq!(
-        store.read_places_changed_since(1).await.unwrap(),
+        store.read_last_place_changes_since(1).await.unwrap(),
         [changed("roles/a.yaml", 2, "token ann"), changed("roles/b.yaml", 3, "token bob")].into()
     );
     assert_eq!(
-        store.read_places_changed_since(2).await.unwrap(),
+        store.read_last_place_changes_since(2).await.unwrap(),
         [changed("roles/b.yaml", 3, "token bob")].into()
     );
     let (newest, objects) = store.read_current_places().await.unwrap();
@@ -267,18 +275,20 @@ async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine
     let join = async |token: &'static str, credential: &str| {
         let new = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.insert_join_token(&new, &ANN).await.unwrap();
-        assert!(store.redeem_join_token(token, "web-01", credential, "h", &ANN).await.unwrap());
+        assert!(
+            store.replace_credential_by_join_token(token, "web-01", credential, "h", &ANN).await.unwrap()
+        );
     };
     join("j1", "c1").await;
     assert!(store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
     assert!(!store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
-    assert_eq!(store.read_valid_credential("c1").await.unwrap(), None);
+    assert_eq!(store.read_unrevoked_credential_by_id("c1").await.unwrap(), None);
     join("j2", "c2").await;
     let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
     store.insert_join_token(&spare, &ANN).await.unwrap();
     let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
     store.commit_revision(1, &[removal], "", &[], &ANN).await.unwrap();
-    assert_eq!(store.read_valid_credential("c2").await.unwrap(), None);
+    assert_eq!(store.read_unrevoked_credential_by_id("c2").await.unwrap(), None);
     assert_eq!(store.read_join_token_hash("j3", "web-01", 1_000).await.unwrap(), None);
 }
 
@@ -322,7 +332,7 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     let Some((store, database)) = store(engine).await else { return };
     store.commit_revision(0, &[becomes("roles/a.yaml", "hunter2")], "", &[], &ANN).await.unwrap();
     let secret = NewNodeFile { text: "hunter2", ..node(1, "the digest", &[]) };
-    assert!(store.insert_node_file(&secret, &ANN).await.unwrap());
+    assert!(store.insert_node_file_unless_outdated(&secret, &ANN).await.unwrap());
     let mut connection = store.connection("testing").await.unwrap();
     let stored: Vec<(String,)> = fetch_all!(
         connection,
@@ -355,19 +365,20 @@ async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestE
             let (token, credential) = (format!("j{n}"), format!("c{n}"));
             let row = JoinTokenRow { id: &token, server: "web-01", hash: "h", expires_us: 2_000 };
             store.insert_join_token(&row, &ANN).await.unwrap();
-            store.redeem_join_token(&token, "web-01", &credential, "h", &ANN).await.unwrap()
+            store.replace_credential_by_join_token(&token, "web-01", &credential, "h", &ANN).await.unwrap()
         });
     }
     assert!(joins.join_all().await.into_iter().all(|joined| joined));
     let mut valid = 0;
     for n in 0..8 {
-        valid += usize::from(store.read_valid_credential(&format!("c{n}")).await.unwrap().is_some());
+        valid +=
+            usize::from(store.read_unrevoked_credential_by_id(&format!("c{n}")).await.unwrap().is_some());
     }
     assert_eq!(valid, 1);
 }
 
 async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: TestEngine) {
-    let Some(database) = TestDatabase::new(engine) else { return };
+    let Some(database) = TestDatabase::create_empty_if_engine_installed(engine) else { return };
     let open = async |key: u8| {
         let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await?;
         opened.check_or_set_seal(SealingKey::new(&[key; 32]), "node key").await
@@ -410,14 +421,18 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
     assert_eq!(taken.len(), 1);
     let first = &taken[0];
     assert_eq!((first.job.id, first.job.attempt, first.job.state), (id, 1, JobState::Running));
-    assert_eq!(store.renew_lease_and_progress(first, 3_000, (1, 4)).await.unwrap(), Some(false));
+    assert_eq!(store.renew_lease_and_check_cancellation(first, 3_000, (1, 4)).await.unwrap(), Some(false));
     store.append_job_log(first, 1_500, &["one".to_owned(), "two".to_owned()]).await.unwrap();
 
     assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(3_000));
     assert_eq!(store.take_due_job("other", 3_000, 9_000).await.unwrap(), None, "the lease holds");
     let second = store.take_due_job("other", 3_001, 9_000).await.unwrap().unwrap();
     assert_eq!((second.job.id, second.job.attempt), (id, 2));
-    assert_eq!(store.renew_lease_and_progress(first, 9_000, (2, 4)).await.unwrap(), None, "taken over");
+    assert_eq!(
+        store.renew_lease_and_check_cancellation(first, 9_000, (2, 4)).await.unwrap(),
+        None,
+        "taken over"
+    );
     assert!(!store.end_or_reschedule_job(first, JobState::Done, None, None, None, 4_000).await.unwrap());
     assert!(
         store
@@ -461,12 +476,12 @@ async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: Te
     let Some((store, _database)) = store(engine).await else { return };
     let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
-    assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), Some(JobState::Running));
-    assert_eq!(store.renew_lease_and_progress(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
+    assert_eq!(store.request_job_cancellation(id, &ANN).await.unwrap(), Some(JobState::Running));
+    assert_eq!(store.renew_lease_and_check_cancellation(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
     assert!(store.end_or_reschedule_job(&taken, JobState::Cancelled, None, None, None, 1_500).await.unwrap());
-    assert_eq!(store.cancel_job(id, &ANN).await.unwrap(), None);
+    assert_eq!(store.request_job_cancellation(id, &ANN).await.unwrap(), None);
     let waiting = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
-    assert_eq!(store.cancel_job(waiting, &ANN).await.unwrap(), Some(JobState::Cancelled));
+    assert_eq!(store.request_job_cancellation(waiting, &ANN).await.unwrap(), Some(JobState::Cancelled));
     assert_eq!(store.take_due_job("plane", 9_000, 9_999).await.unwrap(), None);
 }
 

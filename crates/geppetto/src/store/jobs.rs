@@ -290,7 +290,7 @@ impl Store {
 
     /// Prolongs the lease and stores the progress; `None` if the job was taken over by another control plane,
     /// else whether it shall stop.
-    pub(crate) async fn renew_lease_and_progress(
+    pub(crate) async fn renew_lease_and_check_cancellation(
         &self,
         taken: &LeasedJob,
         lease_until_us: i64,
@@ -388,7 +388,7 @@ impl Store {
     }
 
     /// Asks a job to stop; a waiting one ends at once. `None` if there is no such unfinished job.
-    pub(crate) async fn cancel_job(
+    pub(crate) async fn request_job_cancellation(
         &self,
         id: u64,
         context: &TimeAndActor<'_>,

@@ -30,7 +30,7 @@ use model::wire::Event;
 use tokio::sync::broadcast;
 
 pub(crate) use audit::TimeAndActor;
-use connection::{DatabasePool, ReadConnection, WriteTransaction};
+use connection::{DatabasePool, PooledReadConnection, WriteTransaction};
 pub(crate) use jobs::{JobRow, JobState, LeasedJob, NewJob};
 pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
@@ -231,7 +231,7 @@ impl StoreWithUncheckedSeal {
         }
         if let DatabasePool::Postgres(pool) = &self.pool {
             let listener =
-                postgres::listen_for_events(pool).await.map_err(query_error("listening to events"))?;
+                postgres::open_event_listener(pool).await.map_err(query_error("listening to events"))?;
             tokio::spawn(postgres::forward_postgres_events(pool.clone(), listener, events.clone()));
         }
         Ok(Store { pool: self.pool, seal, events })
@@ -262,7 +262,7 @@ impl Store {
         self.events.subscribe()
     }
 
-    async fn connection(&self, doing: &'static str) -> Result<ReadConnection, StoreError> {
+    async fn connection(&self, doing: &'static str) -> Result<PooledReadConnection, StoreError> {
         self.pool.acquire_read_connection(doing).await
     }
 

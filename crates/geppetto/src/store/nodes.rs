@@ -118,7 +118,7 @@ impl Store {
     /// The number is the one after the latest that was read *before* the content was made, and it is a key: a slow
     /// request can never put an older content above a newer one. The look at the revision only spares a
     /// generation that would be old already.
-    pub(crate) async fn insert_node_file(
+    pub(crate) async fn insert_node_file_unless_outdated(
         &self,
         node: &NewNodeFile<'_>,
         context: &TimeAndActor<'_>,

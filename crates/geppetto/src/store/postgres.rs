@@ -53,7 +53,7 @@ pub(super) async fn notify_events(
 }
 
 /// Listens to the events of all control planes on this database.
-pub(super) async fn listen_for_events(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
+pub(super) async fn open_event_listener(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(EVENTS).await?;
     Ok(listener)
@@ -71,7 +71,7 @@ pub(super) async fn forward_postgres_events(pool: PgPool, mut listener: PgListen
             if pool.is_closed() {
                 return;
             }
-            match listen_for_events(&pool).await {
+            match open_event_listener(&pool).await {
                 Ok(again) => break listener = again,
                 Err(_) => tokio::time::sleep(LISTEN_AGAIN_AFTER).await,
             }

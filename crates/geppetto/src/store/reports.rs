@@ -78,7 +78,7 @@ type StatusRow = (String, Option<i64>, Option<i64>, Option<String>, Option<i64>)
 
 impl Store {
     /// How the servers from `first` to `last` are, in the order of their names: newest node file and last report.
-    pub(crate) async fn read_server_statuses(
+    pub(crate) async fn read_server_statuses_in_range(
         &self,
         first: &str,
         last: &str,
@@ -191,7 +191,7 @@ impl Store {
     }
 
     /// The heads of a server's reports before `before`, newest first.
-    pub(crate) async fn read_report_summaries(
+    pub(crate) async fn read_report_summaries_of_server(
         &self,
         server: &str,
         before: Option<u64>,

@@ -22,7 +22,7 @@ pub(crate) struct NewResolutionRow {
 
 /// The resolution of a server as it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct StoredResolution {
+pub(crate) struct StoredResolutionWithoutNode {
     /// The revision it was resolved from.
     pub(crate) revision: u64,
     /// The digest of the node's content; empty if there is no node.
@@ -77,7 +77,7 @@ pub(super) async fn write_resolutions(
 
 /// Lets the resolutions with selections of revision `base` hold for revision `next` too: those that it reaches were
 /// written before. Selections depend on all servers, so only such a row says that none of them matters.
-pub(super) async fn carry_over_reads_of_selecting_servers(
+pub(super) async fn carry_over_resolutions_with_selections(
     transaction: &mut WriteTransaction,
     base: u64,
     next: u64,
@@ -94,7 +94,7 @@ pub(super) async fn carry_over_reads_of_selecting_servers(
 
 impl Store {
     /// Stores the resolution of a server from revision `revision`, unless one of a newer revision is there.
-    pub(crate) async fn store_resolution(
+    pub(crate) async fn store_resolution_unless_newer(
         &self,
         revision: u64,
         row: &NewResolutionRow,
@@ -107,10 +107,10 @@ impl Store {
     }
 
     /// The stored resolution of a server. Looks only at the places that it read, whatever else there is.
-    pub(crate) async fn read_stored_resolution(
+    pub(crate) async fn read_resolution_without_node(
         &self,
         server: &str,
-    ) -> Result<Option<StoredResolution>, StoreError> {
+    ) -> Result<Option<StoredResolutionWithoutNode>, StoreError> {
         let doing = "reading a resolution";
         let mut connection = self.connection(doing).await?;
         let row: Option<(i64, String, String, String)> = fetch_optional!(
@@ -136,7 +136,7 @@ impl Store {
                 break;
             }
         }
-        Ok(Some(StoredResolution {
+        Ok(Some(StoredResolutionWithoutNode {
             revision: unsigned(revision, "revision")?,
             digest: self.seal.open_sealed_text(&seal_context(server), &digest)?,
             reads,
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// What the resolutions read that were written at or after a time, by server.
-    pub(crate) async fn read_resolution_reads_since(
+    pub(crate) async fn read_resolution_reads_updated_since(
         &self,
         since_us: i64,
     ) -> Result<BTreeMap<ServerName, ResolutionReads>, StoreError> {

@@ -191,7 +191,7 @@ impl Store {
     }
 
     /// The places that were changed or removed after a revision: in which one last, and by whom.
-    pub(crate) async fn read_places_changed_since(
+    pub(crate) async fn read_last_place_changes_since(
         &self,
         revision: u64,
     ) -> Result<BTreeMap<String, (u64, String)>, StoreError> {
@@ -291,7 +291,7 @@ impl Store {
         }
         resolutions::write_resolutions(&mut transaction, &self.seal, next, resolutions, context.at_us)
             .await?;
-        resolutions::carry_over_reads_of_selecting_servers(&mut transaction, base, next).await?;
+        resolutions::carry_over_resolutions_with_selections(&mut transaction, base, next).await?;
         let detail = format!("{} places: {message}", changes.len());
         audit::insert_audit_entry(&mut transaction, context, "commit", &format!("revision {next}"), &detail)
             .await?;

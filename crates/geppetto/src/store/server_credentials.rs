@@ -97,7 +97,7 @@ impl Store {
     ///
     /// `false`, and nothing is changed, if the token was used up or expired in the meantime: of two who
     /// show the same token at the same moment, one gets in.
-    pub(crate) async fn redeem_join_token(
+    pub(crate) async fn replace_credential_by_join_token(
         &self,
         join_token_id: &str,
         server: &str,
@@ -153,7 +153,7 @@ impl Store {
     }
 
     /// The server and hash of the credential with this public part, unless it is revoked.
-    pub(crate) async fn read_valid_credential(
+    pub(crate) async fn read_unrevoked_credential_by_id(
         &self,
         id: &str,
     ) -> Result<Option<(String, String)>, StoreError> {

@@ -21,7 +21,7 @@ pub(crate) struct TestDatabase {
 impl TestDatabase {
     /// A new one; `None` when PostgreSQL is not installed, which is printed, and a failure with
     /// `GEPPETTO_NO_SKIP=1`.
-    pub(crate) fn new(engine: TestEngine) -> Option<Self> {
+    pub(crate) fn create_empty_if_engine_installed(engine: TestEngine) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let database = match engine {
             TestEngine::Sqlite => DatabaseLocation::File(folder.path().join("geppetto.db")),

@@ -126,7 +126,7 @@ impl Store {
     }
 
     /// The token with this public part, if it is good at `now_us`.
-    pub(crate) async fn read_valid_token(
+    pub(crate) async fn read_valid_token_by_id(
         &self,
         id: &str,
         now_us: i64,
@@ -150,7 +150,7 @@ impl Store {
     }
 
     /// All tokens ever made, newest first.
-    pub(crate) async fn read_tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+    pub(crate) async fn read_all_tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
         let doing = "reading the tokens";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<TokenColumns> = fetch_all!(

@@ -9,7 +9,7 @@ mod evaluate;
 use crate::{
     component::Component,
     format::FormatError,
-    manifest::{self, DeploymentFilesByPath, Manifest},
+    manifest::{self, DeploymentFilesByPath, DeploymentManifest},
     name::Name,
 };
 
@@ -26,7 +26,7 @@ pub struct DeploymentDescription {
     /// The component's description.
     pub component: Component,
     /// What it needs on a host, its holes not filled in.
-    pub manifest: Manifest,
+    pub manifest: DeploymentManifest,
     /// The files its manifest names.
     pub templates: DeploymentFilesByPath,
 }
@@ -72,7 +72,7 @@ pub enum InvalidDeploymentError {
     },
     /// The manifest has a mistake.
     #[error("{0}")]
-    Manifest(FormatError),
+    DeploymentManifest(FormatError),
 }
 
 impl DeploymentDescription {
@@ -99,15 +99,14 @@ impl DeploymentDescription {
         let file = format!("{name}/manifest.yaml");
         let manifest = match files.remove("manifest.yaml") {
             Some(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => {
-                    manifest::parse_manifest_yaml(&file, &text).map_err(InvalidDeploymentError::Manifest)?
-                }
+                Ok(text) => manifest::parse_manifest_yaml(&file, &text)
+                    .map_err(InvalidDeploymentError::DeploymentManifest)?,
                 Err(_) => return Err(InvalidDeploymentError::NotText { file }),
             },
             None if files.contains_key("manifest.pp") => {
                 return Err(InvalidDeploymentError::PuppetManifest { place: place.to_owned() });
             }
-            None => Manifest { file, resources: Vec::new(), health: Vec::new() },
+            None => DeploymentManifest { file, resources: Vec::new(), health: Vec::new() },
         };
         let templates = files
             .into_iter()

@@ -12,11 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use command::CommandLine;
 pub use launch::{LaunchSettings, RestartPolicy, ScheduledJob, TomcatContext};
 pub use packaged_file::{
-    FileMode, PackagedFileContentSource, PackagedFileEntry, check_package_path,
+    FileMode, PackagedEntrySource, PackagedFileEntry, check_package_path,
     check_source_path_stays_in_component,
 };
 use serde::Deserialize;
-pub use texts::{check_single_line_text, normalize_multiline_text};
+pub use texts::{check_and_unify_line_ends, check_single_line_text};
 
 use super::{FormatError, yaml};
 use crate::{
@@ -226,7 +226,7 @@ impl ComponentFile {
                 mistakes.add(key, message);
             }
         }
-        match self.description.as_ref().map(|text| normalize_multiline_text("description", text)) {
+        match self.description.as_ref().map(|text| check_and_unify_line_ends("description", text)) {
             Some(Ok(text)) => self.description = Some(text),
             Some(Err(message)) => mistakes.add("description", message),
             None => (),

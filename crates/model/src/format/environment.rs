@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverrideYamlKeys, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
         overrides_from_yaml_keys, overrides_to_yaml_keys,
     },
     yaml::{self, FormatError, VersionedYamlFormat},
@@ -60,7 +60,7 @@ pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, For
         description: document.description,
         channel: document.channel,
         readable_from: document.readable_from,
-        overrides: overrides_from_yaml_keys(OverrideYamlKeys {
+        overrides: overrides_from_yaml_keys(OverridesInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -71,7 +71,7 @@ pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, For
 
 /// Writes an environment file, the same text for the same environment.
 pub fn write_environment_yaml(environment: &Environment) -> String {
-    let OverrideYamlKeys { components, versions, values, remove } =
+    let OverridesInYaml { components, versions, values, remove } =
         overrides_to_yaml_keys(&environment.overrides);
     yaml::write_yaml(&EnvironmentFile {
         format: EnvironmentFile::FORMAT.to_owned(),

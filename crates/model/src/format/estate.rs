@@ -9,7 +9,7 @@ use super::{
     yaml::{self, FormatError, Spanned},
 };
 use crate::{
-    estate::{Estate, Overrides, Place, RevisionAndAuthor, VersionRangeWithOrigin},
+    estate::{Estate, Overrides, PlaceId, RevisionAndAuthor, VersionRangeWithRevisionAndAuthor},
     name::{Key, Name, ServerName},
     suggest_spelling,
 };
@@ -51,18 +51,18 @@ pub fn write_estate_yaml(estate: &Estate) -> EstateYamlByPath {
 }
 
 /// The path of a place's file; a component's defaults have none here.
-pub fn document_path_of_place(place: &Place) -> Option<String> {
+pub fn document_path_of_place(place: &PlaceId) -> Option<String> {
     match place {
-        Place::Role(name) => Some(format!("roles/{name}.yaml")),
-        Place::Group(name) => Some(format!("groups/{name}.yaml")),
-        Place::Environment(name) => Some(format!("environments/{name}.yaml")),
-        Place::Server(name) => Some(format!("servers/{name}.yaml")),
-        Place::Default(_) => None,
+        PlaceId::Role(name) => Some(format!("roles/{name}.yaml")),
+        PlaceId::Group(name) => Some(format!("groups/{name}.yaml")),
+        PlaceId::Environment(name) => Some(format!("environments/{name}.yaml")),
+        PlaceId::Server(name) => Some(format!("servers/{name}.yaml")),
+        PlaceId::Default(_) => None,
     }
 }
 
 /// The place a path of the folder is the file of.
-pub fn place_of_document_path(path: &str) -> Result<Place, FormatError> {
+pub fn place_of_document_path(path: &str) -> Result<PlaceId, FormatError> {
     let wrong = |message: String| FormatError::new(path, message);
     let (folder, file) = path.split_once('/').unwrap_or(("", path));
     if !ESTATE_FOLDERS.contains(&folder) {
@@ -80,10 +80,10 @@ pub fn place_of_document_path(path: &str) -> Result<Place, FormatError> {
     };
     let name = || Name::new(stem).map_err(|error| wrong(format!("its file name must be a name: {error}")));
     Ok(match folder {
-        "roles" => Place::Role(name()?),
-        "groups" => Place::Group(name()?),
-        "environments" => Place::Environment(name()?),
-        _ => Place::Server(
+        "roles" => PlaceId::Role(name()?),
+        "groups" => PlaceId::Group(name()?),
+        "environments" => PlaceId::Environment(name()?),
+        _ => PlaceId::Server(
             ServerName::new(stem)
                 .map_err(|error| wrong(format!("its file name must be a server's name: {error}")))?,
         ),
@@ -112,8 +112,8 @@ pub fn set_origins_of_changed_overrides(old: &Estate, new: &mut Estate, origin: 
 }
 
 fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionAndAuthor) {
-    let update = |old: Option<&BTreeMap<Name, VersionRangeWithOrigin>>,
-                  new: &mut BTreeMap<Name, VersionRangeWithOrigin>| {
+    let update = |old: Option<&BTreeMap<Name, VersionRangeWithRevisionAndAuthor>>,
+                  new: &mut BTreeMap<Name, VersionRangeWithRevisionAndAuthor>| {
         for (name, requirement) in new {
             requirement.origin = match old.and_then(|old| old.get(name)) {
                 Some(before) if before.range == requirement.range => before.origin.clone(),
@@ -141,7 +141,7 @@ fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &Re
 /// The author and revision of each override of a place; stored beside its document, which does not hold them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OverrideOrigins {
+pub struct OverrideRevisionsAndAuthors {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     components: BTreeMap<Name, RevisionAndAuthor>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -153,9 +153,9 @@ pub struct OverrideOrigins {
     remove: BTreeMap<String, RevisionAndAuthor>,
 }
 
-impl OverrideOrigins {
+impl OverrideRevisionsAndAuthors {
     /// Collects the origins of a place's overrides.
-    pub fn collect_override_origins(overrides: &Overrides) -> Self {
+    pub fn from_overrides(overrides: &Overrides) -> Self {
         let mut origins = Self::default();
         for (name, requirement) in &overrides.components {
             origins.components.extend(requirement.origin.clone().map(|origin| (name.clone(), origin)));
@@ -175,7 +175,7 @@ impl OverrideOrigins {
     }
 
     /// Sets the stored origins on a place's overrides.
-    pub fn set_origins_on_overrides(&self, overrides: &mut Overrides) {
+    pub fn restore_to_overrides(&self, overrides: &mut Overrides) {
         for (name, requirement) in &mut overrides.components {
             requirement.origin = self.components.get(name).cloned();
         }
@@ -195,14 +195,14 @@ impl OverrideOrigins {
 
 fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
     match place_of_document_path(path)? {
-        Place::Role(name) => _ = estate.roles.insert(name, role::parse_role_yaml(path, text)?),
-        Place::Group(name) => _ = estate.groups.insert(name, group::parse_group_yaml(path, text)?),
-        Place::Environment(name) => {
+        PlaceId::Role(name) => _ = estate.roles.insert(name, role::parse_role_yaml(path, text)?),
+        PlaceId::Group(name) => _ = estate.groups.insert(name, group::parse_group_yaml(path, text)?),
+        PlaceId::Environment(name) => {
             _ = estate.environments.insert(name, environment::parse_environment_yaml(path, text)?)
         }
-        Place::Server(name) => _ = estate.servers.insert(name, server::parse_server_yaml(path, text)?),
+        PlaceId::Server(name) => _ = estate.servers.insert(name, server::parse_server_yaml(path, text)?),
         // `place` never makes one.
-        Place::Default(_) => (),
+        PlaceId::Default(_) => (),
     }
     Ok(())
 }
@@ -213,7 +213,7 @@ fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), Forma
 /// Only called when there is a fault to show, so that reading stays cheap.
 pub fn locate_setting_in_documents(
     documents: &EstateYamlByPath,
-    place: &Place,
+    place: &PlaceId,
     component: Option<&str>,
     key: Option<&str>,
     list_entry: Option<&str>,

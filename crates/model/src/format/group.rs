@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverrideYamlKeys, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
         overrides_from_yaml_keys, overrides_to_yaml_keys,
     },
     yaml::{self, FormatError, VersionedYamlFormat},
@@ -51,7 +51,7 @@ pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, FormatError> {
 
     Ok(Group {
         description: document.description,
-        overrides: overrides_from_yaml_keys(OverrideYamlKeys {
+        overrides: overrides_from_yaml_keys(OverridesInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -62,7 +62,7 @@ pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, FormatError> {
 
 /// Writes a group file, the same text for the same group.
 pub fn write_group_yaml(group: &Group) -> String {
-    let OverrideYamlKeys { components, versions, values, remove } = overrides_to_yaml_keys(&group.overrides);
+    let OverridesInYaml { components, versions, values, remove } = overrides_to_yaml_keys(&group.overrides);
     yaml::write_yaml(&GroupFile {
         format: GroupFile::FORMAT.to_owned(),
         description: group.description.clone(),

@@ -10,13 +10,13 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::write::{NodeYamlWriter, write_trial_node_yaml};
+pub use self::write::{NodeYamlWriter, write_unsigned_node_yaml_without_secrets};
 pub use super::signature::{has_signature_line, public_key_id, sign_node_yaml, verify_node_signature};
 use super::yaml::{self, FormatError, VersionedYamlFormat};
 use crate::{
     catalog::PackageFile,
     component::ComponentKind,
-    estate::{Place, RevisionAndAuthor},
+    estate::{PlaceId, RevisionAndAuthor},
     name::{Key, Name, ServerName},
     node::{
         Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenanceEntry,
@@ -137,7 +137,7 @@ struct ProvenanceFile {
 /// A place as its `Display` writes it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-struct PlaceText(Place);
+struct PlaceText(PlaceId);
 
 impl VersionedYamlFormat for NodeFile {
     const FORMAT: &'static str = "geppetto/node/1";

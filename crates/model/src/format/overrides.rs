@@ -10,7 +10,10 @@ use super::{
     yaml::FormatError,
 };
 use crate::{
-    estate::{InheritanceRemoval, Overrides, RemovedInheritedItem, ValueWithOrigin, VersionRangeWithOrigin},
+    estate::{
+        InheritanceRemoval, Overrides, RemovedInheritedItem, ValueWithRevisionAndAuthor,
+        VersionRangeWithRevisionAndAuthor,
+    },
     name::{Key, Name},
     value::Value,
     version::VersionRange,
@@ -23,7 +26,7 @@ pub(super) type VersionRangesByComponent = BTreeMap<Name, VersionRange>;
 pub(super) type ValuesByComponent = BTreeMap<Name, BTreeMap<Key, Value>>;
 
 /// The four keys of a place's file that hold its overrides.
-pub(super) struct OverrideYamlKeys {
+pub(super) struct OverridesInYaml {
     pub(super) components: VersionRangesByComponent,
     pub(super) versions: VersionRangesByComponent,
     pub(super) values: ValuesByComponent,
@@ -31,15 +34,15 @@ pub(super) struct OverrideYamlKeys {
 }
 
 /// Builds the overrides from the four keys of a file.
-pub(super) fn overrides_from_yaml_keys(parts: OverrideYamlKeys) -> Overrides {
+pub(super) fn overrides_from_yaml_keys(parts: OverridesInYaml) -> Overrides {
     let requirements = |ranges: VersionRangesByComponent| {
         ranges
             .into_iter()
-            .map(|(name, range)| (name, VersionRangeWithOrigin { range, origin: None }))
+            .map(|(name, range)| (name, VersionRangeWithRevisionAndAuthor { range, origin: None }))
             .collect()
     };
     let assignments = |values: BTreeMap<Key, Value>| {
-        let assignment = |value| ValueWithOrigin { value: Arc::new(value), origin: None };
+        let assignment = |value| ValueWithRevisionAndAuthor { value: Arc::new(value), origin: None };
         values.into_iter().map(|(key, value)| (key, assignment(value))).collect()
     };
     let removals = parts.remove.into_iter();
@@ -52,17 +55,17 @@ pub(super) fn overrides_from_yaml_keys(parts: OverrideYamlKeys) -> Overrides {
 }
 
 /// Splits overrides into the four keys of a file.
-pub(super) fn overrides_to_yaml_keys(overrides: &Overrides) -> OverrideYamlKeys {
-    let ranges = |requirements: &BTreeMap<Name, VersionRangeWithOrigin>| {
+pub(super) fn overrides_to_yaml_keys(overrides: &Overrides) -> OverridesInYaml {
+    let ranges = |requirements: &BTreeMap<Name, VersionRangeWithRevisionAndAuthor>| {
         let ranges = requirements.iter().map(|(name, requirement)| (name.clone(), requirement.range.clone()));
         ranges.collect()
     };
-    let values = |assignments: &BTreeMap<Key, ValueWithOrigin>| {
+    let values = |assignments: &BTreeMap<Key, ValueWithRevisionAndAuthor>| {
         let values =
             assignments.iter().map(|(key, assignment)| (key.clone(), Value::clone(&assignment.value)));
         values.collect()
     };
-    OverrideYamlKeys {
+    OverridesInYaml {
         components: ranges(&overrides.components),
         versions: ranges(&overrides.versions),
         values: overrides.values.iter().map(|(name, of_name)| (name.clone(), values(of_name))).collect(),
@@ -71,7 +74,7 @@ pub(super) fn overrides_to_yaml_keys(overrides: &Overrides) -> OverrideYamlKeys 
 }
 
 /// Rejects a name listed twice, because its position would be ambiguous.
-pub(super) fn reject_duplicate_names(file: &str, key: &str, names: &[Name]) -> Result<(), FormatError> {
+pub(super) fn reject_names_listed_twice(file: &str, key: &str, names: &[Name]) -> Result<(), FormatError> {
     match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
         Some((_, twice)) => {
             Err(FormatError::new(file, format!("`{key}` lists `{twice}` twice; keep the place you mean")))

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverrideYamlKeys, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_yaml_keys, overrides_to_yaml_keys, reject_duplicate_names,
+        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        overrides_from_yaml_keys, overrides_to_yaml_keys, reject_names_listed_twice,
     },
     yaml::{self, FormatError, VersionedYamlFormat},
 };
@@ -51,11 +51,11 @@ impl VersionedYamlFormat for RoleFile {
 /// Reads a role file; `file` is its name in errors.
 pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, FormatError> {
     let document: RoleFile = yaml::parse_versioned_yaml(file, text)?;
-    reject_duplicate_names(file, "inherits", &document.inherits)?;
+    reject_names_listed_twice(file, "inherits", &document.inherits)?;
     Ok(Role {
         description: document.description,
         inherits: document.inherits,
-        overrides: overrides_from_yaml_keys(OverrideYamlKeys {
+        overrides: overrides_from_yaml_keys(OverridesInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -66,7 +66,7 @@ pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, FormatError> {
 
 /// Writes a role file, the same text for the same role.
 pub fn write_role_yaml(role: &Role) -> String {
-    let OverrideYamlKeys { components, versions, values, remove } = overrides_to_yaml_keys(&role.overrides);
+    let OverridesInYaml { components, versions, values, remove } = overrides_to_yaml_keys(&role.overrides);
     yaml::write_yaml(&RoleFile {
         format: RoleFile::FORMAT.to_owned(),
         description: role.description.clone(),

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverrideYamlKeys, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_yaml_keys, overrides_to_yaml_keys, reject_duplicate_names,
+        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        overrides_from_yaml_keys, overrides_to_yaml_keys, reject_names_listed_twice,
     },
     yaml::{self, FormatError, VersionedYamlFormat},
 };
@@ -74,8 +74,8 @@ impl VersionedYamlFormat for ServerFile {
 /// Reads a server file; `file` is its name in errors.
 pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> {
     let document: ServerFile = yaml::parse_versioned_yaml(file, text)?;
-    reject_duplicate_names(file, "groups", &document.groups)?;
-    reject_duplicate_names(file, "roles", &document.roles)?;
+    reject_names_listed_twice(file, "groups", &document.groups)?;
+    reject_names_listed_twice(file, "roles", &document.roles)?;
     if let Some((at, twice)) = document
         .addresses
         .iter()
@@ -93,7 +93,7 @@ pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> 
         addresses: document.addresses,
         macs: document.macs,
         labels: document.labels,
-        overrides: overrides_from_yaml_keys(OverrideYamlKeys {
+        overrides: overrides_from_yaml_keys(OverridesInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -104,7 +104,7 @@ pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> 
 
 /// Writes a server file, the same text for the same server.
 pub fn write_server_yaml(server: &Server) -> String {
-    let OverrideYamlKeys { components, versions, values, remove } = overrides_to_yaml_keys(&server.overrides);
+    let OverridesInYaml { components, versions, values, remove } = overrides_to_yaml_keys(&server.overrides);
     yaml::write_yaml(&ServerFile {
         format: ServerFile::FORMAT.to_owned(),
         description: server.description.clone(),

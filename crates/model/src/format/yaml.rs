@@ -101,7 +101,7 @@ pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Form
         let Some(at) = error.location().filter(|location| *location != Location::UNKNOWN) else {
             return FormatError::new(file, sentence(error, ""));
         };
-        if let Some(line) = mistakes::find_tab_indented_line(text, error, &at) {
+        if let Some(line) = mistakes::find_tab_indented_line_near_error(text, error, &at) {
             return FormatError::new_at_line_and_column(
                 file,
                 line,

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use self::secrets::SecretNamesAndTexts;
 use super::{
-    DeploymentFilesByPath, EvaluatedManifest, Manifest, ResourceDeclaration,
+    DeploymentFilesByPath, DeploymentManifest, EvaluatedManifest, ResourceOrHealthCheckDeclaration,
     field_reader::{self, ResourceFieldReader},
     resource_body,
 };
@@ -50,7 +50,7 @@ pub(super) const RESERVED_VARIABLES: &[&str] = &["server", "component", "compone
 
 /// Evaluates all expressions of a manifest and its templates. Returns all errors, not only the first.
 pub fn evaluate_manifest(
-    manifest: &Manifest,
+    manifest: &DeploymentManifest,
     files: &DeploymentFilesByPath,
     scope: &ManifestVariables<'_>,
 ) -> Result<EvaluatedManifest, Vec<FormatError>> {
@@ -60,7 +60,7 @@ pub fn evaluate_manifest(
 
 /// The same; an error knows the expression it is about.
 pub(super) fn evaluate_manifest_with_template_errors(
-    manifest: &Manifest,
+    manifest: &DeploymentManifest,
     files: &DeploymentFilesByPath,
     scope: &ManifestVariables<'_>,
 ) -> Result<EvaluatedManifest, Vec<TemplateError>> {
@@ -112,7 +112,7 @@ fn context(scope: &ManifestVariables<'_>) -> serde_json::Map<String, serde_json:
 }
 
 struct ManifestEvaluator<'a> {
-    manifest: &'a Manifest,
+    manifest: &'a DeploymentManifest,
     files: &'a DeploymentFilesByPath,
     renderer: TemplateRenderer,
     context: serde_json::Map<String, serde_json::Value>,
@@ -136,7 +136,7 @@ impl<'a> ManifestEvaluator<'a> {
         result.map_err(|error| self.errors.push(error)).ok()
     }
 
-    fn resources(&mut self, declaration: &'a ResourceDeclaration, into: &mut Vec<Resource>) {
+    fn resources(&mut self, declaration: &'a ResourceOrHealthCheckDeclaration, into: &mut Vec<Resource>) {
         let Some(each) = declaration.fields.get("each") else {
             let renderer = std::mem::replace(&mut self.renderer, TemplateRenderer::new(&()));
             let resource = self.resource(declaration, &Round { renderer: &renderer, secret: false });
@@ -146,7 +146,7 @@ impl<'a> ManifestEvaluator<'a> {
         };
         let place = self.place(each.line);
         let filled = fill(&self.renderer, &place, &each.value);
-        let secret = self.secrets.mentions_secret(&each.value);
+        let secret = self.secrets.value_names_secret(&each.value);
         let items = match self.fail(filled) {
             None => return,
             Some(Value::List(items)) => items,
@@ -167,7 +167,11 @@ impl<'a> ManifestEvaluator<'a> {
         }
     }
 
-    fn resource(&mut self, declaration: &'a ResourceDeclaration, round: &Round<'_>) -> Option<Resource> {
+    fn resource(
+        &mut self,
+        declaration: &'a ResourceOrHealthCheckDeclaration,
+        round: &Round<'_>,
+    ) -> Option<Resource> {
         let (mut fields, name, mut secret) = self.fill(declaration, round)?;
         let text = field_reader::scalar_to_text(name.clone()).unwrap_or_default();
         let template = match declaration.kind.as_str() {
@@ -200,7 +204,7 @@ impl<'a> ManifestEvaluator<'a> {
         Some(Resource { id, present, body, require, notify, secret })
     }
 
-    fn health(&mut self, declaration: &'a ResourceDeclaration) -> Option<HealthCheck> {
+    fn health(&mut self, declaration: &'a ResourceOrHealthCheckDeclaration) -> Option<HealthCheck> {
         let renderer = std::mem::replace(&mut self.renderer, TemplateRenderer::new(&()));
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
         self.renderer = renderer;
@@ -216,7 +220,7 @@ impl<'a> ManifestEvaluator<'a> {
     /// its `when` is false, or an error was found.
     fn fill<'f>(
         &mut self,
-        declaration: &'f ResourceDeclaration,
+        declaration: &'f ResourceOrHealthCheckDeclaration,
         round: &Round<'_>,
     ) -> Option<(ResourceFieldReader<'f>, Value, bool)>
     where
@@ -237,7 +241,7 @@ impl<'a> ManifestEvaluator<'a> {
         let place = self.place(declaration.line);
         let name = self.fail(fill(round.renderer, &place, &declaration.subject))?;
         let mut secret = round.secret && mentions_item(&declaration.subject);
-        secret |= self.secrets.mentions_secret(&declaration.subject);
+        secret |= self.secrets.value_names_secret(&declaration.subject);
         let health = matches!(declaration.kind.as_str(), "http" | "tcp" | "command");
         if secret && !health {
             let message = format!("a secret cannot be part of the name of a `{}`", declaration.kind);
@@ -250,7 +254,7 @@ impl<'a> ManifestEvaluator<'a> {
             if key == "each" || key == "when" {
                 continue;
             }
-            secret |= self.secrets.mentions_secret(&field.value);
+            secret |= self.secrets.value_names_secret(&field.value);
             secret |= round.secret && mentions_item(&field.value);
             let place = self.place(field.line);
             let filled = fill(round.renderer, &place, &field.value);
@@ -271,7 +275,7 @@ impl<'a> ManifestEvaluator<'a> {
     /// The content of a rendered template.
     fn template(
         &mut self,
-        declaration: &ResourceDeclaration,
+        declaration: &ResourceOrHealthCheckDeclaration,
         round: &Round<'_>,
         fields: &mut ResourceFieldReader<'_>,
         secret: &mut bool,
@@ -285,7 +289,7 @@ impl<'a> ManifestEvaluator<'a> {
             self.errors.push(FormatError::new(&shown, message).into());
             return None;
         };
-        *secret |= self.secrets.text_mentions_secret(text);
+        *secret |= self.secrets.template_names_secret(text);
         *secret |= round.secret && template::find_undeclared_variables(text).iter().any(|name| is_item(name));
         let rendered = round.renderer.render_template(&shown, text);
         self.fail(rendered).map(String::into_bytes)
@@ -298,7 +302,7 @@ impl<'a> ManifestEvaluator<'a> {
     )]
     fn verbatim(
         &mut self,
-        declaration: &ResourceDeclaration,
+        declaration: &ResourceOrHealthCheckDeclaration,
         fields: &mut ResourceFieldReader<'_>,
     ) -> Option<Option<Vec<u8>>> {
         match fields.read_optional_text("source") {
@@ -307,7 +311,7 @@ impl<'a> ManifestEvaluator<'a> {
         }
     }
 
-    fn source(&mut self, declaration: &ResourceDeclaration, name: &str) -> Option<&'a [u8]> {
+    fn source(&mut self, declaration: &ResourceOrHealthCheckDeclaration, name: &str) -> Option<&'a [u8]> {
         if let Some(bytes) = self.files.get(name) {
             return Some(bytes);
         }
@@ -324,7 +328,7 @@ impl<'a> ManifestEvaluator<'a> {
 /// Fills in the texts of a value, at every depth.
 fn fill(renderer: &TemplateRenderer, place: &str, value: &Value) -> Result<Value, TemplateError> {
     match value {
-        Value::Text(text) if template::has_expressions(text) => renderer.evaluate_expressions(place, text),
+        Value::Text(text) if template::has_expressions(text) => renderer.evaluate_to_typed_value(place, text),
         Value::List(list) => {
             list.iter().map(|value| fill(renderer, place, value)).collect::<Result<_, _>>().map(Value::List)
         }

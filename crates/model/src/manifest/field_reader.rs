@@ -119,7 +119,7 @@ impl<'a> ResourceFieldReader<'a> {
     /// Program and arguments.
     pub(crate) fn read_command_words(&mut self, name: &str) -> Option<Vec<String>> {
         self.take(name, "a list: program and arguments, the program with its absolute path", |value| {
-            command_words_from_value(value)
+            absolute_command_words_from_list(value)
         })
     }
 
@@ -142,7 +142,7 @@ impl<'a> ResourceFieldReader<'a> {
 }
 
 /// Program and arguments; several lines are fine in an argument (`sh -c`).
-pub(crate) fn command_words_from_value(value: Value) -> Option<Vec<String>> {
+pub(crate) fn absolute_command_words_from_list(value: Value) -> Option<Vec<String>> {
     let Value::List(list) = value else { return None };
     let words: Option<Vec<String>> = list.into_iter().map(scalar_to_text).collect();
     words.filter(|words| words.first().is_some_and(|program| program.starts_with('/')))

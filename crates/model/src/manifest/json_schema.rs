@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::schema_types::{
     FieldSchema,
     FieldValueShape::{self, Command, Flag, List, Map, Mode, Number, Text, Texts},
-    ResourceOrHealthCheckSchema,
+    ResourceOrHealthCheckKindSchema,
 };
 use crate::{health::HEALTH_CHECK_SCHEMAS, resource::ResourceKind};
 
@@ -19,7 +19,7 @@ pub(super) const COMMON_RESOURCE_FIELD_SCHEMAS: &[FieldSchema] = &[
 ];
 
 /// The words for resources, in the order of the manual.
-pub(super) fn all_resource_schemas() -> Vec<&'static ResourceOrHealthCheckSchema> {
+pub(super) fn all_resource_schemas() -> Vec<&'static ResourceOrHealthCheckKindSchema> {
     ResourceKind::ALL_RESOURCE_KINDS.into_iter().flat_map(|kind| kind.definition_of_kind().schemas).collect()
 }
 
@@ -30,13 +30,13 @@ pub(super) const COMMON_HEALTH_CHECK_FIELD_SCHEMAS: &[FieldSchema] = &[
 ];
 
 /// The words for health checks.
-pub(super) fn all_health_check_schemas() -> Vec<&'static ResourceOrHealthCheckSchema> {
+pub(super) fn all_health_check_schemas() -> Vec<&'static ResourceOrHealthCheckKindSchema> {
     HEALTH_CHECK_SCHEMAS.iter().collect()
 }
 
 /// The JSON Schema of a manifest.
 pub fn manifest_json_schema() -> Value {
-    let list = |kinds: Vec<&ResourceOrHealthCheckSchema>, common: &[FieldSchema]| -> Value {
+    let list = |kinds: Vec<&ResourceOrHealthCheckKindSchema>, common: &[FieldSchema]| -> Value {
         kinds.into_iter().map(|kind| declaration(kind, common)).collect()
     };
     json!({
@@ -62,7 +62,7 @@ pub fn manifest_json_schema() -> Value {
     })
 }
 
-fn declaration(kind: &ResourceOrHealthCheckSchema, common: &[FieldSchema]) -> Value {
+fn declaration(kind: &ResourceOrHealthCheckKindSchema, common: &[FieldSchema]) -> Value {
     let mut properties = serde_json::Map::new();
     for (name, shape, about) in kind.fields.iter().chain(common) {
         properties.insert((*name).to_owned(), field(*shape, about));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    DeploymentFilesByPath, Manifest, ManifestVariables, ResourceDeclaration,
+    DeploymentFilesByPath, DeploymentManifest, ManifestVariables, ResourceOrHealthCheckDeclaration,
     evaluate::{RESERVED_VARIABLES, evaluate_manifest_with_template_errors},
     resource_body,
 };
@@ -24,7 +24,7 @@ use crate::{
 
 /// Mistakes in a manifest and its templates; empty when there are none. Templates are named below `templates/`.
 pub fn lint_manifest(
-    manifest: &Manifest,
+    manifest: &DeploymentManifest,
     files: &DeploymentFilesByPath,
     component: &Component,
 ) -> Vec<Fault> {
@@ -120,7 +120,7 @@ fn undefined(
 }
 
 /// Checks that `require` and `notify` name resources of the manifest, as far as names are constant.
-fn unknown_ids(manifest: &Manifest, faults: &mut Vec<Fault>) {
+fn unknown_ids(manifest: &DeploymentManifest, faults: &mut Vec<Fault>) {
     let mut known: BTreeSet<String> = BTreeSet::new();
     let mut open: BTreeSet<&str> = BTreeSet::new();
     for declaration in &manifest.resources {
@@ -149,7 +149,7 @@ fn unknown_ids(manifest: &Manifest, faults: &mut Vec<Fault>) {
     }
 }
 
-fn references(declaration: &ResourceDeclaration) -> impl Iterator<Item = (u64, &str)> {
+fn references(declaration: &ResourceOrHealthCheckDeclaration) -> impl Iterator<Item = (u64, &str)> {
     let fields = ["require", "notify"].into_iter().filter_map(|name| declaration.fields.get(name));
     fields.flat_map(|field| {
         let list = match &field.value {

@@ -28,18 +28,18 @@ pub type DeploymentFilesByPath = BTreeMap<String, Vec<u8>>;
 
 /// A manifest as written: its shape is checked, its holes are not filled in.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Manifest {
+pub struct DeploymentManifest {
     /// Its name in errors.
     pub file: String,
     /// Its resources, in order.
-    pub resources: Vec<ResourceDeclaration>,
+    pub resources: Vec<ResourceOrHealthCheckDeclaration>,
     /// Its health checks, in order.
-    pub health: Vec<ResourceDeclaration>,
+    pub health: Vec<ResourceOrHealthCheckDeclaration>,
 }
 
 /// One resource or health check as written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ResourceDeclaration {
+pub struct ResourceOrHealthCheckDeclaration {
     /// The word it starts with: `file`, `template`, `user`, `http`.
     pub kind: String,
     /// What follows that word: a path, a name, a URL, a command.
@@ -47,12 +47,12 @@ pub struct ResourceDeclaration {
     /// Its line in the manifest.
     pub line: u64,
     /// Its other fields.
-    pub fields: BTreeMap<String, ManifestField>,
+    pub fields: BTreeMap<String, ManifestFieldValue>,
 }
 
 /// A field as written.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ManifestField {
+pub struct ManifestFieldValue {
     /// Its line in the manifest.
     pub line: u64,
     /// Its value, holes included.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    MANIFEST_FORMAT_NAME_AND_VERSION, Manifest, ManifestField, ResourceDeclaration,
+    DeploymentManifest, MANIFEST_FORMAT_NAME_AND_VERSION, ManifestFieldValue,
+    ResourceOrHealthCheckDeclaration,
     json_schema::{
         COMMON_HEALTH_CHECK_FIELD_SCHEMAS, COMMON_RESOURCE_FIELD_SCHEMAS, all_health_check_schemas,
         all_resource_schemas,
     },
-    schema_types::{FieldSchema, ResourceOrHealthCheckSchema},
+    schema_types::{FieldSchema, ResourceOrHealthCheckKindSchema},
 };
 use crate::{
     format::{
@@ -44,15 +45,18 @@ impl yaml::VersionedYamlFormat for Document {
 }
 
 /// Reads a manifest and checks its shape.
-pub fn parse_manifest_yaml(file: &str, text: &str) -> Result<Manifest, FormatError> {
+pub fn parse_manifest_yaml(file: &str, text: &str) -> Result<DeploymentManifest, FormatError> {
     let document: Document = yaml::parse_versioned_yaml(file, text)?;
     if document.resources.len() + document.health.len() > MOST {
         return Err(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
     }
-    let read = |list: Vec<Written>, kinds: &[_], common| -> Result<Vec<ResourceDeclaration>, FormatError> {
+    let read = |list: Vec<Written>,
+                kinds: &[_],
+                common|
+     -> Result<Vec<ResourceOrHealthCheckDeclaration>, FormatError> {
         list.into_iter().map(|written| declaration(file, written, kinds, common)).collect()
     };
-    Ok(Manifest {
+    Ok(DeploymentManifest {
         file: file.to_owned(),
         resources: read(document.resources, &all_resource_schemas(), COMMON_RESOURCE_FIELD_SCHEMAS)?,
         health: read(document.health, &all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELD_SCHEMAS)?,
@@ -62,14 +66,14 @@ pub fn parse_manifest_yaml(file: &str, text: &str) -> Result<Manifest, FormatErr
 fn declaration(
     file: &str,
     written: Written,
-    kinds: &[&ResourceOrHealthCheckSchema],
+    kinds: &[&ResourceOrHealthCheckKindSchema],
     common: &[FieldSchema],
-) -> Result<ResourceDeclaration, FormatError> {
+) -> Result<ResourceOrHealthCheckDeclaration, FormatError> {
     let line = written.referenced.line();
-    let mut fields: BTreeMap<String, ManifestField> = written
+    let mut fields: BTreeMap<String, ManifestFieldValue> = written
         .value
         .into_iter()
-        .map(|(name, value)| (name, ManifestField { line: value.referenced.line(), value: value.value }))
+        .map(|(name, value)| (name, ManifestFieldValue { line: value.referenced.line(), value: value.value }))
         .collect();
     // `cron` has a field `user`, `exec` a field `command`: the kind with more of the fields is meant.
     let kind = kinds
@@ -99,14 +103,14 @@ fn declaration(
         return Err(FormatError::new(&format!("{file}:{line}"), message));
     }
     let subject = fields.remove(kind.word).map_or(Value::Null, |field| field.value);
-    Ok(ResourceDeclaration { kind: kind.word.to_owned(), subject, line, fields })
+    Ok(ResourceOrHealthCheckDeclaration { kind: kind.word.to_owned(), subject, line, fields })
 }
 
 fn unknown<'a>(
-    fields: &'a BTreeMap<String, ManifestField>,
-    kind: &'a ResourceOrHealthCheckSchema,
+    fields: &'a BTreeMap<String, ManifestFieldValue>,
+    kind: &'a ResourceOrHealthCheckKindSchema,
     common: &'a [FieldSchema],
-) -> impl Iterator<Item = (&'a String, &'a ManifestField)> {
+) -> impl Iterator<Item = (&'a String, &'a ManifestFieldValue)> {
     fields.iter().filter(move |(name, _)| {
         *name != kind.word && !kind.fields.iter().chain(common).any(|(known, ..)| known == name)
     })

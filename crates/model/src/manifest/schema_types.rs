@@ -4,7 +4,7 @@
 pub(crate) type FieldSchema = (&'static str, FieldValueShape, &'static str);
 
 /// A kind of resource or health check.
-pub(crate) struct ResourceOrHealthCheckSchema {
+pub(crate) struct ResourceOrHealthCheckKindSchema {
     /// The word a declaration starts with.
     pub(crate) word: &'static str,
     /// What follows that word.

@@ -44,7 +44,7 @@ impl NodeComponentValues {
     }
 
     /// The parameters that have a value, each with it, to be changed.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Arc<NodeValue>)> {
+    pub fn iter_parameter_values_mut(&mut self) -> impl Iterator<Item = (&Key, &mut Arc<NodeValue>)> {
         self.keys.iter().zip(&mut self.values).filter_map(|(key, value)| Some((key, value.as_mut()?)))
     }
 

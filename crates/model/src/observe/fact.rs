@@ -11,12 +11,12 @@ use sha2::{Digest, Sha256};
 use crate::resource::ResourceId;
 
 /// Facts about a resource.
-pub type ResourceFacts = BTreeMap<FactName, Fact>;
+pub type FactValuesByKind = BTreeMap<FactKind, FactValue>;
 
 /// What a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FactName {
+pub enum FactKind {
     /// The keys a user may log in with.
     AuthorizedKeys,
     /// The comment of a user.
@@ -55,27 +55,27 @@ pub enum FactName {
     Version,
 }
 
-impl fmt::Display for FactName {
+impl fmt::Display for FactKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            FactName::AuthorizedKeys => "authorized_keys",
-            FactName::Comment => "comment",
-            FactName::Content => "content",
-            FactName::Due => "due",
-            FactName::Enabled => "enabled",
-            FactName::Gid => "gid",
-            FactName::Group => "group",
-            FactName::Groups => "groups",
-            FactName::Home => "home",
-            FactName::Lacks => "lacks",
-            FactName::Mode => "mode",
-            FactName::Owner => "owner",
-            FactName::Running => "running",
-            FactName::Shell => "shell",
-            FactName::Target => "target",
-            FactName::Type => "type",
-            FactName::Uid => "uid",
-            FactName::Version => "version",
+            FactKind::AuthorizedKeys => "authorized_keys",
+            FactKind::Comment => "comment",
+            FactKind::Content => "content",
+            FactKind::Due => "due",
+            FactKind::Enabled => "enabled",
+            FactKind::Gid => "gid",
+            FactKind::Group => "group",
+            FactKind::Groups => "groups",
+            FactKind::Home => "home",
+            FactKind::Lacks => "lacks",
+            FactKind::Mode => "mode",
+            FactKind::Owner => "owner",
+            FactKind::Running => "running",
+            FactKind::Shell => "shell",
+            FactKind::Target => "target",
+            FactKind::Type => "type",
+            FactKind::Uid => "uid",
+            FactKind::Version => "version",
         })
     }
 }
@@ -83,7 +83,7 @@ impl fmt::Display for FactName {
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Fact {
+pub enum FactValue {
     /// Yes or no.
     Flag(bool),
     /// A number.
@@ -182,24 +182,24 @@ impl Serialize for RunReasonDespiteGuard {
     }
 }
 
-impl fmt::Display for Fact {
+impl fmt::Display for FactValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, texts: &mut dyn Iterator<Item = String>| {
             f.write_str(&texts.collect::<Vec<_>>().join(","))
         };
         match self {
-            Fact::Flag(true) => f.write_str("yes"),
-            Fact::Flag(false) => f.write_str("no"),
-            Fact::Number(number) => number.fmt(f),
-            Fact::Mode(mode) => write!(f, "{mode:04o}"),
-            Fact::Text(text) | Fact::Unusable(text) => f.write_str(text),
-            Fact::Set(texts) => list(f, &mut texts.iter().cloned()),
-            Fact::Resources(ids) => list(f, &mut ids.iter().map(ResourceId::to_string)),
-            Fact::Type(kind) => kind.fmt(f),
-            Fact::Content(content) => {
+            FactValue::Flag(true) => f.write_str("yes"),
+            FactValue::Flag(false) => f.write_str("no"),
+            FactValue::Number(number) => number.fmt(f),
+            FactValue::Mode(mode) => write!(f, "{mode:04o}"),
+            FactValue::Text(text) | FactValue::Unusable(text) => f.write_str(text),
+            FactValue::Set(texts) => list(f, &mut texts.iter().cloned()),
+            FactValue::Resources(ids) => list(f, &mut ids.iter().map(ResourceId::to_string)),
+            FactValue::Type(kind) => kind.fmt(f),
+            FactValue::Content(content) => {
                 write!(f, "sha256:{}", content.sha256.get(..12).unwrap_or(&content.sha256))
             }
-            Fact::RunReason(reason) => reason.fmt(f),
+            FactValue::RunReason(reason) => reason.fmt(f),
         }
     }
 }

@@ -33,14 +33,14 @@ impl<'a> ObservationRequest<'a> {
     }
 
     /// Asks about these resources and nothing else.
-    pub fn request_for_resources(wanted: impl IntoIterator<Item = &'a Resource>) -> Self {
+    pub fn request_for_only_these_resources(wanted: impl IntoIterator<Item = &'a Resource>) -> Self {
         Self { wanted: wanted.into_iter().collect(), others: BTreeSet::new() }
     }
 }
 
 /// The packages whose installed versions must be known: those of the node's components, and those punch
 /// installed earlier.
-pub fn package_names_to_observe(node: &Node, managed: &ManagedState) -> Vec<String> {
+pub fn component_package_names_to_observe(node: &Node, managed: &ManagedState) -> Vec<String> {
     let wanted = node.components.keys().flat_map(|name| [name.to_string(), deployment_package_name(name)]);
     let names: BTreeSet<String> = wanted.chain(managed.packages.keys().cloned()).collect();
     names.into_iter().collect()

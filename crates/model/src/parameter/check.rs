@@ -97,7 +97,7 @@ impl Parameter {
     }
 
     /// Checks the default against the type; a default may hold references.
-    pub fn check_default(&self) -> Result<(), String> {
+    pub fn check_type_of_default(&self) -> Result<(), String> {
         match &self.default {
             Some(default) => {
                 self.check_unresolved_value(default).map_err(|sentence| format!("its default {sentence}"))
@@ -157,7 +157,7 @@ impl Parameter {
         if self.merge == MergeStrategy::Deep && self.kind != ParameterType::Map {
             wrong.push("`merge: deep` is only for parameters of type `map`".to_owned());
         }
-        wrong.extend(self.check_default().err());
+        wrong.extend(self.check_type_of_default().err());
         wrong
     }
 

@@ -2,33 +2,33 @@
 
 use super::FactDifference;
 use crate::{
-    observe::{Fact, FactName, FileDigestAndText, Observation, ObservedHost, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText, Observation, ObservedHost},
     resource::Resource,
 };
 
 /// The facts a resource must show. What its manifest leaves open is not among them.
-pub fn desired_facts(resource: &Resource) -> ResourceFacts {
+pub fn desired_facts(resource: &Resource) -> FactValuesByKind {
     resource.body.behaviour_of_resource().desired_facts()
 }
 
 /// How what was `observed` of `resource` differs from what it must be; it was observed as absent or present.
 pub(super) fn find_fact_differences(
     resource: &Resource,
-    observed: &Observation<ResourceFacts>,
+    observed: &Observation<FactValuesByKind>,
     host: &ObservedHost,
 ) -> Vec<FactDifference> {
-    let nothing = ResourceFacts::new();
+    let nothing = FactValuesByKind::new();
     let before = match observed {
         Observation::Present(facts) => facts,
         Observation::Absent | Observation::Unreadable(_) => &nothing,
     };
     desired_facts(resource)
         .into_iter()
-        .filter(|(fact, _)| host.booted || *fact != FactName::Running)
+        .filter(|(fact, _)| host.booted || *fact != FactKind::Running)
         .filter(|(fact, after)| before.get(fact) != Some(after))
         .map(|(fact, after)| {
             // Facts with a few possible words reveal nothing about a secret.
-            let secret = resource.secret && !matches!(fact, FactName::Type | FactName::Mode);
+            let secret = resource.secret && !matches!(fact, FactKind::Type | FactKind::Mode);
             FactDifference {
                 fact,
                 before: before.get(&fact).cloned().map(|before| displayable_fact(before, secret)),
@@ -40,9 +40,11 @@ pub(super) fn find_fact_differences(
 }
 
 /// A fact fit for a plan: of a secret content not even the text is kept.
-fn displayable_fact(fact: Fact, secret: bool) -> Fact {
+fn displayable_fact(fact: FactValue, secret: bool) -> FactValue {
     match fact {
-        Fact::Content(content) if secret => Fact::Content(FileDigestAndText { text: None, ..content }),
+        FactValue::Content(content) if secret => {
+            FactValue::Content(FileDigestAndText { text: None, ..content })
+        }
         fact => fact,
     }
 }

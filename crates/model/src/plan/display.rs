@@ -5,7 +5,7 @@ use std::fmt;
 use super::{BlockedSubject, FactDifference, Plan, PlannedAction, PlannedChange, PlannedPackage};
 use crate::{
     name::Name,
-    observe::{Fact, FactName},
+    observe::{FactKind, FactValue},
     resource::ResourceBody,
     unified_diff,
 };
@@ -140,7 +140,9 @@ impl PlannedChange {
             .differences
             .iter()
             .map(|difference| match (&difference.before, &difference.after) {
-                (Some(Fact::Content(_)), _) | (_, Some(Fact::Content(_))) => difference.fact.to_string(),
+                (Some(FactValue::Content(_)), _) | (_, Some(FactValue::Content(_))) => {
+                    difference.fact.to_string()
+                }
                 _ if difference.secret => difference.fact.to_string(),
                 (None, Some(after)) if self.creates => format!("{} {after}", difference.fact),
                 (before, after) => format!("{} {} -> {}", difference.fact, or_none(before), or_none(after)),
@@ -180,12 +182,12 @@ fn write_difference(f: &mut fmt::Formatter<'_>, difference: &FactDifference, cre
     }
     match (&difference.before, &difference.after) {
         // That a file is made a file goes without saying.
-        (None, Some(_)) if fact == FactName::Type => Ok(()),
-        (Some(before), None) if fact == FactName::Due => writeln!(f, "  because: {before}"),
-        (_, Some(_)) if fact == FactName::Due => writeln!(f, "  because: its guard asks for it"),
-        (before, Some(Fact::Content(after))) => {
+        (None, Some(_)) if fact == FactKind::Type => Ok(()),
+        (Some(before), None) if fact == FactKind::Due => writeln!(f, "  because: {before}"),
+        (_, Some(_)) if fact == FactKind::Due => writeln!(f, "  because: its guard asks for it"),
+        (before, Some(FactValue::Content(after))) => {
             let before = match before {
-                Some(Fact::Content(before)) => before.text.as_deref(),
+                Some(FactValue::Content(before)) => before.text.as_deref(),
                 Some(_) => None,
                 None => Some(""),
             };
@@ -211,7 +213,7 @@ fn write_diff(f: &mut fmt::Formatter<'_>, before: &str, after: &str) -> fmt::Res
     Ok(())
 }
 
-fn or_none(fact: &Option<Fact>) -> String {
+fn or_none(fact: &Option<FactValue>) -> String {
     match fact {
         Some(fact) => fact.to_string(),
         None => "(none)".to_owned(),

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     health::HealthCheck,
     name::Name,
-    observe::{Fact, FactName},
+    observe::{FactKind, FactValue},
     resource::{Resource, ResourceId},
     version::Version,
 };
@@ -136,11 +136,11 @@ pub struct PlannedPackage {
 #[derive(Debug, Clone, PartialEq)]
 pub struct FactDifference {
     /// Which fact.
-    pub fact: FactName,
+    pub fact: FactKind,
     /// What was seen; `None` when it is not there.
-    pub before: Option<Fact>,
+    pub before: Option<FactValue>,
     /// What it becomes; `None` when it goes away.
-    pub after: Option<Fact>,
+    pub after: Option<FactValue>,
     /// Whether neither may be shown.
     pub secret: bool,
 }

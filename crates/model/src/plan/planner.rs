@@ -11,7 +11,7 @@ use super::{
 use crate::{
     component::deployment_package_name,
     name::Name,
-    observe::{Fact, FactName, FileType, Observation, ObservedHost, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, FileType, Observation, ObservedHost},
     resource::{Resource, ResourceBody, ResourceId, ServiceResource, service},
 };
 
@@ -167,10 +167,10 @@ impl<'a> Planner<'a> {
                     continue;
                 }
                 Observation::Absent => None,
-                Observation::Present(version) => Some(Fact::Text(version.to_string())),
+                Observation::Present(version) => Some(FactValue::Text(version.to_string())),
             };
-            let after = Some(Fact::Text(component.version.to_string()));
-            differences.push(FactDifference { fact: FactName::Version, before, after, secret: false });
+            let after = Some(FactValue::Text(component.version.to_string()));
+            differences.push(FactDifference { fact: FactKind::Version, before, after, secret: false });
             let package =
                 PlannedPackage { component: component.name.clone(), version: component.version.clone() };
             packages.insert(name, package);
@@ -225,7 +225,8 @@ impl<'a> Planner<'a> {
         }
         if let ResourceBody::Service(service) = &resource.body
             && !changed.contains(component)
-            && service.unit_can_never_exist(self.observed.resources.get(&resource.id), self.observed)
+            && service
+                .unit_cannot_exist_in_bare_folder(self.observed.resources.get(&resource.id), self.observed)
         {
             self.plan.notes.push(format!(
                 "{} is not enabled: there is no such unit, and no system under this root",
@@ -248,7 +249,7 @@ impl<'a> Planner<'a> {
         let differences = compare::find_fact_differences(resource, observed, self.observed);
         let absent = *observed == Observation::Absent;
         // A group without properties has no differing fact, and still has to be created.
-        let must_be_made = absent && resource.body.behaviour_of_resource().must_exist();
+        let must_be_made = absent && resource.body.behaviour_of_resource().must_be_created_if_absent();
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
@@ -263,7 +264,7 @@ impl<'a> Planner<'a> {
             _ => absent || self.inherited.contains(&resource.id),
         };
         if let ResourceBody::Service(ServiceResource { running: Some(true), .. }) = resource.body
-            && differences.iter().any(|difference| difference.fact == FactName::Running)
+            && differences.iter().any(|difference| difference.fact == FactKind::Running)
         {
             self.started.insert(resource.id.clone());
         }
@@ -278,7 +279,7 @@ impl<'a> Planner<'a> {
     fn plan_absence(
         &mut self,
         (component, resource): ComponentAndResource<'_>,
-        observed: &Observation<ResourceFacts>,
+        observed: &Observation<FactValuesByKind>,
     ) {
         if *observed == Observation::Absent {
             self.plan.unchanged += 1;
@@ -290,7 +291,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What was seen of a resource; nothing where this plan clears its path first.
-    fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourceFacts> {
+    fn observation_of(&self, resource: &Resource) -> &'a Observation<FactValuesByKind> {
         let cleared = resource.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
         let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
         observed.unwrap_or(&Observation::Absent)
@@ -342,7 +343,7 @@ impl<'a> Planner<'a> {
         resource
             .body
             .behaviour_of_resource()
-            .unsupported(self.observed)
+            .unsupported_reason(self.observed)
             .map(|why| format!("{} {why}", resource.id))
     }
 
@@ -363,10 +364,10 @@ impl<'a> Planner<'a> {
 
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// must be absent is removed only when it is of the manifest's kind.
-fn blocking_file_type(resource: &Resource, observed: &Observation<ResourceFacts>) -> Option<String> {
+fn blocking_file_type(resource: &Resource, observed: &Observation<FactValuesByKind>) -> Option<String> {
     let wanted = resource.id.kind.definition_of_kind().file_type?;
     let Observation::Present(facts) = observed else { return None };
-    let Some(Fact::Type(observed)) = facts.get(&FactName::Type) else { return None };
+    let Some(FactValue::Type(observed)) = facts.get(&FactKind::Type) else { return None };
     let replaceable = [FileType::File, FileType::Symlink];
     let other = *observed != wanted && !(replaceable.contains(observed) && replaceable.contains(&wanted));
     other.then(|| {

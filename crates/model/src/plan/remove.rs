@@ -8,7 +8,7 @@ use super::{
 use crate::{
     component::deployment_package_name,
     name::Name,
-    observe::{Fact, FactName, ManagedResource, Observation, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, Observation, ResourceCreatedByPunch},
     resource::{RemovalStage, Resource, ResourceId, ResourceKind, service},
 };
 
@@ -24,7 +24,7 @@ impl<'a> Planner<'a> {
             .iter()
             .filter_map(|(_, resource)| Some((resource.id.occupied_path()?, *resource)))
             .collect();
-        let mut gone: Vec<&'a ManagedResource> = Vec::new();
+        let mut gone: Vec<&'a ResourceCreatedByPunch> = Vec::new();
         let observed = self.observed;
         for managed in observed.managed.resources.iter().rev() {
             if self.wanted.contains_key(&managed.id) {
@@ -96,7 +96,11 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn remove_managed(&mut self, managed: &ManagedResource, unmanaged: &BTreeMap<ResourceId, Option<Name>>) {
+    fn remove_managed(
+        &mut self,
+        managed: &ResourceCreatedByPunch,
+        unmanaged: &BTreeMap<ResourceId, Option<Name>>,
+    ) {
         let must = managed.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
         self.add_planned_change(action, [managed.component.clone()].into(), Vec::new(), false);
@@ -107,7 +111,7 @@ impl<'a> Planner<'a> {
 
     /// Running services that are no longer described and that punch must not stop, with the component
     /// whose configuration they lose: sshd must forget the port that went with its file.
-    fn unmanaged_services(&self, gone: &[&ManagedResource]) -> BTreeMap<ResourceId, Option<Name>> {
+    fn unmanaged_services(&self, gone: &[&ResourceCreatedByPunch]) -> BTreeMap<ResourceId, Option<Name>> {
         let observed = self.observed;
         let found =
             gone.iter().flat_map(|managed| managed.notify.iter().map(|id| (id, Some(&managed.component))));
@@ -126,7 +130,7 @@ impl<'a> Planner<'a> {
     fn check_removal_limit(
         &mut self,
         wanted: &DesiredHost,
-        gone: &[&ManagedResource],
+        gone: &[&ResourceCreatedByPunch],
         packages: &[(&str, &Name)],
         limits: &PlanLimits,
     ) {
@@ -186,7 +190,9 @@ fn is_folder(id: &ResourceId) -> bool {
 }
 
 /// Whether something of another type now lies where punch made something.
-fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFacts) -> bool {
+fn is_replaced_by_other_type(kind: ResourceKind, facts: &FactValuesByKind) -> bool {
     let made = kind.definition_of_kind().file_type;
-    made.is_some_and(|made| facts.get(&FactName::Type).is_some_and(|observed| *observed != Fact::Type(made)))
+    made.is_some_and(|made| {
+        facts.get(&FactKind::Type).is_some_and(|observed| *observed != FactValue::Type(made))
+    })
 }

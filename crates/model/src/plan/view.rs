@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Plan, display::PlanCounts};
 use crate::{
     name::Name,
-    observe::{Fact, FactName},
+    observe::{FactKind, FactValue},
 };
 
 /// A plan, for programs.
@@ -42,13 +42,13 @@ pub struct PlannedChangeView {
 #[derive(Debug, Clone, Serialize)]
 pub struct FactDifferenceView {
     /// Which fact.
-    pub fact: FactName,
+    pub fact: FactKind,
     /// What was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<Fact>,
+    pub before: Option<FactValue>,
     /// What it becomes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<Fact>,
+    pub after: Option<FactValue>,
     /// Whether it is hidden.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,

@@ -21,7 +21,7 @@ use crate::{
     catalog::Catalog,
     component::Component,
     effect::{Effect, find_effects_on_server},
-    estate::{Estate, Overrides, Place, RemovedInheritedItem, Server},
+    estate::{Estate, Overrides, PlaceId, RemovedInheritedItem, Server},
     fault::Severity,
     name::{Key, Name, ServerName},
     node::ContentDigest,
@@ -39,8 +39,8 @@ const MIN_SERVERS_OF_THREAD: usize = 200;
 /// Which places the servers use, and which versions they get.
 #[derive(Default)]
 struct PlaceUsage<'a> {
-    used: BTreeSet<Place>,
-    chosen: BTreeMap<(Place, &'a Name), BTreeSet<Version>>,
+    used: BTreeSet<PlaceId>,
+    chosen: BTreeMap<(PlaceId, &'a Name), BTreeSet<Version>>,
     /// What is recorded already: the address of a place's overrides, and the number of the components.
     recorded: HashSet<(usize, usize), FixedState>,
 }
@@ -210,14 +210,14 @@ fn findings(
     estate: &Estate,
     catalog: &Catalog,
     resolved: &ResolvedServers<'_>,
-    places: Option<&BTreeSet<Place>>,
+    places: Option<&BTreeSet<PlaceId>>,
 ) -> Vec<EstateFinding> {
     let (uses, mut notes) = (&resolved.uses, resolved.notes.clone());
     let hierarchy = RoleLinearisations::new(&estate.roles);
-    let whole = |place: &Place| places.is_none_or(|places| places.contains(place));
-    let concerns = |place: &Place| whole(place) || uses.used.contains(place);
+    let whole = |place: &PlaceId| places.is_none_or(|places| places.contains(place));
+    let concerns = |place: &PlaceId| whole(place) || uses.used.contains(place);
     for (name, role) in &estate.roles {
-        let place = Place::Role(name.clone());
+        let place = PlaceId::Role(name.clone());
         if !concerns(&place) {
             continue;
         }
@@ -227,20 +227,20 @@ fn findings(
         check_place(catalog, uses, &place, whole(&place), &role.overrides, &mut notes);
     }
     for (name, group) in &estate.groups {
-        let place = Place::Group(name.clone());
+        let place = PlaceId::Group(name.clone());
         if concerns(&place) {
             check_place(catalog, uses, &place, whole(&place), &group.overrides, &mut notes);
         }
     }
     for (name, environment) in &estate.environments {
-        let place = Place::Environment(name.clone());
+        let place = PlaceId::Environment(name.clone());
         if concerns(&place) {
             notes.extend(unknown_channel_note(catalog, &place, &environment.channel));
             check_place(catalog, uses, &place, whole(&place), &environment.overrides, &mut notes);
         }
     }
     for (name, server) in &estate.servers {
-        let place = Place::Server(name.clone());
+        let place = PlaceId::Server(name.clone());
         if concerns(&place) {
             check_place(catalog, uses, &place, whole(&place), &server.overrides, &mut notes);
         }
@@ -300,7 +300,7 @@ impl<'a> PlaceUsage<'a> {
 }
 
 /// A channel may be created later; its servers get no node file until then.
-fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Option<EstateFinding> {
+fn unknown_channel_note(catalog: &Catalog, place: &PlaceId, channel: &Name) -> Option<EstateFinding> {
     if catalog.channels.contains_key(channel) {
         return None;
     }
@@ -320,10 +320,10 @@ fn unknown_channel_note(catalog: &Catalog, place: &Place, channel: &Name) -> Opt
 fn places_named_by_server<'s>(
     name: &ServerName,
     server: &'s Server,
-) -> impl Iterator<Item = Place> + use<'s> {
-    let own = [Place::Server(name.clone()), Place::Environment(server.environment.clone())];
-    let groups = server.groups.iter().cloned().map(Place::Group);
-    own.into_iter().chain(groups).chain(server.roles.iter().cloned().map(Place::Role))
+) -> impl Iterator<Item = PlaceId> + use<'s> {
+    let own = [PlaceId::Server(name.clone()), PlaceId::Environment(server.environment.clone())];
+    let groups = server.groups.iter().cloned().map(PlaceId::Group);
+    own.into_iter().chain(groups).chain(server.roles.iter().cloned().map(PlaceId::Role))
 }
 
 /// Checks the overrides of one place against the versions they can apply to. Unless `whole`, only
@@ -331,7 +331,7 @@ fn places_named_by_server<'s>(
 fn check_place(
     catalog: &Catalog,
     uses: &PlaceUsage<'_>,
-    place: &Place,
+    place: &PlaceId,
     whole: bool,
     overrides: &Overrides,
     notes: &mut Vec<EstateFinding>,
@@ -361,7 +361,7 @@ fn check_place(
 fn applicable_versions<'c>(
     catalog: &'c Catalog,
     uses: &PlaceUsage<'_>,
-    place: &Place,
+    place: &PlaceId,
     name: &Name,
     overrides: &Overrides,
 ) -> (Vec<&'c Component>, bool) {
@@ -382,7 +382,7 @@ fn applicable_versions<'c>(
 
 fn check_value(
     catalog: &Catalog,
-    place: &Place,
+    place: &PlaceId,
     applicable: &(Vec<&Component>, bool),
     name: &Name,
     key: &Key,
@@ -412,7 +412,7 @@ fn check_value(
     Some(note)
 }
 
-fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name: &Name) -> EstateFinding {
+fn unknown_component(catalog: &Catalog, severity: Severity, place: &PlaceId, name: &Name) -> EstateFinding {
     let hint = match suggest_spelling(name.as_str(), catalog.components.keys().map(Name::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "publish it first".to_owned(),
@@ -429,7 +429,11 @@ fn unknown_component(catalog: &Catalog, severity: Severity, place: &Place, name:
 }
 
 /// A removal of something that never existed is probably a mistake, but has no effect.
-fn check_removal(catalog: &Catalog, place: &Place, removal: &RemovedInheritedItem) -> Option<EstateFinding> {
+fn check_removal(
+    catalog: &Catalog,
+    place: &PlaceId,
+    removal: &RemovedInheritedItem,
+) -> Option<EstateFinding> {
     let (name, key) = match removal {
         RemovedInheritedItem::Component(name) => (name, None),
         RemovedInheritedItem::Value(name, key) | RemovedInheritedItem::Entry(name, key, _) => {

@@ -10,12 +10,14 @@ use std::{
 
 use super::{
     fault::{EstateFault, EstateFaultKind, ResolveError},
-    place_stack::PlaceStack,
-    version_search::{ChosenVersionAndReasons, VersionConstraint, VersionSearch, VersionSearchPurpose},
+    place_stack::PlacesStrongestFirst,
+    version_search::{ChosenVersionAndReasons, VersionConstraint, VersionSearch, VersionSearchScope},
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
-    estate::{Overrides, Place, RemovedInheritedItem, RevisionAndAuthor, VersionRangeWithOrigin},
+    estate::{
+        Overrides, PlaceId, RemovedInheritedItem, RevisionAndAuthor, VersionRangeWithRevisionAndAuthor,
+    },
     name::Name,
     node::{RequirementOperation, RequirementProvenanceEntry},
     suggest_spelling,
@@ -32,13 +34,13 @@ pub(super) struct ChosenComponents<'a> {
 /// The places that require, constrain or remove components, with the channel: what the choice of versions depends on.
 /// They are told apart by the addresses of their overrides.
 #[derive(PartialEq, Eq, Hash)]
-pub(super) struct VersionChoiceInputs {
+pub(super) struct VersionChoiceCacheKey {
     channel: *const Name,
     places: Vec<*const Overrides>,
 }
 
-impl VersionChoiceInputs {
-    pub(super) fn new(stack: &PlaceStack<'_>) -> Self {
+impl VersionChoiceCacheKey {
+    pub(super) fn new(stack: &PlacesStrongestFirst<'_>) -> Self {
         let removes = |overrides: &Overrides| {
             let mut removals = overrides.remove.iter();
             removals.any(|removal| matches!(removal.what, RemovedInheritedItem::Component(_)))
@@ -66,11 +68,11 @@ pub(super) struct ChosenComponent<'a> {
 /// of a fault that no other place has caused.
 pub(super) fn choose_component_versions<'a>(
     catalog: &'a Catalog,
-    stack: &PlaceStack<'a>,
-    blamed: &Place,
+    stack: &PlacesStrongestFirst<'a>,
+    blamed: &PlaceId,
 ) -> Result<ChosenComponents<'a>, ResolveError> {
     let operations = operations_by_component(stack);
-    let mut search = VersionSearch::new(catalog, VersionSearchPurpose::Places { stack, blamed });
+    let mut search = VersionSearch::new(catalog, VersionSearchScope::Places { stack, blamed });
     let mut faults = Vec::new();
     for (name, operations) in &operations {
         let required = operations.iter().find(|operation| operation.effective && !operation.is_constraint());
@@ -134,7 +136,7 @@ impl<'a> ChosenVersionAndReasons<'a> {
 
 /// One place's requirement, constraint or removal of a component.
 struct PlacedOperation<'a, 'l> {
-    place: &'l Place,
+    place: &'l PlaceId,
     what: PlacedWhat<'a>,
     origin: Option<&'a RevisionAndAuthor>,
     /// Whether it has a part in the choice.
@@ -170,16 +172,13 @@ impl PlacedOperation<'_, '_> {
 
 /// The requirements, constraints and removals of each component, strongest first.
 fn operations_by_component<'a, 'l>(
-    stack: &'l PlaceStack<'a>,
+    stack: &'l PlacesStrongestFirst<'a>,
 ) -> BTreeMap<&'a Name, Vec<PlacedOperation<'a, 'l>>> {
     let mut operations: BTreeMap<&Name, Vec<PlacedOperation<'_, '_>>> = BTreeMap::new();
     for (at, layer) in stack.layers.iter().enumerate() {
         let place = &layer.place;
-        let operation = |what, requirement: &'a VersionRangeWithOrigin, effective| PlacedOperation {
-            place,
-            what,
-            origin: requirement.origin.as_ref(),
-            effective,
+        let operation = |what, requirement: &'a VersionRangeWithRevisionAndAuthor, effective| {
+            PlacedOperation { place, what, origin: requirement.origin.as_ref(), effective }
         };
         for (name, requirement) in &layer.overrides.components {
             let operations = operations.entry(name).or_default();
@@ -209,7 +208,12 @@ fn operations_by_component<'a, 'l>(
     operations
 }
 
-fn unknown(catalog: &Catalog, stack: &PlaceStack<'_>, place: &Place, component: &Name) -> EstateFault {
+fn unknown(
+    catalog: &Catalog,
+    stack: &PlacesStrongestFirst<'_>,
+    place: &PlaceId,
+    component: &Name,
+) -> EstateFault {
     let channels: Vec<Name> = catalog
         .channels
         .iter()

@@ -5,14 +5,14 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 use super::{
     evaluate::{ServerOrFinalNode, ValueEvaluationState, ValueEvaluator, unknown_parameter_fault},
     fault::{EstateFault, ResolveError},
-    indexed_components::IndexedComponents,
-    place_stack::{PlaceOverrides, PlaceStack},
+    indexed_components::ComponentsWithNumberedParameters,
+    place_stack::{PlaceOverrides, PlacesStrongestFirst},
     reference::has_references,
     value_cache::ValueAndProvenanceSizes,
 };
 use crate::{
     component::Component,
-    estate::{Overrides, Place, ValueWithOrigin},
+    estate::{Overrides, PlaceId, ValueWithRevisionAndAuthor},
     name::Name,
     node::{Node, NodeValue},
     value::Value,
@@ -27,10 +27,10 @@ pub fn complete_node_with_defaults(
     components: &BTreeMap<Name, &Component>,
 ) -> Result<Node, ResolveError> {
     let overrides = overrides_of_node(node);
-    let layer = PlaceOverrides { place: Place::Server(node.server.clone()), overrides: &overrides };
-    let stack = PlaceStack::new(&node.environment, &node.channel, vec![layer]);
+    let layer = PlaceOverrides { place: PlaceId::Server(node.server.clone()), overrides: &overrides };
+    let stack = PlacesStrongestFirst::new(&node.environment, &node.channel, vec![layer]);
     let declared = node.components.keys().filter_map(|name| Some((name, *components.get(name)?)));
-    let set = IndexedComponents::new(declared, |_| 0);
+    let set = ComponentsWithNumberedParameters::new(declared, |_| 0);
     let states =
         (vec![ValueEvaluationState::Pending; set.parameters.len()], ValueAndProvenanceSizes::default());
     let subject = ServerOrFinalNode::FinalNode { server: &node.server };
@@ -39,7 +39,11 @@ pub fn complete_node_with_defaults(
         ValueEvaluator::new(subject, (&stack, &touched), &set, states).evaluate_pending_parameters();
     let undeclared = touched[0].undeclared.iter();
     let undeclared = undeclared.map(|&(component, key)| {
-        unknown_parameter_fault(Place::Server(node.server.clone()), set.components[component].component, key)
+        unknown_parameter_fault(
+            PlaceId::Server(node.server.clone()),
+            set.components[component].component,
+            key,
+        )
     });
     let faults: Vec<EstateFault> = undeclared.chain(evaluated.faults).collect();
     if !faults.is_empty() {
@@ -74,7 +78,7 @@ fn overrides_of_node(node: &Node) -> Overrides {
                 true => Arc::new(escape_references(&value.value)),
                 false => Arc::clone(&value.value),
             };
-            (key.clone(), ValueWithOrigin { value, origin: None })
+            (key.clone(), ValueWithRevisionAndAuthor { value, origin: None })
         });
         (name.clone(), assignment.collect())
     });

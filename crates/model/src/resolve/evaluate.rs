@@ -10,17 +10,17 @@ use std::{rc::Rc, sync::Arc};
 
 use super::{
     fault::{EstateFault, EstateFaultKind},
-    indexed_components::{IndexedComponents, IndexedParameter, ParametersTouchedByPlace},
+    indexed_components::{ComponentsWithNumberedParameters, IndexedParameter, ParametersTouchedByPlace},
     merge::{merge_values_of_places, remove_map_entry},
     operations::{PlaceOperation, ValueOrRemoval, collect_operations_on_parameter},
-    place_stack::PlaceStack,
+    place_stack::PlacesStrongestFirst,
     reference::has_references,
     value_cache::{EvaluatedValue, PlaceListId, ValueAndProvenanceSizes, ValueCache},
 };
 use crate::{
     catalog::Catalog,
     component::Component,
-    estate::Place,
+    estate::PlaceId,
     format::dotted_path::join_with_escaped_dots,
     name::{Key, Name, ServerName},
     node::{NodeValue, ValueProvenanceEntry},
@@ -64,8 +64,8 @@ pub(super) trait OtherServerValueSource {
 /// Evaluates the parameters of chosen components.
 pub(super) struct ValueEvaluator<'e, 'a> {
     subject: ServerOrFinalNode<'e>,
-    stack: &'e PlaceStack<'a>,
-    set: &'e IndexedComponents<'a>,
+    stack: &'e PlacesStrongestFirst<'a>,
+    set: &'e ComponentsWithNumberedParameters<'a>,
     /// What each layer of the stack touches.
     touched: &'e [Rc<ParametersTouchedByPlace<'a>>],
     /// Tells which parameters are secret in other versions, when there is one.
@@ -134,15 +134,15 @@ impl ValueInEvaluation {
 struct ValueSite<'s> {
     component: &'s Name,
     key: &'s Key,
-    place: &'s Place,
+    place: &'s PlaceId,
 }
 
 impl<'e, 'a> ValueEvaluator<'e, 'a> {
     /// `touched` says what each layer of the stack touches; `states` holds what is evaluated already, and what that weighs.
     pub(super) fn new(
         subject: ServerOrFinalNode<'e>,
-        (stack, touched): (&'e PlaceStack<'a>, &'e [Rc<ParametersTouchedByPlace<'a>>]),
-        set: &'e IndexedComponents<'a>,
+        (stack, touched): (&'e PlacesStrongestFirst<'a>, &'e [Rc<ParametersTouchedByPlace<'a>>]),
+        set: &'e ComponentsWithNumberedParameters<'a>,
         states: (Vec<ValueEvaluationState>, ValueAndProvenanceSizes),
     ) -> Self {
         let (states, sizes) = states;
@@ -167,7 +167,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             self.settle(slot);
         }
         if let Some(kind) = self.too_large() {
-            self.faults.push(EstateFault::new(Place::Server(self.server().clone()), kind));
+            self.faults.push(EstateFault::new(PlaceId::Server(self.server().clone()), kind));
         }
         let Self { states, faults, sizes, .. } = self;
         EvaluationOutcome { states, faults, sizes }
@@ -257,7 +257,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     fn evaluate(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
         let IndexedParameter { component, key, parameter, .. } = self.set.parameters[slot];
         let name = self.set.components[component].name;
-        let default = Place::Default(name.clone());
+        let default = PlaceId::Default(name.clone());
         let joins_defaults = !self.is_final_node();
         let touched = self.touched;
         let touching = (0..touched.len()).filter(|layer| touched[*layer].slots.binary_search(&slot).is_ok());
@@ -364,7 +364,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
 
     /// The servers that a selection stands for.
     fn select(&mut self, site: &ValueSite<'_>, parameter: &Parameter, value: &Value) -> Option<Arc<Value>> {
-        let selection = match ServerSelectionCriteria::parse_selection_value(value, self.stack.environment) {
+        let selection = match ServerSelectionCriteria::from_parameter_value(value, self.stack.environment) {
             Ok(selection) => selection,
             Err(message) => return self.wrong(site, message),
         };
@@ -387,7 +387,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     fn missing<T>(&mut self, name: &Name, key: &Key, parameter: &Parameter) -> Option<T> {
         let (component, description) = (name.clone(), parameter.description.trim_end_matches('.').to_owned());
         let kind = EstateFaultKind::Missing { component, key: key.clone(), description };
-        let place = Place::Server(self.server().clone());
+        let place = PlaceId::Server(self.server().clone());
         self.faults.push(EstateFault::new(place, kind).with_key(name, key));
         None
     }
@@ -441,7 +441,7 @@ fn value_weight(key: &Key, value: &Value) -> usize {
 }
 
 /// The fault of a value for a parameter the component does not declare.
-pub(super) fn unknown_parameter_fault(place: Place, component: &Component, key: &Key) -> EstateFault {
+pub(super) fn unknown_parameter_fault(place: PlaceId, component: &Component, key: &Key) -> EstateFault {
     let known: Vec<String> = component.parameters.keys().map(Key::to_string).collect();
     let near = suggest_spelling(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned);
     let kind = EstateFaultKind::UnknownParameter {
@@ -461,7 +461,8 @@ fn mark_removals(operations: &mut [PlaceOperation<'_, '_>], with_part: &[usize])
             ValueOrRemoval::Value(_) => continue,
             ValueOrRemoval::RemoveEntry(_) => with_part.contains(&at),
             ValueOrRemoval::RemoveAll => operations[at + 1..].iter().any(|weaker| {
-                matches!(weaker.what, ValueOrRemoval::Value(_)) && !matches!(weaker.place, Place::Default(_))
+                matches!(weaker.what, ValueOrRemoval::Value(_))
+                    && !matches!(weaker.place, PlaceId::Default(_))
             }),
         };
         operations[at].effective &= takes_away;

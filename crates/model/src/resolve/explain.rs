@@ -1,8 +1,8 @@
 //! Explains values from a node alone, so that every caller gets the same answer.
 
-use super::merge::find_map_entry;
+use super::merge::find_nested_map_value;
 use crate::{
-    estate::Place,
+    estate::PlaceId,
     format::dotted_path::{join_with_escaped_dots, split_unescaped_dots},
     name::{Key, Name},
     node::{Node, NodeComponent, NodeValue, RequirementOperation, ValueProvenanceEntry},
@@ -94,14 +94,15 @@ fn removed_by(removal: &ValueProvenanceEntry, provenance: &[ValueProvenanceEntry
         Some(path) => {
             let path = split_unescaped_dots(path);
             let has_entry = |other: &&ValueProvenanceEntry| {
-                other.value.as_ref().is_some_and(|value| find_map_entry(value, &path).is_some())
+                other.value.as_ref().is_some_and(|value| find_nested_map_value(value, &path).is_some())
             };
             others.filter(has_entry).map(|other| other.place.to_string()).collect()
         }
         // Everything: the values of places that are not effective any more.
         None => {
-            let taken =
-                |other: &&ValueProvenanceEntry| !other.effective && !matches!(other.place, Place::Default(_));
+            let taken = |other: &&ValueProvenanceEntry| {
+                !other.effective && !matches!(other.place, PlaceId::Default(_))
+            };
             others.filter(taken).map(|other| other.place.to_string()).collect()
         }
     }
@@ -147,7 +148,7 @@ fn entry_source<'p>(
     let mut values = provenance.iter().filter(|entry| entry.effective && !entry.removes);
     values
         .clone()
-        .find(|entry| entry.value.as_ref().is_some_and(|value| find_map_entry(value, path).is_some()))
+        .find(|entry| entry.value.as_ref().is_some_and(|value| find_nested_map_value(value, path).is_some()))
         .or_else(|| values.find(|entry| entry.value.as_deref().and_then(Value::as_text).is_some()))
 }
 
@@ -167,9 +168,9 @@ fn explain_entry(
             entries: Vec::new(),
         });
     }
-    let Some(entry) = find_map_entry(&value.value, path) else {
+    let Some(entry) = find_nested_map_value(&value.value, path) else {
         let (parent, last) = path.split_at(path.len() - 1);
-        let known: Vec<&str> = match find_map_entry(&value.value, parent) {
+        let known: Vec<&str> = match find_nested_map_value(&value.value, parent) {
             Some(Value::Map(map)) => map.keys().map(String::as_str).collect(),
             _ => Vec::new(),
         };
@@ -181,7 +182,7 @@ fn explain_entry(
     };
     let source = entry_source(&value.provenance, path).map(|source| &source.place);
     let of_entry = value.provenance.iter().filter_map(|provenance| {
-        let at_path = provenance.value.as_ref().and_then(|value| find_map_entry(value, path));
+        let at_path = provenance.value.as_ref().and_then(|value| find_nested_map_value(value, path));
         let removes_it = provenance.removes
             && provenance.value.as_deref().is_none_or(|removed| is_at_or_above(removed, path));
         let value = at_path.cloned().map(std::sync::Arc::new);
@@ -224,7 +225,7 @@ fn explain_version(name: &Name, component: &NodeComponent) -> Explanation {
         };
         ExplainedProvenanceEntry {
             place: match &requirement.place {
-                Place::Default(requirer) => format!("requirement of {requirer}"),
+                PlaceId::Default(requirer) => format!("requirement of {requirer}"),
                 place => place.to_string(),
             },
             value,

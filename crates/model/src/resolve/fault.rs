@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    estate::Place,
+    estate::PlaceId,
     fault::{Fault, Severity},
     format::estate::{EstateYamlByPath, locate_setting_in_documents},
     name::{Key, Name},
@@ -22,7 +22,7 @@ pub struct ResolveError {
 #[error("{place}: {kind}{}", hint_suffix(.kind.correction_hint()))]
 pub struct EstateFault {
     /// The place to change.
-    pub place: Place,
+    pub place: PlaceId,
     /// The component it is about.
     pub component: Option<Name>,
     /// The parameter it is about.
@@ -54,7 +54,7 @@ pub enum EstateFaultKind {
     },
     /// Orders of roles that contradict each other.
     #[error("its roles cannot be put in one order: {}; swap the names in one of these lists", format_order_conflicts(.0))]
-    Inconsistent(Vec<(Name, Name, Place)>),
+    Inconsistent(Vec<(Name, Name, PlaceId)>),
     /// More inherited roles than allowed.
     #[error("it inherits more than {0} roles; split it")]
     TooManyRoles(usize),
@@ -78,7 +78,7 @@ pub enum EstateFaultKind {
         /// The channel of the server's environment.
         channel: Name,
         /// Who asked for what.
-        constraints: Vec<(Place, VersionRange)>,
+        constraints: Vec<(PlaceId, VersionRange)>,
         /// What the channel has, newest first.
         available: Vec<Version>,
     },
@@ -193,7 +193,7 @@ pub struct EstateFinding {
     /// How much it matters.
     pub severity: Severity,
     /// The place to change.
-    pub place: Place,
+    pub place: PlaceId,
     /// The component it is about.
     pub component: Option<Name>,
     /// The parameter it is about.
@@ -207,7 +207,7 @@ pub struct EstateFinding {
 }
 
 impl EstateFault {
-    pub(super) fn new(place: Place, kind: EstateFaultKind) -> Self {
+    pub(super) fn new(place: PlaceId, kind: EstateFaultKind) -> Self {
         Self { place, component: None, key: None, kind }
     }
 
@@ -345,7 +345,7 @@ fn format_cycle<T: fmt::Display>(names: &[T], more: usize) -> String {
     texts.join(" -> ")
 }
 
-fn format_order_conflicts(orders: &[(Name, Name, Place)]) -> String {
+fn format_order_conflicts(orders: &[(Name, Name, PlaceId)]) -> String {
     let texts: Vec<String> = orders
         .iter()
         .map(|(before, after, place)| format!("`{before}` before `{after}` ({place})"))
@@ -353,11 +353,11 @@ fn format_order_conflicts(orders: &[(Name, Name, Place)]) -> String {
     texts.join(", ")
 }
 
-fn format_constraints(constraints: &[(Place, VersionRange)]) -> String {
+fn format_constraints(constraints: &[(PlaceId, VersionRange)]) -> String {
     let texts: Vec<String> = constraints
         .iter()
         .map(|(place, range)| match place {
-            Place::Default(requirer) => format!("{requirer} requires `{range}`"),
+            PlaceId::Default(requirer) => format!("{requirer} requires `{range}`"),
             place => format!("{place} requires `{range}`"),
         })
         .collect();

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Components and their parameters, in the order of their names.
-pub(super) struct IndexedComponents<'a> {
+pub(super) struct ComponentsWithNumberedParameters<'a> {
     pub(super) components: Vec<IndexedComponent<'a>>,
     /// One for each slot.
     pub(super) parameters: Vec<IndexedParameter<'a>>,
@@ -52,7 +52,7 @@ pub(super) struct ParametersTouchedByPlace<'a> {
     pub(super) undeclared: Vec<(usize, &'a Key)>,
 }
 
-impl<'a> IndexedComponents<'a> {
+impl<'a> ComponentsWithNumberedParameters<'a> {
     /// Numbers the parameters of components, which come in the order of their names; `number` gives the number of a
     /// component's first parameter.
     pub(super) fn new(

@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 
 use super::fault::{EstateFault, EstateFaultKind};
 use crate::{
-    estate::{Place, Role},
+    estate::{PlaceId, Role},
     name::Name,
     suggest_spelling,
 };
@@ -36,7 +36,7 @@ type RoleOrder<'a> = Result<Rc<[&'a Name]>, EstateFault>;
 /// One list whose order must be kept, and the place that holds it.
 struct OrderedRoles<'a> {
     names: Rc<[&'a Name]>,
-    owner: Place,
+    owner: PlaceId,
 }
 
 impl<'a> RoleLinearisations<'a> {
@@ -57,14 +57,14 @@ impl<'a> RoleLinearisations<'a> {
     /// One order of all roles of `wanted` and what they inherit; `owner` is who wants them.
     pub(super) fn merge_linearisations(
         &self,
-        owner: &Place,
+        owner: &PlaceId,
         wanted: &'a [Name],
     ) -> Result<Vec<&'a Name>, Vec<EstateFault>> {
         let mut faults = Vec::new();
         let mut orders = Vec::new();
         for name in wanted {
             match self.linearise_role(name) {
-                Some(Ok(names)) => orders.push(OrderedRoles { names, owner: Place::Role(name.clone()) }),
+                Some(Ok(names)) => orders.push(OrderedRoles { names, owner: PlaceId::Role(name.clone()) }),
                 Some(Err(fault)) if faults.contains(&fault) => (),
                 Some(Err(fault)) => faults.push(fault),
                 None => faults.push(self.unknown(owner, name)),
@@ -80,7 +80,7 @@ impl<'a> RoleLinearisations<'a> {
         c3_merge(owner, &orders).map_err(|fault| vec![*fault])
     }
 
-    fn unknown(&self, owner: &Place, name: &Name) -> EstateFault {
+    fn unknown(&self, owner: &PlaceId, name: &Name) -> EstateFault {
         let near = suggest_spelling(name.as_str(), self.roles.keys().map(Name::as_str));
         let name = name.to_string();
         EstateFault::new(
@@ -126,7 +126,7 @@ impl<'a> RoleLinearisations<'a> {
     }
 
     fn linearise(&self, name: &'a Name, inherits: &'a [Name]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
-        let owner = Place::Role(name.clone());
+        let owner = PlaceId::Role(name.clone());
         let rest = self
             .merge_linearisations(&owner, inherits)
             .map_err(|mut faults| Box::new(faults.swap_remove(0)))?;
@@ -147,13 +147,13 @@ fn cycle_fault(mut names: Vec<&Name>) -> EstateFault {
     let first = (0..names.len()).min_by_key(|at| names[*at]).unwrap_or_default();
     names.rotate_left(first);
     let more = names.len().saturating_sub(MAX_SHOWN);
-    let place = Place::Role(names[0].clone());
+    let place = PlaceId::Role(names[0].clone());
     let names = names.into_iter().take(MAX_SHOWN).cloned().collect();
     EstateFault::new(place, EstateFaultKind::CyclicRoles { names, more })
 }
 
 /// The C3 merge: repeatedly takes the first head that is in no list's tail.
-fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a>]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
+fn c3_merge<'a>(owner: &PlaceId, orders: &[OrderedRoles<'a>]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
     // How many lists hold a name behind their head; a name is free when none does.
     let mut behind: HashMap<&str, usize, RandomState> = HashMap::default();
     for name in orders.iter().flat_map(|order| order.names.iter().skip(1)) {
@@ -184,8 +184,8 @@ fn c3_merge<'a>(owner: &Place, orders: &[OrderedRoles<'a>]) -> Result<Vec<&'a Na
 
 /// Follows who must come before whom until a name comes again: the shortest honest account of why no
 /// order exists.
-fn contradiction(first: &Name, orders: &[OrderedRoles<'_>], heads: &[usize]) -> Vec<(Name, Name, Place)> {
-    let mut steps: Vec<(Name, Name, Place)> = Vec::new();
+fn contradiction(first: &Name, orders: &[OrderedRoles<'_>], heads: &[usize]) -> Vec<(Name, Name, PlaceId)> {
+    let mut steps: Vec<(Name, Name, PlaceId)> = Vec::new();
     let mut name = first;
     loop {
         let blocking = orders.iter().zip(heads).find_map(|(order, head)| {

@@ -91,7 +91,7 @@ fn fill(strong: &mut BTreeMap<String, Value>, weak: &BTreeMap<String, Value>) ->
 
 /// Takes the entry at `path` out of a map, which is copied only if it has one; whether it had.
 pub(super) fn remove_map_entry(value: &mut Arc<Value>, path: &[String]) -> bool {
-    if find_map_entry(value, path).is_none() {
+    if find_nested_map_value(value, path).is_none() {
         return false;
     }
     let Some((last, way)) = path.split_last() else { return false };
@@ -108,7 +108,7 @@ pub(super) fn remove_map_entry(value: &mut Arc<Value>, path: &[String]) -> bool 
 }
 
 /// The entry of a map at `path`.
-pub(super) fn find_map_entry<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
+pub(super) fn find_nested_map_value<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
     path.iter().try_fold(value, |value, step| match value {
         Value::Map(map) => map.get(step),
         _ => None,

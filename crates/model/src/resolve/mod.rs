@@ -69,15 +69,15 @@ pub use self::{
     fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
-    requirements::{VersionChoiceFailure, choose_versions_required_by},
+    requirements::{VersionChoiceFailure, choose_root_and_required_versions},
 };
 use self::{
-    choose_versions::{VersionChoiceInputs, choose_component_versions},
+    choose_versions::{VersionChoiceCacheKey, choose_component_versions},
     evaluate::ServerOrFinalNode,
     linearise::RoleLinearisations,
     node_components::NodeComponentCache,
     other_servers::{OtherServerReader, SelectedServerValueCache},
-    place_stack::{PlaceStack, ServerPlacesWithoutRoles},
+    place_stack::{PlacesStrongestFirst, ServerPlacesWithoutRoles},
     server_evaluation::{
         ChosenComponentsSharedByServers, EvaluatedServerComponents, ServerReadyForEvaluation,
     },
@@ -85,7 +85,7 @@ use self::{
 };
 use crate::{
     catalog::Catalog,
-    estate::{Estate, Place},
+    estate::{Estate, PlaceId},
     format::{node, yaml::MAX_YAML_BYTES},
     name::ServerName,
     node::{ContentDigest, Node, digest_node_from_components},
@@ -104,7 +104,7 @@ pub struct Resolver<'a> {
     catalog: &'a Catalog,
     hierarchy: RoleLinearisations<'a>,
     /// The components of servers whose places require the same.
-    components: RefCell<HashMap<VersionChoiceInputs, Rc<ChosenComponentsSharedByServers<'a>>, FixedState>>,
+    components: RefCell<HashMap<VersionChoiceCacheKey, Rc<ChosenComponentsSharedByServers<'a>>, FixedState>>,
     /// How many sets of components were made.
     component_sets: Cell<usize>,
     values: ValueCache,
@@ -196,7 +196,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The places that apply to a server, strongest first.
-    pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<Place>, ResolveError> {
+    pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<PlaceId>, ResolveError> {
         let stack = self.places_of(server)?.stack_places(self.estate, &self.hierarchy)?;
         Ok(stack.layers.into_iter().map(|layer| layer.place).collect())
     }
@@ -206,7 +206,7 @@ impl<'a> Resolver<'a> {
         ServerPlacesWithoutRoles::find_places_without_roles(self.estate, server).map_err(|mut faults| {
             // All faults at once: those of its roles too.
             if let Some((name, found)) = self.estate.servers.get_key_value(server) {
-                let place = Place::Server(name.clone());
+                let place = PlaceId::Server(name.clone());
                 faults.extend(
                     self.hierarchy.merge_linearisations(&place, &found.roles).err().unwrap_or_default(),
                 );
@@ -228,9 +228,9 @@ impl<'a> Resolver<'a> {
     /// The components that the places of a stack require, the first of which is the server itself.
     fn server_components(
         &self,
-        stack: &PlaceStack<'a>,
+        stack: &PlacesStrongestFirst<'a>,
     ) -> Result<Rc<ChosenComponentsSharedByServers<'a>>, ResolveError> {
-        let key = VersionChoiceInputs::new(stack);
+        let key = VersionChoiceCacheKey::new(stack);
         if let Some(known) = self.components.borrow().get(&key) {
             return Ok(Rc::clone(known));
         }
@@ -255,7 +255,7 @@ impl<'a> Resolver<'a> {
 /// Checks that the node's file is within the limits of the reader.
 fn check_readable(node: &Node) -> Result<(), ResolveError> {
     node::parse_node_yaml("", &node::write_node_yaml(node)).map(|_| ()).map_err(|error| {
-        EstateFault::new(Place::Server(node.server.clone()), EstateFaultKind::Unreadable(error.message))
+        EstateFault::new(PlaceId::Server(node.server.clone()), EstateFaultKind::Unreadable(error.message))
             .into()
     })
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::place_stack::{PlaceOverrides, PlaceStack};
+use super::place_stack::{PlaceOverrides, PlacesStrongestFirst};
 use crate::{
-    estate::{Place, RemovedInheritedItem, RevisionAndAuthor},
+    estate::{PlaceId, RemovedInheritedItem, RevisionAndAuthor},
     name::{Key, Name},
     parameter::{MergeStrategy, Parameter},
     value::Value,
@@ -12,7 +12,7 @@ use crate::{
 
 /// One place's operation on a parameter, before references are replaced.
 pub(super) struct PlaceOperation<'a, 'l> {
-    pub(super) place: &'l Place,
+    pub(super) place: &'l PlaceId,
     pub(super) what: ValueOrRemoval<'a>,
     pub(super) origin: Option<&'a RevisionAndAuthor>,
     /// Whether no stronger place overrides or removes it.
@@ -35,10 +35,10 @@ pub(super) enum ValueOrRemoval<'a> {
 /// A removal concerns places, never the default: a list or map that is merged always has the default in it, unless
 /// `joins_defaults` is false, and a value that is replaced falls back to the default when no place is left that sets one.
 pub(super) fn collect_operations_on_parameter<'a, 'l>(
-    stack: &'l PlaceStack<'a>,
+    stack: &'l PlacesStrongestFirst<'a>,
     (component, key, parameter): (&Name, &Key, &'a Parameter),
     touching: impl Iterator<Item = usize>,
-    default: &'l Place,
+    default: &'l PlaceId,
     joins_defaults: bool,
 ) -> Vec<PlaceOperation<'a, 'l>> {
     let replace = parameter.merge == MergeStrategy::Replace;

@@ -11,7 +11,7 @@ use super::{
     evaluate::{OtherServerValueSource, ServerOrFinalNode, ValueEvaluationState},
 };
 use crate::{
-    estate::Place,
+    estate::PlaceId,
     name::{Name, ServerName},
     node::NodeValue,
     parameter::{Parameter, QualifiedParameterName},
@@ -58,7 +58,7 @@ pub(super) struct OtherServerReader<'r, 'a> {
 /// What a server read of others.
 #[derive(Default)]
 pub(super) struct SelectionsAndServersRead {
-    pub(super) environments: BTreeSet<Place>,
+    pub(super) environments: BTreeSet<PlaceId>,
     pub(super) selections: BTreeSet<ServerSelectionCriteria>,
     pub(super) servers: BTreeSet<ServerName>,
 }
@@ -105,7 +105,7 @@ impl OtherServerValueSource for OtherServerReader<'_, '_> {
         parameter: &Parameter,
     ) -> Result<Arc<Value>, String> {
         let mut reads = self.reads.borrow_mut();
-        reads.environments.insert(Place::Environment(selection.environment.clone()));
+        reads.environments.insert(PlaceId::Environment(selection.environment.clone()));
         reads.selections.insert(selection.clone());
         drop(reads);
         self.check_environment(&selection.environment)?;
@@ -157,7 +157,7 @@ impl<'a> Resolver<'a> {
             let stack = places
                 .stack_places(self.estate, &self.hierarchy)
                 .map_err(|faults| first_fault_message(&faults))?;
-            let has_role = |place: &Place| matches!(place, Place::Role(name) if name == role);
+            let has_role = |place: &PlaceId| matches!(place, PlaceId::Role(name) if name == role);
             if !stack.layers.iter().any(|layer| has_role(&layer.place)) {
                 return Ok(false);
             }

@@ -7,13 +7,13 @@ use super::{
     linearise::RoleLinearisations,
 };
 use crate::{
-    estate::{Environment, Estate, Overrides, Place, RemovedInheritedItem, RevisionAndAuthor, Server},
+    estate::{Environment, Estate, Overrides, PlaceId, RemovedInheritedItem, RevisionAndAuthor, Server},
     name::{Name, ServerName},
     suggest_spelling,
 };
 
 /// Places and their overrides, strongest first.
-pub(super) struct PlaceStack<'a> {
+pub(super) struct PlacesStrongestFirst<'a> {
     pub(super) environment: &'a Name,
     pub(super) channel: &'a Name,
     pub(super) layers: Vec<PlaceOverrides<'a>>,
@@ -24,7 +24,7 @@ pub(super) struct PlaceStack<'a> {
 /// One place and its overrides.
 #[derive(Clone)]
 pub(super) struct PlaceOverrides<'a> {
-    pub(super) place: Place,
+    pub(super) place: PlaceId,
     pub(super) overrides: &'a Overrides,
 }
 
@@ -47,16 +47,16 @@ impl<'a> ServerPlacesWithoutRoles<'a> {
     ) -> Result<Self, Vec<EstateFault>> {
         let Some((name, server)) = estate.servers.get_key_value(server) else {
             let known = estate.servers.keys().map(ServerName::as_str);
-            return Err(vec![unknown(Place::Server(server.clone()), "server", server.as_str(), known)]);
+            return Err(vec![unknown(PlaceId::Server(server.clone()), "server", server.as_str(), known)]);
         };
-        let place = || Place::Server(name.clone());
+        let place = || PlaceId::Server(name.clone());
         let mut faults = Vec::new();
         let mut groups = Vec::with_capacity(server.groups.len());
         for group in &server.groups {
             match estate.groups.get(group) {
                 Some(found) => {
                     groups.push(PlaceOverrides {
-                        place: Place::Group(group.clone()),
+                        place: PlaceId::Group(group.clone()),
                         overrides: &found.overrides,
                     });
                 }
@@ -81,25 +81,25 @@ impl<'a> ServerPlacesWithoutRoles<'a> {
         &self,
         estate: &'a Estate,
         hierarchy: &RoleLinearisations<'a>,
-    ) -> Result<PlaceStack<'a>, Vec<EstateFault>> {
-        let place = Place::Server(self.name.clone());
+    ) -> Result<PlacesStrongestFirst<'a>, Vec<EstateFault>> {
+        let place = PlaceId::Server(self.name.clone());
         let order = hierarchy.merge_linearisations(&place, &self.server.roles)?;
         let mut layers = Vec::with_capacity(order.len() + self.groups.len() + 2);
         layers.push(PlaceOverrides { place, overrides: &self.server.overrides });
         layers.extend_from_slice(&self.groups);
         layers.push(PlaceOverrides {
-            place: Place::Environment(self.environment_name.clone()),
+            place: PlaceId::Environment(self.environment_name.clone()),
             overrides: &self.environment.overrides,
         });
         layers.extend(order.into_iter().filter_map(|role| {
             let overrides = &estate.roles.get(role)?.overrides;
-            Some(PlaceOverrides { place: Place::Role(role.clone()), overrides })
+            Some(PlaceOverrides { place: PlaceId::Role(role.clone()), overrides })
         }));
-        Ok(PlaceStack::new(self.environment_name, &self.environment.channel, layers))
+        Ok(PlacesStrongestFirst::new(self.environment_name, &self.environment.channel, layers))
     }
 }
 
-impl<'a> PlaceStack<'a> {
+impl<'a> PlacesStrongestFirst<'a> {
     pub(super) fn new(environment: &'a Name, channel: &'a Name, layers: Vec<PlaceOverrides<'a>>) -> Self {
         Self { environment, channel, component_removals: component_removals(&layers), layers }
     }
@@ -113,7 +113,7 @@ impl<'a> PlaceStack<'a> {
     pub(super) fn find_component_removal(
         &self,
         component: &Name,
-    ) -> Option<(&Place, Option<&'a RevisionAndAuthor>)> {
+    ) -> Option<(&PlaceId, Option<&'a RevisionAndAuthor>)> {
         self.component_removals.get(component).map(|(index, origin)| (&self.layers[*index].place, *origin))
     }
 }
@@ -137,7 +137,7 @@ fn names<T>(map: &BTreeMap<Name, T>) -> impl Iterator<Item = &str> {
 }
 
 fn unknown<'n>(
-    place: Place,
+    place: PlaceId,
     what: &'static str,
     name: &str,
     known: impl Iterator<Item = &'n str>,

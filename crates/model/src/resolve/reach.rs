@@ -8,7 +8,7 @@ use std::{
 use super::{Resolution, ResolutionReads, ResolveError};
 use crate::{
     catalog::Catalog,
-    estate::{Estate, Place, Server},
+    estate::{Estate, PlaceId, Server},
     name::{Name, ServerName},
     server_selection::ServerSelectionCriteria,
 };
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangedResolutionInputs {
     /// Roles, groups, environments and servers that differ in more than their description, come or go.
-    pub places: BTreeSet<Place>,
+    pub places: BTreeSet<PlaceId>,
     /// Channels with the components whose versions or packages differ in them.
     pub offers: BTreeSet<(Name, Name)>,
     /// Where servers that change, come or go are and were: their environment and groups.
@@ -28,7 +28,7 @@ pub struct ChangedResolutionInputs {
 #[derive(Debug, Clone, Default)]
 pub struct ResolutionReadsIndex {
     reads: BTreeMap<ServerName, Arc<ResolutionReads>>,
-    by_place: HashMap<Place, BTreeSet<ServerName>>,
+    by_place: HashMap<PlaceId, BTreeSet<ServerName>>,
     by_offer: HashMap<(Name, Name), BTreeSet<ServerName>>,
     by_server: HashMap<ServerName, BTreeSet<ServerName>>,
     by_selection: HashMap<ServerSelectionCriteria, BTreeSet<ServerName>>,
@@ -42,19 +42,19 @@ impl ChangedResolutionInputs {
         let roles = differing(&old.roles, &new.roles, |one, other| {
             (&one.inherits, &one.overrides) == (&other.inherits, &other.overrides)
         });
-        changed.places.extend(roles.map(Place::Role));
+        changed.places.extend(roles.map(PlaceId::Role));
         let groups = differing(&old.groups, &new.groups, |one, other| one.overrides == other.overrides);
-        changed.places.extend(groups.map(Place::Group));
+        changed.places.extend(groups.map(PlaceId::Group));
         let environments = differing(&old.environments, &new.environments, |one, other| {
             (&one.channel, &one.readable_from, &one.overrides)
                 == (&other.channel, &other.readable_from, &other.overrides)
         });
-        changed.places.extend(environments.map(Place::Environment));
+        changed.places.extend(environments.map(PlaceId::Environment));
         for name in differing(&old.servers, &new.servers, is_same_server) {
             for server in [old.servers.get(&name), new.servers.get(&name)].into_iter().flatten() {
                 changed.positions.insert((name.clone(), server.environment.clone(), server.groups.clone()));
             }
-            changed.places.insert(Place::Server(name));
+            changed.places.insert(PlaceId::Server(name));
         }
         changed
     }
@@ -68,7 +68,7 @@ impl ChangedResolutionInputs {
             let before = old.channels.get(channel).unwrap_or(&nothing);
             let after = new.channels.get(channel).unwrap_or(&nothing);
             let names: BTreeSet<&Name> = before.keys().chain(after.keys()).collect();
-            let differs = |name: &&Name| !old.has_same_channel_versions(new, channel, name);
+            let differs = |name: &&Name| !old.has_same_component_packages_in_channel(new, channel, name);
             changed
                 .offers
                 .extend(names.into_iter().filter(differs).map(|name| (channel.clone(), name.clone())));
@@ -171,7 +171,7 @@ impl ResolutionReadsIndex {
         let mut open: Vec<ServerName> = self.failed.iter().cloned().collect();
         for place in &changed.places {
             open.extend(self.by_place.get(place).into_iter().flatten().cloned());
-            if let Place::Server(name) = place {
+            if let PlaceId::Server(name) = place {
                 open.push(name.clone());
             }
         }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    estate::Place,
+    estate::PlaceId,
     name::{Name, ServerName},
     server_selection::ServerSelectionCriteria,
 };
@@ -15,7 +15,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct ResolutionReads {
     /// The places that apply to the server, and the environments it selects servers of.
-    pub places: BTreeSet<Place>,
+    pub places: BTreeSet<PlaceId>,
     /// The channel of its environment.
     pub channel: Option<Name>,
     /// The components whose versions in that channel were looked at.

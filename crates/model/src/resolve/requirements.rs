@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{
     fault::EstateFaultKind,
-    version_search::{VersionSearch, VersionSearchPurpose},
+    version_search::{VersionSearch, VersionSearchScope},
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
-    estate::Place,
+    estate::PlaceId,
     name::Name,
     version::VersionRange,
 };
@@ -29,17 +29,17 @@ pub enum VersionChoiceFailure {
 
 /// `root` and everything it requires, directly or not, each in one version that suits all that require it: the newest
 /// of the first channel that has one that fits. It is the search that also chooses the versions of a server.
-pub fn choose_versions_required_by<'a>(
+pub fn choose_root_and_required_versions<'a>(
     catalog: &'a Catalog,
     root: &'a Arc<PublishedVersion>,
     channels: &[&'a Name],
 ) -> Result<Vec<&'a Arc<PublishedVersion>>, VersionChoiceFailure> {
-    let mut search = VersionSearch::new(catalog, VersionSearchPurpose::Channels { root, channels });
+    let mut search = VersionSearch::new(catalog, VersionSearchScope::Channels { root, channels });
     search.add_component_requirement(&root.component.name, None);
     let chosen = search.search_versions().map_err(|fault| match fault.kind {
         EstateFaultKind::NoVersion { component, constraints, .. } => {
             let required_by = constraints.into_iter().filter_map(|(place, range)| match place {
-                Place::Default(requirer) => Some((requirer, range)),
+                PlaceId::Default(requirer) => Some((requirer, range)),
                 _ => None,
             });
             VersionChoiceFailure::NoVersion { component, required_by: required_by.collect() }

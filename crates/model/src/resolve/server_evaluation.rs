@@ -9,9 +9,9 @@ use super::{
         unknown_parameter_fault,
     },
     fault::EstateFault,
-    indexed_components::{IndexedComponents, ParametersTouchedByPlace},
+    indexed_components::{ComponentsWithNumberedParameters, ParametersTouchedByPlace},
     node_components::{ComponentWithoutValues, NodeComponentAndDigest, NodeComponentCache},
-    place_stack::PlaceStack,
+    place_stack::PlacesStrongestFirst,
     value_cache::{PlaceListId, ValueAndProvenanceSizes, ValueCache},
 };
 use crate::{
@@ -27,7 +27,7 @@ pub(super) struct ChosenComponentsSharedByServers<'a> {
     pub(super) consulted: Arc<BTreeSet<Name>>,
     /// Its number among all that the resolver made.
     pub(super) number: usize,
-    set: IndexedComponents<'a>,
+    set: ComponentsWithNumberedParameters<'a>,
     without_values: Vec<Rc<ComponentWithoutValues>>,
     defaults: RefCell<DefaultValues>,
 }
@@ -40,7 +40,7 @@ struct DefaultValues {
 
 /// A server's places with the components chosen for them, ready for evaluation.
 pub(super) struct ServerReadyForEvaluation<'a> {
-    pub(super) stack: PlaceStack<'a>,
+    pub(super) stack: PlacesStrongestFirst<'a>,
     pub(super) components: Rc<ChosenComponentsSharedByServers<'a>>,
     /// What each layer of the stack touches; the first is the server's own.
     touched: Vec<Rc<ParametersTouchedByPlace<'a>>>,
@@ -65,7 +65,9 @@ impl<'a> ChosenComponentsSharedByServers<'a> {
     ) -> Self {
         let ChosenComponents { components, consulted } = chosen;
         let described = components.iter().map(|(name, chosen)| (*name, &chosen.published.component));
-        let set = IndexedComponents::new(described, |component| cache.number_of_first_parameter(component));
+        let set = ComponentsWithNumberedParameters::new(described, |component| {
+            cache.number_of_first_parameter(component)
+        });
         let states = vec![ValueEvaluationState::Pending; set.parameters.len()];
         let defaults = DefaultValues { states, sizes: ValueAndProvenanceSizes::default() };
         let without_values =
@@ -84,7 +86,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
     /// Finds out which places touch which values.
     pub(super) fn new(
         cache: &ValueCache,
-        stack: PlaceStack<'a>,
+        stack: PlacesStrongestFirst<'a>,
         components: Rc<ChosenComponentsSharedByServers<'a>>,
     ) -> Self {
         let set = &components.set;

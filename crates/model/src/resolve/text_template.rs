@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    indexed_components::IndexedComponents,
+    indexed_components::ComponentsWithNumberedParameters,
     reference::{ReferenceTarget, TextOrReference, parse_reference_target, split_at_references},
 };
 use crate::node::ValueProvenanceEntry;
@@ -31,7 +31,7 @@ pub(super) enum TemplatePart {
 /// Cuts a text at its references, which are all known in the set.
 pub(super) fn split_text_into_template_parts(
     text: &str,
-    set: &IndexedComponents<'_>,
+    set: &ComponentsWithNumberedParameters<'_>,
 ) -> Option<Vec<TemplatePart>> {
     let parts = split_at_references(text)?.into_iter().map(|part| match part {
         TextOrReference::Text(text) => Some(TemplatePart::Text(text.into())),

@@ -127,7 +127,7 @@ impl ValueCache {
     }
 
     /// The number of the next value, if it is to be kept.
-    pub(super) fn reserve_value_number(&self, entry: &CachedParameterValues) -> Option<u32> {
+    pub(super) fn reserve_value_number_if_room(&self, entry: &CachedParameterValues) -> Option<u32> {
         let number = self.kept.get() + 1;
         (number <= MAX_KEPT_VALUES && entry.variants.borrow().len() < MAX_VARIANTS).then(|| {
             self.kept.set(number);
@@ -147,7 +147,7 @@ impl CachedParameterValues {
         self.variants.borrow().get(at).cloned()
     }
 
-    pub(super) fn text_template(&self) -> Option<Rc<ReferenceTextTemplate>> {
+    pub(super) fn cached_text_template(&self) -> Option<Rc<ReferenceTextTemplate>> {
         self.template.borrow().clone()
     }
 

@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     fault::{EstateFault, EstateFaultKind},
-    place_stack::PlaceStack,
+    place_stack::PlacesStrongestFirst,
 };
 use crate::{
     catalog::{Catalog, PublishedVersion},
-    estate::Place,
+    estate::PlaceId,
     name::Name,
     version::{Version, VersionRange},
 };
@@ -23,7 +23,7 @@ const MAX_STEPS: usize = 50_000;
 /// A version range that one place or component requires or constrains a component to.
 #[derive(Clone)]
 pub(super) struct VersionConstraint<'a> {
-    pub(super) place: Place,
+    pub(super) place: PlaceId,
     pub(super) range: &'a VersionRange,
     /// The index of the chosen component that requires it; `None` for a place.
     pub(super) depth: Option<usize>,
@@ -33,24 +33,24 @@ pub(super) struct VersionConstraint<'a> {
 
 impl<'a> VersionConstraint<'a> {
     /// A place requires the component.
-    pub(super) fn constraint_of_requirement(place: &Place, range: &'a VersionRange) -> Self {
+    pub(super) fn constraint_of_requirement(place: &PlaceId, range: &'a VersionRange) -> Self {
         Self { place: place.clone(), range, depth: None, is_requirement: true }
     }
 
     /// A place constrains the component's version.
-    pub(super) fn constraint_without_requirement(place: &Place, range: &'a VersionRange) -> Self {
+    pub(super) fn constraint_without_requirement(place: &PlaceId, range: &'a VersionRange) -> Self {
         Self { place: place.clone(), range, depth: None, is_requirement: false }
     }
 
     fn of_component(name: &Name, range: &'a VersionRange, depth: usize) -> Self {
-        Self { place: Place::Default(name.clone()), range, depth: Some(depth), is_requirement: true }
+        Self { place: PlaceId::Default(name.clone()), range, depth: Some(depth), is_requirement: true }
     }
 }
 
 /// A version that was passed over because it requires a component that a place removes.
 pub(super) struct VersionExcludedByRemoval<'a> {
     /// The place that removes what it requires.
-    pub(super) place: Place,
+    pub(super) place: PlaceId,
     pub(super) version: &'a Version,
     pub(super) requires: &'a Name,
 }
@@ -64,7 +64,7 @@ pub(super) struct ChosenVersionAndReasons<'a> {
 }
 
 /// What a search found.
-pub(super) struct VersionSearchResult<'a> {
+pub(super) struct ChosenAndConsultedComponents<'a> {
     pub(super) choices: Vec<ChosenVersionAndReasons<'a>>,
     /// Every component whose versions were looked at, chosen or not.
     pub(super) consulted: BTreeSet<Name>,
@@ -72,7 +72,7 @@ pub(super) struct VersionSearchResult<'a> {
 
 pub(super) struct VersionSearch<'a, 'l> {
     catalog: &'a Catalog,
-    scope: VersionSearchPurpose<'a, 'l>,
+    scope: VersionSearchScope<'a, 'l>,
     /// Components in the order they are decided: those required by places, by name, then their requirements.
     order: Vec<&'a Name>,
     /// Each component's position in `order`.
@@ -87,13 +87,13 @@ pub(super) struct VersionSearch<'a, 'l> {
 
 /// Whose versions are chosen: those of a server's places, or one version and what it requires.
 #[derive(Clone, Copy)]
-pub(super) enum VersionSearchPurpose<'a, 'l> {
+pub(super) enum VersionSearchScope<'a, 'l> {
     /// For a server: the channel of its environment; its places may remove components.
     Places {
         /// The places.
-        stack: &'l PlaceStack<'a>,
+        stack: &'l PlacesStrongestFirst<'a>,
         /// The place of a fault that no other place has caused.
-        blamed: &'l Place,
+        blamed: &'l PlaceId,
     },
     /// For one version and what it requires: several channels, those of the first one before those of the next.
     Channels {
@@ -104,7 +104,7 @@ pub(super) enum VersionSearchPurpose<'a, 'l> {
     },
 }
 
-impl<'a> VersionSearchPurpose<'a, '_> {
+impl<'a> VersionSearchScope<'a, '_> {
     /// The versions of a component that are offered, the best first.
     fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<PublishedVersion>> {
         let newest_first = |channel: &Name| {
@@ -112,35 +112,35 @@ impl<'a> VersionSearchPurpose<'a, '_> {
             versions.filter_map(|version| catalog.components.get(name)?.get(version)).collect::<Vec<_>>()
         };
         match self {
-            VersionSearchPurpose::Places { stack, .. } => newest_first(stack.channel),
-            VersionSearchPurpose::Channels { root, .. } if root.component.name == *name => vec![*root],
-            VersionSearchPurpose::Channels { channels, .. } => {
+            VersionSearchScope::Places { stack, .. } => newest_first(stack.channel),
+            VersionSearchScope::Channels { root, .. } if root.component.name == *name => vec![*root],
+            VersionSearchScope::Channels { channels, .. } => {
                 channels.iter().flat_map(|channel| newest_first(channel)).collect()
             }
         }
     }
 
     /// The place a fault is blamed on when no other place is.
-    fn place(&self) -> Place {
+    fn place(&self) -> PlaceId {
         match self {
-            VersionSearchPurpose::Places { blamed, .. } => (*blamed).clone(),
-            VersionSearchPurpose::Channels { root, .. } => Place::Default(root.component.name.clone()),
+            VersionSearchScope::Places { blamed, .. } => (*blamed).clone(),
+            VersionSearchScope::Channels { root, .. } => PlaceId::Default(root.component.name.clone()),
         }
     }
 
     fn channel(&self) -> Option<&'a Name> {
         match self {
-            VersionSearchPurpose::Places { stack, .. } => Some(stack.channel),
-            VersionSearchPurpose::Channels { channels, .. } => channels.first().copied(),
+            VersionSearchScope::Places { stack, .. } => Some(stack.channel),
+            VersionSearchScope::Channels { channels, .. } => channels.first().copied(),
         }
     }
 
-    fn removal_of(&self, component: &Name) -> Option<Place> {
+    fn removal_of(&self, component: &Name) -> Option<PlaceId> {
         match self {
-            VersionSearchPurpose::Places { stack, .. } => {
+            VersionSearchScope::Places { stack, .. } => {
                 stack.find_component_removal(component).map(|(place, _)| place.clone())
             }
-            VersionSearchPurpose::Channels { .. } => None,
+            VersionSearchScope::Channels { .. } => None,
         }
     }
 }
@@ -158,7 +158,7 @@ struct SearchFrame<'a> {
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
-    pub(super) fn new(catalog: &'a Catalog, scope: VersionSearchPurpose<'a, 'l>) -> Self {
+    pub(super) fn new(catalog: &'a Catalog, scope: VersionSearchScope<'a, 'l>) -> Self {
         Self {
             catalog,
             scope,
@@ -188,7 +188,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// Chooses a version of every component, or returns the first conflict that makes it impossible.
-    pub(super) fn search_versions(mut self) -> Result<VersionSearchResult<'a>, Box<EstateFault>> {
+    pub(super) fn search_versions(mut self) -> Result<ChosenAndConsultedComponents<'a>, Box<EstateFault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.list_candidates();
@@ -215,7 +215,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
                 exclusions: std::mem::take(&mut frame.exclusions),
             })
         });
-        Ok(VersionSearchResult { choices: choices.collect(), consulted })
+        Ok(ChosenAndConsultedComponents { choices: choices.collect(), consulted })
     }
 
     /// The fault of a search that reached its limit.
@@ -357,10 +357,10 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
 
     fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> EstateFault {
         let constraints = self.constraints.get(name).into_iter().flatten().chain(more.as_ref());
-        let constraints: Vec<(Place, VersionRange)> =
+        let constraints: Vec<(PlaceId, VersionRange)> =
             constraints.map(|constraint| (constraint.place.clone(), constraint.range.clone())).collect();
         let place =
-            constraints.iter().map(|(place, _)| place).find(|place| !matches!(place, Place::Default(_)));
+            constraints.iter().map(|(place, _)| place).find(|place| !matches!(place, PlaceId::Default(_)));
         let place = place.cloned().unwrap_or_else(|| self.scope.place());
         let offered = self.scope.offered(self.catalog, name).into_iter();
         let available = offered.map(|offered| offered.component.version.clone()).collect();

@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use super::{
     ResourceBody, ResourceKind,
     names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters, is_valid_account_name},
-    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
+    rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
         schema_types::{
             FieldValueShape::{Map, Text},
-            ResourceOrHealthCheckSchema,
+            ResourceOrHealthCheckKindSchema,
         },
     },
-    observe::{Fact, FactName, FileDigestAndText, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText},
 };
 
 /// A job in `/etc/cron.d/NAME`.
@@ -34,7 +34,7 @@ pub struct CronResource {
 }
 
 pub(super) const CRON_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckSchema {
+    schemas: &[ResourceOrHealthCheckKindSchema {
         word: "cron",
         subject: (Text, "A job of cron; the name of its file in /etc/cron.d."),
         fields: &[
@@ -54,7 +54,7 @@ pub(super) const CRON_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     file_type: None,
     before_payloads: false,
     removal_stage: RemovalStage::Contents,
-    is_gone: never_gone_while_present,
+    is_gone: never_gone_while_on_host,
 };
 
 impl CronResource {
@@ -69,10 +69,10 @@ impl CronResource {
     }
 }
 
-impl ResourceBehaviour for CronResource {
-    fn desired_facts(&self) -> ResourceFacts {
+impl DesiredResource for CronResource {
+    fn desired_facts(&self) -> FactValuesByKind {
         let content = FileDigestAndText::from_bytes(self.cron_file_text().as_bytes());
-        ResourceFacts::from([(FactName::Content, Fact::Content(content))])
+        FactValuesByKind::from([(FactKind::Content, FactValue::Content(content))])
     }
 }
 

@@ -4,11 +4,11 @@ use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
     ownership::{GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA},
-    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
+    rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
-    manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
-    observe::{Fact, FactName, FileType, ResourceFacts},
+    manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
+    observe::{FactKind, FactValue, FactValuesByKind, FileType},
 };
 
 /// A directory.
@@ -19,7 +19,7 @@ pub struct DirectoryResource {
 }
 
 pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckSchema {
+    schemas: &[ResourceOrHealthCheckKindSchema {
         word: "directory",
         subject: (Text, "A directory; its absolute path."),
         fields: &[OWNER_FIELD_SCHEMA, GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA],
@@ -33,13 +33,13 @@ pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKin
     file_type: Some(FileType::Directory),
     before_payloads: false,
     removal_stage: RemovalStage::Folders,
-    is_gone: never_gone_while_present,
+    is_gone: never_gone_while_on_host,
 };
 
-impl ResourceBehaviour for DirectoryResource {
-    fn desired_facts(&self) -> ResourceFacts {
-        let mut facts = ResourceFacts::from([(FactName::Type, Fact::Type(FileType::Directory))]);
-        self.ownership.add_ownership_facts(&mut facts);
+impl DesiredResource for DirectoryResource {
+    fn desired_facts(&self) -> FactValuesByKind {
+        let mut facts = FactValuesByKind::from([(FactKind::Type, FactValue::Type(FileType::Directory))]);
+        self.ownership.add_owner_group_mode_facts(&mut facts);
         facts
     }
 

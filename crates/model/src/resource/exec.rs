@@ -8,18 +8,18 @@ use super::{
         invalid_resource_name_message_unless_valid, is_name_of_plain_characters, is_valid_account_name,
         resource_path_problem,
     },
-    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, no_resource_path},
+    rules::{DesiredResource, RemovalStage, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
         schema_types::{
             FieldValueShape::{Command, Flag, Map, Number, Text},
-            ResourceOrHealthCheckSchema,
+            ResourceOrHealthCheckKindSchema,
         },
     },
     name::Name,
-    observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts, RunReasonDespiteGuard},
+    observe::{FactKind, FactValue, FactValuesByKind, Observation, ObservedHost, RunReasonDespiteGuard},
     plan::{ComponentAndResource, FactDifference, PlannedAction, Planner, absent_prerequisite_hint},
 };
 
@@ -47,7 +47,7 @@ pub struct ExecResource {
 }
 
 pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckSchema {
+    schemas: &[ResourceOrHealthCheckKindSchema {
         word: "exec",
         subject: (Text, "A command run when its guard requires it; a name for it."),
         fields: &[
@@ -82,9 +82,9 @@ pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     is_gone: |_, _| true,
 };
 
-impl ResourceBehaviour for ExecResource {
-    fn desired_facts(&self) -> ResourceFacts {
-        ResourceFacts::from([(FactName::Due, Fact::Flag(false))])
+impl DesiredResource for ExecResource {
+    fn desired_facts(&self) -> FactValuesByKind {
+        FactValuesByKind::from([(FactKind::Due, FactValue::Flag(false))])
     }
 
     fn implied_requirements(&self, _name: &str) -> Vec<ResourceId> {
@@ -93,7 +93,7 @@ impl ResourceBehaviour for ExecResource {
         user.chain(folder).collect()
     }
 
-    fn unsupported(&self, host: &ObservedHost) -> Option<&'static str> {
+    fn unsupported_reason(&self, host: &ObservedHost) -> Option<&'static str> {
         (!host.runs_commands).then_some("is not run: there is no system under this root")
     }
 }
@@ -105,13 +105,13 @@ impl Planner<'_> {
         &mut self,
         (component, resource): ComponentAndResource<'_>,
         exec: &ExecResource,
-        observed: &Observation<ResourceFacts>,
+        observed: &Observation<FactValuesByKind>,
         changed: &[Name],
     ) {
         let lacks = missing_prerequisites(observed);
         let due = match observed {
-            Observation::Present(facts) => match facts.get(&FactName::Due) {
-                Some(Fact::Flag(due)) => Some(*due),
+            Observation::Present(facts) => match facts.get(&FactKind::Due) {
+                Some(FactValue::Flag(due)) => Some(*due),
                 _ => None,
             },
             _ => Some(true),
@@ -134,11 +134,12 @@ impl Planner<'_> {
             |id: &ResourceId| self.plan.changes.iter().any(|change| change.is_change_of_resource(id));
         let again = !exec.refresh_only
             && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
-        let because = |reason: RunReasonDespiteGuard| (Some(Fact::RunReason(reason)), None);
+        let because = |reason: RunReasonDespiteGuard| (Some(FactValue::RunReason(reason)), None);
         let (before, after) = match due {
-            Some(true) => {
-                ((*observed != Observation::Absent).then_some(Fact::Flag(true)), Some(Fact::Flag(false)))
-            }
+            Some(true) => (
+                (*observed != Observation::Absent).then_some(FactValue::Flag(true)),
+                Some(FactValue::Flag(false)),
+            ),
             _ if notified => because(RunReasonDespiteGuard::Notified),
             None => because(RunReasonDespiteGuard::GuardMustWait(lacks)),
             Some(false) if again => because(RunReasonDespiteGuard::GuardMayChange),
@@ -148,7 +149,7 @@ impl Planner<'_> {
             }
         };
         let secret = resource.secret && due != Some(false);
-        let difference = FactDifference { fact: FactName::Due, before, after, secret };
+        let difference = FactDifference { fact: FactKind::Due, before, after, secret };
         let action = PlannedAction::Apply(Box::new(resource.clone()));
         self.add_planned_change(action, [component.clone()].into(), vec![difference], false);
         self.brings = true;
@@ -188,10 +189,10 @@ fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResource {
 }
 
 /// What a command needs and was not seen.
-fn missing_prerequisites(observed: &Observation<ResourceFacts>) -> Vec<ResourceId> {
+fn missing_prerequisites(observed: &Observation<FactValuesByKind>) -> Vec<ResourceId> {
     match observed {
-        Observation::Present(facts) => match facts.get(&FactName::Lacks) {
-            Some(Fact::Resources(lacks)) => lacks.clone(),
+        Observation::Present(facts) => match facts.get(&FactKind::Lacks) {
+            Some(FactValue::Resources(lacks)) => lacks.clone(),
             _ => Vec::new(),
         },
         _ => Vec::new(),

@@ -4,14 +4,14 @@ use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
     ownership::{GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA},
-    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
+    rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
-        schema_types::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
+        schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
     },
-    observe::{Fact, FactName, FileDigestAndText, FileType, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText, FileType},
 };
 
 /// A regular file.
@@ -25,7 +25,7 @@ pub struct FileResource {
 
 pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[
-        ResourceOrHealthCheckSchema {
+        ResourceOrHealthCheckKindSchema {
             word: "file",
             subject: (Text, "A regular file with given content; its absolute path."),
             fields: &[
@@ -37,7 +37,7 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
             ],
             required: &[],
         },
-        ResourceOrHealthCheckSchema {
+        ResourceOrHealthCheckKindSchema {
             word: "template",
             subject: (
                 Text,
@@ -61,16 +61,16 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     file_type: Some(FileType::File),
     before_payloads: false,
     removal_stage: RemovalStage::Contents,
-    is_gone: never_gone_while_present,
+    is_gone: never_gone_while_on_host,
 };
 
-impl ResourceBehaviour for FileResource {
-    fn desired_facts(&self) -> ResourceFacts {
-        let mut facts = ResourceFacts::from([
-            (FactName::Type, Fact::Type(FileType::File)),
-            (FactName::Content, Fact::Content(FileDigestAndText::from_bytes(&self.content))),
+impl DesiredResource for FileResource {
+    fn desired_facts(&self) -> FactValuesByKind {
+        let mut facts = FactValuesByKind::from([
+            (FactKind::Type, FactValue::Type(FileType::File)),
+            (FactKind::Content, FactValue::Content(FileDigestAndText::from_bytes(&self.content))),
         ]);
-        self.ownership.add_ownership_facts(&mut facts);
+        self.ownership.add_owner_group_mode_facts(&mut facts);
         facts
     }
 

@@ -4,15 +4,15 @@ use super::{
     ResourceBody, ResourceKind,
     names::{invalid_resource_name_message_unless_valid, is_valid_account_name},
     rules::{
-        RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
+        DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host, no_resource_path,
     },
 };
 use crate::{
     manifest::schema_types::{
         FieldValueShape::{Flag, Number, Text},
-        ResourceOrHealthCheckSchema,
+        ResourceOrHealthCheckKindSchema,
     },
-    observe::{Fact, FactName, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind},
 };
 
 /// A system group.
@@ -25,7 +25,7 @@ pub struct GroupResource {
 }
 
 pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckSchema {
+    schemas: &[ResourceOrHealthCheckKindSchema {
         word: "group",
         subject: (Text, "A group of the system; its name."),
         fields: &[
@@ -45,11 +45,11 @@ pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDef
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::Groups,
-    is_gone: never_gone_while_present,
+    is_gone: never_gone_while_on_host,
 };
 
-impl ResourceBehaviour for GroupResource {
-    fn desired_facts(&self) -> ResourceFacts {
-        self.gid.map(|gid| (FactName::Gid, Fact::Number(gid))).into_iter().collect()
+impl DesiredResource for GroupResource {
+    fn desired_facts(&self) -> FactValuesByKind {
+        self.gid.map(|gid| (FactKind::Gid, FactValue::Number(gid))).into_iter().collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    rules::{ResourceBehaviour, ResourceKindDefinition},
+    rules::{DesiredResource, ResourceKindDefinition},
 };
 
 impl ResourceKind {
@@ -24,7 +24,7 @@ impl ResourceKind {
 
 impl ResourceBody {
     /// What this resource says about itself.
-    pub(crate) fn behaviour_of_resource(&self) -> &dyn ResourceBehaviour {
+    pub(crate) fn behaviour_of_resource(&self) -> &dyn DesiredResource {
         match self {
             ResourceBody::File(file) => file,
             ResourceBody::Directory(directory) => directory,

@@ -6,7 +6,7 @@ use crate::{
         field_reader::ResourceFieldReader,
         schema_types::{FieldSchema, FieldValueShape},
     },
-    observe::{Fact, FactName, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind},
 };
 
 /// Who owns a path, and its mode.
@@ -42,10 +42,10 @@ impl Ownership {
         ownership
     }
 
-    pub(super) fn add_ownership_facts(&self, facts: &mut ResourceFacts) {
-        facts.extend(self.owner.clone().map(|owner| (FactName::Owner, Fact::Text(owner))));
-        facts.extend(self.group.clone().map(|group| (FactName::Group, Fact::Text(group))));
-        facts.extend(self.mode.map(|mode| (FactName::Mode, Fact::Mode(mode))));
+    pub(super) fn add_owner_group_mode_facts(&self, facts: &mut FactValuesByKind) {
+        facts.extend(self.owner.clone().map(|owner| (FactKind::Owner, FactValue::Text(owner))));
+        facts.extend(self.group.clone().map(|group| (FactKind::Group, FactValue::Text(group))));
+        facts.extend(self.mode.map(|mode| (FactKind::Mode, FactValue::Mode(mode))));
     }
 
     pub(super) fn required_accounts(&self) -> Vec<ResourceId> {

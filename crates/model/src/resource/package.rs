@@ -4,12 +4,12 @@ use super::{
     ResourceBody, ResourceKind,
     names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters},
     rules::{
-        RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
+        DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host, no_resource_path,
     },
 };
 use crate::{
-    manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
-    observe::{Fact, FactName, ObservedHost, ResourceFacts},
+    manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
+    observe::{FactKind, FactValue, FactValuesByKind, ObservedHost},
 };
 
 /// A package of the operating system.
@@ -20,7 +20,7 @@ pub struct PackageResource {
 }
 
 pub(super) const PACKAGE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckSchema {
+    schemas: &[ResourceOrHealthCheckKindSchema {
         word: "package",
         subject: (Text, "A package of the operating system; its name."),
         fields: &[(
@@ -43,7 +43,7 @@ pub(super) const PACKAGE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::OsPackages,
-    is_gone: never_gone_while_present,
+    is_gone: never_gone_while_on_host,
 };
 
 impl PackageResource {
@@ -57,12 +57,16 @@ impl PackageResource {
     }
 }
 
-impl ResourceBehaviour for PackageResource {
-    fn desired_facts(&self) -> ResourceFacts {
-        self.version.clone().map(|version| (FactName::Version, Fact::Text(version))).into_iter().collect()
+impl DesiredResource for PackageResource {
+    fn desired_facts(&self) -> FactValuesByKind {
+        self.version
+            .clone()
+            .map(|version| (FactKind::Version, FactValue::Text(version)))
+            .into_iter()
+            .collect()
     }
 
-    fn unsupported(&self, host: &ObservedHost) -> Option<&'static str> {
+    fn unsupported_reason(&self, host: &ObservedHost) -> Option<&'static str> {
         host.family.is_none().then_some("is not looked at: there is no system under this root")
     }
 }

@@ -3,14 +3,14 @@
 
 use super::{ResourceBody, ResourceId};
 use crate::{
-    manifest::{field_reader::ResourceFieldReader, schema_types::ResourceOrHealthCheckSchema},
-    observe::{FileType, ObservedHost, ResourceFacts},
+    manifest::{field_reader::ResourceFieldReader, schema_types::ResourceOrHealthCheckKindSchema},
+    observe::{FactValuesByKind, FileType, ObservedHost},
 };
 
 /// What is the same for all resources of a kind.
 pub(crate) struct ResourceKindDefinition {
     /// The words of manifests for it, with their fields and what the manual says of them.
-    pub(crate) schemas: &'static [ResourceOrHealthCheckSchema],
+    pub(crate) schemas: &'static [ResourceOrHealthCheckKindSchema],
     /// Makes a resource of the fields of a declaration, which notes their mistakes; a file is given the
     /// content of its source.
     pub(crate) build: fn(&mut ResourceFieldReader<'_>, Option<Vec<u8>>) -> ResourceBody,
@@ -25,7 +25,7 @@ pub(crate) struct ResourceKindDefinition {
     /// When it is removed.
     pub(crate) removal_stage: RemovalStage,
     /// Whether what was seen of it leaves nothing to be removed; on a host where systemd runs, or not.
-    pub(crate) is_gone: fn(&ResourceFacts, bool) -> bool,
+    pub(crate) is_gone: fn(&FactValuesByKind, bool) -> bool,
 }
 
 /// When resources are removed, in this order.
@@ -46,9 +46,9 @@ pub(crate) enum RemovalStage {
 }
 
 /// What a resource says about itself. What its manifest leaves open it does not mention.
-pub(crate) trait ResourceBehaviour {
+pub(crate) trait DesiredResource {
     /// The facts it must show.
-    fn desired_facts(&self) -> ResourceFacts;
+    fn desired_facts(&self) -> FactValuesByKind;
 
     /// The users and groups it speaks of.
     fn accounts(&self) -> Vec<ResourceId> {
@@ -61,12 +61,12 @@ pub(crate) trait ResourceBehaviour {
     }
 
     /// Why it cannot be applied on this host at all; the host is nevertheless right without it.
-    fn unsupported(&self, _host: &ObservedHost) -> Option<&'static str> {
+    fn unsupported_reason(&self, _host: &ObservedHost) -> Option<&'static str> {
         None
     }
 
     /// Whether it has to be made where it is absent, even when no fact is asked for.
-    fn must_exist(&self) -> bool {
+    fn must_be_created_if_absent(&self) -> bool {
         true
     }
 }
@@ -77,6 +77,6 @@ pub(super) fn no_resource_path(_: &str) -> Option<String> {
 }
 
 /// For kinds whose resources are gone only when they are absent.
-pub(super) fn never_gone_while_present(_: &ResourceFacts, _: bool) -> bool {
+pub(super) fn never_gone_while_on_host(_: &FactValuesByKind, _: bool) -> bool {
     false
 }

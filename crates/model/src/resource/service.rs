@@ -3,15 +3,15 @@
 use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters},
-    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, no_resource_path},
+    rules::{DesiredResource, RemovalStage, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
     manifest::schema_types::{
         FieldValueShape::{Flag, Text},
-        ResourceOrHealthCheckSchema,
+        ResourceOrHealthCheckKindSchema,
     },
     name::Name,
-    observe::{Fact, FactName, Observation, ObservedHost, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, Observation, ObservedHost},
     plan::{ComponentAndResource, PlannedAction, Planner},
 };
 
@@ -42,7 +42,7 @@ pub struct ServiceResource {
 }
 
 pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckSchema {
+    schemas: &[ResourceOrHealthCheckKindSchema {
         word: "service",
         subject: (Text, "A unit of systemd; its name, `.service` may be left out."),
         fields: &[
@@ -70,8 +70,8 @@ pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
     before_payloads: false,
     removal_stage: RemovalStage::Services,
     is_gone: |facts, booted| {
-        let runs = booted && is_on(facts, FactName::Running);
-        !runs && !is_on(facts, FactName::Enabled)
+        let runs = booted && is_on(facts, FactKind::Running);
+        !runs && !is_on(facts, FactKind::Enabled)
     },
 };
 
@@ -83,22 +83,22 @@ pub(super) fn strip_service_unit_suffix(name: &str) -> &str {
 }
 
 /// Whether a service was seen running.
-pub(crate) fn is_service_running(observed: Option<&Observation<ResourceFacts>>) -> bool {
-    matches!(observed, Some(Observation::Present(facts)) if is_on(facts, FactName::Running))
+pub(crate) fn is_service_running(observed: Option<&Observation<FactValuesByKind>>) -> bool {
+    matches!(observed, Some(Observation::Present(facts)) if is_on(facts, FactKind::Running))
 }
 
 /// Whether a service was seen neither running nor starting at boot.
-pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<ResourceFacts>) -> bool {
+pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<FactValuesByKind>) -> bool {
     match observed {
         Observation::Present(facts) => {
-            [FactName::Enabled, FactName::Running].into_iter().all(|fact| !is_on(facts, fact))
+            [FactKind::Enabled, FactKind::Running].into_iter().all(|fact| !is_on(facts, fact))
         }
         Observation::Absent | Observation::Unreadable(_) => true,
     }
 }
 
-fn is_on(facts: &ResourceFacts, fact: FactName) -> bool {
-    facts.get(&fact) == Some(&Fact::Flag(true))
+fn is_on(facts: &FactValuesByKind, fact: FactKind) -> bool {
+    facts.get(&fact) == Some(&FactValue::Flag(true))
 }
 
 impl ServiceResource {
@@ -109,9 +109,9 @@ impl ServiceResource {
 
     /// Whether there is no unit of this service, and none can come. A folder without a system has only the
     /// units our packages bring; those of the operating system's own packages will never come.
-    pub(crate) fn unit_can_never_exist(
+    pub(crate) fn unit_cannot_exist_in_bare_folder(
         &self,
-        observed: Option<&Observation<ResourceFacts>>,
+        observed: Option<&Observation<FactValuesByKind>>,
         host: &ObservedHost,
     ) -> bool {
         let absent = matches!(observed, None | Some(Observation::Absent));
@@ -120,20 +120,20 @@ impl ServiceResource {
     }
 }
 
-impl ResourceBehaviour for ServiceResource {
-    fn desired_facts(&self) -> ResourceFacts {
-        let enabled = self.enabled.map(|flag| (FactName::Enabled, Fact::Flag(flag)));
-        let running = self.running.map(|flag| (FactName::Running, Fact::Flag(flag)));
+impl DesiredResource for ServiceResource {
+    fn desired_facts(&self) -> FactValuesByKind {
+        let enabled = self.enabled.map(|flag| (FactKind::Enabled, FactValue::Flag(flag)));
+        let running = self.running.map(|flag| (FactKind::Running, FactValue::Flag(flag)));
         enabled.into_iter().chain(running).collect()
     }
 
-    fn unsupported(&self, host: &ObservedHost) -> Option<&'static str> {
+    fn unsupported_reason(&self, host: &ObservedHost) -> Option<&'static str> {
         let only_running = self.enabled.is_none() && self.running.is_some();
         (only_running && !host.booted).then_some("is not started: systemd does not run here")
     }
 
     /// A service that is not there is off; punch makes none.
-    fn must_exist(&self) -> bool {
+    fn must_be_created_if_absent(&self) -> bool {
         false
     }
 }

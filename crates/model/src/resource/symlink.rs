@@ -3,14 +3,14 @@
 use super::{
     ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
-    rules::{RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present},
+    rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
     manifest::{
         field_reader::ResourceFieldReader,
-        schema_types::{FieldValueShape::Text, ResourceOrHealthCheckSchema},
+        schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
     },
-    observe::{Fact, FactName, FileType, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, FileType},
 };
 
 /// A symbolic link.
@@ -21,7 +21,7 @@ pub struct SymlinkResource {
 }
 
 pub(super) const SYMLINK_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckSchema {
+    schemas: &[ResourceOrHealthCheckKindSchema {
         word: "symlink",
         subject: (Text, "A symbolic link; its absolute path."),
         fields: &[("target", Text, "Where it points.")],
@@ -33,14 +33,14 @@ pub(super) const SYMLINK_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
     file_type: Some(FileType::Symlink),
     before_payloads: false,
     removal_stage: RemovalStage::Contents,
-    is_gone: never_gone_while_present,
+    is_gone: never_gone_while_on_host,
 };
 
-impl ResourceBehaviour for SymlinkResource {
-    fn desired_facts(&self) -> ResourceFacts {
-        ResourceFacts::from([
-            (FactName::Type, Fact::Type(FileType::Symlink)),
-            (FactName::Target, Fact::Text(self.target.clone())),
+impl DesiredResource for SymlinkResource {
+    fn desired_facts(&self) -> FactValuesByKind {
+        FactValuesByKind::from([
+            (FactKind::Type, FactValue::Type(FileType::Symlink)),
+            (FactKind::Target, FactValue::Text(self.target.clone())),
         ])
     }
 

@@ -4,7 +4,7 @@ use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{invalid_resource_name_message_unless_valid, is_valid_account_name, resource_path_problem},
     rules::{
-        RemovalStage, ResourceBehaviour, ResourceKindDefinition, never_gone_while_present, no_resource_path,
+        DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host, no_resource_path,
     },
 };
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
         field_reader::ResourceFieldReader,
         schema_types::{
             FieldValueShape::{Flag, Number, Text, Texts},
-            ResourceOrHealthCheckSchema,
+            ResourceOrHealthCheckKindSchema,
         },
     },
-    observe::{Fact, FactName, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind},
 };
 
 /// A system user.
@@ -40,7 +40,7 @@ pub struct UserResource {
 }
 
 pub(super) const USER_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckSchema {
+    schemas: &[ResourceOrHealthCheckKindSchema {
         word: "user",
         subject: (Text, "A user of the system; its name."),
         fields: &[
@@ -63,7 +63,7 @@ pub(super) const USER_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     file_type: None,
     before_payloads: true,
     removal_stage: RemovalStage::Users,
-    is_gone: never_gone_while_present,
+    is_gone: never_gone_while_on_host,
 };
 
 impl UserResource {
@@ -72,20 +72,20 @@ impl UserResource {
     }
 }
 
-impl ResourceBehaviour for UserResource {
-    fn desired_facts(&self) -> ResourceFacts {
-        let text = |name, text: &Option<String>| text.clone().map(|text| (name, Fact::Text(text)));
+impl DesiredResource for UserResource {
+    fn desired_facts(&self) -> FactValuesByKind {
+        let text = |name, text: &Option<String>| text.clone().map(|text| (name, FactValue::Text(text)));
         let set = |name, texts: &Option<Vec<String>>| {
-            texts.as_ref().map(|texts| (name, Fact::Set(texts.iter().cloned().collect())))
+            texts.as_ref().map(|texts| (name, FactValue::Set(texts.iter().cloned().collect())))
         };
         let facts = [
-            self.uid.map(|uid| (FactName::Uid, Fact::Number(uid))),
-            text(FactName::Group, &self.group),
-            text(FactName::Home, &self.home),
-            text(FactName::Shell, &self.shell),
-            text(FactName::Comment, &self.comment),
-            set(FactName::Groups, &self.groups),
-            set(FactName::AuthorizedKeys, &self.authorized_keys),
+            self.uid.map(|uid| (FactKind::Uid, FactValue::Number(uid))),
+            text(FactKind::Group, &self.group),
+            text(FactKind::Home, &self.home),
+            text(FactKind::Shell, &self.shell),
+            text(FactKind::Comment, &self.comment),
+            set(FactKind::Groups, &self.groups),
+            set(FactKind::AuthorizedKeys, &self.authorized_keys),
         ];
         facts.into_iter().flatten().collect()
     }

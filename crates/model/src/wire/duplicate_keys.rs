@@ -8,7 +8,9 @@ use serde::{
 };
 
 /// Reads a map and refuses a key that comes twice.
-pub(super) fn reject_duplicate_keys<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+pub(super) fn deserialize_map_without_duplicate_keys<'de, D, V>(
+    deserializer: D,
+) -> Result<BTreeMap<String, V>, D::Error>
 where
     D: Deserializer<'de>,
     V: Deserialize<'de>,

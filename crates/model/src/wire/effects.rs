@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 shape! {
     /// Servers for which the same changes.
-    pub struct ServersAndEffectSummaries {
+    pub struct ServersWithSameEffectDescriptions {
         /// What changes.
-        pub effects: Vec<EffectSummary>,
+        pub effects: Vec<EffectDescription>,
         /// The servers, in order.
         pub servers: Vec<String>,
     }
 
     /// One thing that changes for a server.
-    pub struct EffectSummary {
+    pub struct EffectDescription {
         /// `installs`, `upgrades`, `downgrades`, `removes`, `repackages`, `value`, `environment`, `channel`, `leaves`
         /// or `unresolvable`.
         pub kind: String,

@@ -8,7 +8,7 @@ use model::{
     manifest::DeploymentFilesByPath,
     name::Name,
     node::Node,
-    observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, package_names_to_observe},
+    observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, component_package_names_to_observe},
     plan::{PlanLimits, plan_host_changes},
 };
 
@@ -54,7 +54,7 @@ fn deployments_and_node_give_the_plan_of_an_empty_host() {
         ..Default::default()
     };
     assert_eq!(
-        package_names_to_observe(&node, &managed),
+        component_package_names_to_observe(&node, &managed),
         ["app", "app-deployment", "old", "web", "web-deployment"]
     );
     let request = ObservationRequest::new(&desired, &managed);

@@ -3,8 +3,8 @@
 use model::{
     name::Name,
     observe::{
-        Fact, FactName, FileDigestAndText, FileType, ManagedResource, ManagedState, Observation,
-        ObservedHost, OsFamily, ResourceFacts,
+        FactKind, FactValue, FactValuesByKind, FileDigestAndText, FileType, ManagedState, Observation,
+        ObservedHost, OsFamily, ResourceCreatedByPunch,
     },
     plan::{self, BlockedSubject, DesiredComponent, DesiredHost, Plan, PlanLimits},
     resource::{
@@ -57,17 +57,17 @@ pub(crate) fn host() -> ObservedHost {
     }
 }
 
-pub(crate) fn visited(text: &str) -> Observation<ResourceFacts> {
-    Observation::Present(ResourceFacts::from([
-        (FactName::Type, Fact::Type(FileType::File)),
-        (FactName::Content, Fact::Content(FileDigestAndText::from_bytes(text.as_bytes()))),
+pub(crate) fn visited(text: &str) -> Observation<FactValuesByKind> {
+    Observation::Present(FactValuesByKind::from([
+        (FactKind::Type, FactValue::Type(FileType::File)),
+        (FactKind::Content, FactValue::Content(FileDigestAndText::from_bytes(text.as_bytes()))),
     ]))
 }
 
-pub(crate) fn runs() -> Observation<ResourceFacts> {
-    Observation::Present(ResourceFacts::from([
-        (FactName::Enabled, Fact::Flag(true)),
-        (FactName::Running, Fact::Flag(true)),
+pub(crate) fn runs() -> Observation<FactValuesByKind> {
+    Observation::Present(FactValuesByKind::from([
+        (FactKind::Enabled, FactValue::Flag(true)),
+        (FactKind::Running, FactValue::Flag(true)),
     ]))
 }
 
@@ -119,7 +119,7 @@ fn service_started_by_its_package_is_restarted_after_its_files_are_written() {
     );
 
     // Without a package that could have started it, the start alone is enough.
-    host.resources.insert(id("package:openssh-server"), Observation::Present(ResourceFacts::new()));
+    host.resources.insert(id("package:openssh-server"), Observation::Present(FactValuesByKind::new()));
     let plan = make(&wanted(vec![package(), settings(), service("ssh")]), &host);
     assert_eq!(titles(&plan), ["create file:/etc/ssh/sshd_config.d/port.conf", "create service:ssh"]);
 }
@@ -177,7 +177,7 @@ fn folders_come_before_what_is_in_them_and_go_after_it() {
     let absent = |resource: Resource| Resource { present: false, ..resource };
     let mut host = host();
     for path in ["directory:/a", "directory:/a/b", "file:/a/b/c"] {
-        host.resources.insert(id(path), Observation::Present(ResourceFacts::new()));
+        host.resources.insert(id(path), Observation::Present(FactValuesByKind::new()));
     }
     let plan =
         make(&wanted(vec![absent(folder("/a")), absent(folder("/a/b")), absent(file("/a/b/c", ""))]), &host);
@@ -189,9 +189,9 @@ fn too_many_removals_block_and_are_named() {
     let mut host = host();
     for n in 0..11 {
         let id = id(&format!("file:/etc/{n:02}"));
-        host.resources.insert(id.clone(), Observation::Present(ResourceFacts::new()));
+        host.resources.insert(id.clone(), Observation::Present(FactValuesByKind::new()));
         let component = name(&if n < 5 { "shop".to_owned() } else { format!("old-{}", n % 3) });
-        host.managed.resources.push(ManagedResource { id, component, notify: Vec::new() });
+        host.managed.resources.push(ResourceCreatedByPunch { id, component, notify: Vec::new() });
     }
     let most = |max_removals| {
         plan::plan_host_changes(&wanted(Vec::new()), &host, &PlanLimits { max_removals }).blocked
@@ -214,7 +214,7 @@ fn only_managed_resources_are_removed() {
     host.resources.insert(id("file:/etc/mine"), visited("x"));
     host.resources.insert(id("file:/etc/theirs"), visited("x"));
     host.managed = ManagedState {
-        resources: vec![ManagedResource {
+        resources: vec![ResourceCreatedByPunch {
             id: id("file:/etc/mine"),
             component: name("old"),
             notify: Vec::new(),
@@ -261,7 +261,7 @@ fn refresh_only_command_runs_only_after_a_notification() {
     let mut host = host();
     host.resources.insert(
         id("exec:migrate"),
-        Observation::Present(ResourceFacts::from([(FactName::Due, Fact::Flag(false))])),
+        Observation::Present(FactValuesByKind::from([(FactKind::Due, FactValue::Flag(false))])),
     );
     host.resources.insert(id("file:/etc/schema"), visited("2"));
     let wanted = wanted(vec![migrate, source]);

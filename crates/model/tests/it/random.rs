@@ -6,8 +6,8 @@ use model::{
     catalog::{Catalog, PackageFile, PublishedVersion},
     component::Component,
     estate::{
-        Environment, Estate, Group, InheritanceRemoval, Overrides, Place, RemovedInheritedItem,
-        RevisionAndAuthor, Role, Server, ValueWithOrigin, VersionRangeWithOrigin,
+        Environment, Estate, Group, InheritanceRemoval, Overrides, PlaceId, RemovedInheritedItem,
+        RevisionAndAuthor, Role, Server, ValueWithRevisionAndAuthor, VersionRangeWithRevisionAndAuthor,
     },
     name::{Key, Name, ServerName},
     node::{
@@ -70,13 +70,13 @@ fn range() -> impl Strategy<Value = VersionRange> {
         .prop_map(|text| text.parse().unwrap())
 }
 
-fn place() -> impl Strategy<Value = Place> {
+fn place() -> impl Strategy<Value = PlaceId> {
     prop_oneof![
-        server_name().prop_map(Place::Server),
-        name().prop_map(Place::Group),
-        name().prop_map(Place::Environment),
-        name().prop_map(Place::Role),
-        name().prop_map(Place::Default),
+        server_name().prop_map(PlaceId::Server),
+        name().prop_map(PlaceId::Group),
+        name().prop_map(PlaceId::Environment),
+        name().prop_map(PlaceId::Role),
+        name().prop_map(PlaceId::Default),
     ]
 }
 
@@ -145,8 +145,9 @@ fn removal() -> impl Strategy<Value = RemovedInheritedItem> {
 }
 
 fn overrides() -> impl Strategy<Value = Overrides> {
-    let message = value().prop_map(|value| ValueWithOrigin { value: Arc::new(value), origin: None });
-    let requirement = || range().prop_map(|range| VersionRangeWithOrigin { range, origin: None });
+    let message =
+        value().prop_map(|value| ValueWithRevisionAndAuthor { value: Arc::new(value), origin: None });
+    let requirement = || range().prop_map(|range| VersionRangeWithRevisionAndAuthor { range, origin: None });
     let removed = removal().prop_map(|what| InheritanceRemoval { what, origin: None });
     (
         collection::btree_map(name(), requirement(), 0..3),

@@ -1,27 +1,29 @@
 //! Plans that take things away: what goes, what stays under another name, and who is told.
 
 use model::{
-    observe::{Fact, FactName, FileType, ManagedResource, Observation, ObservedHost, ResourceFacts},
+    observe::{
+        FactKind, FactValue, FactValuesByKind, FileType, Observation, ObservedHost, ResourceCreatedByPunch,
+    },
     plan::{DesiredHost, Plan, PlannedAction},
     resource::{CronResource, DirectoryResource, Resource, ResourceBody, SymlinkResource},
 };
 
 use crate::plan::{file, host, id, make, name, resource, runs, service, titles, visited, wanted};
 
-fn made(text: &str) -> ManagedResource {
-    ManagedResource { id: id(text), component: name("shop"), notify: Vec::new() }
+fn made(text: &str) -> ResourceCreatedByPunch {
+    ResourceCreatedByPunch { id: id(text), component: name("shop"), notify: Vec::new() }
 }
 
 fn folder(path: &str) -> Resource {
     resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResource::default()))
 }
 
-fn typed(kind: FileType) -> Observation<ResourceFacts> {
-    Observation::Present(ResourceFacts::from([(FactName::Type, Fact::Type(kind))]))
+fn typed(kind: FileType) -> Observation<FactValuesByKind> {
+    Observation::Present(FactValuesByKind::from([(FactKind::Type, FactValue::Type(kind))]))
 }
 
 /// A host on which punch made `what`, which is seen as `seen`; also under the names `others`.
-fn with(what: &str, visited: &Observation<ResourceFacts>, others: &[&str]) -> ObservedHost {
+fn with(what: &str, visited: &Observation<FactValuesByKind>, others: &[&str]) -> ObservedHost {
     let mut host = host();
     for name in others.iter().chain([&what]) {
         host.resources.insert(id(name), visited.clone());
@@ -61,7 +63,7 @@ fn removal_restarts_a_running_service_that_punch_does_not_manage() {
     let mut host = with("file:/etc/shop.conf", &visited("x"), &[]);
     host.resources.insert(id("service:shop"), runs());
     host.managed.resources[0].notify = vec![id("service:shop")];
-    let made = ManagedResource { id: id("service:shop"), component: name("shop"), notify: Vec::new() };
+    let made = ResourceCreatedByPunch { id: id("service:shop"), component: name("shop"), notify: Vec::new() };
     host.managed.resources.push(made);
     assert!(!titles(&make(&nothing, &host)).contains(&"restart service:shop".to_owned()));
 }

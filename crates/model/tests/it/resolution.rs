@@ -6,11 +6,11 @@ use model::{
     catalog::Catalog,
     component::Component,
     estate::{
-        Environment, Estate, InheritanceRemoval, Place, RemovedInheritedItem, RevisionAndAuthor, Role,
-        Server, VersionRangeWithOrigin,
+        Environment, Estate, InheritanceRemoval, PlaceId, RemovedInheritedItem, RevisionAndAuthor, Role,
+        Server, VersionRangeWithRevisionAndAuthor,
     },
     format::{
-        estate::{OverrideOrigins, set_origins_of_changed_overrides},
+        estate::{OverrideRevisionsAndAuthors, set_origins_of_changed_overrides},
         node, yaml,
     },
     name::{Key, Name, ServerName},
@@ -67,7 +67,7 @@ fn order(estate: &Estate) -> Result<Vec<Name>, String> {
     Ok(places
         .into_iter()
         .filter_map(|place| match place {
-            Place::Role(name) => Some(name),
+            PlaceId::Role(name) => Some(name),
             _ => None,
         })
         .collect())
@@ -321,7 +321,7 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
     }
     let (mut estate, _) = shop("", "");
     let web = estate.roles.get_mut("web").unwrap();
-    let requirement = VersionRangeWithOrigin { range: "*".parse().unwrap(), origin: None };
+    let requirement = VersionRangeWithRevisionAndAuthor { range: "*".parse().unwrap(), origin: None };
     let pigeons = (1..=9).map(|pigeon| (Name::new(&format!("pigeon{pigeon}")).unwrap(), requirement.clone()));
     (web.overrides.components, web.overrides.values) = (pigeons.collect(), BTreeMap::new());
     let mut catalog = catalog(components);
@@ -348,17 +348,17 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let what = RemovedInheritedItem::Value(Name::new("shop").unwrap(), key);
     let server_says = &mut second.servers.get_mut("s").unwrap().overrides;
     server_says.remove = vec![InheritanceRemoval { what, origin: None }];
-    let requirement = VersionRangeWithOrigin { range: "1".parse().unwrap(), origin: None };
+    let requirement = VersionRangeWithRevisionAndAuthor { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), requirement)].into();
     set_origins_of_changed_overrides(&first, &mut second, &origin(2, "bob"));
 
     // What is stored beside the files gives them back.
     let mut stored =
         model::format::estate::parse_estate_yaml(&model::format::estate::write_estate_yaml(&second)).unwrap();
-    OverrideOrigins::collect_override_origins(&second.roles["web"].overrides)
-        .set_origins_on_overrides(&mut stored.roles.get_mut("web").unwrap().overrides);
-    OverrideOrigins::collect_override_origins(&second.servers["s"].overrides)
-        .set_origins_on_overrides(&mut stored.servers.get_mut("s").unwrap().overrides);
+    OverrideRevisionsAndAuthors::from_overrides(&second.roles["web"].overrides)
+        .restore_to_overrides(&mut stored.roles.get_mut("web").unwrap().overrides);
+    OverrideRevisionsAndAuthors::from_overrides(&second.servers["s"].overrides)
+        .restore_to_overrides(&mut stored.servers.get_mut("s").unwrap().overrides);
     assert_eq!(stored, second);
 
     let node = resolve::resolve_server(&second, &catalog, &server()).unwrap();

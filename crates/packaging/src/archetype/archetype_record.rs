@@ -100,7 +100,7 @@ pub fn read_archetype_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeErr
 }
 
 /// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover_interrupted_replacement`] finds it.
-pub(super) fn replace_archetype_record(
+pub(super) fn replace_record_and_base_files(
     dir: &Path,
     record: &ArchetypeRecord,
     base: &RenderedFilesByPath,
@@ -118,7 +118,7 @@ pub(super) fn replace_archetype_record(
     fs::remove_dir_all(dir.join(OLD)).map_err(cannot)
 }
 
-/// Finishes or takes back a [`replace_archetype_record`] that was cut off.
+/// Finishes or takes back a [`replace_record_and_base_files`] that was cut off.
 pub(super) fn recover_interrupted_replacement(dir: &Path) -> Result<(), ArchetypeError> {
     let old = dir.join(OLD);
     if old.symlink_metadata().is_err() {

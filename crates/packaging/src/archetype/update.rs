@@ -143,7 +143,7 @@ pub fn update_component(
         if let Step::Write(path, bytes, _) = step
             && let Some(outcome) = outcomes.get(path)
         {
-            earlier.record_file_write(path, *outcome, bytes);
+            earlier.record_planned_file_content(path, *outcome, bytes);
         }
     }
     earlier.save_update_journal(dir)?;
@@ -162,7 +162,7 @@ pub fn update_component(
             _ => (),
         }
     }
-    archetype_record::replace_archetype_record(dir, &new, &theirs)?;
+    archetype_record::replace_record_and_base_files(dir, &new, &theirs)?;
     Ok(ArchetypeUpdateResult { from: record.version, to: archetype.version, files, beside })
 }
 
@@ -224,7 +224,7 @@ impl Update<'_> {
             return Ok(None);
         }
         if let Some((ours, _)) = &ours
-            && let Some(outcome) = self.earlier.recorded_outcome(path, ours)
+            && let Some(outcome) = self.earlier.outcome_of_already_written_file(path, ours)
         {
             return Ok(Some(outcome));
         }

@@ -58,12 +58,21 @@ impl UpdateJournal {
     }
 
     /// Notes that `path` will hold `bytes`.
-    pub(super) fn record_file_write(&mut self, path: &str, outcome: FileUpdateOutcome, bytes: &[u8]) {
+    pub(super) fn record_planned_file_content(
+        &mut self,
+        path: &str,
+        outcome: FileUpdateOutcome,
+        bytes: &[u8],
+    ) {
         self.files.insert(path.to_owned(), Entry { outcome, sha256: sha256_hex(bytes) });
     }
 
     /// What was done to `path`, if it holds what the update wrote.
-    pub(super) fn recorded_outcome(&self, path: &str, bytes: &[u8]) -> Option<FileUpdateOutcome> {
+    pub(super) fn outcome_of_already_written_file(
+        &self,
+        path: &str,
+        bytes: &[u8],
+    ) -> Option<FileUpdateOutcome> {
         self.files.get(path).filter(|entry| entry.sha256 == sha256_hex(bytes)).map(|entry| entry.outcome)
     }
 

@@ -98,7 +98,7 @@ impl TrustedPublicKeys {
     pub fn verify_rpm_file(&self, path: &Path) -> Result<KeyFingerprint, RpmFileError> {
         let mut rpm_file = RpmFile::open_and_read_headers(path)?;
         let signer = rpm_file.verify_header_signature(self)?;
-        rpm_file.verify_payload_digest()?;
+        rpm_file.verify_payload_and_digest_file()?;
         Ok(signer)
     }
 

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::format::component::{PackagedFileContentSource, PackagedFileEntry};
+use model::format::component::{PackagedEntrySource, PackagedFileEntry};
 
 use super::{PackagingError, path_pattern};
 
@@ -81,7 +81,7 @@ impl FileCollector {
     }
 
     /// Adds an item that was `named` itself, or came with a folder.
-    pub(super) fn add_collected_path(
+    pub(super) fn insert_single_path(
         &mut self,
         item: CollectedPath,
         named: bool,
@@ -102,7 +102,7 @@ impl FileCollector {
     }
 
     /// All items in the order of their paths, once it is sure that none lies below a file.
-    pub(super) fn into_sorted_paths(self) -> Result<Vec<CollectedPath>, PackagingError> {
+    pub(super) fn into_checked_sorted_paths(self) -> Result<Vec<CollectedPath>, PackagingError> {
         for path in self.items.keys() {
             let above = Path::new(path).ancestors().skip(1).filter_map(Path::to_str);
             for parent in above {
@@ -126,25 +126,25 @@ impl FileCollector {
         entry: &PackagedFileEntry,
     ) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
-        match entry.content_source() {
-            PackagedFileContentSource::Directory => {
-                self.add_collected_path(dressed(entry, path, CollectedContent::Directory, 0o755), true)
+        match entry.entry_source() {
+            PackagedEntrySource::Directory => {
+                self.insert_single_path(dressed(entry, path, CollectedContent::Directory, 0o755), true)
             }
-            PackagedFileContentSource::Symlink(target) => self.add_collected_path(
+            PackagedEntrySource::Symlink(target) => self.insert_single_path(
                 dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777),
                 true,
             ),
-            PackagedFileContentSource::Source(source) if path_pattern::has_wildcard(source) => {
+            PackagedEntrySource::Source(source) if path_pattern::has_wildcard(source) => {
                 self.pattern(root, entry, source)
             }
-            PackagedFileContentSource::Source(source) => {
+            PackagedEntrySource::Source(source) => {
                 let real = inside(root, &root.join(source), source)?;
                 if real.is_dir() {
                     return self.folder(root, entry, &real, source, path);
                 }
                 let name = Path::new(source).file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let path = if entry.path.ends_with('/') { format!("{path}/{name}") } else { path.to_owned() };
-                self.add_collected_path(file(entry, &path, &real, source)?, true)
+                self.insert_single_path(file(entry, &path, &real, source)?, true)
             }
         }
     }
@@ -160,21 +160,21 @@ impl FileCollector {
     ) -> Result<(), PackagingError> {
         let mut plain = entry.clone();
         plain.mode = None;
-        self.add_collected_path(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
+        self.insert_single_path(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
         for (name, child) in self.children(dir, shown)? {
             let shown = format!("{}/{name}", shown.trim_end_matches('/'));
             let path = format!("{path}/{name}");
             let kind = child.symlink_metadata().map_err(|error| unreadable(&shown, &error))?.file_type();
             if kind.is_symlink() {
                 let target = link(&child, dir, root, &shown)?;
-                self.add_collected_path(
+                self.insert_single_path(
                     dressed(entry, &path, CollectedContent::Symlink(target), 0o777),
                     false,
                 )?;
             } else if kind.is_dir() {
                 self.folder(root, entry, &child, &shown, &path)?;
             } else {
-                self.add_collected_path(file(entry, &path, &child, &shown)?, false)?;
+                self.insert_single_path(file(entry, &path, &child, &shown)?, false)?;
             }
         }
         Ok(())
@@ -206,7 +206,7 @@ impl FileCollector {
             let shown = if base.is_empty() { below.clone() } else { format!("{base}/{below}") };
             let real = inside(root, &child, &shown)?;
             let path = format!("{}/{below}", entry.path.trim_end_matches('/'));
-            self.add_collected_path(file(entry, &path, &real, &shown)?, false)?;
+            self.insert_single_path(file(entry, &path, &real, &shown)?, false)?;
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ fn run(
         PackagingError::Command { what, command: command.to_string(), outcome, tail }
     };
     let mut tail = VecDeque::new();
-    let words = command.to_argv();
+    let words = command.to_argv_with_shell_for_text();
     let Some((program, arguments)) = words.split_first() else {
         return Err(failed("is empty".to_owned(), &tail));
     };

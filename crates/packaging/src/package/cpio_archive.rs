@@ -33,16 +33,16 @@ pub(super) struct WrittenCpioArchiveDigests {
 }
 
 /// Why writing stopped.
-pub(super) enum CpioArchiveError {
+pub(super) enum CpioWriteError {
     /// The source is at fault.
     Source(PackagingError),
     /// The output could not be written.
     Output(io::Error),
 }
 
-impl From<io::Error> for CpioArchiveError {
+impl From<io::Error> for CpioWriteError {
     fn from(error: io::Error) -> Self {
-        CpioArchiveError::Output(error)
+        CpioWriteError::Output(error)
     }
 }
 
@@ -52,7 +52,7 @@ pub(super) fn write_compressed_cpio_archive(
     time: u32,
     level: i32,
     to: &mut File,
-) -> Result<WrittenCpioArchiveDigests, CpioArchiveError> {
+) -> Result<WrittenCpioArchiveDigests, CpioWriteError> {
     let large = items.iter().map(CollectedPath::size_in_bytes).sum::<u64>() > MAX_32_BIT_CPIO_CONTENT_BYTES;
     let compressor = zstd::stream::Encoder::new(Hashing::new(to), level)?;
     let mut archive = Hashing::new(compressor);
@@ -96,7 +96,7 @@ fn content(
     item: &CollectedPath,
     archive: &mut impl Write,
     piece: &mut [u8],
-) -> Result<String, CpioArchiveError> {
+) -> Result<String, CpioWriteError> {
     match &item.content {
         CollectedContent::Directory => Ok(String::new()),
         CollectedContent::Symlink(target) => {
@@ -110,13 +110,10 @@ fn content(
         CollectedContent::File(path, size) => {
             let place = path.display().to_string();
             let unreadable = |error: io::Error| {
-                CpioArchiveError::Source(new_packaged_path_error(
-                    &place,
-                    format!("it cannot be read: {error}"),
-                ))
+                CpioWriteError::Source(new_packaged_path_error(&place, format!("it cannot be read: {error}")))
             };
             let changed = || {
-                CpioArchiveError::Source(new_packaged_path_error(
+                CpioWriteError::Source(new_packaged_path_error(
                     &place,
                     "its size changed while it was packaged; try again".to_owned(),
                 ))

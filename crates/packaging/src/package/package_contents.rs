@@ -74,7 +74,7 @@ pub(super) fn build_deployment_package_contents(
         new_packaged_path_error("component.json", format!("it cannot be written: {error}"))
     })?;
     description.push(b'\n');
-    collected.add_collected_path(
+    collected.insert_single_path(
         CollectedPath::new_path_owned_by_root(
             format!("{dir}/component.json"),
             CollectedContent::Bytes(description),
@@ -84,14 +84,14 @@ pub(super) fn build_deployment_package_contents(
     )?;
     if let Some(manifest) = &source.deploy.manifest {
         let bytes = CollectedContent::Bytes(manifest.clone().into_bytes());
-        collected.add_collected_path(
+        collected.insert_single_path(
             CollectedPath::new_path_owned_by_root(format!("{dir}/manifest.yaml"), bytes, 0o644),
             true,
         )?;
     }
     for (path, bytes) in &source.deploy.templates {
         let path = format!("{dir}/templates/{path}");
-        collected.add_collected_path(
+        collected.insert_single_path(
             CollectedPath::new_path_owned_by_root(path, CollectedContent::Bytes(bytes.clone()), 0o644),
             true,
         )?;
@@ -135,7 +135,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPa
     }
     let mut units = |file: String, text: String| {
         let path = format!("/usr/lib/systemd/system/{file}");
-        collected.add_collected_path(
+        collected.insert_single_path(
             CollectedPath::new_path_owned_by_root(path, CollectedContent::Bytes(text.into_bytes()), 0o644),
             true,
         )
@@ -157,7 +157,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPa
 }
 
 fn with_directories(name: &str, collected: FileCollector) -> Result<Vec<CollectedPath>, PackagingError> {
-    let mut items = collected.into_sorted_paths()?;
+    let mut items = collected.into_checked_sorted_paths()?;
     items.extend(owned_directories::find_parent_directories_to_own(name, &items));
     items.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(items)

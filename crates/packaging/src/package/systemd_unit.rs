@@ -88,7 +88,8 @@ fn head(facts: &SystemdUnitHeader<'_>) -> String {
 }
 
 fn service(text: &mut String, launch: &LaunchSettings) {
-    let words: Vec<String> = launch.command.to_argv().iter().map(|word| quote(word)).collect();
+    let words: Vec<String> =
+        launch.command.to_argv_with_shell_for_text().iter().map(|word| quote(word)).collect();
     let _ = writeln!(text, "ExecStart={}", words.join(" "));
     let _ = writeln!(text, "User={}", launch.user);
     if let Some(group) = &launch.group {

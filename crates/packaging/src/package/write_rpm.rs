@@ -19,7 +19,7 @@ use tempfile::{NamedTempFile, TempPath};
 use super::{
     PackagingError,
     collect_files::{CollectedContent, CollectedPath},
-    cpio_archive::{self, CpioArchiveError, WrittenCpioArchiveDigests},
+    cpio_archive::{self, CpioWriteError, WrittenCpioArchiveDigests},
     package_contents::PackageContents,
 };
 use crate::{openpgp::SecretKey, source::ComponentSource};
@@ -117,8 +117,8 @@ pub(super) fn write_temporary_rpm_package(
         payload.as_file_mut(),
     )
     .map_err(|stop| match stop {
-        CpioArchiveError::Source(error) => error,
-        CpioArchiveError::Output(error) => failed(error),
+        CpioWriteError::Source(error) => error,
+        CpioWriteError::Output(error) => failed(error),
     })?;
 
     let metadata = metadata(skeleton, package, &written, settings).map_err(refused)?;

@@ -19,12 +19,12 @@ use super::{
 
 /// The packages of a batch that are halves of components. Batches never change, so this neither does.
 #[derive(Debug, Default)]
-pub(super) struct BatchComponentPackages {
+pub(super) struct ComponentPackagesInBatch {
     payloads: Vec<(Version, Arc<PackageRecord>)>,
     deployments: Vec<Arc<PackageRecord>>,
 }
 
-impl BatchComponentPackages {
+impl ComponentPackagesInBatch {
     pub(super) fn add_component_package_record(&mut self, record: Arc<PackageRecord>) {
         match &record.what {
             RecordedComponentPackageKind::Payload(_) => {
@@ -63,17 +63,18 @@ impl Repository {
     fn build_catalog(&self, before: &Catalog) -> Result<Catalog> {
         let mut catalog = Catalog::default();
         for name in self.list_channels()? {
-            let halves = self.component_packages_by_batch(&*self.load_current_or_empty_generation(&name)?)?;
+            let halves =
+                self.component_packages_of_channel(&*self.load_current_or_empty_generation(&name)?)?;
             add_versions_of_channel_to_catalog(&mut catalog, before, name, &halves, |_, _| true);
         }
         Ok(catalog)
     }
 
     /// What the batches of `channel` have, each looked through once.
-    pub(super) fn component_packages_by_batch(
+    pub(super) fn component_packages_of_channel(
         &self,
         channel: &ChannelGeneration,
-    ) -> Result<Vec<Arc<BatchComponentPackages>>> {
+    ) -> Result<Vec<Arc<ComponentPackagesInBatch>>> {
         let known = self.known().halves.remove(&channel.name).unwrap_or_default();
         let mut all = BTreeMap::new();
         for batch in &channel.batches {
@@ -88,10 +89,10 @@ impl Repository {
         Ok(halves)
     }
 
-    fn halves_of(&self, batch: &MetadataBatch) -> Result<BatchComponentPackages> {
-        let mut halves = BatchComponentPackages::default();
+    fn halves_of(&self, batch: &MetadataBatch) -> Result<ComponentPackagesInBatch> {
+        let mut halves = ComponentPackagesInBatch::default();
         for listed in &batch.packages {
-            halves.add_component_package_record(self.cached_record_of_listed_package(listed)?);
+            halves.add_component_package_record(self.cached_or_read_package_record(listed)?);
         }
         Ok(halves)
     }
@@ -122,7 +123,7 @@ pub(super) fn add_versions_of_channel_to_catalog(
     catalog: &mut Catalog,
     before: &Catalog,
     name: Name,
-    halves: &[Arc<BatchComponentPackages>],
+    halves: &[Arc<ComponentPackagesInBatch>],
     counts: impl Fn(&Name, &PackageRecord) -> bool,
 ) {
     let mut payloads: BTreeMap<(&Name, &Version), &PackageRecord> = BTreeMap::new();

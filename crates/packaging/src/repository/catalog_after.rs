@@ -13,7 +13,7 @@ use model::{catalog::Catalog, name::Name, version::Version};
 
 use super::{
     Repository, Result,
-    catalog::{BatchComponentPackages, add_versions_of_channel_to_catalog},
+    catalog::{ComponentPackagesInBatch, add_versions_of_channel_to_catalog},
     package_record::PackageRecord,
 };
 
@@ -21,7 +21,7 @@ use super::{
 pub type VersionsPromotedAlong = Vec<(Name, Version)>;
 
 /// The packages that come and go in one channel.
-pub(super) struct ChannelPackageChange<'a> {
+pub(super) struct ChannelPackageChanges<'a> {
     pub(super) channel: &'a Name,
     /// In the order in which they will be listed.
     pub(super) added: Vec<Arc<PackageRecord>>,
@@ -30,15 +30,15 @@ pub(super) struct ChannelPackageChange<'a> {
 
 impl Repository {
     /// The catalog as it would be when the received packages `files` were published in `channel`. Fails as
-    /// [`Repository::publish_packages`] would.
+    /// [`Repository::publish_received_packages`] would.
     pub fn catalog_after_publication(&self, channel: &Name, files: &[String]) -> Result<Arc<Catalog>> {
         let generation = self.load_current_generation_of_published_channel(channel)?;
         let added = self.plan_publication(&generation, files)?.added.into_values().collect();
-        self.catalog_after_channel_change(&ChannelPackageChange { channel, added, removed: Vec::new() })
+        self.catalog_after_channel_change(&ChannelPackageChanges { channel, added, removed: Vec::new() })
     }
 
     /// The catalog as it would be when `version` of `name` was promoted from `from` to `to`, and the component
-    /// versions that would become visible in `to` besides it. Fails as [`Repository::promote_version`] would.
+    /// versions that would become visible in `to` besides it. Fails as [`Repository::promote_version_with_required_components`] would.
     pub fn catalog_after_promotion(
         &self,
         name: &Name,
@@ -72,13 +72,13 @@ impl Repository {
         channel: &Name,
     ) -> Result<Arc<Catalog>> {
         let removed = self.plan_withdrawal(name, version, channel)?.removed;
-        self.catalog_after_channel_change(&ChannelPackageChange { channel, added: Vec::new(), removed })
+        self.catalog_after_channel_change(&ChannelPackageChanges { channel, added: Vec::new(), removed })
     }
 
     /// The catalog as it would be after `change`.
     pub(super) fn catalog_after_channel_change(
         &self,
-        change: &ChannelPackageChange<'_>,
+        change: &ChannelPackageChanges<'_>,
     ) -> Result<Arc<Catalog>> {
         let before = self.read_catalog()?;
         let changed = change.added.iter().chain(&change.removed);
@@ -91,10 +91,10 @@ impl Repository {
         let mut looked_at = Catalog::default();
         for channel in self.list_channels()? {
             let mut halves =
-                self.component_packages_by_batch(&*self.load_current_or_empty_generation(&channel)?)?;
+                self.component_packages_of_channel(&*self.load_current_or_empty_generation(&channel)?)?;
             let is_changed = channel == *change.channel;
             if is_changed {
-                let mut added = BatchComponentPackages::default();
+                let mut added = ComponentPackagesInBatch::default();
                 change.added.iter().for_each(|record| added.add_component_package_record(Arc::clone(record)));
                 halves.push(Arc::new(added));
             }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Repository, RepositoryError, Result,
     durable_writes::{self, UnflushedWrites},
-    metadata_batch::{ChannelPackage, MetadataBatch},
+    metadata_batch::{ChannelPackageFileAndDigest, MetadataBatch},
 };
 
 /// One generation of a channel.
@@ -59,7 +59,7 @@ struct ChannelState {
 
 impl ChannelGeneration {
     /// All packages, in the order they were published.
-    pub(super) fn iter_packages(&self) -> impl Iterator<Item = &ChannelPackage> {
+    pub(super) fn iter_packages(&self) -> impl Iterator<Item = &ChannelPackageFileAndDigest> {
         self.batches.iter().flat_map(|batch| &batch.packages)
     }
 
@@ -140,12 +140,12 @@ impl Repository {
             });
         }
         let state: ChannelState =
-            durable_writes::read_json_file(&self.layout().channel_state_path(name, generation))?;
+            durable_writes::read_json_file(&self.layout().generation_state_path(name, generation))?;
         let known: BTreeMap<u64, &Arc<MetadataBatch>> =
             known.iter().flat_map(|channel| &channel.batches).map(|batch| (batch.id, batch)).collect();
         let batches = state.batches.iter().map(|id| match known.get(id) {
             Some(batch) => Ok(Arc::clone(batch)),
-            None => self.read_metadata_batch(name, *id).map(Arc::new),
+            None => self.read_metadata_batch_header(name, *id).map(Arc::new),
         });
         Ok(ChannelGeneration {
             name: name.clone(),
@@ -158,7 +158,7 @@ impl Repository {
         })
     }
 
-    pub(super) fn write_generation_state(
+    pub(super) fn write_unflushed_generation_state(
         &self,
         channel: &ChannelGeneration,
         unflushed: &mut UnflushedWrites,
@@ -170,7 +170,7 @@ impl Repository {
             history: channel.history.clone(),
             gone: channel.gone.clone(),
         };
-        let path = self.layout().channel_state_path(&channel.name, channel.generation);
+        let path = self.layout().generation_state_path(&channel.name, channel.generation);
         unflushed.write_unflushed_file(&path, &durable_writes::to_json_bytes(&path, &state)?)
     }
 }

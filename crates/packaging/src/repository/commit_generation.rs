@@ -2,7 +2,7 @@
 //!
 //! `repomd.xml` and `repomd.xml.asc` are two files, and both change. Each generation is a folder that is a
 //! whole YUM repository and never changes, so a reader that stays in it
-//! ([`Repository::current_generation_path`], handed out by the mirrorlist) always gets both of one generation. The
+//! ([`Repository::relative_path_of_current_generation`], handed out by the mirrorlist) always gets both of one generation. The
 //! channel's own folder follows the current generation by a symbolic link that one rename swaps: a reader
 //! of it that fetches one file before and the other after a swap has to try again.
 
@@ -22,7 +22,7 @@ use super::{
     Repository, RepositoryError, Result,
     channel_generation::{ChannelGeneration, RemovedPackageWithKeptLink, SupersededGeneration},
     durable_writes::{self, UnflushedWrites},
-    metadata_batch::{ChannelPackage, MetadataBatch, MetadataFileKind, gzip_compress},
+    metadata_batch::{ChannelPackageFileAndDigest, MetadataBatch, MetadataFileKind, gzip_compress},
 };
 
 /// What only readers of older metadata can ask for is kept for so long,
@@ -42,9 +42,9 @@ pub(super) enum NextGenerationBatch {
     /// A batch of the current generation, unchanged.
     Kept(Arc<MetadataBatch>),
     /// A batch of the current generation with packages behind its own.
-    Grown(Arc<MetadataBatch>, Vec<ChannelPackage>),
+    Grown(Arc<MetadataBatch>, Vec<ChannelPackageFileAndDigest>),
     /// Packages whose metadata is compressed anew.
-    New(Vec<ChannelPackage>),
+    New(Vec<ChannelPackageFileAndDigest>),
 }
 
 struct Data {
@@ -79,7 +79,7 @@ impl Repository {
             .and_then(|()| unflushed.flush_to_disk());
         if written.is_err() {
             // No reader has seen it. The first error is returned.
-            let _ = self.remove_files_no_reader_needs(channel, now);
+            let _ = self.remove_channel_files_no_reader_needs(channel, now);
         }
         written?;
         let folder = self.layout().generation_folder_path(&next.name, next.generation);
@@ -92,7 +92,7 @@ impl Repository {
         let next = Arc::new(next);
         self.known().channels.insert(next.name.clone(), Arc::clone(&next));
         // Done: what cannot be swept away now will be the next time.
-        let _ = self.remove_files_no_reader_needs(&next, now);
+        let _ = self.remove_channel_files_no_reader_needs(&next, now);
         Ok(next)
     }
 
@@ -106,10 +106,10 @@ impl Repository {
     ) -> Result<()> {
         let layout = self.layout();
         let folder = layout.generation_folder_path(&next.name, next.generation);
-        durable_writes::remove_folder_if_present(&folder)?;
+        durable_writes::remove_folder_if_present_unsynced(&folder)?;
         let repodata = layout.generation_repodata_path(&next.name, next.generation);
         unflushed.create_folder_tree(&repodata)?;
-        unflushed.create_folder_tree(&layout.metadata_batches_folder_path(&next.name))?;
+        unflushed.create_folder_tree(&layout.channel_batches_folder_path(&next.name))?;
         unflushed.create_folder_tree(&layout.channel_packages_folder_path(&next.name))?;
         unflushed.create_symlink(Path::new(GENERATION_PACKAGES_LINK_TARGET), &folder.join("packages"))?;
         self.make_repodata(next, unflushed)?;
@@ -135,13 +135,13 @@ impl Repository {
         unflushed.write_unflushed_file(&repodata.join("repomd.xml"), repomd.as_bytes())?;
         let signature = self.key.sign_detached(repomd.as_bytes(), now)?;
         unflushed.write_unflushed_file(&repodata.join("repomd.xml.asc"), signature.as_bytes())?;
-        self.write_generation_state(next, unflushed)
+        self.write_unflushed_generation_state(next, unflushed)
     }
 
     /// The folder that readers without mirrorlist look in: its two files that change are links through
     /// the current generation.
     fn make_repodata(&self, channel: &ChannelGeneration, unflushed: &mut UnflushedWrites) -> Result<()> {
-        let folder = self.layout().channel_repodata_path(&channel.name);
+        let folder = self.layout().stable_channel_repodata_path(&channel.name);
         unflushed.create_folder_tree(&folder)?;
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = folder.join(file);
@@ -164,7 +164,7 @@ impl Repository {
         file: MetadataFileKind,
         unflushed: &mut UnflushedWrites,
     ) -> Result<Data> {
-        let folder = self.layout().channel_repodata_path(&channel.name);
+        let folder = self.layout().stable_channel_repodata_path(&channel.name);
         let io = |why| RepositoryError::from_io_error("write", &folder, why);
         let packages = channel.batches.iter().map(|batch| batch.packages.len()).sum();
         let (header, footer) = (file.xml_header(packages), file.xml_footer());
@@ -205,7 +205,7 @@ impl Repository {
     /// The folder of the generation that `channel` shows now, relative to [`Repository::served_channels_folder`]: a whole
     /// YUM repository. Nothing in it changes; it stays for at least five minutes, usually an hour, after the
     /// next generation took its place.
-    pub fn current_generation_path(&self, channel: &Name) -> Result<PathBuf> {
+    pub fn relative_path_of_current_generation(&self, channel: &Name) -> Result<PathBuf> {
         let generation = self.load_current_generation_of_published_channel(channel)?.generation;
         let folder = self.layout().generation_folder_path(channel, generation);
         Ok(folder.strip_prefix(self.served_channels_folder()).unwrap_or(&folder).to_owned())
@@ -233,33 +233,37 @@ impl Repository {
 
     /// Removes what no reader of `channel` needs any more. Of the state, that of the generation before
     /// the current one stays: a reader may be using it.
-    pub(super) fn remove_files_no_reader_needs(&self, channel: &ChannelGeneration, now: u32) -> Result<()> {
+    pub(super) fn remove_channel_files_no_reader_needs(
+        &self,
+        channel: &ChannelGeneration,
+        now: u32,
+    ) -> Result<()> {
         let layout = self.layout();
         let current = channel.generation;
         let oldest = channel.history.first().map_or(current, |past| past.generation);
         let number = |name: &str| name.get(..8).and_then(|number| number.parse::<u64>().ok());
         for name in durable_writes::list_folder(&layout.generations_folder_path(&channel.name))? {
             if !number(&name).is_some_and(|number| (oldest..=current).contains(&number)) {
-                durable_writes::remove_folder_if_present(
+                durable_writes::remove_folder_if_present_unsynced(
                     &layout.generations_folder_path(&channel.name).join(&name),
                 )?;
             }
         }
-        for name in durable_writes::list_folder(&layout.channel_repodata_path(&channel.name))? {
+        for name in durable_writes::list_folder(&layout.stable_channel_repodata_path(&channel.name))? {
             if number(&name).is_some_and(|number| !(oldest..=current).contains(&number)) {
                 durable_writes::remove_file_if_present(
-                    &layout.channel_repodata_path(&channel.name).join(&name),
+                    &layout.stable_channel_repodata_path(&channel.name).join(&name),
                 )?;
             }
         }
-        for name in durable_writes::list_folder(&layout.metadata_batches_folder_path(&channel.name))? {
+        for name in durable_writes::list_folder(&layout.channel_batches_folder_path(&channel.name))? {
             let stays = match name.strip_prefix('m') {
                 Some(id) => channel.batches.iter().any(|batch| id.parse() == Ok(batch.id)),
                 None => number(&name).is_some_and(|number| number == current || number + 1 == current),
             };
             if !stays {
                 durable_writes::remove_file_if_present(
-                    &layout.metadata_batches_folder_path(&channel.name).join(&name),
+                    &layout.channel_batches_folder_path(&channel.name).join(&name),
                 )?;
             }
         }

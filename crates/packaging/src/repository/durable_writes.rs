@@ -135,7 +135,7 @@ pub(super) fn create_folder_and_parents(path: &Path) -> Result<()> {
 }
 
 /// Removes a folder with everything in it, if it is there.
-pub(super) fn remove_folder_if_present(path: &Path) -> Result<()> {
+pub(super) fn remove_folder_if_present_unsynced(path: &Path) -> Result<()> {
     ignore_absent(fs::remove_dir_all(path)).map_err(|why| RepositoryError::from_io_error("remove", path, why))
 }
 

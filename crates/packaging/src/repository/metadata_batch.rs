@@ -76,7 +76,7 @@ impl MetadataFileKind {
 
 /// A package in a channel.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct ChannelPackage {
+pub(super) struct ChannelPackageFileAndDigest {
     pub(super) file: String,
     pub(super) sha256: String,
 }
@@ -85,7 +85,7 @@ pub(super) struct ChannelPackage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct MetadataBatch {
     pub(super) id: u64,
-    pub(super) packages: Vec<ChannelPackage>,
+    pub(super) packages: Vec<ChannelPackageFileAndDigest>,
     /// Uncompressed bytes of each of [`MetadataFileKind::ALL_METADATA_FILE_KINDS`].
     pub(super) open_sizes: [u64; 3],
     /// Compressed bytes of each.
@@ -112,7 +112,7 @@ pub(super) fn gzip_compress(text: &[u8]) -> Vec<u8> {
 }
 
 impl Repository {
-    pub(super) fn read_metadata_batch(&self, channel: &Name, id: u64) -> Result<MetadataBatch> {
+    pub(super) fn read_metadata_batch_header(&self, channel: &Name, id: u64) -> Result<MetadataBatch> {
         let path = self.layout().metadata_batch_path(channel, id);
         let read = || {
             let mut line = Vec::new();

@@ -78,7 +78,7 @@ pub struct Repository {
 struct Known {
     channels: BTreeMap<Name, std::sync::Arc<channel_generation::ChannelGeneration>>,
     records: BTreeMap<String, std::sync::Arc<package_record::PackageRecord>>,
-    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::BatchComponentPackages>>>,
+    halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::ComponentPackagesInBatch>>>,
     catalog: Option<(u64, std::sync::Arc<model::catalog::Catalog>)>,
 }
 

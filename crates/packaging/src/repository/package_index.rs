@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     Repository, RepositoryError, Result, durable_writes,
-    metadata_batch::ChannelPackage,
+    metadata_batch::ChannelPackageFileAndDigest,
     package_record::{PackageMetadataXmlFragments, PackageRecord, ParsedRpmFileName},
 };
 use crate::{
@@ -39,7 +39,7 @@ impl PackageIndexEntry {
         Ok(Self { record, fragments })
     }
 
-    pub(super) fn to_json_lines(&self, path: &Path) -> Result<Vec<u8>> {
+    pub(super) fn to_record_and_fragments_lines(&self, path: &Path) -> Result<Vec<u8>> {
         let mut lines = durable_writes::to_json_bytes(path, &self.record)?;
         lines.push(b'\n');
         lines.extend(durable_writes::to_json_bytes(path, &self.fragments)?);
@@ -58,9 +58,9 @@ impl Repository {
     }
 
     /// The record of a package that a channel lists; read once.
-    pub(super) fn cached_record_of_listed_package(
+    pub(super) fn cached_or_read_package_record(
         &self,
-        listed: &ChannelPackage,
+        listed: &ChannelPackageFileAndDigest,
     ) -> Result<Arc<PackageRecord>> {
         if let Some(record) = self.known().records.get(&listed.file)
             && record.sha256 == listed.sha256
@@ -100,7 +100,7 @@ impl Repository {
 
     /// Rewrites the entry of a listed package that does not match the package. A package
     /// with other bytes than the channel lists is left as it is: it is damaged itself.
-    pub(super) fn repair_index_entry(&self, listed: &ChannelPackage) -> Result<()> {
+    pub(super) fn repair_index_entry(&self, listed: &ChannelPackageFileAndDigest) -> Result<()> {
         let Ok((right, _)) = self.compute_index_entry_from_pool(&listed.file) else { return Ok(()) };
         if right.record.sha256 == listed.sha256
             && self.read_index_entry(&listed.file).ok().as_ref() != Some(&right)
@@ -118,7 +118,7 @@ impl Repository {
     pub(super) fn write_index_entry(&self, entry: &PackageIndexEntry) -> Result<()> {
         let path = self.layout().index_entry_path(&entry.record.name, &entry.record.file);
         durable_writes::create_folder_and_parents(path.parent().unwrap_or(&self.root))?;
-        self.write(&path, &entry.to_json_lines(&path)?)?;
+        self.write(&path, &entry.to_record_and_fragments_lines(&path)?)?;
         self.known().records.remove(&entry.record.file);
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{
     catalog::{Catalog, PublishedVersion},
     name::Name,
-    resolve::{VersionChoiceFailure, choose_versions_required_by},
+    resolve::{VersionChoiceFailure, choose_root_and_required_versions},
     version::{Version, VersionRange},
-    wire::PublicationResult,
+    wire::FilesAddedToChannel,
 };
 
 use super::{Repository, RepositoryError, Result};
@@ -28,7 +28,7 @@ impl Repository {
     /// where `to` has none that fit. Refuses, naming what is missing, if `from` does not have them.
     ///
     /// `allow` is given the components that would be made visible, and may refuse.
-    pub fn promote_version<E: From<RepositoryError>>(
+    pub fn promote_version_with_required_components<E: From<RepositoryError>>(
         &self,
         name: &Name,
         version: &Version,
@@ -36,7 +36,7 @@ impl Repository {
         to: &Name,
         allow: impl FnOnce(&BTreeSet<Name>) -> std::result::Result<(), E>,
         now: u32,
-    ) -> std::result::Result<PublicationResult, E> {
+    ) -> std::result::Result<FilesAddedToChannel, E> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
         self.read_catalog()?;
         let _lock = self.lock()?;
@@ -114,7 +114,7 @@ fn closure<'a>(
     from: &'a Name,
     to: &'a Name,
 ) -> Result<Vec<&'a Arc<PublishedVersion>>> {
-    choose_versions_required_by(catalog, root, &[to, from]).map_err(|conflict| {
+    choose_root_and_required_versions(catalog, root, &[to, from]).map_err(|conflict| {
         let mut missing = unmet_requirements(catalog, root, from, to);
         if missing.is_empty() {
             // Each requirement alone can be met, and not all of them together.

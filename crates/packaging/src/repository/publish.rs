@@ -5,14 +5,14 @@ use std::{
     sync::Arc,
 };
 
-use model::{name::Name, wire::PublicationResult};
+use model::{name::Name, wire::FilesAddedToChannel};
 
 use super::{
     Repository, RepositoryError, Result,
     channel_generation::ChannelGeneration,
     commit_generation::NextGenerationBatch,
     durable_writes::{self, UnflushedWrites},
-    metadata_batch::ChannelPackage,
+    metadata_batch::ChannelPackageFileAndDigest,
     package_record::PackageRecord,
 };
 
@@ -27,7 +27,12 @@ pub(super) struct PlannedPublication {
 impl Repository {
     /// Makes received packages visible in the channel `channel`, all or none. `now` is in seconds since
     /// 1970. Packages that are visible already are no error.
-    pub fn publish_packages(&self, channel: &Name, files: &[String], now: u32) -> Result<PublicationResult> {
+    pub fn publish_received_packages(
+        &self,
+        channel: &Name,
+        files: &[String],
+        now: u32,
+    ) -> Result<FilesAddedToChannel> {
         let _lock = self.lock()?;
         self.publish_packages_with_lock_held(channel, files, now)
     }
@@ -41,7 +46,7 @@ impl Repository {
         }
         let _lock = self.lock()?;
         let channel = self.load_current_generation_of_published_channel(channel)?;
-        let packages: Vec<ChannelPackage> = channel.iter_packages().cloned().collect();
+        let packages: Vec<ChannelPackageFileAndDigest> = channel.iter_packages().cloned().collect();
         let mut unflushed = UnflushedWrites::default();
         for listed in &packages {
             let record = self.read_package_record(&listed.file)?;
@@ -56,7 +61,7 @@ impl Repository {
         name: &Name,
         files: &[String],
         now: u32,
-    ) -> Result<PublicationResult> {
+    ) -> Result<FilesAddedToChannel> {
         let channel = self.load_current_generation_of_published_channel(name)?;
         let PlannedPublication { added, present } = self.plan_publication(&channel, files)?;
         if !added.is_empty() {
@@ -65,7 +70,7 @@ impl Repository {
                 .values()
                 .try_for_each(|record| self.link_package(name, record, &mut unflushed))
                 .and_then(|()| {
-                    let new = added.values().map(|record| ChannelPackage {
+                    let new = added.values().map(|record| ChannelPackageFileAndDigest {
                         file: record.file.clone(),
                         sha256: record.sha256.clone(),
                     });
@@ -80,7 +85,7 @@ impl Repository {
             }
             shown?;
         }
-        Ok(PublicationResult {
+        Ok(FilesAddedToChannel {
             channel: name.to_string(),
             added: added.into_keys().collect(),
             present: present.into_iter().collect(),
@@ -155,7 +160,7 @@ fn both_halves(channel: &Name, record: &PackageRecord, becoming: &BTreeSet<&str>
 }
 
 /// The channel's batches with `new` packages after them, in the last one while it is not full.
-fn appended(channel: &ChannelGeneration, new: Vec<ChannelPackage>) -> Vec<NextGenerationBatch> {
+fn appended(channel: &ChannelGeneration, new: Vec<ChannelPackageFileAndDigest>) -> Vec<NextGenerationBatch> {
     let mut parts: Vec<NextGenerationBatch> =
         channel.batches.iter().cloned().map(NextGenerationBatch::Kept).collect();
     match channel.batches.last() {

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use model::wire::ReceivedPackage;
+use model::wire::UploadedPackage;
 use rpmrepo_metadata::Evr;
 use tempfile::NamedTempFile;
 
@@ -28,7 +28,7 @@ impl Repository {
         mut reader: impl Read,
         file_name: &str,
         limit: u64,
-    ) -> Result<ReceivedPackage> {
+    ) -> Result<UploadedPackage> {
         let wrong_name = |why: &str| RepositoryError::FileName {
             given: file_name.chars().filter(|c| !c.is_control()).take(200).collect(),
             why: why.to_owned(),
@@ -54,7 +54,7 @@ impl Repository {
 
         let _lock = self.lock()?;
         let received =
-            ReceivedPackage { file: record.file.clone(), sha256: record.sha256.clone(), size: record.size };
+            UploadedPackage { file: record.file.clone(), sha256: record.sha256.clone(), size: record.size };
         if self.layout().pool_package_path(&record.name, &record.file).is_file() {
             self.receive_again(record, &uploaded)?;
         } else {
@@ -75,7 +75,7 @@ impl Repository {
                 unflushed.create_folder_tree(path.parent().unwrap_or(&self.root))?;
             }
             // An index entry without its package is ignored, so the package is moved last.
-            unflushed.write_unflushed_file(&indexed, &entry.to_json_lines(&indexed)?)?;
+            unflushed.write_unflushed_file(&indexed, &entry.to_record_and_fragments_lines(&indexed)?)?;
             unflushed.flush_to_disk()?;
             upload
                 .persist(&pooled)

@@ -51,16 +51,16 @@ impl RepositoryLayout<'_> {
         self.index_folder_path().join(package).join(format!("{file}.jsonl"))
     }
 
-    pub(super) fn metadata_batches_folder_path(&self, channel: &Name) -> PathBuf {
+    pub(super) fn channel_batches_folder_path(&self, channel: &Name) -> PathBuf {
         self.0.join("members").join(channel.as_str())
     }
 
     pub(super) fn metadata_batch_path(&self, channel: &Name, id: u64) -> PathBuf {
-        self.metadata_batches_folder_path(channel).join(format!("m{id:08}"))
+        self.channel_batches_folder_path(channel).join(format!("m{id:08}"))
     }
 
-    pub(super) fn channel_state_path(&self, channel: &Name, generation: u64) -> PathBuf {
-        self.metadata_batches_folder_path(channel).join(format!("{generation:08}.json"))
+    pub(super) fn generation_state_path(&self, channel: &Name, generation: u64) -> PathBuf {
+        self.channel_batches_folder_path(channel).join(format!("{generation:08}.json"))
     }
 
     pub(super) fn promotion_order_path(&self) -> PathBuf {
@@ -97,7 +97,7 @@ impl RepositoryLayout<'_> {
     }
 
     /// Where readers look.
-    pub(super) fn channel_repodata_path(&self, channel: &Name) -> PathBuf {
+    pub(super) fn stable_channel_repodata_path(&self, channel: &Name) -> PathBuf {
         self.channel_folder_path(channel).join("repodata")
     }
 }

@@ -13,7 +13,7 @@ use super::{
     channel_generation::ChannelGeneration,
     commit_generation::NextGenerationBatch,
     durable_writes::{self, UnflushedWrites},
-    metadata_batch::ChannelPackage,
+    metadata_batch::ChannelPackageFileAndDigest,
     package_record::PackageRecord,
 };
 
@@ -36,21 +36,17 @@ impl Repository {
     /// (those that node files name), and what all of these require; removes the rest. `now` is in seconds
     /// since 1970. Readers of the metadata before find the packages for another hour: it is the next
     /// publication or retention after that which takes their links away and so frees their bytes.
-    pub fn remove_all_but_newest_and_needed_versions(
+    pub fn remove_unneeded_versions_from_every_channel(
         &self,
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
     ) -> Result<RetentionResult> {
-        self.remove_all_but_newest_and_needed_versions_under_lock(
-            |_| Ok::<_, RepositoryError>(keep.clone()),
-            newest,
-            now,
-        )
+        self.lock_and_remove_unneeded_versions(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
     }
 
     /// The same, with the needed versions queried under the repository lock.
-    pub fn remove_all_but_newest_and_needed_versions_under_lock<E: From<RepositoryError>>(
+    pub fn lock_and_remove_unneeded_versions<E: From<RepositoryError>>(
         &self,
         needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,
@@ -79,7 +75,7 @@ impl Repository {
             let plain = self.kept_plain(&channel, newest)?;
             let mut gone = BTreeSet::new();
             for listed in channel.iter_packages() {
-                let record = self.cached_record_of_listed_package(listed)?;
+                let record = self.cached_or_read_package_record(listed)?;
                 let stays = match record.component_and_version() {
                     Some((component, version)) => components.contains(&(component.clone(), version)),
                     None => plain.contains(&record.file),
@@ -91,12 +87,12 @@ impl Repository {
                 }
             }
             if gone.is_empty() {
-                self.remove_files_no_reader_needs(&channel, now)?;
+                self.remove_channel_files_no_reader_needs(&channel, now)?;
                 continue;
             }
             self.commit_next_generation(
                 &channel,
-                batches_without_packages(&channel, &gone),
+                batches_after_removing_packages(&channel, &gone),
                 UnflushedWrites::default(),
                 now,
             )?;
@@ -110,7 +106,7 @@ impl Repository {
     fn kept_plain(&self, channel: &ChannelGeneration, newest: usize) -> Result<BTreeSet<String>> {
         let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<PackageRecord>>> = BTreeMap::new();
         for listed in channel.iter_packages() {
-            let record = self.cached_record_of_listed_package(listed)?;
+            let record = self.cached_or_read_package_record(listed)?;
             if record.component_and_version().is_none() {
                 by_name.entry((record.name.clone(), record.arch.clone())).or_default().push(record);
             }
@@ -203,13 +199,13 @@ fn kept_components(
 }
 
 /// The channel's batches without the packages in `gone`.
-pub(super) fn batches_without_packages(
+pub(super) fn batches_after_removing_packages(
     channel: &ChannelGeneration,
     gone: &BTreeSet<String>,
 ) -> Vec<NextGenerationBatch> {
     let mut parts = Vec::new();
     for batch in &channel.batches {
-        let left: Vec<ChannelPackage> =
+        let left: Vec<ChannelPackageFileAndDigest> =
             batch.packages.iter().filter(|listed| !gone.contains(&listed.file)).cloned().collect();
         if left.len() == batch.packages.len() {
             parts.push(NextGenerationBatch::Kept(batch.clone()));

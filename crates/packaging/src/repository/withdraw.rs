@@ -9,9 +9,9 @@ use model::{
 };
 
 use super::{
-    Repository, RepositoryError, Result, catalog_after::ChannelPackageChange,
+    Repository, RepositoryError, Result, catalog_after::ChannelPackageChanges,
     channel_generation::ChannelGeneration, durable_writes::UnflushedWrites, package_record::PackageRecord,
-    promote::find_newest_release_of_version, retain_versions::batches_without_packages,
+    promote::find_newest_release_of_version, retain_versions::batches_after_removing_packages,
 };
 
 /// What a withdrawal took out of the channel.
@@ -51,11 +51,11 @@ impl Repository {
         let _lock = self.lock()?;
         let PlannedWithdrawal { channel, removed } = self.plan_withdrawal(name, version, channel)?;
         let files: BTreeSet<String> = removed.iter().map(|record| record.file.clone()).collect();
-        let change = ChannelPackageChange { channel: &channel.name, added: Vec::new(), removed };
+        let change = ChannelPackageChanges { channel: &channel.name, added: Vec::new(), removed };
         allow(&*self.catalog_after_channel_change(&change)?)?;
         self.commit_next_generation(
             &channel,
-            batches_without_packages(&channel, &files),
+            batches_after_removing_packages(&channel, &files),
             UnflushedWrites::default(),
             now,
         )?;
@@ -75,7 +75,7 @@ impl Repository {
         refuse_if_required(&catalog, &channel.name, withdrawn)?;
         let withdrawn = &withdrawn.component;
         let mut removed = Vec::new();
-        for batch in self.component_packages_by_batch(&channel)? {
+        for batch in self.component_packages_of_channel(&channel)? {
             let of_version = batch.iter_component_packages_of_batch().filter(|record| {
                 record
                     .component_and_version()

@@ -12,7 +12,8 @@ use super::{
     channel_generation::ChannelGeneration,
     durable_writes::{self, UnflushedWrites},
     metadata_batch::{
-        ChannelPackage, MAX_PACKAGES_PER_BATCH, MetadataBatch, MetadataFileKind, gzip_compress, is_batch_full,
+        ChannelPackageFileAndDigest, MAX_PACKAGES_PER_BATCH, MetadataBatch, MetadataFileKind, gzip_compress,
+        is_batch_full,
     },
     package_record::PackageMetadataXmlFragments,
 };
@@ -22,7 +23,7 @@ use super::{
 struct DraftBatch {
     /// The batch it extends, if it extends one.
     from: Option<u64>,
-    packages: Vec<ChannelPackage>,
+    packages: Vec<ChannelPackageFileAndDigest>,
     /// What is compressed already.
     kept: [Vec<u8>; 3],
     /// What comes behind it.
@@ -31,7 +32,7 @@ struct DraftBatch {
 }
 
 impl DraftBatch {
-    fn add(&mut self, listed: &ChannelPackage, fragments: &PackageMetadataXmlFragments) {
+    fn add(&mut self, listed: &ChannelPackageFileAndDigest, fragments: &PackageMetadataXmlFragments) {
         self.packages.push(listed.clone());
         for file in MetadataFileKind::ALL_METADATA_FILE_KINDS {
             let fragment = file.fragment_for_metadata_file(fragments);
@@ -63,7 +64,7 @@ impl Repository {
         &self,
         next: &mut ChannelGeneration,
         open: Option<&MetadataBatch>,
-        packages: &[ChannelPackage],
+        packages: &[ChannelPackageFileAndDigest],
         unflushed: &mut UnflushedWrites,
     ) -> Result<()> {
         let mut draft = DraftBatch::default();

@@ -9,7 +9,7 @@ use std::path::Path;
 use model::{
     format::{
         FormatError,
-        component::{ComponentFile, check_single_line_text, normalize_multiline_text},
+        component::{ComponentFile, check_and_unify_line_ends, check_single_line_text},
     },
     name::Name,
 };
@@ -17,21 +17,21 @@ use model::{
 use super::version_scheme::VersionScheme;
 
 /// A fact that a project file may state. An error counts only where `component.yaml` does not state the fact itself.
-pub type ProjectFileFact<T> = Result<Option<T>, FormatError>;
+pub type ProjectFactResult<T> = Result<Option<T>, FormatError>;
 
 /// The facts of a project's own file, as in `component.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFileFacts {
     /// The name.
-    pub name: ProjectFileFact<Name>,
+    pub name: ProjectFactResult<Name>,
     /// The version, as RPM writes it.
-    pub version: ProjectFileFact<String>,
+    pub version: ProjectFactResult<String>,
     /// Some sentences about it.
-    pub description: ProjectFileFact<String>,
+    pub description: ProjectFactResult<String>,
     /// The licence.
-    pub license: ProjectFileFact<String>,
+    pub license: ProjectFactResult<String>,
     /// Where to read more.
-    pub url: ProjectFileFact<String>,
+    pub url: ProjectFactResult<String>,
 }
 
 impl Default for ProjectFileFacts {
@@ -41,7 +41,7 @@ impl Default for ProjectFileFacts {
 }
 
 /// Reads the project file `from` in the folder `root`.
-pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectFileFacts, FormatError> {
+pub fn read_project_file_facts(root: &Path, from: &str) -> Result<ProjectFileFacts, FormatError> {
     let text = || super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message));
     match from {
         "pom.xml" => maven::PomWithParents::read_pom_with_parents(root).map(|pom| pom.project_facts_of_pom()),
@@ -53,7 +53,7 @@ pub fn read_project_file(root: &Path, from: &str) -> Result<ProjectFileFacts, Fo
 }
 
 /// The description of a Maven project that carries it in properties `geppetto.*` of its `pom.xml`, if it does.
-pub fn read_component_from_pom(root: &Path) -> Option<Result<ComponentFile, Vec<FormatError>>> {
+pub fn read_component_from_pom_properties(root: &Path) -> Option<Result<ComponentFile, Vec<FormatError>>> {
     if !root.join(maven::POM_FILE_NAME).exists() {
         return None;
     }
@@ -78,7 +78,7 @@ fn component_name(text: &str) -> Result<Name, String> {
 
 /// Checks a description of several lines.
 fn description(text: &str) -> Result<String, String> {
-    normalize_multiline_text("description", text)
+    check_and_unify_line_ends("description", text)
         .map_err(|why| format!("{why}; or write `description:` in component.yaml"))
 }
 

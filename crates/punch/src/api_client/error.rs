@@ -76,7 +76,7 @@ impl ApiClientError {
     }
 
     /// Whether the back-office counts as unreachable: no connection, a 5xx status, or an invalid response.
-    pub(crate) fn is_unreachable(&self) -> bool {
+    pub(crate) fn is_unavailable(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => *status >= 500,
@@ -106,7 +106,7 @@ fn io_words(error: &io::Error) -> String {
 impl From<ApiClientError> for CommandError {
     fn from(error: ApiClientError) -> Self {
         let message = error.to_string();
-        if error.is_unreachable() {
+        if error.is_unavailable() {
             return CommandError::new(Exit::Unreachable, message)
                 .with_hint("check the address, the network and that `geppetto serve` runs there");
         }

@@ -152,7 +152,7 @@ impl ApiClient {
     }
 
     /// Makes received packages visible in a channel, all or none.
-    pub(crate) fn publish_packages(
+    pub(crate) fn publish_received_packages(
         &self,
         channel: &Name,
         publication: &wire::PublicationRequest,

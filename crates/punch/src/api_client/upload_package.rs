@@ -32,7 +32,7 @@ impl ApiClient {
         path: &Path,
         name: &str,
         bar: &ProgressBar,
-    ) -> Result<wire::ReceivedPackage, CommandError> {
+    ) -> Result<wire::UploadedPackage, CommandError> {
         let file = File::open(path).map_err(|error| CommandError::cannot_read_file_error(path, &error))?;
         let size = file.metadata().map_err(|error| CommandError::cannot_read_file_error(path, &error))?.len();
         let mut reader = ProgressReader { inner: file.take(size), bar };

@@ -89,7 +89,7 @@ impl ApplyArgs {
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
         let (trusted, mut source) = self.from.open_node_file_and_source(context, &root, &self.node)?;
-        let lock = state.acquire_run_lock()?;
+        let lock = state.acquire_run_lock_and_set_umask()?;
         trusted.refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())?;
         let last = state.read_last_good_node()?;
         let limits = PlanLimits { max_removals: self.max_removals };

@@ -43,19 +43,23 @@ impl ArchetypesArgs {
         };
         let width = all.iter().map(|archetype| archetype.name.as_str().len()).max().unwrap_or(0);
         for archetype in &all {
-            context.output.print_line(format!("{:width$}  {}", archetype.name.as_str(), archetype.summary));
+            context.output.print_line_unless_json(format!(
+                "{:width$}  {}",
+                archetype.name.as_str(),
+                archetype.summary
+            ));
             for (key, question) in &archetype.questions {
                 let default = match &question.default {
                     Some(default) => format!(" [{default}]"),
                     None => " (needed)".to_owned(),
                 };
-                context.output.print_line(format!(
+                context.output.print_line_unless_json(format!(
                     "{:width$}    --set {key}=...  {}{default}",
                     "", question.description
                 ));
             }
         }
-        context.output.print_json(&all.iter().map(listed).collect::<Vec<_>>());
+        context.output.print_json_if_requested(&all.iter().map(listed).collect::<Vec<_>>());
         Ok(Exit::Done)
     }
 }

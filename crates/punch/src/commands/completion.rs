@@ -30,8 +30,8 @@ impl CompletionArgs {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut PunchCli::command(), "punch", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();
-        context.output.print_line(&script);
-        context.output.print_json(&CompletionScript { shell: self.shell.to_string(), script });
+        context.output.print_line_unless_json(&script);
+        context.output.print_json_if_requested(&CompletionScript { shell: self.shell.to_string(), script });
         Ok(Exit::Done)
     }
 }

@@ -55,7 +55,10 @@ impl ConfigArgs {
                 .map(|setting| {
                     view(
                         setting,
-                        settings.list_setting_values(setting, self.remote.option_value_of_setting(setting)),
+                        settings.list_candidates_of_setting(
+                            setting,
+                            self.remote.option_value_of_setting(setting),
+                        ),
                     )
                 })
                 .collect(),
@@ -69,11 +72,11 @@ impl ConfigArgs {
                 rows.push(vec![String::new(), value.clone(), format!("{source} (overridden)")]);
             }
         }
-        context.output.print_table(&["SETTING", "VALUE", "SOURCE"], &rows);
+        context.output.print_table_unless_json(&["SETTING", "VALUE", "SOURCE"], &rows);
         if let Some(file) = &view.file {
             context.output.print_note(format!("configuration file: {file}"));
         }
-        context.output.print_json(&view);
+        context.output.print_json_if_requested(&view);
         Ok(Exit::Done)
     }
 }

@@ -46,14 +46,14 @@ impl ExplainArgs {
         };
         match (&self.key, &explained[..]) {
             (Some(_), [explanation]) => {
-                context.output.print_line(explanation.to_string());
-                context.output.print_json(explanation);
+                context.output.print_line_unless_json(explanation.to_string());
+                context.output.print_json_if_requested(explanation);
             }
             _ => {
                 for explanation in &explained {
-                    context.output.print_line(explanation.explanation_summary_line());
+                    context.output.print_line_unless_json(explanation.explanation_summary_line());
                 }
-                context.output.print_json(&explained);
+                context.output.print_json_if_requested(&explained);
             }
         }
         Ok(Exit::Done)

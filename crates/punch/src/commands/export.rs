@@ -58,7 +58,11 @@ impl ExportArgs {
         context
             .output
             .print_note(format!("revision {}: {count} documents written to {folder}", exported.revision));
-        context.output.print_json(&Exported { revision: exported.revision, documents: count, folder });
+        context.output.print_json_if_requested(&Exported {
+            revision: exported.revision,
+            documents: count,
+            folder,
+        });
         Ok(Exit::Done)
     }
 }

@@ -37,32 +37,32 @@ impl HistoryArgs {
         let Some(number) = self.number else {
             let runs = state.read_latest_reports(self.limit)?;
             for (number, report) in &runs {
-                context.output.print_line(line(*number, report));
+                context.output.print_line_unless_json(line(*number, report));
             }
             if runs.is_empty() {
                 context.output.print_note("no run yet on this host");
             }
             let runs: Vec<Run> = runs.into_iter().map(|(number, report)| Run { number, report }).collect();
-            context.output.print_json(&runs);
+            context.output.print_json_if_requested(&runs);
             return Ok(Exit::Done);
         };
-        let report = state.read_report(number)?.ok_or_else(|| {
+        let report = state.read_report_by_number(number)?.ok_or_else(|| {
             CommandError::invalid_input_error(format!("run {number} is not in the history of this host"))
                 .with_hint("`punch history` lists the runs that are still kept")
         })?;
-        context.output.print_line(line(number, &report));
+        context.output.print_line_unless_json(line(number, &report));
         for entry in &report.entries {
-            context.output.print_line(format!(
+            context.output.print_line_unless_json(format!(
                 "  {:11} {}{}",
                 report_text::entry_result_name(entry.result),
                 entry.action,
                 of(&entry.components)
             ));
             for detail in entry.detail.lines() {
-                context.output.print_line(format!("              {detail}"));
+                context.output.print_line_unless_json(format!("              {detail}"));
             }
         }
-        context.output.print_json(&Run { number, report });
+        context.output.print_json_if_requested(&Run { number, report });
         Ok(Exit::Done)
     }
 }

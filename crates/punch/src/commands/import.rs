@@ -66,7 +66,7 @@ impl ImportArgs {
         };
         let result: EstateChangeResult = client.post_json("/api/v1/changes", &request)?;
         print(context, &result, self.dry_run);
-        context.output.print_json(&result);
+        context.output.print_json_if_requested(&result);
         if let (Some(_), Some(revision)) = (base, result.revision)
             && let Err(failure) = estate_folder::write_base_revision(&self.folder, revision)
         {
@@ -84,18 +84,18 @@ fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
         context.output.print_warning(warning.to_string());
     }
     if result.objects.is_empty() {
-        context.output.print_line("nothing to change");
+        context.output.print_line_unless_json("nothing to change");
         return;
     }
-    context.output.print_line(summarize_places(&result.objects));
+    context.output.print_line_unless_json(summarize_places(&result.objects));
     for (place, diff) in result.objects.iter().filter_map(|place| Some((place, place.diff.as_ref()?))) {
-        context.output.print_line(format!("{} {}", place.how, place.object));
-        context.output.print_line(diff);
+        context.output.print_line_unless_json(format!("{} {}", place.how, place.object));
+        context.output.print_line_unless_json(diff);
     }
     print_effects(context, &result.effects);
     match result.revision {
-        Some(revision) => context.output.print_line(format!("committed as revision {revision}")),
-        None if dry_run => context.output.print_line("nothing was committed (--dry-run)"),
+        Some(revision) => context.output.print_line_unless_json(format!("committed as revision {revision}")),
+        None if dry_run => context.output.print_line_unless_json("nothing was committed (--dry-run)"),
         None => (),
     }
 }

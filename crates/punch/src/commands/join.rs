@@ -83,7 +83,7 @@ impl JoinArgs {
         // The token works once: find out that we may write before it is spent.
         prepare(&root)?;
         let state = AgentStateFiles::new(&root);
-        let _lock = state.acquire_run_lock()?;
+        let _lock = state.acquire_run_lock_and_set_umask()?;
         let joined = client
             .send_join_request(&JoinRequest {
                 token: token.expose_secret().to_owned(),
@@ -91,13 +91,13 @@ impl JoinArgs {
             })
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
-        state.forget_state_of_earlier_back_office()?;
+        state.forget_generation_and_last_contact()?;
         context.output.print_note(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
             client.base_url(),
             joined.server
         ));
-        context.output.print_json(&JoinedHost {
+        context.output.print_json_if_requested(&JoinedHost {
             url: client.base_url(),
             server: &joined.server,
             settings: root.display_path(MEMBERSHIP_PATH).display().to_string(),

@@ -33,9 +33,9 @@ impl LintArgs {
                 Severity::Error => "error",
                 Severity::Warning => "warning",
             };
-            context.output.print_line(format!("{severity}: {fault}"));
+            context.output.print_line_unless_json(format!("{severity}: {fault}"));
         }
-        context.output.print_json(&faults);
+        context.output.print_json_if_requested(&faults);
         let wrong = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
         context.output.print_note(match (wrong, faults.len() - wrong) {
             (0, 0) => "nothing to complain about".to_owned(),

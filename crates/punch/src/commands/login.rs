@@ -58,16 +58,18 @@ impl LoginArgs {
         };
         let mut file = ConfigFile::load_config_file(path)?;
         for setting in [Setting::Socket, Setting::TokenFile, Setting::CaFile] {
-            file.unset_setting(setting);
+            file.unset_setting_in_memory(setting);
         }
-        file.set_setting(Setting::Url, client.base_url().to_owned());
-        file.set_setting(Setting::Token, token.expose_secret().to_owned());
+        file.set_setting_in_memory(Setting::Url, client.base_url().to_owned());
+        file.set_setting_in_memory(Setting::Token, token.expose_secret().to_owned());
         if let Some(ca_file) = ca_file {
-            file.set_setting(Setting::CaFile, ca_file.display().to_string());
+            file.set_setting_in_memory(Setting::CaFile, ca_file.display().to_string());
         }
         file.save_config_file()?;
         context.output.print_note(format!("saved {} and its token in {}", client.base_url(), path.display()));
-        context.output.print_json(&LoggedIn { url: client.base_url(), saved: path.display().to_string() });
+        context
+            .output
+            .print_json_if_requested(&LoggedIn { url: client.base_url(), saved: path.display().to_string() });
         Ok(Exit::Done)
     }
 }

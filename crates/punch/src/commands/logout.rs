@@ -27,7 +27,7 @@ impl LogoutArgs {
         if let Some(path) = &context.config_path {
             let mut file = ConfigFile::load_config_file(path)?;
             for setting in [Setting::Token, Setting::TokenFile] {
-                removed |= file.unset_setting(setting);
+                removed |= file.unset_setting_in_memory(setting);
             }
             if removed {
                 file.save_config_file()?;
@@ -37,7 +37,7 @@ impl LogoutArgs {
         if !removed {
             context.output.print_note("no token was saved");
         }
-        context.output.print_json(&LoggedOut { removed });
+        context.output.print_json_if_requested(&LoggedOut { removed });
         Ok(Exit::Done)
     }
 }

@@ -37,7 +37,7 @@ impl ManArgs {
         }
         files.sort();
         context.output.print_note(format!("wrote {} pages to {}", files.len(), self.folder.display()));
-        context.output.print_json(&ManualPages { files });
+        context.output.print_json_if_requested(&ManualPages { files });
         Ok(Exit::Done)
     }
 }

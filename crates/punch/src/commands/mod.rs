@@ -57,7 +57,7 @@ macro_rules! verbs {
 // In the order of a component's life.
 verbs! {
     Archetypes(archetypes::ArchetypesArgs) => run_archetypes_command,
-    New(new::NewArgs) => run_new_command,
+    New(new::NewArgs) => run_new_or_update_command,
     Lint(lint::LintArgs) => run_lint_command,
     Test(test::TestArgs) => run_test_command,
     Package(package::PackageArgs) => run_package_command,

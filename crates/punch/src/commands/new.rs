@@ -67,7 +67,7 @@ struct MergedFile {
 }
 
 impl NewArgs {
-    pub(super) fn run_new_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_new_or_update_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let answers: AnswersByQuestion = self.answers.iter().cloned().collect();
         match (&self.archetype, &self.name) {
             (Some(archetype), Some(name)) => {
@@ -94,14 +94,14 @@ impl NewArgs {
         let files = archetype::generate_component(archetype, &name, answers, &dir)
             .map_err(archetype_command_error)?;
         for file in &files {
-            context.output.print_line(dir.join(file).display().to_string());
+            context.output.print_line_unless_json(dir.join(file).display().to_string());
         }
         let shown = dir.display();
         context.output.print_note(format!(
             "made the {} `{name}` in {shown}; next: punch test {shown}, punch package {shown}",
             archetype.name
         ));
-        context.output.print_json(&Made {
+        context.output.print_json_if_requested(&Made {
             component: name.to_string(),
             archetype: archetype.name.to_string(),
             archetype_version: archetype.version,
@@ -124,9 +124,9 @@ impl NewArgs {
             archetype::update_component(&dir, newer.as_ref(), answers).map_err(archetype_command_error)?;
         for (file, outcome) in &updated.files {
             let beside = updated.beside.get(file).map(|path| format!(" -> {path}")).unwrap_or_default();
-            context.output.print_line(format!("{:14} {file}{beside}", word(*outcome)));
+            context.output.print_line_unless_json(format!("{:14} {file}{beside}", word(*outcome)));
         }
-        context.output.print_json(&Merged {
+        context.output.print_json_if_requested(&Merged {
             from_version: updated.from,
             to_version: updated.to,
             files: updated

@@ -64,9 +64,9 @@ impl PackageArgs {
         }
         let packages = package::create_packages(&source, &self.out, key.as_ref(), date)
             .map_err(packaging_command_error)?;
-        context.output.print_line(packages.payload.display().to_string());
-        context.output.print_line(packages.deployment.display().to_string());
-        context.output.print_json(&Packaged {
+        context.output.print_line_unless_json(packages.payload.display().to_string());
+        context.output.print_line_unless_json(packages.deployment.display().to_string());
+        context.output.print_json_if_requested(&Packaged {
             component: source.component.name.to_string(),
             version: source.component.version.to_string(),
             payload: packages.payload.display().to_string(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::{exit::Exit, plan::PlanLimits, plan::plan_to_view};
 
-use super::{apply::PackageSourceAndTrustArgs, restore::fetch_or_reuse_trusted_node};
+use super::{apply::PackageSourceAndTrustArgs, restore::fetch_trusted_node_or_use_cached};
 use crate::{
     agent_state::{AgentStateFiles, LastGoodNode},
     back_office_client::BackOfficeClientOfHost,
@@ -63,8 +63,8 @@ impl PlanArgs {
             (context.now)(),
         )?
         .plan;
-        context.output.print_line(plan.to_string());
-        context.output.print_json(&plan_to_view(&plan));
+        context.output.print_line_unless_json(plan.to_string());
+        context.output.print_json_if_requested(&plan_to_view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
             (false, _) => Exit::Blocked,
             (true, false) => Exit::Changes,
@@ -86,7 +86,8 @@ impl PlanArgs {
                 .with_hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
         let back_office = BackOfficeClientOfHost::client_from_membership(root)?;
-        let (trusted, trust) = fetch_or_reuse_trusted_node(context, root, &back_office, last, self.cached)?;
+        let (trusted, trust) =
+            fetch_trusted_node_or_use_cached(context, root, &back_office, last, self.cached)?;
         let repository = back_office.repository_url(trusted.node.channel.as_str());
         let source = PackageSource::open_package_source(&repository, root, trust.packages, &context.output)?;
         Ok((trusted, source))

@@ -53,13 +53,15 @@ impl PromoteArgs {
         })?;
         for file in &published.added {
             let becomes = if self.dry_run { "would be" } else { "is now" };
-            context.output.print_line(format!("{file} {becomes} in {}", published.channel));
+            context.output.print_line_unless_json(format!("{file} {becomes} in {}", published.channel));
         }
         print_effects(context, &published.effects);
         if published.added.is_empty() {
-            context.output.print_line(format!("all packages are already in {}", published.channel));
+            context
+                .output
+                .print_line_unless_json(format!("all packages are already in {}", published.channel));
         }
-        context.output.print_json(&published);
+        context.output.print_json_if_requested(&published);
         Ok(Exit::Done)
     }
 }

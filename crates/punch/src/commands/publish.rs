@@ -52,17 +52,17 @@ impl PublishArgs {
             context.output.print_note(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
-        let published =
-            client.publish_packages(&channel, &PublicationRequest { files, preview: self.dry_run })?;
+        let published = client
+            .publish_received_packages(&channel, &PublicationRequest { files, preview: self.dry_run })?;
         for file in &published.added {
             let becomes = if self.dry_run { "would be" } else { "is now" };
-            context.output.print_line(format!("{file} {becomes} in {}", published.channel));
+            context.output.print_line_unless_json(format!("{file} {becomes} in {}", published.channel));
         }
         for file in &published.present {
-            context.output.print_line(format!("{file} is already in {}", published.channel));
+            context.output.print_line_unless_json(format!("{file} is already in {}", published.channel));
         }
         print_effects(context, &published.effects);
-        context.output.print_json(&published);
+        context.output.print_json_if_requested(&published);
         Ok(Exit::Done)
     }
 }

@@ -35,27 +35,32 @@ impl RestoreArgs {
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
         let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;
-        let lock = state.acquire_run_lock()?;
+        let lock = state.acquire_run_lock_and_set_umask()?;
         let last = state.read_last_good_node()?;
-        let (trusted, trust) =
-            match fetch_or_reuse_trusted_node(context, &root, &back_office, last.as_ref(), self.cached) {
-                Ok(trusted) => trusted,
-                Err(failure) => {
-                    // A forged node file must be reported.
-                    if failure.exit == Exit::Blocked {
-                        let report = deploy::save_report_of_refused_node(
-                            context,
-                            &root,
-                            back_office.joined_server_name(),
-                            last.as_ref(),
-                            &failure,
-                        )?;
-                        back_office.queue_unsent_report_or_warn(&state, &report, context);
-                        back_office.send_queued_reports(&state, context);
-                    }
-                    return Err(failure);
+        let (trusted, trust) = match fetch_trusted_node_or_use_cached(
+            context,
+            &root,
+            &back_office,
+            last.as_ref(),
+            self.cached,
+        ) {
+            Ok(trusted) => trusted,
+            Err(failure) => {
+                // A forged node file must be reported.
+                if failure.exit == Exit::Blocked {
+                    let report = deploy::save_refused_node_report_to_history(
+                        context,
+                        &root,
+                        back_office.joined_server_name(),
+                        last.as_ref(),
+                        &failure,
+                    )?;
+                    back_office.queue_unsent_report_or_warn(&state, &report, context);
+                    back_office.send_queued_reports(&state, context);
                 }
-            };
+                return Err(failure);
+            }
+        };
         if !self.cached {
             state.record_back_office_contact((context.now)())?;
         }
@@ -74,7 +79,7 @@ impl RestoreArgs {
 }
 
 /// Returns the verified node file to apply, and the keys this host trusts.
-pub(super) fn fetch_or_reuse_trusted_node(
+pub(super) fn fetch_trusted_node_or_use_cached(
     context: &CommandContext,
     root: &HostFiles,
     back_office: &BackOfficeClientOfHost,
@@ -85,10 +90,11 @@ pub(super) fn fetch_or_reuse_trusted_node(
     let trust = TrustedKeys::load_trusted_keys(root)?;
     let last_contact = state.read_last_back_office_contact()?;
     if !cached {
-        let trusted = back_office.fetch_and_verify_node_file(last, last_contact, &trust, context)?;
+        let trusted =
+            back_office.fetch_node_file_and_verify_signature(last, last_contact, &trust, context)?;
         trusted
             .refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())
-            .map_err(CommandError::into_blocked_error)?;
+            .map_err(CommandError::input_error_into_blocked)?;
         return Ok((trusted, trust));
     }
     let Some(last) = last else {
@@ -102,6 +108,6 @@ pub(super) fn fetch_or_reuse_trusted_node(
     ));
     // It may be older than a generation that was begun and failed: `--cached` goes back on purpose.
     let trusted = TrustedNode::verify_last_good_again(last, &trust, &context.output)
-        .map_err(CommandError::into_blocked_error)?;
+        .map_err(CommandError::input_error_into_blocked)?;
     Ok((trusted, trust))
 }

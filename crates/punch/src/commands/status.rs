@@ -69,7 +69,7 @@ impl StatusArgs {
         let good = state.read_last_good_node()?;
         let unreachable = match (&membership, self.check) {
             (Some(membership), true) => {
-                let authorities = root.find_ca_certificates()?;
+                let authorities = root.find_custom_ca_certificates()?;
                 ApiClient::new(&membership.url, None, authorities.as_deref())?
                     .check_back_office_answers()
                     .err()
@@ -108,11 +108,11 @@ impl StatusArgs {
             unsent_reports: state.count_unsent_reports()?,
         };
         print(context, &status, now);
-        context.output.print_json(&status);
+        context.output.print_json_if_requested(&status);
         match unreachable {
             Some(error) => {
                 context.output.print_note(error.to_string());
-                Ok(if error.is_unreachable() { Exit::Unreachable } else { Exit::Done })
+                Ok(if error.is_unavailable() { Exit::Unreachable } else { Exit::Done })
             }
             None => Ok(Exit::Done),
         }
@@ -120,7 +120,7 @@ impl StatusArgs {
 }
 
 fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) {
-    let line = |name: &str, text: String| context.output.print_line(format!("{name:12} {text}"));
+    let line = |name: &str, text: String| context.output.print_line_unless_json(format!("{name:12} {text}"));
     line("server", status.server.clone().unwrap_or_else(|| "(none yet)".to_owned()));
     let reachable = match status.reachable {
         Some(true) => ", reachable",

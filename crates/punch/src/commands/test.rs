@@ -45,14 +45,16 @@ impl TestArgs {
         package::run_component_test_command(&source, date, &mut show).map_err(packaging_command_error)?;
         let component = &source.component;
         if source.test.is_some() {
-            context.output.print_line(format!("{} {} passes its test", component.name, component.version));
+            context
+                .output
+                .print_line_unless_json(format!("{} {} passes its test", component.name, component.version));
         } else {
-            context.output.print_line(format!(
+            context.output.print_line_unless_json(format!(
                 "{} {} has no test: component.yaml names no `test` command",
                 component.name, component.version
             ));
         }
-        context.output.print_json(&Tested {
+        context.output.print_json_if_requested(&Tested {
             component: component.name.to_string(),
             version: component.version.to_string(),
             tested: source.test.is_some(),

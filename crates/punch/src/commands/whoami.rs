@@ -16,11 +16,11 @@ impl WhoamiArgs {
     pub(super) fn run_whoami_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
         let principal: PrincipalInfo = client.get_json("/api/v1/whoami")?;
-        context.output.print_line(format!("{} at {}", principal.name, client.base_url()));
+        context.output.print_line_unless_json(format!("{} at {}", principal.name, client.base_url()));
         for grant in &principal.grants {
-            context.output.print_line(format!("grant {grant}"));
+            context.output.print_line_unless_json(format!("grant {grant}"));
         }
-        context.output.print_json(&principal);
+        context.output.print_json_if_requested(&principal);
         Ok(Exit::Done)
     }
 }

@@ -39,10 +39,10 @@ impl WithdrawArgs {
         })?;
         for file in &change.removed {
             let becomes = if self.dry_run { "would not be" } else { "is not" };
-            context.output.print_line(format!("{file} {becomes} in {} any more", change.channel));
+            context.output.print_line_unless_json(format!("{file} {becomes} in {} any more", change.channel));
         }
         print_effects(context, &change.effects);
-        context.output.print_json(&change);
+        context.output.print_json_if_requested(&change);
         Ok(Exit::Done)
     }
 }

@@ -68,7 +68,8 @@ impl PackageSource {
     ) -> Result<Self, CommandError> {
         let cache = VerifiedFileCache::new(root.host_root());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
-            let agent = api_client::new_http_agent_with_timeouts(root.find_ca_certificates()?.as_deref())?;
+            let agent =
+                api_client::new_http_agent_with_timeouts(root.find_custom_ca_certificates()?.as_deref())?;
             let place =
                 RepositoryUrlOrFolder::Web { agent, base: api_client::check_and_trim_base_url(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))

@@ -30,7 +30,7 @@ impl VerifiedFileCache {
 
     /// The file with this checksum, if it is there and whole. A damaged one is thrown away.
     pub(super) fn find_verified_file(&self, sha256: &str, name: &str) -> Option<PathBuf> {
-        let path = self.root.real_path(&path(sha256, name)).ok()?;
+        let path = self.root.canonical_path_on_this_machine(&path(sha256, name)).ok()?;
         match sha256_of_file(&path) {
             Ok(found) if found == sha256 => Some(path),
             Ok(_) => {
@@ -42,7 +42,7 @@ impl VerifiedFileCache {
     }
 
     /// Stores what `write` writes if it returns the right checksum; leaves nothing otherwise.
-    pub(super) fn store_verified_file<E>(
+    pub(super) fn store_file_verified_by_writer<E>(
         &self,
         sha256: &str,
         name: &str,
@@ -58,12 +58,14 @@ impl VerifiedFileCache {
             self.root.create_private_folder(folder).map_err(failed)?;
         }
         self.root.replace_file_by_writer(&path, 0o600, write, failed)?;
-        self.root.real_path(&path).map_err(failed)
+        self.root.canonical_path_on_this_machine(&path).map_err(failed)
     }
 
     /// Forgets every file whose checksum is not in `keep`.
     pub(crate) fn remove_all_files_except(&self, keep: &BTreeSet<String>) {
-        let Ok(entries) = self.root.real_path(&folder()).and_then(fs::read_dir) else { return };
+        let Ok(entries) = self.root.canonical_path_on_this_machine(&folder()).and_then(fs::read_dir) else {
+            return;
+        };
         for entry in entries.flatten() {
             if entry.file_name().to_str().is_none_or(|name| !keep.contains(name)) {
                 // What cannot be removed now is tried again after the next run.
@@ -101,7 +103,7 @@ mod tests {
     fn damaged_cache_file_is_discarded() {
         let folder = tempfile::tempdir().unwrap();
         let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
-        let stored = cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
+        let stored = cache.store_file_verified_by_writer(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
         assert_eq!(cache.find_verified_file(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
         fs::write(&stored, "rot").unwrap();
         assert_eq!(cache.find_verified_file(EMPTY, "a.rpm"), None);
@@ -113,7 +115,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
         assert!(
-            cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned())).is_err()
+            cache
+                .store_file_verified_by_writer(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned()))
+                .is_err()
         );
         assert_eq!(
             cache.root.list_folder_or_empty(&format!("{}/{EMPTY}", super::folder())).unwrap().len(),
@@ -125,8 +129,8 @@ mod tests {
     fn cache_keeps_only_needed_files() {
         let folder = tempfile::tempdir().unwrap();
         let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
-        cache.store_verified_file(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
-        cache.store_verified_file("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
+        cache.store_file_verified_by_writer(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
+        cache.store_file_verified_by_writer("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
         cache.remove_all_files_except(&BTreeSet::from([EMPTY.to_owned()]));
         assert!(cache.find_verified_file(EMPTY, "a.rpm").is_some());
         assert!(cache.root.list_folder_or_empty(&super::folder()).unwrap() == [EMPTY]);

@@ -246,7 +246,7 @@ impl YumRepository {
     ) -> Result<PathBuf, PackageSourceError> {
         let name = href.rsplit('/').next().unwrap_or_default();
         let bar = self.output.new_progress_bar(name, size);
-        self.cache.store_verified_file(sha256, name, PackageSourceError::Failed, |file| {
+        self.cache.store_file_verified_by_writer(sha256, name, PackageSourceError::Failed, |file| {
             let found = place
                 .copy_file_and_digest(href, size.unwrap_or(most).min(most), file, Some(&bar))
                 .map_err(|error| self.error(href, error))?;

@@ -111,12 +111,12 @@ impl ConfigFile {
     }
 
     /// Sets a value; `save_config_file` writes it.
-    pub(crate) fn set_setting(&mut self, setting: Setting, value: String) {
+    pub(crate) fn set_setting_in_memory(&mut self, setting: Setting, value: String) {
         self.values.insert(setting, ConfigFileValue { value, line: 0 });
     }
 
     /// Removes a value and returns whether there was one; `save_config_file` writes it.
-    pub(crate) fn unset_setting(&mut self, setting: Setting) -> bool {
+    pub(crate) fn unset_setting_in_memory(&mut self, setting: Setting) -> bool {
         self.values.remove(&setting).is_some()
     }
 
@@ -211,12 +211,14 @@ mod tests {
         let mut file = ConfigFile::load_config_file(&path).unwrap();
         for setting in Setting::ALL_SETTINGS {
             if !matches!(setting, Setting::Socket | Setting::TokenFile) {
-                file.set_setting(setting, format!("value: of {}", setting.config_file_key()));
+                file.set_setting_in_memory(setting, format!("value: of {}", setting.config_file_key()));
             }
         }
         file.save_config_file().unwrap();
         let mut again = ConfigFile::load_config_file(&path).unwrap();
-        assert!(again.unset_setting(Setting::Token) && !again.unset_setting(Setting::Token));
+        assert!(
+            again.unset_setting_in_memory(Setting::Token) && !again.unset_setting_in_memory(Setting::Token)
+        );
         again.save_config_file().unwrap();
         let last = ConfigFile::load_config_file(&path).unwrap();
         assert_eq!(last.get_setting(Setting::Token), None);

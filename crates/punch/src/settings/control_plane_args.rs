@@ -49,7 +49,10 @@ impl ControlPlaneArgs {
     pub(crate) fn new_api_client(&self, context: &CommandContext) -> Result<ApiClient, CommandError> {
         let settings = SettingsResolver::load_settings(context)?;
         let first = |setting| {
-            settings.list_setting_values(setting, self.option_value_of_setting(setting)).into_iter().next()
+            settings
+                .list_candidates_of_setting(setting, self.option_value_of_setting(setting))
+                .into_iter()
+                .next()
         };
         // Whoever names a token does not want to be the local administrator instead: the default socket does
         // not count then.

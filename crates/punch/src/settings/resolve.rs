@@ -170,7 +170,7 @@ impl<'a> SettingsResolver<'a> {
     }
 
     /// All values of a setting, the one that wins first; `option` is the value on the command line.
-    pub(crate) fn list_setting_values(
+    pub(crate) fn list_candidates_of_setting(
         &self,
         setting: Setting,
         option: Option<String>,
@@ -214,6 +214,6 @@ impl<'a> SettingsResolver<'a> {
 
     /// The value of a setting that wins; `option` is the value on the command line.
     pub(crate) fn resolve_setting_value(&self, setting: Setting, option: Option<String>) -> Option<String> {
-        self.list_setting_values(setting, option).into_iter().next().map(|candidate| candidate.value)
+        self.list_candidates_of_setting(setting, option).into_iter().next().map(|candidate| candidate.value)
     }
 }

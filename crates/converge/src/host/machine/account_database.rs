@@ -111,7 +111,7 @@ impl AccountDatabase {
     }
 
     /// Why the host's own files could not be read, when they could not.
-    pub(super) fn account_files_read_error(&self) -> Option<&String> {
+    pub(super) fn reason_account_files_are_unreadable(&self) -> Option<&String> {
         self.unreadable.as_ref()
     }
 
@@ -138,15 +138,15 @@ impl AccountDatabase {
 
     /// The name of a user for a plan: the `wanted` one when it stands for the same number, as a number
     /// may have two names, or be wanted as such.
-    pub(super) fn user_name_of_uid(&self, uid: u32, wanted: Option<&str>) -> String {
+    pub(super) fn wanted_or_known_user_name(&self, uid: u32, wanted: Option<&str>) -> String {
         match wanted {
             Some(name) if self.parse_or_lookup_uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
             _ => self.user_name(uid),
         }
     }
 
-    /// The name of a group for a plan, as in [`AccountDatabase::user_name_of_uid`].
-    pub(super) fn group_name_of_gid(&self, gid: u32, wanted: Option<&str>) -> String {
+    /// The name of a group for a plan, as in [`AccountDatabase::wanted_or_known_user_name`].
+    pub(super) fn wanted_or_known_group_name(&self, gid: u32, wanted: Option<&str>) -> String {
         match wanted {
             Some(name) if self.parse_or_lookup_gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
             _ => self.group_name(gid),

@@ -1,7 +1,7 @@
 //! Jobs of cron: files in `/etc/cron.d`, which cron ignores when others may write to them.
 
 use model::{
-    observe::{Fact, FactName, FileDigestAndText, Observation, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText, Observation},
     resource::{CronResource, ResourceId, ResourceKind},
 };
 
@@ -14,16 +14,16 @@ pub(super) fn observe_cron_file(
     accounts: &AccountDatabase,
     id: &ResourceId,
     secret: bool,
-) -> Observation<ResourceFacts> {
+) -> Observation<FactValuesByKind> {
     let path = path(id);
     let facts = match paths::observe_path(root, accounts, &path, None) {
         Observation::Present(facts) => facts,
         observed => return observed,
     };
     let content = facts
-        .get(&FactName::Content)
+        .get(&FactKind::Content)
         .cloned()
-        .unwrap_or_else(|| Fact::Content(FileDigestAndText::from_bytes(b"")));
+        .unwrap_or_else(|| FactValue::Content(FileDigestAndText::from_bytes(b"")));
     let wrong = match root.open_parent_folder(&path).and_then(|spot| spot.stat_without_following_link()) {
         Ok(Some(stat)) if stat.st_uid != 0 && stat.st_uid != nix::unistd::geteuid().as_raw() => {
             Some(format!("belongs to user {}", stat.st_uid))
@@ -33,11 +33,14 @@ pub(super) fn observe_cron_file(
         }
         _ => None,
     };
-    Observation::Present(ResourceFacts::from([(FactName::Content, wrong.map_or(content, Fact::Unusable))]))
+    Observation::Present(FactValuesByKind::from([(
+        FactKind::Content,
+        wrong.map_or(content, FactValue::Unusable),
+    )]))
 }
 
 /// Writes a job's file. A `secret` one is not everybody's to read.
-pub(super) fn apply_cron_file(
+pub(super) fn write_cron_file(
     root: &HostRoot,
     id: &ResourceId,
     cron: &CronResource,
@@ -51,7 +54,7 @@ pub(super) fn apply_cron_file(
 
 /// Removes a job's file.
 pub(super) fn remove_cron_file(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
-    paths::remove_path(root, &ResourceId::new(ResourceKind::File, &path(id)))
+    paths::remove_file_or_empty_folder(root, &ResourceId::new(ResourceKind::File, &path(id)))
 }
 
 fn path(id: &ResourceId) -> String {

@@ -16,7 +16,7 @@ use nix::{
 use super::account_database::{AccountDatabase, lookup_owner_and_group_ids};
 use crate::{
     host::HostError,
-    host_root::{EntryOfOpenFolder, HostRoot},
+    host_root::{HostRoot, OpenParentFolderAndName},
 };
 
 /// Makes a directory what it must be.
@@ -33,7 +33,7 @@ pub(super) fn apply_directory(
 }
 
 fn make(
-    spot: &EntryOfOpenFolder<'_>,
+    spot: &OpenParentFolderAndName<'_>,
     (owner, group): (Option<Uid>, Option<Gid>),
     mode: Option<u32>,
 ) -> io::Result<()> {

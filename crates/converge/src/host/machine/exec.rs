@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use model::{
-    observe::{Fact, FactName, Observation, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, Observation},
     resource::{ExecResource, ResourceId, ResourceKind},
 };
 
@@ -24,17 +24,17 @@ pub(super) struct CommandRunner<'a> {
 impl CommandRunner<'_> {
     /// Whether a command's guard asks for it now, and what it lacks to be run, as facts. A guard that
     /// cannot be asked for what is lacking gives no answer: it may come in this very run.
-    pub(super) fn observe_exec_guard(&self, exec: &ExecResource) -> Observation<ResourceFacts> {
+    pub(super) fn observe_exec_guard(&self, exec: &ExecResource) -> Observation<FactValuesByKind> {
         // `refresh_only` commands wait for a notification, whatever the result of their guard.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
-        let mut facts = ResourceFacts::new();
+        let mut facts = FactValuesByKind::new();
         let (due, lacks) = match due.and_then(|due| Ok((due, self.missing_prerequisites(exec)?))) {
             Ok(observed) => observed,
             Err(error) => return Observation::Unreadable(format!("its guard cannot be asked: {error}")),
         };
-        facts.extend(due.map(|due| (FactName::Due, Fact::Flag(due))));
+        facts.extend(due.map(|due| (FactKind::Due, FactValue::Flag(due))));
         if !lacks.is_empty() {
-            facts.insert(FactName::Lacks, Fact::Resources(lacks));
+            facts.insert(FactKind::Lacks, FactValue::Resources(lacks));
         }
         Observation::Present(facts)
     }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     /// What is seen of a command below a root in which there is `/bin/run` and nothing else.
-    fn observed(exec: ExecResource) -> ResourceFacts {
+    fn observed(exec: ExecResource) -> FactValuesByKind {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/run"), "").unwrap();
@@ -199,19 +199,24 @@ mod tests {
         facts
     }
 
-    fn lacks(ids: &[&str]) -> Option<Fact> {
-        Some(Fact::Resources(ids.iter().map(|id| ResourceId::try_from((*id).to_owned()).unwrap()).collect()))
+    fn lacks(ids: &[&str]) -> Option<FactValue> {
+        Some(FactValue::Resources(
+            ids.iter().map(|id| ResourceId::try_from((*id).to_owned()).unwrap()).collect(),
+        ))
     }
 
     #[test]
     fn missing_guard_program_is_lacking_for_only_if_and_due_for_unless() {
         let facts = observed(ExecResource { only_if: words("/bin/tset"), ..ExecResource::default() });
         assert_eq!(
-            (facts.get(&FactName::Due), facts.get(&FactName::Lacks).cloned()),
+            (facts.get(&FactKind::Due), facts.get(&FactKind::Lacks).cloned()),
             (None, lacks(&["file:/bin/tset"]))
         );
         let facts = observed(ExecResource { unless: words("/bin/tset"), ..ExecResource::default() });
-        assert_eq!((facts.get(&FactName::Due), facts.get(&FactName::Lacks)), (Some(&Fact::Flag(true)), None));
+        assert_eq!(
+            (facts.get(&FactKind::Due), facts.get(&FactKind::Lacks)),
+            (Some(&FactValue::Flag(true)), None)
+        );
     }
 
     #[test]
@@ -223,10 +228,10 @@ mod tests {
             ..ExecResource::default()
         };
         let facts = observed(exec.clone());
-        assert_eq!(facts.get(&FactName::Due), None);
-        assert_eq!(facts.get(&FactName::Lacks).cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
+        assert_eq!(facts.get(&FactKind::Due), None);
+        assert_eq!(facts.get(&FactKind::Lacks).cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
         // `creates` is decided without running a program.
         let facts = observed(ExecResource { creates: Some("/bin/run".to_owned()), ..exec });
-        assert_eq!(facts.get(&FactName::Due), Some(&Fact::Flag(false)));
+        assert_eq!(facts.get(&FactKind::Due), Some(&FactValue::Flag(false)));
     }
 }

@@ -1,7 +1,7 @@
 //! Groups: looked up as the host knows them, made, changed and removed by its own tools.
 
 use model::{
-    observe::{Fact, FactName, Observation, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, Observation},
     resource::GroupResource,
 };
 
@@ -10,12 +10,14 @@ use crate::{host::HostError, host_root::HostRoot, punch_state_folder::PUNCH_STAT
 
 impl AccountDatabase {
     /// Facts about a group.
-    pub(super) fn observe_group(&self, name: &str) -> Observation<ResourceFacts> {
-        if let Some(because) = self.account_files_read_error() {
+    pub(super) fn observe_group(&self, name: &str) -> Observation<FactValuesByKind> {
+        if let Some(because) = self.reason_account_files_are_unreadable() {
             return Observation::Unreadable(because.clone());
         }
         match self.lookup_gid(name) {
-            Ok(Some(gid)) => Observation::Present(ResourceFacts::from([(FactName::Gid, Fact::Number(gid))])),
+            Ok(Some(gid)) => {
+                Observation::Present(FactValuesByKind::from([(FactKind::Gid, FactValue::Number(gid))]))
+            }
             Ok(None) => Observation::Absent,
             Err(error) => Observation::Unreadable(error.to_string()),
         }
@@ -24,7 +26,7 @@ impl AccountDatabase {
 
 impl AccountTools<'_> {
     /// Makes or changes a group.
-    pub(super) fn apply_group(
+    pub(super) fn create_or_change_group(
         &self,
         root: &HostRoot,
         accounts: &AccountDatabase,

@@ -19,7 +19,10 @@ use nix::{
 use crate::{host::file_system_error_text, host_root::HostRoot};
 
 /// The files of the installed deployment of `name`, by path within the component's folder.
-pub(super) fn read_installed_deployment(root: &HostRoot, name: &Name) -> Observation<DeploymentFilesByPath> {
+pub(super) fn read_installed_deployment_files(
+    root: &HostRoot,
+    name: &Name,
+) -> Observation<DeploymentFilesByPath> {
     let folder = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
     let mut files = DeploymentFilesByPath::new();
     let mut total = 0;

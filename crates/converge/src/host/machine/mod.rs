@@ -29,7 +29,7 @@ use model::{
     health::{HealthProbe, request_and_check_http_answer},
     manifest::DeploymentFilesByPath,
     name::Name,
-    observe::{FactName, Observation, ObservationRequest, OsFamily, ResourceFacts},
+    observe::{FactKind, FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::{PlannedAction, PlannedChange},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
@@ -111,7 +111,7 @@ impl RealHost {
         change: &PlannedChange,
     ) -> Result<Option<String>, HostError> {
         let name = resource.id.name.as_str();
-        let facts: Vec<FactName> = change.differences.iter().map(|difference| difference.fact).collect();
+        let facts: Vec<FactKind> = change.differences.iter().map(|difference| difference.fact).collect();
         let accounts = self.accounts();
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match &resource.body {
@@ -120,8 +120,10 @@ impl RealHost {
                 directory::apply_directory(&self.root, &accounts, name, directory)?;
             }
             ResourceBody::Symlink(link) => symlink::apply_symlink(&self.root, name, link)?,
-            ResourceBody::User(user) => tools.apply_user(&self.root, &accounts, name, user, &facts)?,
-            ResourceBody::Group(group) => tools.apply_group(&self.root, &accounts, name, group)?,
+            ResourceBody::User(user) => {
+                tools.create_or_change_user(&self.root, &accounts, name, user, &facts)?
+            }
+            ResourceBody::Group(group) => tools.create_or_change_group(&self.root, &accounts, name, group)?,
             ResourceBody::Service(service) => {
                 // A folder without a system has only the units our packages bring: others come with the
                 // packages of the operating system, which cannot be installed there.
@@ -133,7 +135,7 @@ impl RealHost {
                 self.systemd.apply_service(&self.root, name, service, &facts)?;
             }
             ResourceBody::Cron(cron) => {
-                cron::apply_cron_file(&self.root, &resource.id, cron, resource.secret)?
+                cron::write_cron_file(&self.root, &resource.id, cron, resource.secret)?
             }
             ResourceBody::Package(package) => {
                 self.os_packages.install_os_package(name, package.version.as_deref())?
@@ -154,10 +156,12 @@ impl RealHost {
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match id.kind {
             ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                paths::remove_path(&self.root, id)
+                paths::remove_file_or_empty_folder(&self.root, id)
             }
             ResourceKind::Cron => cron::remove_cron_file(&self.root, id),
-            ResourceKind::User => tools.remove_user(&self.root, &self.accounts(), &id.name).map(|()| None),
+            ResourceKind::User => {
+                tools.remove_user_and_private_group(&self.root, &self.accounts(), &id.name).map(|()| None)
+            }
             ResourceKind::Group => tools.remove_group(&self.accounts(), &id.name).map(|()| None),
             ResourceKind::Service => self.systemd.stop_and_disable_service(&self.root, &id.name),
             ResourceKind::Package => self.os_packages.remove_os_package_unless_needed(&self.root, &id.name),
@@ -184,14 +188,14 @@ impl Host for RealHost {
         self.rpm.query_installed_versions(&self.root, names)
     }
 
-    fn read_installed_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        installed_deployment::read_installed_deployment(&self.root, name)
+    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+        installed_deployment::read_installed_deployment_files(&self.root, name)
     }
 
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFacts>> {
+    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>> {
         let mut all: BTreeMap<&ResourceId, Option<&Resource>> =
             request.others.iter().map(|id| (id, None)).collect();
         all.extend(request.wanted.iter().map(|resource| (&resource.id, Some(*resource))));
@@ -241,7 +245,7 @@ impl Host for RealHost {
         packages: &[PathBuf],
     ) -> Result<Option<String>, HostError> {
         let held = self.held.clone();
-        process::run_work_with_programs_lock(held.as_deref(), || self.make(change, packages))
+        process::run_work_with_children_holding_lock(held.as_deref(), || self.make(change, packages))
     }
 
     fn finish_deferred_work(&mut self) -> Result<(), HostError> {
@@ -284,7 +288,7 @@ impl RealHost {
             PlannedAction::LookAgain(_) => Ok(None),
         };
         // Also when it failed: half of it may be done.
-        if service::can_change_unit_files(&change.action) {
+        if service::action_may_change_unit_files(&change.action) {
             self.systemd.mark_unit_files_changed();
         }
         result

@@ -3,7 +3,7 @@
 use std::{fs::File, io, os::fd::AsFd};
 
 use model::{
-    observe::{Fact, FactName, FileType, Observation, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, FileType, Observation},
     resource::{Ownership, ResourceId, ResourceKind},
 };
 use nix::{
@@ -16,7 +16,7 @@ use nix::{
 use super::{account_database::AccountDatabase, file};
 use crate::{
     host::{HostError, file_system_error_text},
-    host_root::{EntryOfOpenFolder, HostRoot},
+    host_root::{HostRoot, OpenParentFolderAndName},
 };
 
 /// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
@@ -25,7 +25,7 @@ pub(super) fn observe_path(
     accounts: &AccountDatabase,
     path: &str,
     wanted: Option<&Ownership>,
-) -> Observation<ResourceFacts> {
+) -> Observation<FactValuesByKind> {
     match facts(root, accounts, path, wanted) {
         Ok(Some(facts)) => Observation::Present(facts),
         Ok(None) => Observation::Absent,
@@ -40,13 +40,13 @@ fn facts(
     accounts: &AccountDatabase,
     path: &str,
     wanted: Option<&Ownership>,
-) -> io::Result<Option<ResourceFacts>> {
+) -> io::Result<Option<FactValuesByKind>> {
     let spot = match root.open_parent_folder(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot?,
     };
     let Some(stat) = spot.stat_without_following_link()? else { return Ok(None) };
-    let mut facts = ResourceFacts::new();
+    let mut facts = FactValuesByKind::new();
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
     let file_type = match kind {
         SFlag::S_IFREG => FileType::File,
@@ -54,16 +54,16 @@ fn facts(
         SFlag::S_IFLNK => FileType::Symlink,
         _ => FileType::SpecialFile,
     };
-    facts.insert(FactName::Type, Fact::Type(file_type));
+    facts.insert(FactKind::Type, FactValue::Type(file_type));
     let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
     let group = wanted.and_then(|wanted| wanted.group.as_deref());
-    facts.insert(FactName::Owner, Fact::Text(accounts.user_name_of_uid(stat.st_uid, owner)));
-    facts.insert(FactName::Group, Fact::Text(accounts.group_name_of_gid(stat.st_gid, group)));
+    facts.insert(FactKind::Owner, FactValue::Text(accounts.wanted_or_known_user_name(stat.st_uid, owner)));
+    facts.insert(FactKind::Group, FactValue::Text(accounts.wanted_or_known_group_name(stat.st_gid, group)));
     if kind == SFlag::S_IFLNK {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
-        facts.insert(FactName::Target, Fact::Text(target.to_string_lossy().into_owned()));
+        facts.insert(FactKind::Target, FactValue::Text(target.to_string_lossy().into_owned()));
     } else {
-        facts.insert(FactName::Mode, Fact::Mode(stat.st_mode & 0o7777));
+        facts.insert(FactKind::Mode, FactValue::Mode(stat.st_mode & 0o7777));
     }
     if kind == SFlag::S_IFREG {
         let mut content = file::read_file_digest_and_text(open(&spot)?)?;
@@ -71,18 +71,21 @@ fn facts(
         if stat.st_mode & 0o077 == 0 {
             content.text = None;
         }
-        facts.insert(FactName::Content, Fact::Content(content));
+        facts.insert(FactKind::Content, FactValue::Content(content));
     }
     Ok(Some(facts))
 }
 
-fn open(spot: &EntryOfOpenFolder<'_>) -> io::Result<File> {
+fn open(spot: &OpenParentFolderAndName<'_>) -> io::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
     Ok(openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into())
 }
 
 /// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
-pub(super) fn remove_path(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
+pub(super) fn remove_file_or_empty_folder(
+    root: &HostRoot,
+    id: &ResourceId,
+) -> Result<Option<String>, HostError> {
     let wrong = |error: io::Error| HostError::from_io_error("cannot remove", &id.name, &error);
     let spot = match root.open_parent_folder(&id.name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

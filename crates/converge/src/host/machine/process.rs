@@ -38,7 +38,7 @@ thread_local! {
 /// A program goes on when punch is killed, and the next run must not begin beside it. A service that a
 /// program leaves behind must not hold the lock for ever: it has an input of its own, and what still shares
 /// this one loses the lock when the program itself has ended.
-pub(super) fn run_work_with_programs_lock<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
+pub(super) fn run_work_with_children_holding_lock<T>(held: Option<&Path>, work: impl FnOnce() -> T) -> T {
     HELD.set(held.map(Path::to_owned));
     let done = work();
     HELD.set(None);
@@ -213,7 +213,7 @@ mod tests {
             held.display(),
             pid.display()
         );
-        let ended = run_work_with_programs_lock(Some(&held), || {
+        let ended = run_work_with_children_holding_lock(Some(&held), || {
             run_to_any_exit(new_host_command("sh").args(["-c", &script]))
         })
         .unwrap();

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, os::fd::AsFd};
 
 use model::{
-    observe::{Fact, FactName, Observation, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, Observation},
     plan::PlannedAction,
     resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResource, UNIT_SUFFIXES},
 };
@@ -44,7 +44,7 @@ fn unit(name: &str) -> String {
 }
 
 /// Whether an action may change unit files, or what lies beside them.
-pub(super) fn can_change_unit_files(action: &PlannedAction) -> bool {
+pub(super) fn action_may_change_unit_files(action: &PlannedAction) -> bool {
     let folder = |id: &ResourceId| {
         id.occupied_path().is_some_and(|path| {
             FOLDERS.iter().any(|folder| path.strip_prefix(*folder).is_some_and(|rest| rest.starts_with('/')))
@@ -68,7 +68,7 @@ impl Systemd {
         &self,
         root: &HostRoot,
         services: &[(&str, Option<&Resource>)],
-    ) -> BTreeMap<String, Observation<ResourceFacts>> {
+    ) -> BTreeMap<String, Observation<FactValuesByKind>> {
         if services.is_empty() {
             return BTreeMap::new();
         }
@@ -111,7 +111,7 @@ impl Systemd {
         root: &HostRoot,
         name: &str,
         service: &ServiceResource,
-        facts: &[FactName],
+        facts: &[FactKind],
     ) -> Result<(), HostError> {
         self.reload_units()?;
         let on = service.enabled == Some(true) || service.running == Some(true);
@@ -119,10 +119,10 @@ impl Systemd {
         if !on && self.observe_services(root, &[(name, None)]).get(name) == Some(&Observation::Absent) {
             return Ok(());
         }
-        if let Some(enabled) = service.enabled.filter(|_| facts.contains(&FactName::Enabled)) {
+        if let Some(enabled) = service.enabled.filter(|_| facts.contains(&FactKind::Enabled)) {
             self.systemctl(if enabled { "enable" } else { "disable" }, name)?;
         }
-        if let Some(running) = service.running.filter(|_| self.booted && facts.contains(&FactName::Running)) {
+        if let Some(running) = service.running.filter(|_| self.booted && facts.contains(&FactKind::Running)) {
             self.systemctl(if running { "start" } else { "stop" }, name)?;
         }
         Ok(())
@@ -203,14 +203,14 @@ impl Systemd {
 fn observe_running_services(
     services: &[(&str, Option<&Resource>)],
     because: &str,
-) -> BTreeMap<String, Observation<ResourceFacts>> {
+) -> BTreeMap<String, Observation<FactValuesByKind>> {
     services
         .iter()
         .map(|(name, _)| ((*name).to_owned(), Observation::Unreadable(because.to_owned())))
         .collect()
 }
 
-fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<ResourceFacts> {
+fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<FactValuesByKind> {
     let value = |key: &str| {
         let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.unwrap_or_default()
@@ -222,9 +222,9 @@ fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<Resour
         "masked" if requirement.is_none() => return Observation::Absent,
         "masked" if !wants_on(requirement) => {
             let running = matches!(value("ActiveState"), "active" | "reloading");
-            return Observation::Present(ResourceFacts::from([
-                (FactName::Enabled, Fact::Flag(false)),
-                (FactName::Running, Fact::Flag(running)),
+            return Observation::Present(FactValuesByKind::from([
+                (FactKind::Enabled, FactValue::Flag(false)),
+                (FactKind::Running, FactValue::Flag(running)),
             ]));
         }
         "masked" => {
@@ -242,9 +242,9 @@ fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<Resour
         // Static and generated units are neither: other units decide. They are as good as wanted.
         _ => wanted_setting(requirement).unwrap_or(false),
     };
-    Observation::Present(ResourceFacts::from([
-        (FactName::Enabled, Fact::Flag(enabled)),
-        (FactName::Running, Fact::Flag(running)),
+    Observation::Present(FactValuesByKind::from([
+        (FactKind::Enabled, FactValue::Flag(enabled)),
+        (FactKind::Running, FactValue::Flag(running)),
     ]))
 }
 
@@ -264,16 +264,16 @@ fn wanted_setting(requirement: Option<&Resource>) -> Option<bool> {
     }
 }
 
-fn from_files(root: &HostRoot, name: &str, requirement: Option<&Resource>) -> Observation<ResourceFacts> {
+fn from_files(root: &HostRoot, name: &str, requirement: Option<&Resource>) -> Observation<FactValuesByKind> {
     let enabled = enabled_by_link(root, name);
     match file_of(root, name).and_then(|file| Ok((file.is_some(), has_install_section(root, file)?))) {
         Ok((false, _)) if !enabled => Observation::Absent,
         Ok((_, true)) => {
-            Observation::Present(ResourceFacts::from([(FactName::Enabled, Fact::Flag(enabled))]))
+            Observation::Present(FactValuesByKind::from([(FactKind::Enabled, FactValue::Flag(enabled))]))
         }
-        Ok((_, false)) => Observation::Present(ResourceFacts::from([(
-            FactName::Enabled,
-            Fact::Flag(wanted_setting(requirement).unwrap_or(enabled)),
+        Ok((_, false)) => Observation::Present(FactValuesByKind::from([(
+            FactKind::Enabled,
+            FactValue::Flag(wanted_setting(requirement).unwrap_or(enabled)),
         )])),
         Err(error) => Observation::Unreadable(format!(
             "cannot read the unit of {name}: {}",
@@ -348,7 +348,7 @@ mod tests {
             (remove("service:shop"), false),
             (remove("cron:shop"), false),
         ] {
-            assert_eq!(can_change_unit_files(&action), touches, "{action}");
+            assert_eq!(action_may_change_unit_files(&action), touches, "{action}");
         }
     }
 
@@ -369,7 +369,7 @@ mod tests {
         let root = HostRoot::open_existing_root(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
         let off = ServiceResource { enabled: Some(false), running: Some(false), reload: false };
-        systemd.apply_service(&root, "telnet", &off, &[FactName::Enabled, FactName::Running]).unwrap();
+        systemd.apply_service(&root, "telnet", &off, &[FactKind::Enabled, FactKind::Running]).unwrap();
     }
 
     fn service(enabled: bool) -> Resource {
@@ -391,9 +391,9 @@ mod tests {
     fn masked_unit_is_unreadable_only_when_the_service_is_wanted_running() {
         let masked = "LoadState=masked\nActiveState=inactive\nUnitFileState=masked";
         assert!(matches!(from_block(masked, Some(&service(true))), Observation::Unreadable(_)));
-        let off = ResourceFacts::from([
-            (FactName::Enabled, Fact::Flag(false)),
-            (FactName::Running, Fact::Flag(false)),
+        let off = FactValuesByKind::from([
+            (FactKind::Enabled, FactValue::Flag(false)),
+            (FactKind::Running, FactValue::Flag(false)),
         ]);
         assert_eq!(from_block(masked, Some(&service(false))), Observation::Present(off));
         assert_eq!(from_block(masked, None), Observation::Absent);
@@ -403,6 +403,6 @@ mod tests {
     fn linked_unit_is_not_enabled() {
         let linked = "LoadState=loaded\nActiveState=active\nUnitFileState=linked";
         let Observation::Present(facts) = from_block(linked, Some(&service(true))) else { panic!() };
-        assert_eq!(facts[&FactName::Enabled], Fact::Flag(false));
+        assert_eq!(facts[&FactKind::Enabled], FactValue::Flag(false));
     }
 }

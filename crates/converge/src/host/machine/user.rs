@@ -3,7 +3,7 @@
 mod authorized_keys;
 
 use model::{
-    observe::{Fact, FactName, Observation, ResourceFacts},
+    observe::{FactKind, FactValue, FactValuesByKind, Observation},
     resource::{Resource, ResourceBody, UserResource},
 };
 
@@ -25,8 +25,8 @@ impl AccountDatabase {
         root: &HostRoot,
         name: &str,
         wanted: Option<&Resource>,
-    ) -> Observation<ResourceFacts> {
-        if let Some(because) = self.account_files_read_error() {
+    ) -> Observation<FactValuesByKind> {
+        if let Some(because) = self.reason_account_files_are_unreadable() {
             return Observation::Unreadable(because.clone());
         }
         let user = match self.lookup_user(name) {
@@ -38,24 +38,24 @@ impl AccountDatabase {
             Some(ResourceBody::User(requirement)) => Some(requirement),
             _ => None,
         };
-        let mut facts = ResourceFacts::from([
-            (FactName::Uid, Fact::Number(user.uid)),
+        let mut facts = FactValuesByKind::from([
+            (FactKind::Uid, FactValue::Number(user.uid)),
             (
-                FactName::Group,
-                Fact::Text(self.group_name_of_gid(
+                FactKind::Group,
+                FactValue::Text(self.wanted_or_known_group_name(
                     user.gid,
                     requirement.and_then(|requirement| requirement.group.as_deref()),
                 )),
             ),
-            (FactName::Groups, Fact::Set(self.supplementary_groups_of_user(name))),
-            (FactName::Home, Fact::Text(user.home.clone())),
-            (FactName::Shell, Fact::Text(user.shell)),
-            (FactName::Comment, Fact::Text(user.comment)),
+            (FactKind::Groups, FactValue::Set(self.supplementary_groups_of_user(name))),
+            (FactKind::Home, FactValue::Text(user.home.clone())),
+            (FactKind::Shell, FactValue::Text(user.shell)),
+            (FactKind::Comment, FactValue::Text(user.comment)),
         ]);
         if let Some(requirement) = requirement.filter(|requirement| requirement.authorized_keys.is_some()) {
             let home = requirement.home.as_ref().unwrap_or(&user.home);
             match authorized_keys::observe_authorized_keys(root, home, user.uid) {
-                Ok(keys) => _ = facts.insert(FactName::AuthorizedKeys, keys),
+                Ok(keys) => _ = facts.insert(FactKind::AuthorizedKeys, keys),
                 Err(error) => {
                     let because = file_system_error_text(&error);
                     return Observation::Unreadable(format!(
@@ -70,13 +70,13 @@ impl AccountDatabase {
 
 impl AccountTools<'_> {
     /// Makes or changes a user; `facts` are the names of what differs.
-    pub(super) fn apply_user(
+    pub(super) fn create_or_change_user(
         &self,
         root: &HostRoot,
         accounts: &AccountDatabase,
         name: &str,
         user: &UserResource,
-        facts: &[FactName],
+        facts: &[FactKind],
     ) -> Result<(), HostError> {
         self.create_missing_account_files(root)?;
         let new = accounts.lookup_user(name)?.is_none();
@@ -89,14 +89,14 @@ impl AccountTools<'_> {
                 given = true;
             }
         };
-        option("--uid", user.uid.map(|uid| uid.to_string()), FactName::Uid);
-        option("--gid", user.group.clone(), FactName::Group);
-        option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), FactName::Groups);
-        option("--home-dir", user.home.clone().filter(|_| new), FactName::Home);
-        option("--home", user.home.clone().filter(|_| !new), FactName::Home);
+        option("--uid", user.uid.map(|uid| uid.to_string()), FactKind::Uid);
+        option("--gid", user.group.clone(), FactKind::Group);
+        option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), FactKind::Groups);
+        option("--home-dir", user.home.clone().filter(|_| new), FactKind::Home);
+        option("--home", user.home.clone().filter(|_| !new), FactKind::Home);
         let shell = user.shell.clone().or((new && user.system).then(|| "/usr/sbin/nologin".to_owned()));
-        option("--shell", shell, FactName::Shell);
-        option("--comment", user.comment.clone(), FactName::Comment);
+        option("--shell", shell, FactKind::Shell);
+        option("--comment", user.comment.clone(), FactKind::Comment);
         if new {
             if user.system {
                 command.arg("--system");
@@ -116,7 +116,7 @@ impl AccountTools<'_> {
             run_expecting_success(command.args(["--", name]))?;
         }
         if let Some(keys) = &user.authorized_keys
-            && wants(FactName::AuthorizedKeys)
+            && wants(FactKind::AuthorizedKeys)
         {
             let accounts = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
             authorized_keys::write_authorized_keys(root, &accounts, name, keys)?;
@@ -125,7 +125,7 @@ impl AccountTools<'_> {
     }
 
     /// Removes a user, and the group of the same name when it was made with it; its home and files stay.
-    pub(super) fn remove_user(
+    pub(super) fn remove_user_and_private_group(
         &self,
         root: &HostRoot,
         accounts: &AccountDatabase,

@@ -39,7 +39,11 @@ async fn publication_needs_a_grant_in_every_environment_that_follows_the_channel
     let publish = async |grants: &[&str], channel: &Name| {
         story
             .back_office
-            .publish_packages(&permit(grants), channel, PublicationRequest { files: files(), preview: false })
+            .publish_received_packages(
+                &permit(grants),
+                channel,
+                PublicationRequest { files: files(), preview: false },
+            )
             .await
     };
     for grants in [["developer:test"], ["developer:prod/mail"]] {

@@ -20,7 +20,7 @@ pub enum CommandLine {
 
 impl CommandLine {
     /// The program and its arguments, the shell included.
-    pub fn to_argv(&self) -> Vec<String> {
+    pub fn to_argv_with_shell_for_text(&self) -> Vec<String> {
         match self {
             CommandLine::Shell(text) => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
             CommandLine::Program(words) => words.clone(),
@@ -28,7 +28,7 @@ impl CommandLine {
     }
 
     pub(super) fn check_command(&self, key: &str, mistakes: &mut Vec<String>) {
-        let words = self.to_argv();
+        let words = self.to_argv_with_shell_for_text();
         if words.is_empty() || words.iter().all(|word| word.trim().is_empty()) || words[0].is_empty() {
             mistakes.push(format!("`{key}` is empty; write a command, for instance `{key}: ./{key}.sh`"));
         }

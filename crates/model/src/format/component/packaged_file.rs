@@ -34,7 +34,7 @@ pub struct PackagedFileEntry {
 
 /// Where the content of an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PackagedFileContentSource<'a> {
+pub enum PackagedEntrySource<'a> {
     /// The component's folder.
     Source(&'a str),
     /// Nowhere: a directory.
@@ -45,11 +45,11 @@ pub enum PackagedFileContentSource<'a> {
 
 impl PackagedFileEntry {
     /// Where its content comes from.
-    pub fn content_source(&self) -> PackagedFileContentSource<'_> {
+    pub fn entry_source(&self) -> PackagedEntrySource<'_> {
         match (&self.source, &self.symlink) {
-            (Some(source), _) => PackagedFileContentSource::Source(source),
-            (None, Some(target)) => PackagedFileContentSource::Symlink(target),
-            (None, None) => PackagedFileContentSource::Directory,
+            (Some(source), _) => PackagedEntrySource::Source(source),
+            (None, Some(target)) => PackagedEntrySource::Symlink(target),
+            (None, None) => PackagedEntrySource::Directory,
         }
     }
 

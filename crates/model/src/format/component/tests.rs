@@ -35,7 +35,7 @@ fn commands_are_texts_lists_or_maps_of_either() {
         ("build: {command: make all}", vec!["/bin/sh", "-c", "make all"]),
     ] {
         let component = parse_component_yaml("component.yaml", &format!("{LEAST}{text}\n")).unwrap();
-        assert_eq!(component.build.unwrap().to_argv(), words, "{text}");
+        assert_eq!(component.build.unwrap().to_argv_with_shell_for_text(), words, "{text}");
     }
     refused("build: 3\n", "a command: a text for the shell");
     refused("build: []\n", "`build` is empty; write a command, for instance `build: ./build.sh`");

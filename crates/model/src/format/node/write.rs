@@ -58,14 +58,16 @@ impl NodeYamlWriter {
     }
 
     /// Writes a node file to try on another machine: generation 0, and a placeholder for each secret.
-    fn write_trial_node_yaml(&mut self, node: &Node) -> String {
+    fn write_unsigned_node_yaml_without_secrets(&mut self, node: &Node) -> String {
         let mut node = Node { generation: 0, ..node.clone() };
         let mut secrets = Vec::new();
         for (name, component) in &mut node.components {
             if !component.values.values().any(|value| value.secret) {
                 continue;
             }
-            for (key, value) in Arc::make_mut(component).values.iter_mut().filter(|(_, value)| value.secret) {
+            for (key, value) in
+                Arc::make_mut(component).values.iter_parameter_values_mut().filter(|(_, value)| value.secret)
+            {
                 Arc::make_mut(value).value = Arc::new(Value::Text(format!("FILL-IN {name}.{key}")));
                 secrets.push(format!("{name}.{key}"));
             }
@@ -97,8 +99,8 @@ impl NodeYamlWriter {
 }
 
 /// Writes a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
-pub fn write_trial_node_yaml(node: &Node) -> String {
-    NodeYamlWriter::default().write_trial_node_yaml(node)
+pub fn write_unsigned_node_yaml_without_secrets(node: &Node) -> String {
+    NodeYamlWriter::default().write_unsigned_node_yaml_without_secrets(node)
 }
 
 fn write_component(text: &mut String, component: &NodeComponent) {

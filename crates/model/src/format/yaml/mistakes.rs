@@ -23,7 +23,7 @@ pub(super) fn describe_yaml_token_kind(rest: &str) -> &'static str {
 }
 
 /// The line indented with a tab which a syntax error is about: the line it was noticed on, or one beside it.
-pub(super) fn find_tab_indented_line(text: &str, error: &Error, at: &Location) -> Option<u64> {
+pub(super) fn find_tab_indented_line_near_error(text: &str, error: &Error, at: &Location) -> Option<u64> {
     if !matches!(error, Error::ExternalMessage { .. }) {
         return None;
     }

@@ -38,17 +38,17 @@ impl SecretNamesAndTexts {
     }
 
     /// Whether any text in `value` names a secret.
-    pub(super) fn mentions_secret(&self, value: &Value) -> bool {
+    pub(super) fn value_names_secret(&self, value: &Value) -> bool {
         match value {
-            Value::Text(text) => self.text_mentions_secret(text),
-            Value::List(list) => list.iter().any(|value| self.mentions_secret(value)),
-            Value::Map(map) => map.values().any(|value| self.mentions_secret(value)),
+            Value::Text(text) => self.template_names_secret(text),
+            Value::List(list) => list.iter().any(|value| self.value_names_secret(value)),
+            Value::Map(map) => map.values().any(|value| self.value_names_secret(value)),
             _ => false,
         }
     }
 
     /// Whether the template `text` names a secret.
-    pub(super) fn text_mentions_secret(&self, text: &str) -> bool {
+    pub(super) fn template_names_secret(&self, text: &str) -> bool {
         if !template::has_expressions(text) || (self.own.is_empty() && self.others.is_empty()) {
             return false;
         }

@@ -141,7 +141,7 @@ impl ValueEvaluator<'_, '_> {
         };
         let chain = match self.path.len() > MAX_REFERENCE_CHAIN_LENGTH {
             true => Err(()),
-            false => self.evaluate_referenced_parameter(slot),
+            false => self.evaluate_and_note_reference(slot),
         };
         if chain.is_err() {
             return self.wrong(
@@ -175,16 +175,16 @@ impl ValueEvaluator<'_, '_> {
 
     /// Evaluates a value that the one in evaluation refers to, and notes that it does. The error is a chain of
     /// references that is too long.
-    pub(super) fn evaluate_referenced_parameter(&mut self, slot: usize) -> Result<(), ()> {
+    pub(super) fn evaluate_and_note_reference(&mut self, slot: usize) -> Result<(), ()> {
         self.settle(slot);
         if let Some(at) = self.path.last_mut() {
             at.references.push(slot);
         }
-        self.extend_reference_chain(slot)
+        self.note_reference_to_evaluated_value(slot)
     }
 
     /// Notes what follows from a reference to an evaluated value. The error is a chain of references that is too long.
-    pub(super) fn extend_reference_chain(&mut self, slot: usize) -> Result<(), ()> {
+    pub(super) fn note_reference_to_evaluated_value(&mut self, slot: usize) -> Result<(), ()> {
         let referred = match &self.states[slot] {
             ValueEvaluationState::Final(value) => Some((value.chain, value.of_server)),
             _ => None,

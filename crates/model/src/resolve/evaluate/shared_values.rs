@@ -32,7 +32,7 @@ impl ValueEvaluator<'_, '_> {
             return None;
         }
         let entry = cache.find_cached_parameter(self.set.parameters[slot].number, touching[slot])?;
-        let template = entry.text_template();
+        let template = entry.cached_text_template();
         let mut at = 0;
         while let Some(variant) = entry.nth_cached_variant(at) {
             if self.holds_here(&variant) {
@@ -124,7 +124,7 @@ impl ValueEvaluator<'_, '_> {
     fn referred_value(&mut self, number: u32) -> Option<Arc<NodeValue>> {
         let slot = self.set.find_parameter_index_by_number(number)?;
         self.settle(slot);
-        self.extend_reference_chain(slot).ok()?;
+        self.note_reference_to_evaluated_value(slot).ok()?;
         match &self.states[slot] {
             ValueEvaluationState::Final(referred) => referred.value.clone(),
             _ => None,
@@ -176,7 +176,7 @@ impl ValueEvaluator<'_, '_> {
         mut value: EvaluatedValue,
         slots: impl Iterator<Item = usize>,
     ) -> Rc<EvaluatedValue> {
-        let Some(number) = cache.reserve_value_number(entry) else { return Rc::new(value) };
+        let Some(number) = cache.reserve_value_number_if_room(entry) else { return Rc::new(value) };
         value.number = number;
         let value = Rc::new(value);
         let references = slots.filter_map(|slot| match &self.states[slot] {

@@ -107,7 +107,7 @@ impl Repository {
         findings: &mut Findings<'_>,
     ) -> Result<()> {
         self.check_links(channel, links, findings);
-        let repodata = self.layout().channel_repodata_path(&channel.name);
+        let repodata = self.layout().stable_channel_repodata_path(&channel.name);
         for file in ["repomd.xml", "repomd.xml.asc"] {
             let link = repodata.join(file);
             if !fs::read_link(&link)

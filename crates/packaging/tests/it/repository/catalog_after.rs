@@ -89,7 +89,10 @@ fn preview_of_a_promotion_equals_the_catalog_after_it_and_names_what_is_taken_al
         let taken_along: Vec<(Name, Version)> =
             taken_along.into_iter().map(|(component, text)| (name(component), version(text))).collect();
         assert_eq!(along, taken_along);
-        let promote = || test.repository.promote_version(&component, &wanted, &dev, &prod, allowed, NOON);
+        let promote = || {
+            test.repository
+                .promote_version_with_required_components(&component, &wanted, &dev, &prod, allowed, NOON)
+        };
         assert_eq!(promote().unwrap().added.len(), 2 + 2 * along.len());
         assert_eq!(*preview, *test.repository.read_catalog().unwrap());
         assert_eq!(*preview, read_afresh(&test));
@@ -153,7 +156,7 @@ fn preview_fails_exactly_as_the_operation() {
         let (channel, files) = (name(channel), [file.to_owned()]);
         assert_eq!(
             test.repository.catalog_after_publication(&channel, &files).unwrap_err().to_string(),
-            test.repository.publish_packages(&channel, &files, NOON).unwrap_err().to_string()
+            test.repository.publish_received_packages(&channel, &files, NOON).unwrap_err().to_string()
         );
     }
     let lacking = test.component("lacking", "1.0", &[("gone", "*")]);
@@ -170,7 +173,7 @@ fn preview_fails_exactly_as_the_operation() {
         assert_eq!(
             test.repository.catalog_after_promotion(&component, &wanted, &from, &to).unwrap_err().to_string(),
             test.repository
-                .promote_version(&component, &wanted, &from, &to, allowed, NOON)
+                .promote_version_with_required_components(&component, &wanted, &from, &to, allowed, NOON)
                 .unwrap_err()
                 .to_string()
         );

@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{component::Component, name::Name, wire::ReceivedPackage};
+use model::{component::Component, name::Name, wire::UploadedPackage};
 use packaging::{
     openpgp::SecretKey,
     repository::{Repository, RepositoryError},
@@ -69,7 +69,7 @@ impl TestRepository {
         self.root().join("channels").join(channel)
     }
 
-    fn receive(&self, rpm: &Path) -> Result<ReceivedPackage, RepositoryError> {
+    fn receive(&self, rpm: &Path) -> Result<UploadedPackage, RepositoryError> {
         let file = rpm.file_name().unwrap().to_str().unwrap();
         self.repository.receive_package(fs::File::open(rpm).unwrap(), file, LIMIT)
     }
@@ -85,8 +85,8 @@ impl TestRepository {
         vec![self.take(payload(name, version)), self.take(deployment(name, version, requires))]
     }
 
-    fn publish(&self, channel: &str, files: &[String]) -> model::wire::PublicationResult {
-        self.repository.publish_packages(&name(channel), files, NOON).unwrap()
+    fn publish(&self, channel: &str, files: &[String]) -> model::wire::FilesAddedToChannel {
+        self.repository.publish_received_packages(&name(channel), files, NOON).unwrap()
     }
 }
 

@@ -5,7 +5,7 @@ use crate::tools::NOON;
 
 fn promote(test: &TestRepository, component: &str, version: &str) -> Result<Vec<String>, String> {
     test.repository
-        .promote_version(
+        .promote_version_with_required_components(
             &name(component),
             &version.parse().unwrap(),
             &name("dev"),

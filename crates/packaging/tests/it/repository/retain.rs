@@ -29,7 +29,7 @@ fn retention_keeps_the_newest_the_named_and_what_they_require() {
         test.publish("dev", &[file]);
     }
     let keep = BTreeSet::from([(name("shop"), "1.0-1".parse().unwrap())]);
-    let removed = test.repository.remove_all_but_newest_and_needed_versions(&keep, 1, NOON).unwrap();
+    let removed = test.repository.remove_unneeded_versions_from_every_channel(&keep, 1, NOON).unwrap();
     let gone = [
         "base-1.0-1.noarch.rpm",
         "base-2.0-1.noarch.rpm",
@@ -51,7 +51,7 @@ fn retention_keeps_the_newest_the_named_and_what_they_require() {
     assert!(shown.contains(&"base-1.1-1.noarch.rpm".to_owned()));
     assert_eq!(tree(&test.root().join("pool")).len(), 9);
     assert_eq!(test.repository.check_repository().unwrap(), []);
-    let again = test.repository.remove_all_but_newest_and_needed_versions(&keep, 1, NOON).unwrap();
+    let again = test.repository.remove_unneeded_versions_from_every_channel(&keep, 1, NOON).unwrap();
     assert_eq!((again.channels.len(), again.files.len(), again.bytes), (0, 0, 0));
 }
 
@@ -60,22 +60,24 @@ fn reader_of_older_metadata_finds_its_packages_for_an_hour() {
     let test = TestRepository::new();
     let [one, two, three] = ["1.0", "2.0", "3.0"].map(|version| test.take(Rpm::new("tool", version)));
     test.publish("dev", &[one.clone(), two.clone()]);
-    test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 1, NOON).unwrap();
+    test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 1, NOON).unwrap();
     assert_eq!(visible(&test, "dev"), std::slice::from_ref(&two));
     let links = || tree(&test.channel("dev").join("packages"));
     assert_eq!(links(), [one.clone(), two.clone()]);
     assert_eq!(test.repository.check_repository().unwrap(), []);
     // Other changes meanwhile do not forget it; that it is away is known when it is.
-    test.repository.publish_packages(&name("dev"), std::slice::from_ref(&three), NOON + 3599).unwrap();
+    test.repository
+        .publish_received_packages(&name("dev"), std::slice::from_ref(&three), NOON + 3599)
+        .unwrap();
     assert_eq!(links(), [one.clone(), two.clone(), three.clone()]);
-    test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 9, NOON + 3600).unwrap();
+    test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 9, NOON + 3600).unwrap();
     assert_eq!(links(), [two.clone(), three]);
     assert_eq!(test.repository.check_repository().unwrap(), []);
     // What comes back stays.
-    test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 1, NOON + 3600).unwrap();
+    test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 1, NOON + 3600).unwrap();
     test.take(Rpm::new("tool", "2.0"));
-    test.repository.publish_packages(&name("dev"), std::slice::from_ref(&two), NOON + 3601).unwrap();
-    test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 9, NOON + 9999).unwrap();
+    test.repository.publish_received_packages(&name("dev"), std::slice::from_ref(&two), NOON + 3601).unwrap();
+    test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 9, NOON + 9999).unwrap();
     assert!(links().contains(&two));
     assert_eq!(test.repository.check_repository().unwrap(), []);
 }
@@ -97,12 +99,12 @@ fn package_uploaded_again_restarts_its_retention_time() {
     grow_old();
     test.receive(&rpm).unwrap();
     assert_eq!(
-        test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 1, now).unwrap().files,
+        test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 1, now).unwrap().files,
         Vec::<String>::new()
     );
     grow_old();
     assert_eq!(
-        test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 1, now).unwrap().files,
+        test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 1, now).unwrap().files,
         [file]
     );
 }
@@ -116,7 +118,7 @@ fn retention_leaves_other_channels_and_fresh_uploads_alone() {
     test.publish("dev", &[old.clone(), new].concat());
     let waiting = test.take(Rpm::new("waiting", "1.0"));
     let removed =
-        test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 1, NOON).unwrap();
+        test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 1, NOON).unwrap();
     assert_eq!(removed.channels[&name("dev")], old);
     assert_eq!(removed.files, Vec::<String>::new(), "prod still shows it");
     assert_eq!(visible(&test, "prod"), old);
@@ -124,6 +126,6 @@ fn retention_leaves_other_channels_and_fresh_uploads_alone() {
     // A day later an upload that nobody published goes too.
     let forgotten = test.take(Rpm::new("forgotten", "1.0"));
     let removed =
-        test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 1, u32::MAX).unwrap();
+        test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 1, u32::MAX).unwrap();
     assert_eq!(removed.files, [forgotten]);
 }

@@ -96,7 +96,7 @@ fn withdrawn_packages_stay_for_readers_for_an_hour_and_in_the_pool_until_a_reten
     assert_eq!(links().len(), 4);
     assert_eq!(tree(&test.root().join("pool")).len(), 4);
     let retained =
-        test.repository.remove_all_but_newest_and_needed_versions(&BTreeSet::new(), 9, u32::MAX).unwrap();
+        test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 9, u32::MAX).unwrap();
     assert_eq!(BTreeSet::from_iter(retained.files), BTreeSet::from_iter(new));
     assert_eq!(links().len(), 2);
     assert_eq!(test.repository.check_repository().unwrap(), []);

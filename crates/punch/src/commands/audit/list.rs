@@ -37,8 +37,10 @@ impl AuditListArgs {
                 ]
             })
             .collect();
-        context.output.print_table(&["ENTRY", "TIME", "ACTOR", "ACTION", "SUBJECT", "DETAIL"], &rows);
-        context.output.print_json(&entries);
+        context
+            .output
+            .print_table_unless_json(&["ENTRY", "TIME", "ACTOR", "ACTION", "SUBJECT", "DETAIL"], &rows);
+        context.output.print_json_if_requested(&entries);
         Ok(Exit::Done)
     }
 }

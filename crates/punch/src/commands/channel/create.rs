@@ -3,7 +3,7 @@
 use model::{
     exit::Exit,
     name::Name,
-    wire::{ChannelRequest, CreatedChannel},
+    wire::{ChannelCreationResult, ChannelRequest},
 };
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
@@ -27,13 +27,13 @@ impl ChannelCreateArgs {
             name: self.channel.to_string(),
             after: self.after.map(|after| after.to_string()),
         };
-        let channel: CreatedChannel =
+        let channel: ChannelCreationResult =
             self.remote.new_api_client(context)?.post_json("/api/v1/channels", &request)?;
         context.output.print_note(match channel.created {
             true => format!("the channel {} is created", channel.name),
             false => format!("the channel {} was there already", channel.name),
         });
-        context.output.print_json(&channel);
+        context.output.print_json_if_requested(&channel);
         Ok(Exit::Done)
     }
 }

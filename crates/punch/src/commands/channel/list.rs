@@ -23,8 +23,8 @@ impl ChannelListArgs {
             .iter()
             .map(|channel| vec![channel.name.clone(), channel.components.to_string()])
             .collect();
-        context.output.print_table(&["CHANNEL", "COMPONENTS"], &rows);
-        context.output.print_json(&channels);
+        context.output.print_table_unless_json(&["CHANNEL", "COMPONENTS"], &rows);
+        context.output.print_json_if_requested(&channels);
         Ok(Exit::Done)
     }
 }

@@ -35,8 +35,8 @@ impl ComponentListArgs {
                 ]
             })
             .collect();
-        context.output.print_table(&["COMPONENT", "KIND", "NEWEST VERSIONS", "SUMMARY"], &rows);
-        context.output.print_json(&components);
+        context.output.print_table_unless_json(&["COMPONENT", "KIND", "NEWEST VERSIONS", "SUMMARY"], &rows);
+        context.output.print_json_if_requested(&components);
         Ok(Exit::Done)
     }
 }

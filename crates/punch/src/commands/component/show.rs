@@ -27,11 +27,11 @@ impl ComponentShowArgs {
                 vec![version.version.clone(), channels, version.summary.clone()]
             })
             .collect();
-        context.output.print_table(&["VERSION", "CHANNELS", "SUMMARY"], &rows);
+        context.output.print_table_unless_json(&["VERSION", "CHANNELS", "SUMMARY"], &rows);
         if versions.is_empty() {
             context.output.print_note(format!("no version of {} is published", self.name));
         }
-        context.output.print_json(&versions);
+        context.output.print_json_if_requested(&versions);
         Ok(Exit::Done)
     }
 }

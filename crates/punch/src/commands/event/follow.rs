@@ -19,8 +19,8 @@ impl EventFollowArgs {
     pub(super) fn run_event_follow_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
         client.for_each_event_of_stream(|event| {
-            context.output.print_line(describe(&event));
-            context.output.print_json_line(&event);
+            context.output.print_line_unless_json(describe(&event));
+            context.output.print_json_line_if_requested(&event);
         })?;
         context.output.print_note(
             "the stream of events ended: the control plane ended, or the token may not listen any more",

@@ -27,7 +27,7 @@ impl JobCancelArgs {
                 None => "asked to stop",
             }
         ));
-        context.output.print_json(&job);
+        context.output.print_json_if_requested(&job);
         Ok(Exit::Done)
     }
 }

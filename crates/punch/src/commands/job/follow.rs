@@ -32,14 +32,14 @@ pub(super) fn follow_job(
     loop {
         let job: Job = client.get_json(&format!("/api/v1/jobs/{id}"))?;
         for line in job.log.iter().skip(printed) {
-            context.output.print_line(&line.text);
+            context.output.print_line_unless_json(&line.text);
         }
         printed = job.log.len().max(printed);
         if job.finished_us.is_none() {
             thread::sleep(LOOK_AGAIN_AFTER);
             continue;
         }
-        context.output.print_json(&job);
+        context.output.print_json_if_requested(&job);
         let result = job.result.as_deref().unwrap_or_default();
         return match job.state.as_str() {
             "done" => {

@@ -40,8 +40,8 @@ impl JobListArgs {
                 ]
             })
             .collect();
-        context.output.print_table(&["JOB", "KIND", "STATE", "CREATED", "BY", "RESULT"], &rows);
-        context.output.print_json(&jobs);
+        context.output.print_table_unless_json(&["JOB", "KIND", "STATE", "CREATED", "BY", "RESULT"], &rows);
+        context.output.print_json_if_requested(&jobs);
         Ok(Exit::Done)
     }
 }

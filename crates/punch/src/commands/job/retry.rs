@@ -22,7 +22,7 @@ impl JobRetryArgs {
         context
             .output
             .print_note(format!("job {} does again what job {} should have done", job.id, self.job));
-        context.output.print_json(&job);
+        context.output.print_json_if_requested(&job);
         Ok(Exit::Done)
     }
 }

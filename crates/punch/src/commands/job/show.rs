@@ -27,26 +27,32 @@ impl JobShowArgs {
             return follow_job(context, &client, self.job);
         }
         let job: Job = client.get_json(&format!("/api/v1/jobs/{}", self.job))?;
-        context.output.print_line(format!("job {}: {}, {}", job.id, job.kind, job.state));
-        context.output.print_line(format!(
+        context.output.print_line_unless_json(format!("job {}: {}, {}", job.id, job.kind, job.state));
+        context.output.print_line_unless_json(format!(
             "created {} by {}",
             time_text::format_utc(job.created_us),
             job.created_by
         ));
-        context.output.print_line(format!("attempt {} of {}", job.attempt, job.max_attempts));
+        context.output.print_line_unless_json(format!("attempt {} of {}", job.attempt, job.max_attempts));
         if let Some(owner) = &job.owner {
-            context.output.print_line(format!("run by {owner}"));
+            context.output.print_line_unless_json(format!("run by {owner}"));
         }
         if job.progress_total > 0 {
-            context.output.print_line(format!("{} of {} done", job.progress_done, job.progress_total));
+            context
+                .output
+                .print_line_unless_json(format!("{} of {} done", job.progress_done, job.progress_total));
         }
         for line in &job.log {
-            context.output.print_line(format!("{} {}", time_text::format_utc(line.at_us), line.text));
+            context.output.print_line_unless_json(format!(
+                "{} {}",
+                time_text::format_utc(line.at_us),
+                line.text
+            ));
         }
         if let Some(result) = &job.result {
-            context.output.print_line(result);
+            context.output.print_line_unless_json(result);
         }
-        context.output.print_json(&job);
+        context.output.print_json_if_requested(&job);
         Ok(Exit::Done)
     }
 }

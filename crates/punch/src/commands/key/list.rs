@@ -16,9 +16,9 @@ impl KeyListArgs {
     pub(super) fn run_key_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let keys: TrustedKeyList = self.remote.new_api_client(context)?.get_json("/api/v1/keys")?;
         for key in &keys.items {
-            context.output.print_line(&key.fingerprint);
+            context.output.print_line_unless_json(&key.fingerprint);
         }
-        context.output.print_json(&keys.items);
+        context.output.print_json_if_requested(&keys.items);
         Ok(Exit::Done)
     }
 }

@@ -91,7 +91,7 @@ impl KeyNewArgs {
             other => CommandError::new(Exit::Bug, other.to_string()),
         })?;
         context.output.print_note(format!("wrote {}; keep it secret", self.out.display()));
-        context.output.print_line(format!("fingerprint {}", key.fingerprint()));
+        context.output.print_line_unless_json(format!("fingerprint {}", key.fingerprint()));
         show(context, &self.out, &key)
     }
 }
@@ -99,13 +99,13 @@ impl KeyNewArgs {
 impl KeyPublicArgs {
     fn run(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let key = load_secret_key(&self.file)?;
-        context.output.print_line(armored(&key)?);
+        context.output.print_line_unless_json(armored(&key)?);
         show(context, &self.file, &key)
     }
 }
 
 fn show(context: &CommandContext, file: &Path, key: &SecretKey) -> Result<Exit, CommandError> {
-    context.output.print_json(&ShownKey {
+    context.output.print_json_if_requested(&ShownKey {
         file: file.display().to_string(),
         fingerprint: key.fingerprint().to_string(),
         public: armored(key)?,

@@ -28,9 +28,9 @@ impl KeyTrustArgs {
         let keys: TrustedKeyList =
             self.remote.new_api_client(context)?.post_json("/api/v1/keys", &KeyTrustRequest { armored })?;
         for key in &keys.items {
-            context.output.print_line(&key.fingerprint);
+            context.output.print_line_unless_json(&key.fingerprint);
         }
-        context.output.print_json(&keys.items);
+        context.output.print_json_if_requested(&keys.items);
         Ok(Exit::Done)
     }
 }

@@ -38,12 +38,12 @@ pub(super) fn print_revision_diff(
     let diff: RevisionDiff =
         client.get_json_with_query("/api/v1/revisions/diff", &[("from", &from), ("to", &to)])?;
     if diff.places.is_empty() {
-        context.output.print_line("nothing differs");
+        context.output.print_line_unless_json("nothing differs");
     }
     for place in &diff.places {
-        context.output.print_line(format!("{} {}", place.how, place.object));
-        context.output.print_line(place.diff.as_deref().unwrap_or_default());
+        context.output.print_line_unless_json(format!("{} {}", place.how, place.object));
+        context.output.print_line_unless_json(place.diff.as_deref().unwrap_or_default());
     }
-    context.output.print_json(&diff);
+    context.output.print_json_if_requested(&diff);
     Ok(Exit::Done)
 }

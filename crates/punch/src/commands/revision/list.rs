@@ -35,8 +35,8 @@ impl RevisionListArgs {
                 ]
             })
             .collect();
-        context.output.print_table(&["REVISION", "TIME", "AUTHOR", "MESSAGE"], &rows);
-        context.output.print_json(&revisions);
+        context.output.print_table_unless_json(&["REVISION", "TIME", "AUTHOR", "MESSAGE"], &rows);
+        context.output.print_json_if_requested(&revisions);
         Ok(Exit::Done)
     }
 }

@@ -33,13 +33,13 @@ impl ServerJoinTokenArgs {
             JoinTokenRequest { server: self.server.to_string(), seconds: self.minutes.saturating_mul(60) };
         let token: IssuedJoinToken =
             self.remote.new_api_client(context)?.post_json("/api/v1/join-tokens", &request)?;
-        context.output.print_line(&token.token);
+        context.output.print_line_unless_json(&token.token);
         context.output.print_note(format!(
             "valid once, until {}; on {} run `punch join URL --token-file FILE`",
             time_text::format_utc(token.expires_us),
             token.server
         ));
-        context.output.print_json(&token);
+        context.output.print_json_if_requested(&token);
         Ok(Exit::Done)
     }
 }

@@ -36,11 +36,11 @@ impl ServerListArgs {
                 ]
             })
             .collect();
-        context.output.print_table(
+        context.output.print_table_unless_json(
             &["NAME", "ENVIRONMENT", "ROLES", "GENERATION", "REPORTED", "OUTCOME", "LAST REPORT"],
             &rows,
         );
-        context.output.print_json(&servers);
+        context.output.print_json_if_requested(&servers);
         Ok(Exit::Done)
     }
 }

@@ -37,9 +37,9 @@ impl ServerNodeArgs {
         let text = client.get_text(&path)?;
         if context.output.is_json() {
             let parsed = node::parse_node_yaml(&format!("the node file of {}", self.server), &text)?;
-            context.output.print_json(&node::node_to_json(&parsed));
+            context.output.print_json_if_requested(&node::node_to_json(&parsed));
         } else {
-            context.output.print_line(&text);
+            context.output.print_line_unless_json(&text);
         }
         Ok(Exit::Done)
     }

@@ -30,7 +30,7 @@ impl ServerRevokeArgs {
             "{0} has no credential any more; `punch server join-token {0}` lets it join again",
             self.server
         ));
-        context.output.print_json(&Revoked { server: self.server.to_string() });
+        context.output.print_json_if_requested(&Revoked { server: self.server.to_string() });
         Ok(Exit::Done)
     }
 }

@@ -34,8 +34,8 @@ impl TokenCreateArgs {
         let request = TokenRequest { name: self.name, grants: self.grants, days: self.days };
         let token: IssuedToken =
             self.remote.new_api_client(context)?.post_json("/api/v1/tokens", &request)?;
-        context.output.print_line(&token.token);
-        context.output.print_json(&token);
+        context.output.print_line_unless_json(&token.token);
+        context.output.print_json_if_requested(&token);
         Ok(Exit::Done)
     }
 }

@@ -32,8 +32,10 @@ impl TokenListArgs {
                 ]
             })
             .collect();
-        context.output.print_table(&["NAME", "STATE", "GRANTS", "ID", "CREATED", "BY", "EXPIRES"], &rows);
-        context.output.print_json(&tokens.items);
+        context
+            .output
+            .print_table_unless_json(&["NAME", "STATE", "GRANTS", "ID", "CREATED", "BY", "EXPIRES"], &rows);
+        context.output.print_json_if_requested(&tokens.items);
         Ok(Exit::Done)
     }
 }

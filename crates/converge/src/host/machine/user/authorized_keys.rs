@@ -7,7 +7,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use model::observe::Fact;
+use model::observe::FactValue;
 use nix::{
     errno::Errno,
     fcntl::{OFlag, openat},
@@ -18,50 +18,50 @@ use nix::{
 use super::super::{account_database::AccountDatabase, directory};
 use crate::{
     host::HostError,
-    host_root::{EntryOfOpenFolder, HostRoot},
+    host_root::{HostRoot, OpenParentFolderAndName},
 };
 
 /// The most a file of keys may have, in bytes.
 const MOST: u64 = 1024 * 1024;
 
 /// The authorized keys of a user as a fact: a set, or the reason they cannot be used.
-pub(super) fn observe_authorized_keys(root: &HostRoot, home: &str, uid: u32) -> io::Result<Fact> {
-    let nothing = || Fact::Set(BTreeSet::new());
+pub(super) fn observe_authorized_keys(root: &HostRoot, home: &str, uid: u32) -> io::Result<FactValue> {
+    let nothing = || FactValue::Set(BTreeSet::new());
     let home = match root.open_folder(home) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
         home => home?,
     };
     let folder = match open(&home, ".ssh", OFlag::O_DIRECTORY)? {
         Opened::Nothing => return Ok(nothing()),
-        Opened::Something(what) => return Ok(Fact::Unusable(format!(".ssh is {what}"))),
+        Opened::Something(what) => return Ok(FactValue::Unusable(format!(".ssh is {what}"))),
         Opened::Open(folder) => folder,
     };
     let file = match open(&folder, "authorized_keys", OFlag::O_NONBLOCK)? {
         Opened::Nothing => return Ok(nothing()),
-        Opened::Something(what) => return Ok(Fact::Unusable(format!("authorized_keys is {what}"))),
+        Opened::Something(what) => return Ok(FactValue::Unusable(format!("authorized_keys is {what}"))),
         Opened::Open(file) => file,
     };
     // What others may write to is not the user's word, and sshd does not read it.
     for (name, opened) in [(".ssh", &folder), ("authorized_keys", &file)] {
         let stat = fstat(opened.as_fd())?;
         if stat.st_uid != uid && stat.st_uid != 0 {
-            return Ok(Fact::Unusable(format!("{name} belongs to user {}", stat.st_uid)));
+            return Ok(FactValue::Unusable(format!("{name} belongs to user {}", stat.st_uid)));
         }
         if stat.st_mode & 0o022 != 0 {
-            return Ok(Fact::Unusable(format!("{name} has mode {:04o}", stat.st_mode & 0o7777)));
+            return Ok(FactValue::Unusable(format!("{name} has mode {:04o}", stat.st_mode & 0o7777)));
         }
     }
     if SFlag::from_bits_truncate(fstat(file.as_fd())?.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        return Ok(Fact::Unusable("authorized_keys is no file".to_owned()));
+        return Ok(FactValue::Unusable("authorized_keys is no file".to_owned()));
     }
     let mut bytes = Vec::new();
     File::from(file).take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {
-        return Ok(Fact::Unusable(format!("authorized_keys has more than {MOST} bytes")));
+        return Ok(FactValue::Unusable(format!("authorized_keys has more than {MOST} bytes")));
     }
     let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    Ok(Fact::Set(lines.map(str::to_owned).collect()))
+    Ok(FactValue::Set(lines.map(str::to_owned).collect()))
 }
 
 /// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
@@ -87,7 +87,7 @@ pub(super) fn write_authorized_keys(
     let folder = directory::create_or_restrict_private_folder(&home, ".ssh", owner).map_err(wrong)?;
     let mut text: String = keys.join("\n");
     text.push('\n');
-    let spot = EntryOfOpenFolder { folder, name: "authorized_keys" };
+    let spot = OpenParentFolderAndName { folder, name: "authorized_keys" };
     spot.replace_entry_by_file(text.as_bytes(), owner, 0o600).map_err(wrong)
 }
 
