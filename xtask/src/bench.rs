@@ -117,7 +117,7 @@ fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchComparison>) -> Resu
     if wanted(BenchPart::ControlPlaneProcess) {
         let peers = peers::install_reclass_peers(bench.work)?;
         let developer = developer("bench-control-plane")?;
-        control_plane_resolution::time_control_plane_resolution(
+        control_plane_resolution::time_import_preview_and_first_answer(
             bench,
             &developer,
             &peers,

@@ -141,7 +141,9 @@ fn main() -> ExitCode {
         Chore::Inventory { folder, servers } => {
             exit_code(inventory::Inventory::generate_inventory(servers).write_as_estate_and_reclass(&folder))
         }
-        Chore::ResolveEstate(arguments) => exit_code(resolve_estate::run_resolve_estate(&arguments)),
+        Chore::ResolveEstate(arguments) => {
+            exit_code(resolve_estate::resolve_estate_and_print_digest(&arguments))
+        }
         Chore::Host { archive, command } => exit_code(host_shell(&work, archive, &command)),
     }
 }

@@ -12,13 +12,13 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use model::{
-    catalog::{Catalog, PackageFile, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     estate::Estate,
     format::{
         self, FormatError,
         estate::{ESTATE_FOLDERS, EstateYamlByPath},
-        node::NodeYamlWriter,
+        node::NodeYamlWriterWithSharedComponents,
     },
     name::{Name, ServerName},
     node::Node,
@@ -50,7 +50,7 @@ pub(crate) struct ResolveEstateArgs {
 }
 
 /// Loads, resolves and prints.
-pub(crate) fn run_resolve_estate(arguments: &ResolveEstateArgs) -> Result<(), ChoreFailure> {
+pub(crate) fn resolve_estate_and_print_digest(arguments: &ResolveEstateArgs) -> Result<(), ChoreFailure> {
     let folder = &arguments.folder;
     let estate = read_estate(folder)?;
     let catalog = read_catalog(&folder.join("catalog"))?;
@@ -72,7 +72,7 @@ pub(crate) fn run_resolve_estate(arguments: &ResolveEstateArgs) -> Result<(), Ch
     let mut digests = Sha256::new();
     let (mut servers, mut bytes) = (0, 0);
     let key = SigningKey::from_bytes(&[7; 32]);
-    let mut writer = NodeYamlWriter::default();
+    let mut writer = NodeYamlWriterWithSharedComponents::default();
     for server in
         estate.servers.keys().filter(|name| arguments.server.as_ref().is_none_or(|only| only == *name))
     {
@@ -118,7 +118,7 @@ fn read_catalog(folder: &Path) -> Result<Catalog, ChoreFailure> {
         let payload = package(name.as_str());
         let deployment = package(&component.deployment_package_name());
         visible.insert(name.clone(), vec![version.clone()]);
-        let published = Arc::new(PublishedVersion { component, payload, deployment });
+        let published = Arc::new(ComponentVersionWithPackages { component, payload, deployment });
         catalog.components.insert(name, BTreeMap::from([(version, published)]));
     }
     Ok(catalog)

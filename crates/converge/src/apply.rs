@@ -163,7 +163,7 @@ impl ApplyRun<'_, '_> {
         };
         self.packages |=
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
-        self.journal.record_change_begin(change)?;
+        self.journal.record_change_begin_and_managed_state(change)?;
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
         let (result, detail) = match result {
@@ -206,7 +206,7 @@ impl ApplyRun<'_, '_> {
             booted: self.host.is_systemd_running(),
             ..ObservedHost::default()
         };
-        let plan = plan::plan_repairs_after_package_changes(resources, &observed);
+        let plan = plan::replan_resources_after_package_changes(resources, &observed);
         let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
             (Some(blocked), _) => {
                 (ReportEntryResult::Failed, format!("{}: {}", blocked.what, blocked.because))

@@ -10,7 +10,7 @@ use model::{
     fault::Fault,
     name::Name,
     node::{Node, NodeComponent},
-    observe::{Observation, ObservationRequest, ObservedHost, component_package_names_to_observe},
+    observe::{Observation, ObservationRequest, ObservedHost, node_and_managed_package_names},
     plan::DesiredHost,
     version::Version,
 };
@@ -77,7 +77,7 @@ pub fn fetch_deployments_and_observe_host(
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
     let managed =
         state.load_managed_state().map_err(|error| vec![CannotApplyNodeError::from(error.to_string())])?;
-    let installed = host.observe_packages(&component_package_names_to_observe(node, &managed));
+    let installed = host.observe_packages(&node_and_managed_package_names(node, &managed));
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
@@ -125,7 +125,7 @@ fn read_deployment(
     if let Some(Observation::Present(version)) = installed.get(&package)
         && version.satisfies_requested_version(&requirement.version)
     {
-        match host.read_installed_deployment_files(name) {
+        match host.read_installed_component_deployment(name) {
             Observation::Present(files) => {
                 let place = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
                 let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)

@@ -14,7 +14,7 @@ use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
 pub(crate) use self::run_journal_file::{ManagedStateChange, RunJournalWriter};
-use crate::{host::file_system_error_text, host_root::HostRoot};
+use crate::{host::explain_file_system_error, host_root::HostRoot};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
 /// reports describe the host.
@@ -44,7 +44,7 @@ pub enum PunchStateFolderError {
         who: String,
     },
     /// A file operation failed.
-    #[error("cannot {what} {}: {}", path.display(), file_system_error_text(source))]
+    #[error("cannot {what} {}: {}", path.display(), explain_file_system_error(source))]
     File {
         /// `read` or `write`.
         what: &'static str,
@@ -73,7 +73,7 @@ pub struct RunLock {
 impl RunLock {
     /// An empty file that the programs a run starts hold locked, each while it works: they outlive a run
     /// that is killed.
-    pub fn programs_lock_path(&self) -> &Path {
+    pub fn running_programs_lock_path(&self) -> &Path {
         &self.programs
     }
 }

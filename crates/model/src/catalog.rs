@@ -15,14 +15,14 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Catalog {
     /// By component name, then version.
-    pub components: BTreeMap<Name, BTreeMap<Version, Arc<PublishedVersion>>>,
+    pub components: BTreeMap<Name, BTreeMap<Version, Arc<ComponentVersionWithPackages>>>,
     /// By channel, then component name: the visible versions, oldest first.
     pub channels: BTreeMap<Name, BTreeMap<Name, Vec<Version>>>,
 }
 
 /// A component version with both its packages.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PublishedVersion {
+pub struct ComponentVersionWithPackages {
     /// Its description.
     pub component: Component,
     /// The package that holds what runs.
@@ -52,12 +52,7 @@ impl Catalog {
     }
 
     /// Whether a channel of this catalog and of another offers the same versions of a component in the same packages.
-    pub fn has_same_component_packages_in_channel(
-        &self,
-        other: &Catalog,
-        channel: &Name,
-        name: &Name,
-    ) -> bool {
+    pub fn has_same_packages_of_component(&self, other: &Catalog, channel: &Name, name: &Name) -> bool {
         // A version can go and come back with other bytes.
         let packages = |catalog: &Catalog, version| {
             let published = catalog.components.get(name)?.get(version)?;
@@ -100,12 +95,12 @@ impl Catalog {
     }
 
     /// The newest version of `name` in `channel` that is in every one of `ranges`.
-    pub fn newest_matching_version<'a>(
+    pub fn newest_matching_version_in_channel<'a>(
         &'a self,
         channel: &Name,
         name: &Name,
         ranges: &[&VersionRange],
-    ) -> Option<&'a Arc<PublishedVersion>> {
+    ) -> Option<&'a Arc<ComponentVersionWithPackages>> {
         let version = self
             .component_versions_in_channel(channel, name)
             .iter()

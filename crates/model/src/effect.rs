@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     name::{Key, Name, ServerName},
-    node::{NodeComponent, NodeValue, RequirementOperation},
+    node::{NodeComponent, NodeValue, RequirementProvenanceKind},
     resolve::{Resolution, ResolveError},
     value::{Value, ValueComparedAsWritten},
     version::Version,
@@ -87,22 +87,22 @@ pub enum Effect {
         /// The parameter.
         key: Key,
         /// The value so far; `None` if there was none.
-        from: Option<OldOrNewEffectValue>,
+        from: Option<UnmaskedEffectValue>,
         /// The value then; `None` if there is none.
-        to: Option<OldOrNewEffectValue>,
+        to: Option<UnmaskedEffectValue>,
     },
 }
 
 /// A value before or after a change.
 #[derive(Debug, Clone)]
-pub struct OldOrNewEffectValue {
+pub struct UnmaskedEffectValue {
     /// The value.
     pub value: Arc<Value>,
     /// It is never shown.
     pub secret: bool,
 }
 
-impl PartialEq for OldOrNewEffectValue {
+impl PartialEq for UnmaskedEffectValue {
     fn eq(&self, other: &Self) -> bool {
         self.secret == other.secret
             && (Arc::ptr_eq(&self.value, &other.value)
@@ -230,7 +230,7 @@ fn compare_components(name: &Name, old: &NodeComponent, new: &NodeComponent, eff
         if from.zip(to).is_some_and(|(from, to)| Arc::ptr_eq(from, to)) {
             continue;
         }
-        let effect_value = |value: &Arc<NodeValue>| OldOrNewEffectValue {
+        let effect_value = |value: &Arc<NodeValue>| UnmaskedEffectValue {
             value: Arc::clone(&value.value),
             secret: value.secret,
         };
@@ -244,7 +244,7 @@ fn compare_components(name: &Name, old: &NodeComponent, new: &NodeComponent, eff
 /// The removal that keeps a component from a newer version.
 fn downgrade_cause(component: &NodeComponent) -> Option<String> {
     component.requirements.iter().find_map(|requirement| match &requirement.what {
-        RequirementOperation::Excludes { version, requires } => {
+        RequirementProvenanceKind::Excludes { version, requires } => {
             Some(format!("{version} requires `{requires}`, which {} removes", requirement.place))
         }
         _ => None,
@@ -280,12 +280,12 @@ impl fmt::Display for Effect {
 
 /// Both values as people see them: secrets are masked, in both if either is one.
 pub fn effect_value_texts_with_secrets_masked(
-    from: Option<&OldOrNewEffectValue>,
-    to: Option<&OldOrNewEffectValue>,
+    from: Option<&UnmaskedEffectValue>,
+    to: Option<&UnmaskedEffectValue>,
 ) -> (String, String) {
     const NONE: &str = "(none)";
     let secret = [from, to].into_iter().flatten().any(|value| value.secret);
-    let shown = |value: Option<&OldOrNewEffectValue>, mask: &str| match value {
+    let shown = |value: Option<&UnmaskedEffectValue>, mask: &str| match value {
         None => NONE.to_owned(),
         Some(_) if secret => mask.to_owned(),
         Some(value) => shorten(&value.value),

@@ -14,7 +14,7 @@ use crate::{
     version::{Version, VersionRange},
 };
 
-pub use component_values::NodeComponentValues;
+pub use component_values::ValuesOfNodeComponent;
 pub(crate) use digest::{
     CanonicalDigestPart, ComponentDigester, canonical_parameter_value, canonical_version_and_packages,
     digest_node_from_components,
@@ -50,7 +50,7 @@ pub struct NodeComponent {
     /// The requirements, constraints and removals of this component: of places, strongest first, then of components.
     pub requirements: Arc<Vec<RequirementProvenanceEntry>>,
     /// Final values, by parameter.
-    pub values: NodeComponentValues,
+    pub values: ValuesOfNodeComponent,
 }
 
 /// A requirement, constraint or removal of a component by a place, or by a component that requires it.
@@ -59,7 +59,7 @@ pub struct RequirementProvenanceEntry {
     /// The place, or the component that requires it.
     pub place: PlaceId,
     /// What it does.
-    pub what: RequirementOperation,
+    pub what: RequirementProvenanceKind,
     /// Whether it takes part in the choice.
     pub effective: bool,
     /// The revision that brought it.
@@ -68,7 +68,7 @@ pub struct RequirementProvenanceEntry {
 
 /// What a place or component does to the choice of a component and its version.
 #[derive(Debug, Clone, PartialEq)]
-pub enum RequirementOperation {
+pub enum RequirementProvenanceKind {
     /// It requires the component in these versions.
     Requires(VersionRange),
     /// It constrains the version, and does not require the component (`versions:`).

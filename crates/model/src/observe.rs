@@ -15,7 +15,7 @@ use crate::{name::Name, resource::ResourceId, version::Version};
 pub use fact::{
     FactKind, FactValue, FactValuesByKind, FileDigestAndText, FileType, RunReasonDespiteGuard, sha256_hex,
 };
-pub use request::{ObservationRequest, component_package_names_to_observe};
+pub use request::{ObservationRequest, node_and_managed_package_names};
 
 /// The observation of one thing.
 #[derive(Debug, Clone, PartialEq)]

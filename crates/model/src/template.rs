@@ -31,9 +31,9 @@ pub struct TemplateError {
 
 impl TemplateError {
     /// Whether the expression that failed uses the variable `name`, or a member of it.
-    pub fn is_failure_of_variable(&self, name: &str) -> bool {
+    pub fn failed_expression_uses_variable(&self, name: &str) -> bool {
         self.expression.as_ref().is_some_and(|expression| {
-            let variables = find_undeclared_variables(&format!("{{{{ {expression} }}}}"));
+            let variables = find_free_variables(&format!("{{{{ {expression} }}}}"));
             variables.iter().any(|variable| variable.split('.').next() == Some(name))
         })
     }
@@ -98,7 +98,11 @@ impl TemplateRenderer {
     }
 
     /// Fills in one text of a manifest: exactly one `{{ expression }}` keeps the expression's type.
-    pub fn evaluate_to_typed_value(&self, name: &str, source: &str) -> Result<Value, TemplateError> {
+    pub fn render_keeping_single_expression_type(
+        &self,
+        name: &str,
+        source: &str,
+    ) -> Result<Value, TemplateError> {
         let Some(expression) = only_expression(source) else {
             return self.render_template(name, source).map(Value::Text);
         };
@@ -181,7 +185,7 @@ impl TemplateRenderer {
 ///
 /// Read from the syntax alone, so a variable in a branch not taken counts too. An error in the syntax
 /// gives an empty set; rendering reports it.
-pub fn find_undeclared_variables(source: &str) -> BTreeSet<String> {
+pub fn find_free_variables(source: &str) -> BTreeSet<String> {
     let environment = Environment::new();
     let Ok(template) = environment.template_from_str(source) else { return BTreeSet::new() };
     let builtin: BTreeSet<&str> = environment.globals().map(|(name, _)| name).collect();
@@ -197,7 +201,7 @@ fn local_variable<'e>(source: &str, expression: &'e str) -> Option<&'e str> {
     let expression = expression.trim_matches(HOLE);
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
     let variable = &expression[..expression.find(|c| !is_name(c)).unwrap_or(expression.len())];
-    let undeclared = find_undeclared_variables(source);
+    let undeclared = find_free_variables(source);
     let is_from_outside = undeclared.iter().any(|name| name.split('.').next() == Some(variable));
     (!variable.is_empty() && !is_from_outside).then_some(variable)
 }
@@ -302,13 +306,14 @@ mod tests {
     #[test]
     fn single_expression_keeps_its_type() {
         let renderer = TemplateRenderer::new(&json!({"port": 80, "users": [{"name": "a"}], "on": false}));
-        let value = |source| renderer.evaluate_to_typed_value("m", source).unwrap();
+        let value = |source| renderer.render_keeping_single_expression_type("m", source).unwrap();
         assert_eq!(value("{{ port }}"), Value::Integer(80));
         assert_eq!(value("{{ on }}"), Value::Boolean(false));
         assert_eq!(value("{{ port }}-{{ port }}"), Value::from("80-80"));
         assert_eq!(value("{{ users }}").to_string(), r#"[{"name":"a"}]"#);
         assert_eq!(value("plain"), Value::from("plain"));
-        let error = renderer.evaluate_to_typed_value("m:3", "{{ prot }}").unwrap_err().to_string();
+        let error =
+            renderer.render_keeping_single_expression_type("m:3", "{{ prot }}").unwrap_err().to_string();
         assert_eq!(error, "m:3: `prot` is not defined; did you mean `port`?");
     }
 
@@ -316,7 +321,7 @@ mod tests {
     fn undeclared_variables_are_found_from_the_syntax() {
         let source = "{% set x = secret %}{% if a %}{{ server.name }}{% endif %}{{ range(3) }}";
         assert_eq!(
-            find_undeclared_variables(source).into_iter().collect::<Vec<_>>(),
+            find_free_variables(source).into_iter().collect::<Vec<_>>(),
             ["a", "secret", "server.name"]
         );
     }

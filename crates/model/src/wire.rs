@@ -160,7 +160,7 @@ shape! {
     }
 
     /// One version of a component.
-    pub struct ComponentVersion {
+    pub struct ComponentVersionSummary {
         /// The component.
         pub name: String,
         /// Its version and release.
@@ -176,7 +176,7 @@ shape! {
     /// A page of a list.
     pub struct ComponentVersionPage {
         /// The versions, newest first.
-        pub items: Vec<ComponentVersion>,
+        pub items: Vec<ComponentVersionSummary>,
         /// Give this as `after` to get the next page.
         pub next: Option<String>,
     }
@@ -235,7 +235,7 @@ shape! {
     }
 
     /// A page of roles, groups or environments.
-    pub struct PlacePage {
+    pub struct RoleGroupOrEnvironmentPage {
         /// In the order of their names.
         pub items: Vec<RoleGroupOrEnvironmentSummary>,
         /// Give this as `after` to get the next page.

@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use model::{component::Component, name::Name, version::Version};
 use rpm::{PackageMetadata, PackageReader};
 
-use crate::rpm_file::{RpmFile, RpmFileError, new_malformed_rpm_error};
+use crate::rpm_file::{RpmFile, RpmReadOrVerifyError, new_malformed_rpm_error};
 
 /// What a payload package provides, besides its name: `geppetto-component(shop) = 1.2.0-1`.
 pub const PAYLOAD_RPM_PROVIDES_NAME: &str = "geppetto-component";
@@ -68,7 +68,7 @@ pub struct PackageNameVersionArch {
 }
 
 /// Reads the header of `rpm` and nothing after it.
-pub fn read_package_name_version_arch(rpm: &Path) -> Result<PackageNameVersionArch, RpmFileError> {
+pub fn read_package_name_version_arch(rpm: &Path) -> Result<PackageNameVersionArch, RpmReadOrVerifyError> {
     let rpm_file = RpmFile::open_and_read_headers(rpm)?;
     let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
     let metadata = &rpm_file.metadata;
@@ -84,12 +84,14 @@ pub fn read_package_name_version_arch(rpm: &Path) -> Result<PackageNameVersionAr
 
 /// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
 /// (see [`crate::openpgp::TrustedPublicKeys::verify_rpm_file`]).
-pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, RpmFileError> {
+pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, RpmReadOrVerifyError> {
     inspect_opened_rpm_file(&mut RpmFile::open_and_read_headers(rpm)?)
 }
 
-pub(crate) fn inspect_opened_rpm_file(rpm_file: &mut RpmFile) -> Result<InspectedPackage, RpmFileError> {
-    let (sha256, size) = rpm_file.verify_payload_and_digest_file()?;
+pub(crate) fn inspect_opened_rpm_file(
+    rpm_file: &mut RpmFile,
+) -> Result<InspectedPackage, RpmReadOrVerifyError> {
+    let (sha256, size) = rpm_file.verify_payload_and_hash_whole_file()?;
     let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
     let metadata = &rpm_file.metadata;
     if metadata.is_source_package() {
@@ -169,7 +171,7 @@ fn provided(metadata: &PackageMetadata, kind: &str) -> Result<Option<Name>, Stri
 }
 
 /// Reads `component.json` out of a deployment package.
-fn description(rpm_file: &RpmFile, name: &Name) -> Result<Component, RpmFileError> {
+fn description(rpm_file: &RpmFile, name: &Name) -> Result<Component, RpmReadOrVerifyError> {
     let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
     let unreadable = |why: rpm::Error| wrong(format!("its content cannot be unpacked: {why}"));
     let wanted = format!("/{}/{name}/component.json", model::component::INSTALLED_COMPONENTS_FOLDER);

@@ -9,4 +9,4 @@ pub mod repository;
 mod rpm_file;
 pub mod source;
 
-pub use rpm_file::RpmFileError;
+pub use rpm_file::RpmReadOrVerifyError;

@@ -136,7 +136,7 @@ impl Notes {
                 );
             }
         }
-        let regular = matches!(entry.entry_source(), PackagedEntrySource::Source(_));
+        let regular = matches!(entry.source_symlink_or_directory(), PackagedEntrySource::Source(_));
         if let Some(mode) = entry.mode {
             let shown = format!("{:04o}", mode.0);
             if mode.0 & 0o002 != 0 && !(entry.directory && mode.0 & 0o1000 != 0) {
@@ -164,7 +164,7 @@ impl Notes {
                 format!("`{path}` is packaged in /etc; add `config: true`, or better make it a template in deploy/"),
             );
         }
-        if let PackagedEntrySource::Source(from) = entry.entry_source()
+        if let PackagedEntrySource::Source(from) = entry.source_symlink_or_directory()
             && from.split('/').all(|part| matches!(part, "" | "." | "**"))
         {
             self.warn(
@@ -172,7 +172,7 @@ impl Notes {
                 format!("`files` takes `{from}`, which is the whole folder with its tests and notes; name what runs"),
             );
         }
-        if let PackagedEntrySource::Source(from) = entry.entry_source()
+        if let PackagedEntrySource::Source(from) = entry.source_symlink_or_directory()
             && source.build.is_none()
             && !from.contains(['*', '?'])
             && !source.dir.join(from).exists()

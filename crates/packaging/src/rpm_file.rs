@@ -26,7 +26,7 @@ const MAX_ENTRIES: usize = 65_535;
 
 /// Why a file is not a package that can be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RpmFileError {
+pub enum RpmReadOrVerifyError {
     /// It could not be read.
     #[error("cannot read {}: {why}", .file.display())]
     Read {
@@ -89,13 +89,13 @@ pub(crate) struct RpmFile {
 
 impl RpmFile {
     /// Reads and checks the headers.
-    pub(crate) fn open_and_read_headers(path: &Path) -> Result<Self, RpmFileError> {
+    pub(crate) fn open_and_read_headers(path: &Path) -> Result<Self, RpmReadOrVerifyError> {
         Self::open_with_display_path(path, path)
     }
 
     /// Like [`RpmFile::open_and_read_headers`] for a file that errors name as `shown`.
-    pub(crate) fn open_with_display_path(path: &Path, shown: &Path) -> Result<Self, RpmFileError> {
-        let io = |why| RpmFileError::Read { file: shown.to_owned(), why };
+    pub(crate) fn open_with_display_path(path: &Path, shown: &Path) -> Result<Self, RpmReadOrVerifyError> {
+        let io = |why| RpmReadOrVerifyError::Read { file: shown.to_owned(), why };
         let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
         let parts = parts(&mut file).map_err(|fault| match fault {
             Fault::Io(why) if why.kind() != io::ErrorKind::UnexpectedEof => io(why),
@@ -118,7 +118,7 @@ impl RpmFile {
     pub(crate) fn verify_header_signature(
         &self,
         keys: &TrustedPublicKeys,
-    ) -> Result<KeyFingerprint, RpmFileError> {
+    ) -> Result<KeyFingerprint, RpmReadOrVerifyError> {
         let signatures = self.metadata.raw_signatures().map_err(|why| {
             new_malformed_rpm_error(&self.shown, &format!("its signature cannot be read: {why}"))
         })?;
@@ -130,14 +130,16 @@ impl RpmFile {
             }
         }
         Err(match refusal {
-            Some(why) => RpmFileError::Signature { file: self.shown.clone(), why },
-            None => RpmFileError::Unsigned { file: self.shown.clone() },
+            Some(why) => RpmReadOrVerifyError::Signature { file: self.shown.clone(), why },
+            None => RpmReadOrVerifyError::Unsigned { file: self.shown.clone() },
         })
     }
 
     /// Reads the content once and checks it against the digest in the header; returns the digest of the
     /// whole file and its size.
-    pub(crate) fn verify_payload_and_digest_file(&mut self) -> Result<(String, u64), RpmFileError> {
+    pub(crate) fn verify_payload_and_hash_whole_file(
+        &mut self,
+    ) -> Result<(String, u64), RpmReadOrVerifyError> {
         let expected = self
             .metadata
             .header
@@ -150,7 +152,7 @@ impl RpmFile {
                     "its header names no SHA-256 digest of the content (rpm before 4.14?)",
                 )
             })?;
-        let io = |why| RpmFileError::Read { file: self.shown.clone(), why };
+        let io = |why| RpmReadOrVerifyError::Read { file: self.shown.clone(), why };
         self.file.seek(SeekFrom::Start(self.head.len() as u64)).map_err(io)?;
         let mut whole = Sha256::new_with_prefix(&self.head);
         let mut content = Sha256::new();
@@ -167,14 +169,14 @@ impl RpmFile {
         }
         let actual = hex::encode(content.finalize());
         if actual != expected {
-            return Err(RpmFileError::Content { file: self.shown.clone(), expected, actual });
+            return Err(RpmReadOrVerifyError::Content { file: self.shown.clone(), expected, actual });
         }
         Ok((hex::encode(whole.finalize()), size))
     }
 }
 
-pub(crate) fn new_malformed_rpm_error(file: &Path, why: &str) -> RpmFileError {
-    RpmFileError::Malformed { file: file.to_owned(), why: why.to_owned() }
+pub(crate) fn new_malformed_rpm_error(file: &Path, why: &str) -> RpmReadOrVerifyError {
+    RpmReadOrVerifyError::Malformed { file: file.to_owned(), why: why.to_owned() }
 }
 
 enum Fault {

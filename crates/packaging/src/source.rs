@@ -70,7 +70,7 @@ impl ComponentSource {
             let text = read_text(&path).map_err(one)?;
             (COMPONENT_FILE_NAME, parse_component_yaml(COMPONENT_FILE_NAME, &text)?)
         } else {
-            match facts::read_component_from_pom_properties(&root) {
+            match facts::read_component_from_pom_xml(&root) {
                 Some(file) => ("pom.xml", file?),
                 None => {
                     return Err(one(format!(

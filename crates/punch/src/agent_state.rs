@@ -13,7 +13,7 @@ use nix::sys::stat::{Mode, umask};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    command_error::CommandError, host_files::HostFiles, terminal_output::TerminalOutput,
+    command_error::CommandError, host_files::HostFileAccess, terminal_output::TerminalOutput,
     time_text::UnixMicros,
 };
 
@@ -34,7 +34,7 @@ const UNSENT_REPORTS: &str = "outbox";
 /// The files in which punch remembers, on one host, what the back-office sent: the last good node file, the highest
 /// generation begun, unsent reports. What every run writes down is in [`PunchStateFolder`].
 pub(crate) struct AgentStateFiles {
-    files: HostFiles,
+    files: HostFileAccess,
 }
 
 /// The node file that was applied last without failure.
@@ -59,7 +59,7 @@ pub(crate) struct HighestBegunGeneration {
 }
 
 impl AgentStateFiles {
-    pub(crate) fn new(files: &HostFiles) -> Self {
+    pub(crate) fn new(files: &HostFileAccess) -> Self {
         Self { files: files.clone() }
     }
 
@@ -301,7 +301,7 @@ mod tests {
     #[test]
     fn unsent_reports_wait_in_order_until_they_are_sent() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFileAccess::new(folder.path()).unwrap());
         state.save_unsent_report(&report(2)).unwrap();
         state.save_unsent_report(&report(1)).unwrap();
         state.save_unsent_report(&report(1)).unwrap();
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn damaged_report_is_set_aside_and_the_others_are_sent() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFileAccess::new(folder.path()).unwrap());
         state.save_unsent_report(&report(2)).unwrap();
         let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
         fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn second_run_on_a_host_is_refused_while_one_runs() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFileAccess::new(folder.path()).unwrap());
         let lock = state.acquire_run_lock_and_set_umask().unwrap();
         let refusal = state.acquire_run_lock_and_set_umask().err().unwrap();
         assert!(refusal.message.contains("another punch is at work on this host"), "{}", refusal.message);
@@ -340,7 +340,7 @@ mod tests {
     #[test]
     fn etag_is_removed_with_its_node_file() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFileAccess::new(folder.path()).unwrap());
         drop(state.acquire_run_lock_and_set_umask().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         state.save_last_good_node(text, Some("\"a\""), None, 5_000_000).unwrap();
@@ -355,7 +355,7 @@ mod tests {
     fn run_that_changes_nothing_writes_neither_file_nor_tag_again() {
         use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFileAccess::new(folder.path()).unwrap());
         drop(state.acquire_run_lock_and_set_umask().unwrap());
         let text = "format: geppetto/node/1\ncomponents: {}\n";
         let inodes = || {
@@ -373,7 +373,7 @@ mod tests {
     #[test]
     fn highest_begun_generation_is_kept_after_older_ones() {
         let folder = tempfile::tempdir().unwrap();
-        let state = AgentStateFiles::new(&HostFiles::new(folder.path()).unwrap());
+        let state = AgentStateFiles::new(&HostFileAccess::new(folder.path()).unwrap());
         drop(state.acquire_run_lock_and_set_umask().unwrap());
         for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
             let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");

@@ -7,7 +7,7 @@ use crate::{
     api_client::{ApiClient, BearerToken, NodeFileResponse},
     command_context::CommandContext,
     command_error::CommandError,
-    host_files::{HostFiles, MEMBERSHIP_PATH},
+    host_files::{HostFileAccess, MEMBERSHIP_PATH},
     membership::BackOfficeMembership,
     time_text::{self, UnixMicros},
     trusted_keys::TrustedKeys,
@@ -22,9 +22,9 @@ pub(crate) struct BackOfficeClientOfHost {
 
 impl BackOfficeClientOfHost {
     /// Reads which back-office this host joined, and prepares requests to it.
-    pub(crate) fn client_from_membership(root: &HostFiles) -> Result<Self, CommandError> {
+    pub(crate) fn client_from_membership(root: &HostFileAccess) -> Result<Self, CommandError> {
         let membership = BackOfficeMembership::load_required_membership(root)?;
-        let authorities = root.find_custom_ca_certificates()?;
+        let authorities = root.find_custom_ca_certificates_file()?;
         let token = BearerToken::new(&membership.credential).map_err(|failure| {
             CommandError::blocked_error(format!(
                 "{}: {}",

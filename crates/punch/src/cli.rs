@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-use crate::{command_error::CommandError, commands::PunchCommand, host_files::HostFiles};
+use crate::{command_error::CommandError, commands::PunchCommand, host_files::HostFileAccess};
 
 /// Exit codes are the same for all verbs, and for `geppetto`.
 const EXIT_CODES: &str = "\
@@ -43,7 +43,7 @@ pub(crate) struct HostArgs {
 
 impl HostArgs {
     /// The paths below the host's root.
-    pub(crate) fn open_host_files(&self) -> Result<HostFiles, CommandError> {
-        HostFiles::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))
+    pub(crate) fn open_host_files(&self) -> Result<HostFileAccess, CommandError> {
+        HostFileAccess::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))
     }
 }

@@ -69,7 +69,7 @@ impl CommandError {
         let failure = Self::invalid_input_error(format!(
             "cannot read {}: {}",
             path.display(),
-            describe_io_error(error)
+            io_error_reason_text(error)
         ));
         match error.kind() {
             io::ErrorKind::NotFound => failure.with_hint("check the path; nothing was changed"),
@@ -83,7 +83,7 @@ impl CommandError {
     /// A file could not be written.
     pub(crate) fn cannot_write_file_error(path: &Path, error: &io::Error) -> Self {
         let failure =
-            Self::blocked_error(format!("cannot write {}: {}", path.display(), describe_io_error(error)));
+            Self::blocked_error(format!("cannot write {}: {}", path.display(), io_error_reason_text(error)));
         match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 failure.with_hint("run it as root, or give a folder that you may write to")
@@ -100,7 +100,7 @@ impl CommandError {
 }
 
 /// The operating system's words without its number.
-pub(crate) fn describe_io_error(error: &io::Error) -> String {
+pub(crate) fn io_error_reason_text(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();

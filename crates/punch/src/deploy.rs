@@ -21,14 +21,14 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     health_client,
-    host_files::HostFiles,
+    host_files::HostFileAccess,
     package_source::{PackageSource, VerifiedFileCache},
     report_text, time_text,
     trusted_node::TrustedNode,
 };
 
 /// What a run found and what it would do.
-pub(crate) struct InspectedAndPlannedDeployment {
+pub(crate) struct ObservedHostAndPlan {
     machine: SecretMaskingHost<RealHost>,
     look: DesiredAndObservedHost,
     /// What is done, in order.
@@ -67,14 +67,14 @@ impl DeploymentResult {
 }
 
 /// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
-pub(crate) fn inspect_and_plan_deployment(
-    root: &HostFiles,
+pub(crate) fn fetch_and_plan_deployment(
+    root: &HostFileAccess,
     requirement: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
     began: time_text::UnixMicros,
-) -> Result<InspectedAndPlannedDeployment, CommandError> {
+) -> Result<ObservedHostAndPlan, CommandError> {
     let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
     let machine =
         SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
@@ -83,7 +83,7 @@ pub(crate) fn inspect_and_plan_deployment(
         converge::fetch_deployments_and_observe_host(&requirement.node, &machine, &state, source, began);
     let look = look.map_err(|problems| inspection_errors(&problems))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
-    Ok(InspectedAndPlannedDeployment { machine, look, plan })
+    Ok(ObservedHostAndPlan { machine, look, plan })
 }
 
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
@@ -101,9 +101,9 @@ fn open_machine(path: &Path) -> Result<RealHost, CommandError> {
 }
 
 /// Applies the node file, where `last` was the last good one.
-pub(crate) fn run_deployment(
+pub(crate) fn apply_trusted_node(
     context: &CommandContext,
-    root: &HostFiles,
+    root: &HostFileAccess,
     lock: &RunLock,
     requirement: &TrustedNode,
     last: Option<&LastGoodNode>,
@@ -117,7 +117,7 @@ pub(crate) fn run_deployment(
     // A report that cannot be read any more is not worth stopping for: this run writes a new one.
     let interrupted = state.read_interrupted_report().unwrap_or_default();
     if let Some(killed) = &interrupted {
-        context.output.print_note(format!(
+        context.output.print_note_to_stderr(format!(
             "the run of {} was interrupted; this one completes what it began",
             time_text::format_utc(killed.started_us)
         ));
@@ -134,7 +134,7 @@ pub(crate) fn run_deployment(
         let node_file = requirement.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
-    let mut prepared = match inspect_and_plan_deployment(root, requirement, last, source, limits, started) {
+    let mut prepared = match fetch_and_plan_deployment(root, requirement, last, source, limits, started) {
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
@@ -168,10 +168,10 @@ pub(crate) fn run_deployment(
             ApplyProgressEvent::Started { steps: all } => steps = all,
             ApplyProgressEvent::Step { number: n, title } => {
                 number = n;
-                context.output.print_note(format!("[{n}/{steps}] {title}"));
+                context.output.print_note_to_stderr(format!("[{n}/{steps}] {title}"));
             }
             ApplyProgressEvent::Finished { entry } if entry.result == ReportEntryResult::Failed => {
-                context.output.print_note(format!("[{number}/{steps}] FAILED: {}", entry.detail));
+                context.output.print_note_to_stderr(format!("[{number}/{steps}] FAILED: {}", entry.detail));
             }
             ApplyProgressEvent::Finished { .. } => (),
         },
@@ -179,7 +179,7 @@ pub(crate) fn run_deployment(
     )
     .map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
     remember_last_good(context, root, requirement, last, source, &report)?;
-    context.output.print_note(summary(&report));
+    context.output.print_note_to_stderr(summary(&report));
     Ok(DeploymentResult {
         node_file: requirement.file.clone(),
         plan: plan_to_view(&prepared.plan),
@@ -193,7 +193,7 @@ pub(crate) fn run_deployment(
 /// Files the report of a run that may not follow the node file it was given, and returns it.
 pub(crate) fn save_refused_node_report_to_history(
     context: &CommandContext,
-    root: &HostFiles,
+    root: &HostFileAccess,
     server: &ServerName,
     last: Option<&LastGoodNode>,
     failure: &CommandError,
@@ -237,7 +237,7 @@ fn blocked_report(
 /// After a successful run, records the node file as last good and removes unneeded packages from the cache.
 fn remember_last_good(
     context: &CommandContext,
-    root: &HostFiles,
+    root: &HostFileAccess,
     requirement: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &PackageSource,

@@ -6,7 +6,7 @@ use std::{io::Read, time::Duration};
 use model::health::HttpAnswer;
 use ureq::{Agent, config::AutoHeaderValue};
 
-use crate::command_error::describe_io_error;
+use crate::command_error::io_error_reason_text;
 
 /// How long each step of a question may take: a connection, a read, a write.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `GET url`; the body's first `body_bytes` bytes. No redirect is followed: it is the answer.
 pub(crate) fn http_get_for_health_check(url: &str, body_bytes: u64) -> Result<HttpAnswer, String> {
     let failed = |error: ureq::Error| match error {
-        ureq::Error::Io(error) => format!("{url} does not answer: {}", describe_io_error(&error)),
+        ureq::Error::Io(error) => format!("{url} does not answer: {}", io_error_reason_text(&error)),
         error => format!("{url} does not answer: {error}"),
     };
     let agent: Agent = Agent::config_builder()
@@ -37,7 +37,7 @@ pub(crate) fn http_get_for_health_check(url: &str, body_bytes: u64) -> Result<Ht
     if body_bytes > 0 {
         let mut reader = response.into_body().into_reader().take(body_bytes);
         let read = reader.read_to_end(&mut body);
-        read.map_err(|error| format!("{url} does not answer: {}", describe_io_error(&error)))?;
+        read.map_err(|error| format!("{url} does not answer: {}", io_error_reason_text(&error)))?;
     }
     Ok(HttpAnswer { status, body })
 }

@@ -17,11 +17,11 @@ pub(crate) const CA_CERTIFICATES_PATH: &str = "/etc/geppetto/trust/ca.pem";
 
 /// The files of a host, below its root: `/`, or the folder given with `--root`. No link leads out of it.
 #[derive(Debug, Clone)]
-pub(crate) struct HostFiles {
+pub(crate) struct HostFileAccess {
     root: HostRoot,
 }
 
-impl HostFiles {
+impl HostFileAccess {
     /// The files below `path`, which need not be there yet; the folder above it must be.
     pub(crate) fn new(path: &Path) -> Result<Self, CommandError> {
         let above = path.parent().unwrap_or(path);
@@ -67,7 +67,7 @@ impl HostFiles {
     }
 
     /// The file with certificate authorities of one's own, if there is one.
-    pub(crate) fn find_custom_ca_certificates(&self) -> Result<Option<PathBuf>, CommandError> {
+    pub(crate) fn find_custom_ca_certificates_file(&self) -> Result<Option<PathBuf>, CommandError> {
         match self.root.canonical_path_on_this_machine(CA_CERTIFICATES_PATH) {
             Ok(path) => Ok(Some(path)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command_error::CommandError,
-    host_files::{HostFiles, MEMBERSHIP_PATH},
+    host_files::{HostFileAccess, MEMBERSHIP_PATH},
 };
 
 /// `etc/geppetto/punch.yaml`.
@@ -22,7 +22,7 @@ pub(crate) struct BackOfficeMembership {
 
 impl BackOfficeMembership {
     /// Reads it; `None` when this host never joined.
-    pub(crate) fn load_membership_if_joined(root: &HostFiles) -> Result<Option<Self>, CommandError> {
+    pub(crate) fn load_membership_if_joined(root: &HostFileAccess) -> Result<Option<Self>, CommandError> {
         match root.read_text_file(MEMBERSHIP_PATH)? {
             Some(text) => {
                 Ok(Some(yaml::parse_yaml(&root.display_path(MEMBERSHIP_PATH).display().to_string(), &text)?))
@@ -32,7 +32,7 @@ impl BackOfficeMembership {
     }
 
     /// Reads it; a host that never joined is an error.
-    pub(crate) fn load_required_membership(root: &HostFiles) -> Result<Self, CommandError> {
+    pub(crate) fn load_required_membership(root: &HostFileAccess) -> Result<Self, CommandError> {
         Self::load_membership_if_joined(root)?.ok_or_else(|| {
             CommandError::invalid_input_error(format!("this host has not joined a back-office: {} is missing", root.display_path(MEMBERSHIP_PATH).display()))
                 .with_hint("ask an operator for a join token, then run `punch join URL --token-file FILE`; without a back-office use `punch apply NODEFILE --repository FOLDER`")
@@ -40,7 +40,7 @@ impl BackOfficeMembership {
     }
 
     /// Writes it with mode 0600.
-    pub(crate) fn save_membership(&self, root: &HostFiles) -> Result<(), CommandError> {
+    pub(crate) fn save_membership(&self, root: &HostFileAccess) -> Result<(), CommandError> {
         root.replace_file(MEMBERSHIP_PATH, yaml::write_yaml(self).as_bytes(), 0o600)
     }
 }

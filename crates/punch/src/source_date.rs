@@ -34,7 +34,7 @@ impl SourceDateArg {
             .and_then(|metadata| metadata.modified())
             .map_err(|error| CommandError::cannot_read_file_error(&file, &error))?;
         let seconds = modified.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        context.output.print_note(format!(
+        context.output.print_note_to_stderr(format!(
             "note: {} is not in git; the packages are dated by {}",
             dir.display(),
             file.file_name().unwrap_or_default().to_string_lossy()

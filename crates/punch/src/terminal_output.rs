@@ -89,14 +89,14 @@ impl TerminalOutput {
     }
 
     /// A line of progress or comment, on stderr.
-    pub(crate) fn print_note(&self, text: impl AsRef<str>) {
+    pub(crate) fn print_note_to_stderr(&self, text: impl AsRef<str>) {
         write(&mut io::stderr().lock(), text.as_ref());
     }
 
     /// Something to know that is not an error, on stderr.
     pub(crate) fn print_warning(&self, text: impl AsRef<str>) {
         let word = self.painted("warning", AnsiColor::Yellow);
-        self.print_note(format!("{word}: {}", text.as_ref()));
+        self.print_note_to_stderr(format!("{word}: {}", text.as_ref()));
     }
 
     /// Prints the error, its faults and its hint on stderr; as one JSON object when JSON is asked for.
@@ -109,14 +109,14 @@ impl TerminalOutput {
                 faults: &failure.faults,
             };
             if let Ok(text) = serde_json::to_string(&ErrorDocument { error }) {
-                return self.print_note(text);
+                return self.print_note_to_stderr(text);
             }
         }
         let word = self.painted("error", AnsiColor::Red);
-        self.print_note(format!("{word}: {}", failure.message));
+        self.print_note_to_stderr(format!("{word}: {}", failure.message));
         if let Some(hint) = &failure.hint {
             let word = self.painted("hint", AnsiColor::Cyan);
-            self.print_note(format!("{word}: {hint}"));
+            self.print_note_to_stderr(format!("{word}: {hint}"));
         }
     }
 

@@ -7,7 +7,7 @@ use packaging::openpgp::TrustedPublicKeys;
 
 use crate::{
     command_error::CommandError,
-    host_files::{HostFiles, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
+    host_files::{HostFileAccess, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
     membership::BackOfficeMembership,
 };
 
@@ -27,13 +27,13 @@ pub(crate) struct TrustedKeys {
 
 impl TrustedKeys {
     /// Accepts everything without a signature check (`--allow-unsigned`).
-    pub(crate) fn accept_without_signature_checks() -> Self {
+    pub(crate) fn accept_unsigned_nodes_and_packages() -> Self {
         Self { signatures_skipped: true, ..Self::default() }
     }
 
     /// Reads the keys of a root. On a joined host a missing key is an error: a lost key must never turn
     /// signature checks off.
-    pub(crate) fn load_trusted_keys(root: &HostFiles) -> Result<Self, CommandError> {
+    pub(crate) fn load_trusted_keys(root: &HostFileAccess) -> Result<Self, CommandError> {
         let broken = |file: &str, why: String| {
             CommandError::blocked_error(format!("{} cannot be used: {why}", root.display_path(file).display())).with_hint(
                 "no node file or package is accepted until this is repaired: restore the file, or join again with a new token",

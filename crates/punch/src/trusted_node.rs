@@ -97,7 +97,7 @@ fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) 
         }),
         None => {
             if !node::has_signature_line(text) {
-                output.print_note(format!("note: {file} is not signed, and this host has no key to check signatures with"));
+                output.print_note_to_stderr(format!("note: {file} is not signed, and this host has no key to check signatures with"));
             }
             Ok(())
         }

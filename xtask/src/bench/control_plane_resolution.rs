@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use super::{
     BenchSettings,
-    measure::{CommandToTime, TimeAndMemoryCost, median_cost},
+    measure::{CommandToTime, TimeAndMemoryCost, medians_of_cost_figures},
     peers::InventoryPeer,
     results::{BenchComparison, PeerResult, ResultTarget},
 };
@@ -29,7 +29,7 @@ const ONE_TARGET: ResultTarget = ResultTarget::Wall(Duration::from_millis(5));
 const RESTARTS: usize = 5;
 
 /// Times the three. `peer_costs` is what resolving the whole inventory cost each peer, when it was measured.
-pub(super) fn time_control_plane_resolution(
+pub(super) fn time_import_preview_and_first_answer(
     bench: &BenchSettings<'_>,
     developer: &DeveloperWorkspace,
     peers: &[InventoryPeer],
@@ -75,7 +75,7 @@ pub(super) fn time_control_plane_resolution(
     let twice = peers
         .iter()
         .zip(peer_costs)
-        .map(|(peer, cost)| peer.peer_result_with_cost(cost.multiply_time_by_repetitions(2)));
+        .map(|(peer, cost)| peer.new_peer_result_from_cost(cost.multiply_time_by_repetitions(2)));
     let what = format!("preview an edit of one key that reaches {servers} servers");
     add(&format!("edit-{servers}"), what, cost, twice.collect(), EDIT_TARGET);
 
@@ -90,7 +90,7 @@ pub(super) fn time_control_plane_resolution(
             &inventory.evenly_spread_server_names(1),
         );
         let timed = CommandToTime { before: "", typed: &typed, control_plane: None };
-        others.push(peer.peer_result_with_cost(timed.measure_median_cost(terminal, bench.runs)?));
+        others.push(peer.new_peer_result_from_cost(timed.measure_median_cost(terminal, bench.runs)?));
     }
     let what = format!("the first node file after a start, of {servers} servers");
     add("resolve-one", what, ours, others, ONE_TARGET);
@@ -113,7 +113,7 @@ fn publish_components(
     control_plane: &ControlPlaneProcess,
     inventory: &Inventory,
 ) -> Result<(), ChoreFailure> {
-    scripted_developer::log_in_developer_and_trust_key(&developer.terminal, control_plane)?;
+    scripted_developer::log_in_developer_and_trust_new_key(&developer.terminal, control_plane)?;
     inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
         developer.terminal.run_line_expecting_success(&format!(
@@ -149,5 +149,5 @@ fn first_answers(
             peak_kb: None,
         });
     }
-    Ok(median_cost(&costs))
+    Ok(medians_of_cost_figures(&costs))
 }

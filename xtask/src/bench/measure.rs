@@ -55,7 +55,7 @@ impl CommandToTime<'_> {
         while costs.len() < runs.max(1) && costs.iter().map(|cost| cost.wall).sum::<Duration>() < LONGEST {
             costs.push(self.run_once_and_measure(terminal)?);
         }
-        Ok(median_cost(&costs))
+        Ok(medians_of_cost_figures(&costs))
     }
 
     /// Runs it once.
@@ -81,7 +81,7 @@ impl CommandToTime<'_> {
 }
 
 /// The medians, each of its own figure.
-pub(super) fn median_cost(costs: &[TimeAndMemoryCost]) -> TimeAndMemoryCost {
+pub(super) fn medians_of_cost_figures(costs: &[TimeAndMemoryCost]) -> TimeAndMemoryCost {
     fn median<T: Ord + Copy + Default>(figures: impl Iterator<Item = T>) -> T {
         let mut figures: Vec<T> = figures.collect();
         figures.sort();

@@ -109,7 +109,8 @@ fn resolve_all(
         .iter()
         .map(|peer| timed(&peer.command_to_resolve_inventory(&reclass)))
         .collect::<Result<_, _>>()?;
-    let compared = peers.iter().zip(&peer_costs).map(|(peer, cost)| Some(peer.peer_result_with_cost(*cost)));
+    let compared =
+        peers.iter().zip(&peer_costs).map(|(peer, cost)| Some(peer.new_peer_result_from_cost(*cost)));
     // Without a peer the row still tells ours.
     let unaccompanied = peers.is_empty().then_some(None);
     for peer in compared.chain(unaccompanied) {
@@ -123,7 +124,7 @@ fn resolve_all(
 
 impl InventoryPeer {
     /// What something cost it.
-    pub(super) fn peer_result_with_cost(&self, cost: TimeAndMemoryCost) -> PeerResult {
+    pub(super) fn new_peer_result_from_cost(&self, cost: TimeAndMemoryCost) -> PeerResult {
         PeerResult { name: self.name.to_owned(), version: self.version.clone(), cost }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The server `web-01`.
-pub(super) enum DemoServerHost {
+pub(super) enum BootedHostOrRootFolder {
     /// A real host.
     Booted(BootedHost),
     /// A folder treated as one with `--root`.
@@ -22,12 +22,14 @@ pub(super) enum DemoServerHost {
     },
 }
 
-impl DemoServerHost {
+impl BootedHostOrRootFolder {
     /// Runs a verb of punch there; any exit code is an answer.
     pub(super) fn run_punch_any_exit(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
         match self {
-            DemoServerHost::Booted(host) => host.root_command_shell().with_echo().run_line_to_any_exit(typed),
-            DemoServerHost::Folder { root, terminal } => {
+            BootedHostOrRootFolder::Booted(host) => {
+                host.root_command_shell().with_echo().run_line_to_any_exit(typed)
+            }
+            BootedHostOrRootFolder::Folder { root, terminal } => {
                 terminal.run_line_to_any_exit(&format!("{typed} --root {}", root.display()))
             }
         }
@@ -54,7 +56,7 @@ impl DemoServerHost {
     ) -> Result<(), ChoreFailure> {
         let here = CommandShell::shell_on_this_machine(std::path::Path::new("/")).with_echo();
         match self {
-            DemoServerHost::Booted(host) => {
+            BootedHostOrRootFolder::Booted(host) => {
                 let answer = here
                     .run_line_expecting_success(&format!("curl -fsS http://{}:{port}/", host.ip_address()))?;
                 output::print_indented_output(&answer.out);
@@ -64,7 +66,7 @@ impl DemoServerHost {
                     .expect_text_in_output(footer.unwrap_or_default())
                     .map(drop)
             }
-            DemoServerHost::Folder { root, .. } => {
+            BootedHostOrRootFolder::Folder { root, .. } => {
                 let answer = here
                     .run_line_expecting_success(&format!("grep -rnF '{greeting}' {}/etc", root.display()))?;
                 output::print_indented_output(&answer.out);
@@ -83,8 +85,10 @@ impl DemoServerHost {
     /// Checks that nothing of the component `shop` is left.
     pub(super) fn expect_shop_removed(&self, port: u16) -> Result<(), ChoreFailure> {
         let (shell, root) = match self {
-            DemoServerHost::Booted(host) => (host.root_command_shell().with_echo(), String::new()),
-            DemoServerHost::Folder { root, terminal } => (terminal.clone(), root.display().to_string()),
+            BootedHostOrRootFolder::Booted(host) => (host.root_command_shell().with_echo(), String::new()),
+            BootedHostOrRootFolder::Folder { root, terminal } => {
+                (terminal.clone(), root.display().to_string())
+            }
         };
         let rpm = if root.is_empty() { "rpm".to_owned() } else { format!("rpm --root {root}") };
         shell
@@ -101,7 +105,7 @@ impl DemoServerHost {
                 look: "`punch history` on web-01".to_owned(),
             });
         }
-        if let DemoServerHost::Booted(host) = self {
+        if let BootedHostOrRootFolder::Booted(host) = self {
             let unit = shell.run_line_to_any_exit("systemctl is-active shop")?;
             if unit.code == 0 {
                 return Err(ChoreFailure::new("the service still runs", "systemctl status shop on web-01"));

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use demo_target::DemoServerHost;
+use demo_target::BootedHostOrRootFolder;
 
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
@@ -65,7 +65,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         scripted_developer::start_control_plane_on_free_port(&terminal, &address)
     })?;
     steps.print_and_run_step("Sign in, and make the key that signs packages", || {
-        scripted_developer::log_in_developer_and_trust_key(&terminal, &control_plane)
+        scripted_developer::log_in_developer_and_trust_new_key(&terminal, &control_plane)
     })?;
     steps.print_and_run_step("Create a web service from its archetype", || {
         let about = terminal.run_line_expecting_success("punch new web-service shop --set version=1.0.0")?;
@@ -123,14 +123,14 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
     let place = match (&mut hosts, &image) {
         (Some(hosts), Some(image)) => steps.print_and_run_step("Boot the server web-01", || {
             output::print_line("      $ systemd-nspawn --boot --machine web-01 ...");
-            Ok(DemoServerHost::Booted(hosts.boot_host_and_wait(image, "web-01")?))
+            Ok(BootedHostOrRootFolder::Booted(hosts.boot_host_and_wait(image, "web-01")?))
         })?,
-        _ => DemoServerHost::Folder {
+        _ => BootedHostOrRootFolder::Folder {
             root: terminal.working_folder().join("web-01"),
             terminal: terminal.clone(),
         },
     };
-    if let DemoServerHost::Booted(host) = &place {
+    if let BootedHostOrRootFolder::Booted(host) = &place {
         steps.print_and_run_step("Install punch on it, from the repository", || {
             scripted_developer::install_punch_on_host(&host.root_command_shell().with_echo(), &control_plane)
         })?;
@@ -209,15 +209,15 @@ fn edit(file: &Path, old: &str, new: &str) -> Result<(), ChoreFailure> {
 }
 
 /// Keeps everything running for somebody who is there to look.
-fn linger(demo: &DemoSettings<'_>, place: &DemoServerHost, control_plane: &ControlPlaneProcess) {
+fn linger(demo: &DemoSettings<'_>, place: &BootedHostOrRootFolder, control_plane: &ControlPlaneProcess) {
     if demo.no_wait || !output::are_stdin_and_stdout_terminals() {
         return;
     }
     output::print_line(&format!(
         "It keeps running{}; press Enter to stop everything.",
         match place {
-            DemoServerHost::Booted(host) => format!(", and so does web-01 at {}", host.ip_address()),
-            DemoServerHost::Folder { .. } => String::new(),
+            BootedHostOrRootFolder::Booted(host) => format!(", and so does web-01 at {}", host.ip_address()),
+            BootedHostOrRootFolder::Folder { .. } => String::new(),
         }
     ));
     output::print_line(&format!(

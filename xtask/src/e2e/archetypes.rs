@@ -155,10 +155,10 @@ fn os_config(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
 fn webapp(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("portal: \">=0\"", "portal: {banner: Hello}")?;
     test.run_restore_on_web_01()?;
-    test.expect_http_text_of_web_01(8080, "/portal/", "Hello")?;
+    test.wait_for_http_text_of_web_01(8080, "/portal/", "Hello")?;
     test.write_and_import_web_role("portal: \">=0\"", "portal: {banner: \"Bonjour & <tout le monde>\"}")?;
     test.run_restore_on_web_01()?;
-    test.expect_http_text_of_web_01(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
+    test.wait_for_http_text_of_web_01(8080, "/portal/", "Bonjour &amp; &lt;tout le monde&gt;")
 }
 
 fn departure(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {

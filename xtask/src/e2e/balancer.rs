@@ -30,7 +30,7 @@ fn one_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.import_estate()?.expect_text_in_output("lb-01")?;
     test.run_restore_on_web_01()?;
     run_restore_on_host(balancer(test)?)?;
-    test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")
+    test.wait_for_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")
 }
 
 fn second_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
@@ -46,7 +46,7 @@ fn second_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     run_restore_on_host(balancer(test)?)?;
     // Requests go to both in turn.
     for server in ["web-01", "web-02"] {
-        test.expect_http_text_of_host(balancer(test)?, 8000, "/", &format!("Hello from {server}"))?;
+        test.wait_for_http_text_of_host(balancer(test)?, 8000, "/", &format!("Hello from {server}"))?;
     }
     Ok(())
 }
@@ -57,7 +57,7 @@ fn changed_port(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         run_restore_on_host(host)?;
     }
     configuration(test)?.expect_text_in_output(":8081 check")?;
-    test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-0")
+    test.wait_for_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-0")
 }
 
 fn other_environment(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
@@ -93,7 +93,7 @@ fn one_leaves(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         return Err(ChoreFailure::new("web-02 is still a backend", CONFIGURATION));
     }
     for _ in 0..4 {
-        test.expect_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")?;
+        test.wait_for_http_text_of_host(balancer(test)?, 8000, "/", "Hello from web-01")?;
     }
     Ok(())
 }

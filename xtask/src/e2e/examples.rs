@@ -17,8 +17,8 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("dpkg-query -W prometheus-node-exporter")?
         .expect_exit_code(0, "`punch history` on web-01")?;
-    test.expect_http_text_of_web_01(9100, "/metrics", "node_cpu_seconds_total")?;
-    test.expect_http_text_of_web_01(
+    test.wait_for_http_text_of_web_01(9100, "/metrics", "node_cpu_seconds_total")?;
+    test.wait_for_http_text_of_web_01(
         9100,
         "/metrics",
         "geppetto_server{environment=\"prod\",server=\"web-01\",team=\"shop\"} 1",
@@ -43,9 +43,9 @@ fn node_exporter(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
 fn tomcat(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("tomcat-examples: \"1.0.0\"", "")?;
     test.run_restore_on_web_01()?;
-    test.expect_http_text_of_web_01(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
+    test.wait_for_http_text_of_web_01(8080, "/examples/servlets/servlet/HelloWorldExample", "Hello World!")?;
     // A page of JSP with the tag library that came in the archive.
-    test.expect_http_text_of_web_01(
+    test.wait_for_http_text_of_web_01(
         8080,
         "/examples/jsp/jsp2/el/basic-arithmetic.jsp",
         "JSP 2.0 Expression Language",
@@ -115,7 +115,7 @@ fn geppetto(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
     )?;
     test.run_restore_on_web_01()?;
-    test.expect_http_text_of_web_01(8700, "/api/v1/health", "")?;
+    test.wait_for_http_text_of_web_01(8700, "/api/v1/health", "")?;
     test.run_any_exit_on_web_01("stat -c %a:%U /var/lib/geppetto-data")?
         .expect_text_in_output("700:geppetto")?;
     test.run_any_exit_on_web_01("ps -o user= -C geppetto")?.expect_text_in_output("geppetto").map(drop)

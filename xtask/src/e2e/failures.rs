@@ -24,7 +24,7 @@ fn killed(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.run_any_exit_on_web_01("punch plan")?
         .expect_exit_code(10, "it was too fast to be killed in the middle")?;
     test.run_restore_on_web_01()?;
-    test.expect_http_text_of_web_01(8080, "/", "Interrupted")?;
+    test.wait_for_http_text_of_web_01(8080, "/", "Interrupted")?;
     test.run_any_exit_on_web_01("punch history")?.expect_text_in_output("interrupted").map(drop)
 }
 
@@ -37,7 +37,7 @@ fn control_plane_down(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
 fn cached(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.run_any_exit_on_web_01("systemctl stop shop")?;
     test.run_any_exit_on_web_01("punch restore --cached")?.expect_exit_code(0, "the output above")?;
-    test.expect_http_text_of_web_01(8080, "/", "Interrupted")
+    test.wait_for_http_text_of_web_01(8080, "/", "Interrupted")
 }
 
 fn control_plane_back(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
@@ -73,7 +73,7 @@ fn forged_node(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         .run_any_exit_on_web_01("punch apply /tmp/forged.yaml")?
         .expect_exit_code(1, "the output above")?;
     answer.expect_text_in_output("sign")?;
-    test.expect_http_text_of_web_01(8080, "/", "Interrupted")
+    test.wait_for_http_text_of_web_01(8080, "/", "Interrupted")
 }
 
 fn unsigned(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {

@@ -39,7 +39,7 @@ fn answers(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("systemctl is-active shop")?
         .expect_exit_code(0, "journalctl -u shop on web-01")?;
-    test.expect_http_text_of_web_01(8080, "/", "Hello")
+    test.wait_for_http_text_of_web_01(8080, "/", "Hello")
 }
 
 fn second_restore(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
@@ -56,7 +56,7 @@ fn drift(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     )?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(10, "the drift above is not seen")?;
     test.run_restore_on_web_01()?;
-    test.expect_http_text_of_web_01(8080, "/", "Hello")?;
+    test.wait_for_http_text_of_web_01(8080, "/", "Hello")?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(0, "the changes above").map(drop)
 }
 
@@ -64,7 +64,7 @@ fn change(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("shop: \">=1.1, <2\"", "shop: {banner: Bonjour}")?;
     test.run_any_exit_on_web_01("punch plan")?.expect_exit_code(10, "`punch server node web-01`")?;
     test.run_restore_on_web_01()?;
-    test.expect_http_text_of_web_01(8080, "/", "Bonjour")?;
+    test.wait_for_http_text_of_web_01(8080, "/", "Bonjour")?;
     test.run_any_exit_on_web_01("rpm -q shop shop-deployment")?
         .expect_text_in_output("shop-1.1.0-1")?
         .expect_text_in_output("shop-deployment-1.1.0-1")
@@ -75,7 +75,7 @@ fn downgrade(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("shop: \"1.0.0\"", "shop: {banner: Hello, http_port: 8081}")?;
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("rpm -q shop")?.expect_text_in_output("shop-1.0.0-1")?;
-    test.expect_http_text_of_web_01(8081, "/", "Hello")
+    test.wait_for_http_text_of_web_01(8081, "/", "Hello")
 }
 
 fn explanation(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {

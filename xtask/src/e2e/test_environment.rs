@@ -62,7 +62,7 @@ impl TestEnvironment {
         let terminal = &developer.terminal;
         let control_plane =
             scripted_developer::start_control_plane_on_free_port(terminal, &hosts.address_of_this_machine())?;
-        scripted_developer::log_in_developer_and_trust_key(terminal, &control_plane)?;
+        scripted_developer::log_in_developer_and_trust_new_key(terminal, &control_plane)?;
         scripted_developer::create_and_package_two_shop_versions(&developer)?;
         for (archetype, name) in GENERATED_COMPONENTS {
             terminal.run_line_expecting_success(&format!("punch new {archetype} {name}"))?;
@@ -148,17 +148,17 @@ impl TestEnvironment {
     }
 
     /// Asks a path of web-01 from outside, for as long as a minute: a servlet container takes its time.
-    pub(super) fn expect_http_text_of_web_01(
+    pub(super) fn wait_for_http_text_of_web_01(
         &self,
         port: u16,
         path: &str,
         text: &str,
     ) -> Result<(), ChoreFailure> {
-        self.expect_http_text_of_host(&self.host, port, path, text)
+        self.wait_for_http_text_of_host(&self.host, port, path, text)
     }
 
     /// The same, of any host.
-    pub(super) fn expect_http_text_of_host(
+    pub(super) fn wait_for_http_text_of_host(
         &self,
         host: &BootedHost,
         port: u16,

@@ -65,7 +65,7 @@ impl<'a> RunJournalAndReport<'a> {
     }
 
     /// Notes what `change` is about to make and to notify.
-    pub(super) fn record_change_begin(
+    pub(super) fn record_change_begin_and_managed_state(
         &mut self,
         change: &PlannedChange,
     ) -> Result<(), PunchStateFolderError> {

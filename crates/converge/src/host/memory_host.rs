@@ -66,7 +66,7 @@ impl Host for MemoryHost {
         names.iter().map(|name| (name.clone(), observed(name))).collect()
     }
 
-    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
         self.deployments.get(name).map_or(Observation::Absent, |files| Observation::Present(files.clone()))
     }
 

@@ -100,8 +100,8 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             .collect()
     }
 
-    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        self.mask_observation(self.host.read_installed_deployment_files(name))
+    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+        self.mask_observation(self.host.read_installed_component_deployment(name))
     }
 
     fn observe_resources(

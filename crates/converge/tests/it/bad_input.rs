@@ -182,11 +182,11 @@ impl converge::Host for WithoutPackages {
     ) -> std::collections::BTreeMap<String, model::observe::Observation<model::version::Version>> {
         std::collections::BTreeMap::new()
     }
-    fn read_installed_deployment_files(
+    fn read_installed_component_deployment(
         &self,
         name: &model::name::Name,
     ) -> model::observe::Observation<model::manifest::DeploymentFilesByPath> {
-        self.0.read_installed_deployment_files(name)
+        self.0.read_installed_component_deployment(name)
     }
     fn observe_resources(
         &self,

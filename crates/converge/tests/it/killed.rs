@@ -67,8 +67,8 @@ impl Host for SelfKillingHost {
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.machine.observe_packages(names)
     }
-    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        self.machine.read_installed_deployment_files(name)
+    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+        self.machine.read_installed_component_deployment(name)
     }
     fn observe_resources(
         &self,

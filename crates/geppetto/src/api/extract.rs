@@ -89,7 +89,7 @@ impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for UnscopedPermit<L> {
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
         let principal = Principal::from_request_parts(parts, app).await?;
         principal
-            .require_access_level()
+            .require_access_level_somewhere()
             .map_err(|denied| ProblemResponse::forbidden_problem(denied.to_string()))
     }
 }

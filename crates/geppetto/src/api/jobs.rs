@@ -20,7 +20,7 @@ use crate::auth::{Operator, UnscopedPermit, Viewer};
         (status = 422, description = "There is no such job, or its input is wrong", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn create_job(
+pub(super) async fn create_job_or_start_waiting_one(
     State(app): State<ApiState>,
     permit: UnscopedPermit<Operator>,
     JsonBody(request): JsonBody<wire::JobRequest>,

@@ -29,11 +29,11 @@ pub(super) async fn create_join_token(
     post, path = "/api/v1/join", tag = "servers", request_body = wire::JoinRequest, security(()),
     responses((status = 200, description = "What the server needs from now on", body = wire::JoinResponse))
 )]
-pub(super) async fn join_server(
+pub(super) async fn exchange_join_token_for_credential(
     State(app): State<ApiState>,
     JsonBody(join): JsonBody<wire::JoinRequest>,
 ) -> Result<axum::Json<wire::JoinResponse>, ProblemResponse> {
-    let joined = app.back_office.join_server(&join).await?.ok_or_else(|| {
+    let joined = app.back_office.exchange_join_token_for_credential(&join).await?.ok_or_else(|| {
         ProblemResponse::forbidden_problem(
             "the join token is not good for this server: it may be used up, expired, or made for another server \
              name. Ask an operator for a new one (`punch server join-token SERVER`)",

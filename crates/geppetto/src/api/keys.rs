@@ -11,11 +11,11 @@ use crate::auth::{Admin, UnscopedPermit, Viewer};
     get, path = "/api/v1/keys", tag = "packages",
     responses((status = 200, description = "Their fingerprints", body = wire::TrustedKeyList))
 )]
-pub(super) async fn list_trusted_package_keys(
+pub(super) async fn list_trusted_package_key_fingerprints(
     State(app): State<ApiState>,
     permit: UnscopedPermit<Viewer>,
 ) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
-    Ok(Json(app.back_office.list_trusted_package_keys(&permit).await?))
+    Ok(Json(app.back_office.list_trusted_package_key_fingerprints(&permit).await?))
 }
 
 /// Trust packages signed by these keys

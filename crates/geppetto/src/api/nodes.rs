@@ -49,13 +49,12 @@ pub(super) async fn get_node_file(
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
     // Principals that may see secrets are answered from the generation number alone.
-    if let Some(version) =
-        app.back_office.current_generation_if_signed_text_is_permitted(&principal, &server).await?
+    if let Some(version) = app.back_office.current_or_new_generation_if_permitted(&principal, &server).await?
         && etag::matches_if_none_match(&headers, &node_etag(&version))
     {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());
     }
-    let node = app.back_office.get_signed_or_masked_node_file(&principal, &server, None).await?;
+    let node = app.back_office.get_or_create_node_file(&principal, &server, None).await?;
     Ok(node_response(&node, &headers))
 }
 
@@ -79,7 +78,7 @@ pub(super) async fn get_node_file_of_generation(
     PathParameters((server, generation)): PathParameters<(ServerName, u64)>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    let node = app.back_office.get_signed_or_masked_node_file(&principal, &server, Some(generation)).await?;
+    let node = app.back_office.get_or_create_node_file(&principal, &server, Some(generation)).await?;
     Ok(node_response(&node, &headers))
 }
 
@@ -118,12 +117,12 @@ pub(super) async fn explain_value(
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn explain_all_values(
+pub(super) async fn explain_all_versions_and_values(
     State(app): State<ApiState>,
     principal: Principal,
     PathParameters(server): PathParameters<ServerName>,
 ) -> Result<Json<Vec<Explanation>>, ProblemResponse> {
-    Ok(Json(app.back_office.explain_all_values(&principal, &server).await?))
+    Ok(Json(app.back_office.explain_all_versions_and_values(&principal, &server).await?))
 }
 
 /// A node file to try on another machine

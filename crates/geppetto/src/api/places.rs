@@ -23,13 +23,13 @@ macro_rules! place_handlers {
         #[doc = concat!("All ", $title, "s")]
         #[utoipa::path(
                             get, path = $list_path, tag = "back-office", params(PageQuery),
-                            responses((status = 200, description = "A page of them", body = wire::PlacePage))
+                            responses((status = 200, description = "A page of them", body = wire::RoleGroupOrEnvironmentPage))
                         )]
         pub(super) async fn $list(
             State(app): State<ApiState>,
             permit: UnscopedPermit<Viewer>,
             QueryParameters(page): QueryParameters<PageQuery>,
-        ) -> Result<Json<wire::PlacePage>, ProblemResponse> {
+        ) -> Result<Json<wire::RoleGroupOrEnvironmentPage>, ProblemResponse> {
             Ok(Json(app.back_office.list_places(&permit, PlaceKind::$kind, &page.into_page_request()?).await?))
         }
 

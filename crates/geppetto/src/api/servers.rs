@@ -15,7 +15,7 @@ use crate::auth::{Operator, UnscopedPermit};
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn revoke_server_credential(
+pub(super) async fn revoke_server_credential_and_join_tokens(
     State(app): State<ApiState>,
     permit: UnscopedPermit<Operator>,
     PathParameters(server): PathParameters<ServerName>,

@@ -44,11 +44,11 @@ pub(super) async fn create_token(
     get, path = "/api/v1/tokens", tag = "control plane",
     responses((status = 200, description = "The tokens, without their secrets", body = wire::TokenList))
 )]
-pub(super) async fn list_tokens(
+pub(super) async fn list_all_tokens(
     State(app): State<ApiState>,
     permit: UnscopedPermit<Admin>,
 ) -> Result<Json<wire::TokenList>, ProblemResponse> {
-    Ok(Json(app.back_office.list_tokens(&permit).await?))
+    Ok(Json(app.back_office.list_all_tokens(&permit).await?))
 }
 
 /// Revoke a token

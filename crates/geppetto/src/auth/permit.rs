@@ -46,7 +46,7 @@ pub(crate) struct UnscopedPermit<L> {
 
 impl Principal {
     /// The permit of this level; refused when no grant has it anywhere.
-    pub(crate) fn require_access_level<L: RequiredAccessLevel>(
+    pub(crate) fn require_access_level_somewhere<L: RequiredAccessLevel>(
         self,
     ) -> Result<UnscopedPermit<L>, AccessDenied> {
         if self.grants().iter().any(|grant| grant.level >= L::LEVEL) {
@@ -114,7 +114,7 @@ impl UnscopedPermit<Admin> {
     }
 
     /// The permit of the user that runs this program, who owns the data folder.
-    pub(crate) fn permit_for_local_administrator(uid: u32) -> Self {
+    pub(crate) fn new_for_local_administrator(uid: u32) -> Self {
         Self { principal: Principal::LocalAdministrator { uid }, level: PhantomData }
     }
 
@@ -137,21 +137,23 @@ mod tests {
 
     #[test]
     fn permit_of_a_level_needs_a_grant_of_it_somewhere() {
-        assert!(token(&["viewer", "operator:staging"]).require_access_level::<Operator>().is_ok());
+        assert!(token(&["viewer", "operator:staging"]).require_access_level_somewhere::<Operator>().is_ok());
         let denied = token(&["viewer", "developer:staging"])
-            .require_access_level::<Operator>()
+            .require_access_level_somewhere::<Operator>()
             .unwrap_err()
             .to_string();
         assert!(denied.contains("operator") && denied.contains("viewer, developer:staging"), "{denied}");
         assert!(
-            Principal::Server(ServerName::new("web-01").unwrap()).require_access_level::<Viewer>().is_err()
+            Principal::Server(ServerName::new("web-01").unwrap())
+                .require_access_level_somewhere::<Viewer>()
+                .is_err()
         );
-        assert!(Principal::LocalAdministrator { uid: 0 }.require_access_level::<Admin>().is_ok());
+        assert!(Principal::LocalAdministrator { uid: 0 }.require_access_level_somewhere::<Admin>().is_ok());
     }
 
     #[test]
     fn effect_outside_of_the_grants_is_refused_naming_its_scope() {
-        let permit = token(&["operator:staging"]).require_access_level::<Operator>().unwrap();
+        let permit = token(&["operator:staging"]).require_access_level_somewhere::<Operator>().unwrap();
         let (staging, prod) = (Name::new("staging").unwrap(), Name::new("prod").unwrap());
         assert!(
             permit

@@ -21,14 +21,14 @@ use model::{
 
 use super::{
     BackOffice, BackOfficeError, EstateSnapshot,
-    effects::{find_effect_scopes, group_and_mask_effects},
+    effects::{find_affected_environments_and_components, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
     resolution_rows::NewResolutionRowFactory,
 };
 use crate::{
     auth::{AffectedEnvironmentAndComponent, Operator, UnscopedPermit},
-    store::{NewResolutionRow, PlaceChange, PlaceDocumentRow, StoreError},
+    store::{NewResolutionRow, PlaceChange, PlaceTextAndOriginsRow, StoreError},
 };
 
 /// How often a change is made again because another program committed meanwhile.
@@ -113,12 +113,12 @@ impl BackOffice {
         let actor = permit.audit_actor();
         let origin = RevisionAndAuthor { revision: state.revision + 1, by: actor.clone() };
         let (catalog, secrets) =
-            (self.read_catalog_of_all_channels().await?, self.load_and_record_secret_parameters().await?);
+            (self.read_catalog_of_all_channels().await?, self.load_and_store_ever_secret_parameters().await?);
         let newer = match base {
             Some(base) => self.changes_since(&state, base).await?,
             None => Newer::default(),
         };
-        let recorded = self.load_resolution_reads_index().await?;
+        let recorded = self.refresh_resolution_reads_index().await?;
         let current = Arc::clone(&state);
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
         let evaluated = tokio::task::spawn_blocking(move || {
@@ -157,7 +157,7 @@ impl BackOffice {
             .commit_revision(state.revision, &changes, &proposal.message, &resolutions, &context)
             .await?;
         // Servers that come and selections that change are in the reads of what was committed.
-        self.load_resolution_reads_index().await?;
+        self.refresh_resolution_reads_index().await?;
         self.cache().insert_snapshot_and_forget_reached_nodes(Arc::new(next));
         result.revision = Some(revision);
         Ok(result)
@@ -296,7 +296,12 @@ impl ProposalEvaluation<'_> {
             true => masked_diffs(&state.estate, &next.estate, &changes, self.secrets),
             false => changes.iter().map(|change| changed_place(state, change)).collect(),
         };
-        let scopes = find_effect_scopes(&checked.effects, &state.estate, &next.estate, &changes);
+        let scopes = find_affected_environments_and_components(
+            &checked.effects,
+            &state.estate,
+            &next.estate,
+            &changes,
+        );
         let mut read_environments = BTreeSet::new();
         for (server, resolved) in
             checked.resolutions.iter().filter_map(|(name, one)| Some((name, one.as_ref()?)))
@@ -335,8 +340,8 @@ impl ProposalEvaluation<'_> {
         let mut edited = estate::parse_estate_yaml(&edited)
             .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
         estate::set_origins_of_changed_overrides(&state.estate, &mut edited, origin);
-        let origins = estate_snapshot::override_revisions_json_by_path(&mut edited);
-        let texts = estate::write_estate_yaml(&edited);
+        let origins = estate_snapshot::override_origins_json_by_document_path(&mut edited);
+        let texts = estate::write_estate_yaml_by_path(&edited);
         check_readable(&texts)?;
 
         let mut next = EstateSnapshot { revision: origin.revision, ..state.clone() };
@@ -349,7 +354,7 @@ impl ProposalEvaluation<'_> {
         for (path, text) in texts.into_iter().filter(|(path, text)| state.documents.get(path) != Some(text)) {
             next.documents.insert(path.clone(), text.clone());
             let origins = origins.get(&path).cloned().unwrap_or_else(|| "{}".to_owned());
-            changes.push(PlaceChange { path, becomes: Some(PlaceDocumentRow { text, origins }) });
+            changes.push(PlaceChange { path, becomes: Some(PlaceTextAndOriginsRow { text, origins }) });
         }
         estate_snapshot::add_or_replace_places(&mut next.estate, edited);
         changes.sort_by(|a, b| a.path.cmp(&b.path));
@@ -395,7 +400,7 @@ fn masked_diffs(
         estate_snapshot::select_places_by_path(new, &paths),
     );
     secrets.mask_secrets_in_compared_estates(&mut old, &mut new);
-    let (old, new) = (estate::write_estate_yaml(&old), estate::write_estate_yaml(&new));
+    let (old, new) = (estate::write_estate_yaml_by_path(&old), estate::write_estate_yaml_by_path(&new));
     changes
         .iter()
         .map(|change| {

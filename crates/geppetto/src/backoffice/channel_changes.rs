@@ -60,7 +60,7 @@ impl BackOffice {
                 describe,
             )
             .await?;
-        self.load_and_record_secret_parameters().await?;
+        self.load_and_store_ever_secret_parameters().await?;
         self.channel_change(published, effects, false).await
     }
 
@@ -170,7 +170,7 @@ impl BackOffice {
     ) -> Result<BTreeMap<ServerName, Vec<Effect>>, BackOfficeError> {
         let (state, before) =
             (self.cached_or_read_current_estate().await?, self.read_catalog_of_all_channels().await?);
-        let recorded = self.load_resolution_reads_index().await?;
+        let recorded = self.refresh_resolution_reads_index().await?;
         let estate = Arc::clone(&state);
         let effects = tokio::task::spawn_blocking(move || {
             find_catalog_change_effects(&estate.estate, &before, &after, &recorded)
@@ -194,7 +194,7 @@ impl BackOffice {
         &self,
         effects: BTreeMap<ServerName, Vec<Effect>>,
     ) -> Result<Vec<model::wire::ServersWithSameEffectDescriptions>, BackOfficeError> {
-        Ok(group_and_mask_effects(effects, &self.load_and_record_secret_parameters().await?))
+        Ok(group_and_mask_effects(effects, &self.load_and_store_ever_secret_parameters().await?))
     }
 
     async fn channel_change(

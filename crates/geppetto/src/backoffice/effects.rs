@@ -33,7 +33,7 @@ pub(super) fn group_and_mask_effects(
 /// A value is a secret if any version of its component ever declared it so.
 fn mark_secrets(effect: &mut Effect, secrets: &SecretParameters) {
     if let Effect::Value { component, key, from, to } = effect
-        && secrets.is_secret_parameter(component, key) != Some(false)
+        && secrets.was_parameter_ever_secret(component, key) != Some(false)
     {
         from.iter_mut().chain(to).for_each(|value| value.secret = true);
     }
@@ -71,7 +71,7 @@ fn summarize(effect: &Effect) -> wire::EffectDescription {
 }
 
 /// Where effects fall, and what else a change touches: a grant is needed in each.
-pub(super) fn find_effect_scopes(
+pub(super) fn find_affected_environments_and_components(
     effects: &BTreeMap<ServerName, Vec<Effect>>,
     old: &Estate,
     new: &Estate,

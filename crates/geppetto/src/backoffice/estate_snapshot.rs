@@ -11,7 +11,7 @@ use model::{
 };
 
 use super::{BackOffice, BackOfficeError};
-use crate::store::{PlaceDocumentRow, Store};
+use crate::store::{PlaceTextAndOriginsRow, Store};
 
 /// The estate in one revision.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ pub(super) async fn read_current_estate(store: &Store) -> Result<EstateSnapshot,
 /// The estate that stored places are.
 pub(super) fn parse_place_documents(
     revision: u64,
-    places: BTreeMap<String, PlaceDocumentRow>,
+    places: BTreeMap<String, PlaceTextAndOriginsRow>,
 ) -> Result<EstateSnapshot, BackOfficeError> {
     let documents: EstateYamlByPath =
         places.iter().map(|(path, place)| (path.clone(), place.text.clone())).collect();
@@ -84,7 +84,7 @@ pub(super) fn parse_place_documents(
 }
 
 /// The stored origins of every place's overrides, by path.
-pub(super) fn override_revisions_json_by_path(estate: &mut Estate) -> BTreeMap<String, String> {
+pub(super) fn override_origins_json_by_document_path(estate: &mut Estate) -> BTreeMap<String, String> {
     iter_estate_overrides_mut_by_path(estate)
         // Maps of texts and numbers always have a JSON form.
         .map(|(path, overrides)| {

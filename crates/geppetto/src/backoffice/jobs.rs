@@ -97,7 +97,7 @@ impl BackOffice {
                 "job {id} is {state}; it can be tried again once it ended"
             )));
         }
-        let kind = JobKind::job_kind_from_stored(&job.kind, &job.input)
+        let kind = JobKind::from_stored_name_and_input(&job.kind, &job.input)
             .map_err(|error| BackOfficeError::Refused(format!("job {id} cannot be tried again: {error}")))?;
         let (keep, channel) = kind.input_keep_count_and_channel();
         let request =

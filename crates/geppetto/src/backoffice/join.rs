@@ -43,7 +43,7 @@ impl BackOffice {
     /// Gives the server its credential, if the token is good; `None` if it is not.
     ///
     /// The answer does not say why a token is refused, so that it reveals nothing about valid tokens.
-    pub(crate) async fn join_server(
+    pub(crate) async fn exchange_join_token_for_credential(
         &self,
         join: &wire::JoinRequest,
     ) -> Result<Option<wire::JoinResponse>, BackOfficeError> {

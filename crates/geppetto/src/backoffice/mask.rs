@@ -42,7 +42,7 @@ pub(super) type CachedSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>
 
 impl BackOffice {
     /// The parameters that a version declares secret which is or ever was in a channel; those that are new are recorded.
-    pub(super) async fn load_and_record_secret_parameters(
+    pub(super) async fn load_and_store_ever_secret_parameters(
         &self,
     ) -> Result<SecretParameters, BackOfficeError> {
         let catalog = self.read_catalog_of_all_channels().await?;
@@ -79,7 +79,7 @@ fn declared_secrets(catalog: &Catalog) -> Parameters {
 
 impl SecretParameters {
     /// Whether the parameter is a secret; `None` when no version there is declares it.
-    pub(super) fn is_secret_parameter(&self, component: &Name, key: &Key) -> Option<bool> {
+    pub(super) fn was_parameter_ever_secret(&self, component: &Name, key: &Key) -> Option<bool> {
         if self.ever.contains(&(component.to_string(), key.to_string())) {
             return Some(true);
         }
@@ -88,7 +88,7 @@ impl SecretParameters {
     }
 
     fn mask(&self, component: &Name, key: &Key, assignment: &mut ValueWithRevisionAndAuthor, changed: bool) {
-        let text = match (self.is_secret_parameter(component, key), changed) {
+        let text = match (self.was_parameter_ever_secret(component, key), changed) {
             (Some(false), _) => return,
             (Some(true), false) => MASK,
             (Some(true), true) => CHANGED_MASK,

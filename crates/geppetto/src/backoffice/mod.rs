@@ -81,7 +81,7 @@ impl BackOffice {
         )?);
         let node_key =
             keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
-        let store = opened.check_or_set_seal(seal, &keys::public_key_base64(&node_key)).await?;
+        let store = opened.check_or_set_both_keys(seal, &keys::public_key_base64(&node_key)).await?;
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
         let (cache, secrets, changing, submitted_texts, resolutions) = Default::default();
         Ok(Self {

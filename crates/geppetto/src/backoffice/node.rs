@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use model::{
     catalog::Catalog,
-    format::node::{self, NodeYamlWriter},
+    format::node::{self, NodeYamlWriterWithSharedComponents},
     name::ServerName,
     node::Node,
     resolve::{self, Resolution, ResolutionReads, Resolver},
@@ -55,7 +55,7 @@ impl From<&StoredNodeFile> for NodeGenerationAndDigest {
 impl BackOffice {
     /// Which generation a server must be at now, if the principal may have its signed text: enough to answer
     /// who has it already.
-    pub(crate) async fn current_generation_if_signed_text_is_permitted(
+    pub(crate) async fn current_or_new_generation_if_permitted(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -67,7 +67,7 @@ impl BackOffice {
     }
 
     /// The node file that a server must be made like now, or one of its earlier generations.
-    pub(crate) async fn get_signed_or_masked_node_file(
+    pub(crate) async fn get_or_create_node_file(
         &self,
         principal: &Principal,
         server: &ServerName,
@@ -110,12 +110,12 @@ impl BackOffice {
     }
 
     /// Why every value of a server is what it is. Secrets are never shown.
-    pub(crate) async fn explain_all_values(
+    pub(crate) async fn explain_all_versions_and_values(
         &self,
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Vec<Explanation>, BackOfficeError> {
-        Ok(resolve::explain_all_values(&self.resolved_node(principal, server).await?))
+        Ok(resolve::explain_all_versions_and_values(&self.resolved_node(principal, server).await?))
     }
 
     /// The node as it is resolved now. The provenance in a stored node file may be older: the same content said by
@@ -169,7 +169,9 @@ impl BackOffice {
                 return Ok(version);
             }
             let draft = self.resolve_unnumbered_node(server).await?;
-            let Some(version) = self.store_as_new_generation_if_changed(&draft).await? else { continue };
+            let Some(version) = self.store_resolution_and_generation_if_changed(&draft).await? else {
+                continue;
+            };
             self.cache().insert_node_generation_unless_outdated(
                 server,
                 &version,
@@ -249,7 +251,7 @@ impl BackOffice {
         let latest = self.store.read_latest_node_file(server.as_str()).await?;
         let catalog = self.read_catalog_of_all_channels().await?;
         self.resolutions.fetch_add(1, Ordering::Relaxed);
-        if let Some((revision, resolution)) = self.resolve_without_whole_estate(server, &catalog).await? {
+        if let Some((revision, resolution)) = self.try_resolve_without_whole_estate(server, &catalog).await? {
             return Ok(UnnumberedNode { latest, revision, catalog, resolution });
         }
         let state = self.cached_or_read_current_estate().await?;
@@ -268,7 +270,7 @@ impl BackOffice {
 
     /// Stores the resolution of a draft, and the draft as the next generation if it differs from the latest; `None`, and
     /// nothing is stored, when a newer generation was stored or a newer revision committed meanwhile.
-    pub(super) async fn store_as_new_generation_if_changed(
+    pub(super) async fn store_resolution_and_generation_if_changed(
         &self,
         draft: &UnnumberedNode,
     ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
@@ -288,7 +290,7 @@ impl BackOffice {
             .iter()
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
-        let text = NodeYamlWriter::default().write_signed_node(&numbered, &self.node_key);
+        let text = NodeYamlWriterWithSharedComponents::default().write_signed_node(&numbered, &self.node_key);
         let new = NewNodeFile {
             server: numbered.server.as_str(),
             generation,

@@ -5,7 +5,7 @@ use std::{io::Read, sync::Arc};
 use model::{
     catalog::Catalog,
     name::Name,
-    wire::{self, ComponentVersion, Event, UploadedPackage},
+    wire::{self, ComponentVersionSummary, Event, UploadedPackage},
 };
 use packaging::{
     openpgp::KeyFingerprint,
@@ -105,7 +105,7 @@ impl BackOffice {
     }
 
     /// The folder of the generation that a channel shows now, relative to [`BackOffice::channels_folder_path`].
-    pub(crate) async fn relative_path_of_current_channel_generation(
+    pub(crate) async fn current_generation_path_below_channels_folder(
         &self,
         channel: Name,
     ) -> Result<std::path::PathBuf, BackOfficeError> {
@@ -203,7 +203,7 @@ impl BackOffice {
     }
 
     /// The keys that packages and metadata are trusted by.
-    pub(crate) async fn list_trusted_package_keys(
+    pub(crate) async fn list_trusted_package_key_fingerprints(
         &self,
         _permit: &UnscopedPermit<Viewer>,
     ) -> Result<wire::TrustedKeyList, BackOfficeError> {
@@ -263,7 +263,7 @@ impl BackOffice {
         &self,
         _permit: &UnscopedPermit<Viewer>,
         name: &Name,
-    ) -> Result<Vec<ComponentVersion>, BackOfficeError> {
+    ) -> Result<Vec<ComponentVersionSummary>, BackOfficeError> {
         let wanted = name.clone();
         let versions = self
             .run_blocking_with_repository(move |repository| repository.list_component_versions(&wanted))

@@ -41,7 +41,7 @@ impl BackOffice {
         permit: &UnscopedPermit<Viewer>,
         kind: PlaceKind,
         page: &PageRequest,
-    ) -> Result<wire::PlacePage, BackOfficeError> {
+    ) -> Result<wire::RoleGroupOrEnvironmentPage, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;
         let Estate { roles, groups, environments, servers } = &state.estate;
         let principal = permit.principal();
@@ -69,7 +69,7 @@ impl BackOffice {
             name: name.to_owned(),
             description: description.clone(),
         };
-        Ok(wire::PlacePage { items: items.into_iter().map(summary).collect(), next })
+        Ok(wire::RoleGroupOrEnvironmentPage { items: items.into_iter().map(summary).collect(), next })
     }
 
     /// A page of the servers that the principal may see, with how they are.
@@ -176,8 +176,8 @@ impl BackOffice {
         if !hidden.is_empty() {
             let mut masked = estate::parse_estate_yaml(&hidden)
                 .map_err(|_| BackOfficeError::Broken("a stored document cannot be read back".to_owned()))?;
-            self.load_and_record_secret_parameters().await?.mask_secrets_in_estate(&mut masked);
-            open.extend(estate::write_estate_yaml(&masked));
+            self.load_and_store_ever_secret_parameters().await?.mask_secrets_in_estate(&mut masked);
+            open.extend(estate::write_estate_yaml_by_path(&masked));
         }
         Ok(open)
     }

@@ -33,7 +33,7 @@ impl BackOffice {
             &format!("keep the newest {keep} of each component"),
         );
         // The removed version may be the last that declares a parameter secret.
-        self.load_and_record_secret_parameters().await?;
+        self.load_and_store_ever_secret_parameters().await?;
         let (store, now) = (self.store.clone(), self.now_unix_seconds());
         let runtime = Handle::current();
         self.change_repository_audited(
@@ -108,7 +108,7 @@ async fn needed_versions(
     catalog: &Catalog,
 ) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
     let mut needed = BTreeSet::new();
-    for (name, version) in store.read_versions_named_by_node_files().await? {
+    for (name, version) in store.read_versions_of_all_node_files().await? {
         let corrupt = || StoreError::Corrupt(format!("the component version `{name} {version}`"));
         let name = Name::new(&name).map_err(|_| corrupt())?;
         let version: Version = version.parse().map_err(|_| corrupt())?;

@@ -121,7 +121,7 @@ impl ResolutionCache {
 
 impl BackOffice {
     /// What the resolutions of all servers read, as far as they are stored.
-    pub(super) async fn load_resolution_reads_index(
+    pub(super) async fn refresh_resolution_reads_index(
         &self,
     ) -> Result<Arc<ResolutionReadsIndex>, BackOfficeError> {
         let now = self.clock.now_us();

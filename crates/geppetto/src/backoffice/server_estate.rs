@@ -22,7 +22,7 @@ const MAX_PLACES: usize = 200;
 impl BackOffice {
     /// Resolves a server in its part of the estate, if the whole estate is not known yet. `None` if it cannot be done
     /// so: something is wrong with the server, it reads values of others, or the estate changes meanwhile.
-    pub(super) async fn resolve_without_whole_estate(
+    pub(super) async fn try_resolve_without_whole_estate(
         &self,
         server: &ServerName,
         catalog: &Arc<Catalog>,

@@ -33,13 +33,13 @@ async fn open(folder: &tempfile::TempDir) -> BackOffice {
 }
 
 fn admin() -> UnscopedPermit<Admin> {
-    UnscopedPermit::permit_for_local_administrator(0)
+    UnscopedPermit::new_for_local_administrator(0)
 }
 
 /// The permit of a token with these grants.
 fn permit<L: RequiredAccessLevel>(grants: &[&str]) -> UnscopedPermit<L> {
     let grants = grants.iter().map(|grant| grant.parse().unwrap()).collect();
-    Principal::Token { name: "ci".to_owned(), grants }.require_access_level().unwrap()
+    Principal::Token { name: "ci".to_owned(), grants }.require_access_level_somewhere().unwrap()
 }
 
 impl Story {
@@ -273,7 +273,7 @@ async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
     story.publish("1.1.0", SHOP, "prod").await;
     let fast = back_office.current_or_new_node_generation(&server("web-01")).await.unwrap();
     assert_eq!(
-        back_office.store_as_new_generation_if_changed(&slow).await.unwrap(),
+        back_office.store_resolution_and_generation_if_changed(&slow).await.unwrap(),
         None,
         "it was overtaken"
     );

@@ -43,7 +43,7 @@ impl BackOffice {
         let rows: Vec<_> = grants.iter().map(access::grant_to_row).collect();
         let expires_us = days.map(|days| now_us.saturating_add(i64::from(days) * 86_400_000_000));
         let token = NewTokenRow { id: &generated.id, name, grants: &rows, hash: &generated.hash, expires_us };
-        self.store.insert_token(&token, &self.audit_context(&permit.audit_actor())).await?;
+        self.store.insert_token_and_grants(&token, &self.audit_context(&permit.audit_actor())).await?;
         let grants = grants.iter().map(Grant::to_string).collect();
         Ok(wire::IssuedToken {
             token: generated.text,
@@ -55,7 +55,7 @@ impl BackOffice {
     }
 
     /// All tokens ever made, newest first.
-    pub(crate) async fn list_tokens(
+    pub(crate) async fn list_all_tokens(
         &self,
         permit: &UnscopedPermit<Admin>,
     ) -> Result<wire::TokenList, BackOfficeError> {

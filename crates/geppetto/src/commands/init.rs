@@ -74,7 +74,7 @@ pub(super) async fn open_or_create_control_plane(
         })?;
     let data = DataFolder::create_or_open(&context.data, database, repository.clone())?;
     let back_office = BackOffice::open(&data, context.clock.clone()).await?;
-    let permit = UnscopedPermit::permit_for_local_administrator(nix::unistd::geteuid().as_raw());
+    let permit = UnscopedPermit::new_for_local_administrator(nix::unistd::geteuid().as_raw());
     back_office.create_first_channels(&permit.to_permit_of_lower_level(), channels).await?;
     Ok((data, back_office))
 }

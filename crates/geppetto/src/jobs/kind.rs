@@ -82,7 +82,7 @@ impl JobKind {
     }
 
     /// A job as it is stored.
-    pub(crate) fn job_kind_from_stored(name: &str, input: &str) -> Result<Self, InvalidJobKindError> {
+    pub(crate) fn from_stored_name_and_input(name: &str, input: &str) -> Result<Self, InvalidJobKindError> {
         let Input { keep, channel } = serde_json::from_str(input)
             .map_err(|error| InvalidJobKindError(format!("the input of {name} cannot be read: {error}")))?;
         Self::job_kind_from_request(name, keep, channel)
@@ -210,7 +210,7 @@ mod tests {
             JobKind::PruneHistory,
         ] {
             assert_eq!(
-                JobKind::job_kind_from_stored(kind.job_kind_name(), &kind.input_json()).unwrap(),
+                JobKind::from_stored_name_and_input(kind.job_kind_name(), &kind.input_json()).unwrap(),
                 kind
             );
         }

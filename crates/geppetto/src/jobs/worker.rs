@@ -190,7 +190,7 @@ impl Worker<'_> {
             let why = format!("it was begun {} times and never ended", taken.job.max_attempts);
             return Ended::Finished(Err(BackOfficeError::Refused(why)));
         }
-        let kind = match JobKind::job_kind_from_stored(&taken.job.kind, &taken.job.input) {
+        let kind = match JobKind::from_stored_name_and_input(&taken.job.kind, &taken.job.input) {
             Ok(kind) => kind,
             Err(error) => return Ended::Finished(Err(BackOfficeError::Refused(error.to_string()))),
         };
@@ -234,7 +234,7 @@ impl Worker<'_> {
         let renewed = self
             .back_office
             .store
-            .renew_lease_and_check_cancellation(taken, now_us + LEASE_US, job.progress())
+            .save_progress_renew_lease_check_cancellation(taken, now_us + LEASE_US, job.progress())
             .await?;
         if renewed.is_some() {
             self.flush_log(taken, job).await?;
@@ -259,7 +259,7 @@ impl Worker<'_> {
         ended: Ended,
     ) -> Result<(), StoreError> {
         let now_us = self.back_office.clock.now_us();
-        let kind = JobKind::job_kind_from_stored(&taken.job.kind, &taken.job.input).ok();
+        let kind = JobKind::from_stored_name_and_input(&taken.job.kind, &taken.job.input).ok();
         let (state, result, again_us) = match ended {
             Ended::LeaseLost => return Ok(()),
             Ended::Interrupted => (JobState::Waiting, None, Some(now_us)),

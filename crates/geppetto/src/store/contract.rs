@@ -4,7 +4,9 @@ mod fixtures;
 
 use std::collections::BTreeMap;
 
-use fixtures::{ANN, CHECK, becomes, grant, node, report};
+use fixtures::{
+    ANN, CHECK_JOB, becomes, grant_row, insert_sample_report, node, open, path_equals_text, store,
+};
 
 use super::{
     test_database::{TestDatabase, TestEngine},
@@ -54,20 +56,6 @@ on_both_engines!(
 );
 
 /// A store on an empty database, which lives as long as what is beside it.
-async fn store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
-    let database = TestDatabase::create_empty_if_engine_installed(engine)?;
-    Some((open(&database).await, database))
-}
-
-async fn open(database: &TestDatabase) -> Store {
-    let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
-    opened.check_or_set_seal(SealingKey::new(&[7; 32]), "node key").await.unwrap()
-}
-
-fn texts(objects: BTreeMap<String, PlaceDocumentRow>) -> Vec<String> {
-    objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()
-}
-
 async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     assert_eq!(store.read_current_revision_number().await.unwrap(), 0);
@@ -78,9 +66,15 @@ async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
     store.commit_revision(2, &[becomes("roles/b.yaml", "b3")], "more", &[], &ANN).await.unwrap();
 
     assert!(store.read_revision_places(0).await.unwrap().is_empty());
-    assert_eq!(texts(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1", "roles/b.yaml=b1"]);
-    assert_eq!(texts(store.read_revision_places(2).await.unwrap()), ["roles/a.yaml=a2"]);
-    assert_eq!(texts(store.read_revision_places(3).await.unwrap()), ["roles/a.yaml=a2", "roles/b.yaml=b3"]);
+    assert_eq!(
+        path_equals_text(store.read_revision_places(1).await.unwrap()),
+        ["roles/a.yaml=a1", "roles/b.yaml=b1"]
+    );
+    assert_eq!(path_equals_text(store.read_revision_places(2).await.unwrap()), ["roles/a.yaml=a2"]);
+    assert_eq!(
+        path_equals_text(store.read_revision_places(3).await.unwrap()),
+        ["roles/a.yaml=a2", "roles/b.yaml=b3"]
+    );
     let history = store.read_revisions(None, 2).await.unwrap();
     assert_eq!(history.iter().map(|r| r.number).collect::<Vec<_>>(), [3, 2]);
     assert_eq!(store.read_revisions(Some(2), 10).await.unwrap()[0].message, "start");
@@ -91,7 +85,7 @@ async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: Te
     store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
     let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &[], &ANN).await.unwrap_err();
     assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
-    assert_eq!(texts(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
+    assert_eq!(path_equals_text(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
 async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestEngine) {
@@ -109,27 +103,27 @@ async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestEngi
 
 async fn token_is_valid_until_it_expires_or_is_revoked(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let grants = [grant("developer", Some("staging"), None), grant("viewer", None, Some("shop"))];
+    let grants = [grant_row("developer", Some("staging"), None), grant_row("viewer", None, Some("shop"))];
     let ci = NewTokenRow { id: "1", name: "ci", grants: &grants, hash: "h", expires_us: Some(2_000) };
-    store.insert_token(&ci, &ANN).await.unwrap();
+    store.insert_token_and_grants(&ci, &ANN).await.unwrap();
     assert_eq!(store.read_valid_token_by_id("1", 1_999).await.unwrap().unwrap().grants.len(), 2);
     assert_eq!(store.read_all_tokens().await.unwrap()[0].grants, grants);
     assert_eq!(store.read_valid_token_by_id("1", 2_000).await.unwrap(), None);
 
     let again = NewTokenRow { id: "2", expires_us: None, ..ci.clone() };
     assert!(
-        matches!(store.insert_token(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci")
+        matches!(store.insert_token_and_grants(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci")
     );
     assert!(store.revoke_token("ci", &ANN).await.unwrap());
     assert!(!store.revoke_token("ci", &ANN).await.unwrap());
     assert_eq!(store.read_valid_token_by_id("1", 1_500).await.unwrap(), None);
-    store.insert_token(&again, &ANN).await.unwrap();
+    store.insert_token_and_grants(&again, &ANN).await.unwrap();
     assert!(store.read_valid_token_by_id("2", i64::MAX).await.unwrap().is_some());
 
     // The name of an expired token can be given again.
     let short = NewTokenRow { id: "3", name: "short", expires_us: Some(500), ..ci };
-    store.insert_token(&short, &TimeAndActor { at_us: 400, ..ANN }).await.unwrap();
-    store.insert_token(&NewTokenRow { id: "4", ..short }, &ANN).await.unwrap();
+    store.insert_token_and_grants(&short, &TimeAndActor { at_us: 400, ..ANN }).await.unwrap();
+    store.insert_token_and_grants(&NewTokenRow { id: "4", ..short }, &ANN).await.unwrap();
     assert_eq!(store.read_all_tokens().await.unwrap().len(), 4);
 }
 
@@ -199,7 +193,7 @@ async fn generation_is_stored_once_and_kept(engine: TestEngine) {
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap().unwrap().digest, "d2");
     assert_eq!(store.read_node_file_of_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
     assert_eq!(store.read_node_file_of_generation("web-02", 1).await.unwrap(), None);
-    assert_eq!(store.read_versions_named_by_node_files().await.unwrap(), shop.into());
+    assert_eq!(store.read_versions_of_all_node_files().await.unwrap(), shop.into());
     let resolution = store.read_resolution_without_node("web-01").await.unwrap().unwrap();
     assert_eq!(resolution.digest, "d2", "it is stored with the node file");
 }
@@ -215,10 +209,10 @@ async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngi
 async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     for generation in 1..=5 {
-        report(&store, "web-01", generation, "changed").await;
+        insert_sample_report(&store, "web-01", generation, "changed").await;
     }
-    report(&store, "web-02", 1, "failed").await;
-    let generations = |page: &[(super::reports::ReportIdAndTime, ReportSummaryColumns)]| -> Vec<u64> {
+    insert_sample_report(&store, "web-02", 1, "failed").await;
+    let generations = |page: &[(super::reports::ReportIdAndReceiptTime, ReportSummaryColumns)]| -> Vec<u64> {
         page.iter().map(|(_, head)| head.generation).collect()
     };
     let page = store.read_report_summaries_of_server("web-01", None, 2).await.unwrap();
@@ -236,11 +230,11 @@ async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
 
 async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let first = report(&store, "web-01", 1, "failed").await;
-    assert_eq!(report(&store, "web-01", 1, "failed").await, first);
+    let first = insert_sample_report(&store, "web-01", 1, "failed").await;
+    assert_eq!(insert_sample_report(&store, "web-01", 1, "failed").await, first);
     assert_eq!(store.read_audit_entries(None, 10).await.unwrap().len(), 1);
     for generation in 2..=600 {
-        report(&store, "web-01", generation, "unchanged").await;
+        insert_sample_report(&store, "web-01", generation, "unchanged").await;
     }
     assert_eq!(store.read_servers_with_many_reports().await.unwrap(), ["web-01"]);
     assert_eq!(store.prune_reports_of_server("web-01").await.unwrap(), 99);
@@ -266,7 +260,7 @@ async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: T
         [changed("roles/b.yaml", 3, "token bob")].into()
     );
     let (newest, objects) = store.read_current_places().await.unwrap();
-    assert_eq!((newest, texts(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
+    assert_eq!((newest, path_equals_text(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
 }
 
 async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine) {
@@ -295,7 +289,7 @@ async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine
 async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let ci = NewTokenRow { id: "1", name: "ci", grants: &[], hash: "h", expires_us: None };
-    store.insert_token(&ci, &ANN).await.unwrap();
+    store.insert_token_and_grants(&ci, &ANN).await.unwrap();
     store.commit_revision(0, &[], "why", &[], &ANN).await.unwrap();
     store.insert_repository_audit_entry(&ANN, "publish", "shop", "to dev", None).await.unwrap();
     let log = store.read_audit_entries(None, 10).await.unwrap();
@@ -310,7 +304,7 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
         assert!(error.to_string().contains("append-only"), "{error}");
     }
     // A write that fails leaves no entry.
-    store.insert_token(&ci, &ANN).await.unwrap_err();
+    store.insert_token_and_grants(&ci, &ANN).await.unwrap_err();
     assert_eq!(store.read_audit_entries(None, 10).await.unwrap().len(), 3);
 }
 
@@ -320,12 +314,12 @@ async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine
     store.close().await;
     let opened = async || StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
     assert!(opened().await.has_been_sealed());
-    let wrong = opened().await.check_or_set_seal(SealingKey::new(&[8; 32]), "node key").await;
+    let wrong = opened().await.check_or_set_both_keys(SealingKey::new(&[8; 32]), "node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
-    let wrong = opened().await.check_or_set_seal(SealingKey::new(&[7; 32]), "another node key").await;
+    let wrong = opened().await.check_or_set_both_keys(SealingKey::new(&[7; 32]), "another node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongNodeKey(_))));
     let store = open(&database).await;
-    assert_eq!(texts(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
+    assert_eq!(path_equals_text(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
 async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: TestEngine) {
@@ -352,7 +346,7 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     drop(connection);
     store.close().await;
     let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
-    let unsealed = opened.check_or_set_seal(SealingKey::new(&[7; 32]), "node key").await;
+    let unsealed = opened.check_or_set_both_keys(SealingKey::new(&[7; 32]), "node key").await;
     assert!(matches!(unsealed, Err(StoreError::Unsealed(_))));
 }
 
@@ -381,7 +375,7 @@ async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine
     let Some(database) = TestDatabase::create_empty_if_engine_installed(engine) else { return };
     let open = async |key: u8| {
         let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await?;
-        opened.check_or_set_seal(SealingKey::new(&[key; 32]), "node key").await
+        opened.check_or_set_both_keys(SealingKey::new(&[key; 32]), "node key").await
     };
     let (one, other) = tokio::join!(open(1), open(2));
     let (won, lost) = if one.is_ok() { (one, other) } else { (other, one) };
@@ -410,7 +404,7 @@ async fn events_are_received_after_the_commit_and_not_before(engine: TestEngine)
 
 async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
     assert_eq!(store.take_due_job("early", 999, 2_000).await.unwrap(), None);
     let mut takers = tokio::task::JoinSet::new();
     for n in 0..8 {
@@ -421,7 +415,10 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
     assert_eq!(taken.len(), 1);
     let first = &taken[0];
     assert_eq!((first.job.id, first.job.attempt, first.job.state), (id, 1, JobState::Running));
-    assert_eq!(store.renew_lease_and_check_cancellation(first, 3_000, (1, 4)).await.unwrap(), Some(false));
+    assert_eq!(
+        store.save_progress_renew_lease_check_cancellation(first, 3_000, (1, 4)).await.unwrap(),
+        Some(false)
+    );
     store.append_job_log(first, 1_500, &["one".to_owned(), "two".to_owned()]).await.unwrap();
 
     assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(3_000));
@@ -429,7 +426,7 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
     let second = store.take_due_job("other", 3_001, 9_000).await.unwrap().unwrap();
     assert_eq!((second.job.id, second.job.attempt), (id, 2));
     assert_eq!(
-        store.renew_lease_and_check_cancellation(first, 9_000, (2, 4)).await.unwrap(),
+        store.save_progress_renew_lease_check_cancellation(first, 9_000, (2, 4)).await.unwrap(),
         None,
         "taken over"
     );
@@ -456,13 +453,13 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
 
 async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    store.ensure_unfinished_job(&CHECK, 0).await.unwrap();
-    store.ensure_unfinished_job(&CHECK, 0).await.unwrap();
-    let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    store.ensure_unfinished_job(&CHECK_JOB, 0).await.unwrap();
+    store.ensure_unfinished_job(&CHECK_JOB, 0).await.unwrap();
+    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
     assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 1);
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(taken.job.id, id);
-    let next = NewJob { due_us: 90_000, ..CHECK };
+    let next = NewJob { due_us: 90_000, ..CHECK_JOB };
     assert!(
         store.end_or_reschedule_job(&taken, JobState::Done, None, None, Some(&next), 1_500).await.unwrap()
     );
@@ -474,24 +471,27 @@ async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_en
 
 async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(store.request_job_cancellation(id, &ANN).await.unwrap(), Some(JobState::Running));
-    assert_eq!(store.renew_lease_and_check_cancellation(&taken, 3_000, (0, 0)).await.unwrap(), Some(true));
+    assert_eq!(
+        store.save_progress_renew_lease_check_cancellation(&taken, 3_000, (0, 0)).await.unwrap(),
+        Some(true)
+    );
     assert!(store.end_or_reschedule_job(&taken, JobState::Cancelled, None, None, None, 1_500).await.unwrap());
     assert_eq!(store.request_job_cancellation(id, &ANN).await.unwrap(), None);
-    let waiting = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    let waiting = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
     assert_eq!(store.request_job_cancellation(waiting, &ANN).await.unwrap(), Some(JobState::Cancelled));
     assert_eq!(store.take_due_job("plane", 9_000, 9_999).await.unwrap(), None);
 }
 
 async fn old_jobs_are_pruned_with_their_logs(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     store.append_job_log(&taken, 1_500, &["one".to_owned()]).await.unwrap();
     assert!(store.end_or_reschedule_job(&taken, JobState::Done, None, None, None, 2_000).await.unwrap());
-    let waiting = store.insert_job_or_get_unfinished(&CHECK, &ANN).await.unwrap();
+    let waiting = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
     assert_eq!(store.prune_ended_jobs(2_000).await.unwrap(), 0);
     assert_eq!(store.prune_ended_jobs(2_001).await.unwrap(), 1);
     assert_eq!(store.read_job(id).await.unwrap(), None);

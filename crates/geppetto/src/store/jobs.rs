@@ -290,7 +290,7 @@ impl Store {
 
     /// Prolongs the lease and stores the progress; `None` if the job was taken over by another control plane,
     /// else whether it shall stop.
-    pub(crate) async fn renew_lease_and_check_cancellation(
+    pub(crate) async fn save_progress_renew_lease_check_cancellation(
         &self,
         taken: &LeasedJob,
         lease_until_us: i64,

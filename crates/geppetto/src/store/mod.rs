@@ -36,7 +36,7 @@ pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
 pub(crate) use reports::{NewReport, ReportSummaryColumns};
 pub(crate) use resolutions::NewResolutionRow;
-pub(crate) use revisions::{PlaceChange, PlaceDocumentRow};
+pub(crate) use revisions::{PlaceChange, PlaceTextAndOriginsRow};
 pub(crate) use seal::SealingKey;
 pub(crate) use server_credentials::JoinTokenRow;
 pub(crate) use tokens::{GrantRow, NewTokenRow};
@@ -197,7 +197,7 @@ impl StoreWithUncheckedSeal {
     }
 
     /// Makes sure that the database belongs to these two keys; an empty one does from now on.
-    pub(crate) async fn check_or_set_seal(
+    pub(crate) async fn check_or_set_both_keys(
         mut self,
         seal: SealingKey,
         node_key: &str,

@@ -41,7 +41,7 @@ pub(crate) struct ReportSummaryColumns {
 
 /// A stored report's number, and when it came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ReportIdAndTime {
+pub(crate) struct ReportIdAndReceiptTime {
     /// Grows with each report.
     pub(crate) id: u64,
     /// When it came in, in microseconds since 1970-01-01 UTC.
@@ -196,7 +196,7 @@ impl Store {
         server: &str,
         before: Option<u64>,
         limit: u32,
-    ) -> Result<Vec<(ReportIdAndTime, ReportSummaryColumns)>, StoreError> {
+    ) -> Result<Vec<(ReportIdAndReceiptTime, ReportSummaryColumns)>, StoreError> {
         let doing = "reading reports";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<HeadRow> = fetch_all!(
@@ -218,7 +218,7 @@ impl Store {
                     unchanged: unsigned(unchanged, "count")?,
                     entries: unsigned(entries, "count")?,
                 };
-                Ok((ReportIdAndTime { id: unsigned(id, "report")?, received_us }, head))
+                Ok((ReportIdAndReceiptTime { id: unsigned(id, "report")?, received_us }, head))
             })
             .collect()
     }

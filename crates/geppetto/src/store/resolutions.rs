@@ -22,7 +22,7 @@ pub(crate) struct NewResolutionRow {
 
 /// The resolution of a server as it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct StoredResolutionWithoutNode {
+pub(crate) struct StoredResolutionReads {
     /// The revision it was resolved from.
     pub(crate) revision: u64,
     /// The digest of the node's content; empty if there is no node.
@@ -77,7 +77,7 @@ pub(super) async fn write_resolutions(
 
 /// Lets the resolutions with selections of revision `base` hold for revision `next` too: those that it reaches were
 /// written before. Selections depend on all servers, so only such a row says that none of them matters.
-pub(super) async fn carry_over_resolutions_with_selections(
+pub(super) async fn carry_over_resolutions_that_select_servers(
     transaction: &mut WriteTransaction,
     base: u64,
     next: u64,
@@ -110,7 +110,7 @@ impl Store {
     pub(crate) async fn read_resolution_without_node(
         &self,
         server: &str,
-    ) -> Result<Option<StoredResolutionWithoutNode>, StoreError> {
+    ) -> Result<Option<StoredResolutionReads>, StoreError> {
         let doing = "reading a resolution";
         let mut connection = self.connection(doing).await?;
         let row: Option<(i64, String, String, String)> = fetch_optional!(
@@ -136,7 +136,7 @@ impl Store {
                 break;
             }
         }
-        Ok(Some(StoredResolutionWithoutNode {
+        Ok(Some(StoredResolutionReads {
             revision: unsigned(revision, "revision")?,
             digest: self.seal.open_sealed_text(&seal_context(server), &digest)?,
             reads,

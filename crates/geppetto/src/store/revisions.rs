@@ -24,7 +24,7 @@ pub(crate) struct RevisionRow {
 
 /// The text of a role, group, environment or server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PlaceDocumentRow {
+pub(crate) struct PlaceTextAndOriginsRow {
     /// Canonical YAML.
     pub(crate) text: String,
     /// JSON: the author and revision of each value.
@@ -37,7 +37,7 @@ pub(crate) struct PlaceChange {
     /// `roles/web.yaml`
     pub(crate) path: String,
     /// What it becomes; `None` removes it.
-    pub(crate) becomes: Option<PlaceDocumentRow>,
+    pub(crate) becomes: Option<PlaceTextAndOriginsRow>,
 }
 
 /// How many places one statement reads by path.
@@ -94,7 +94,7 @@ impl Store {
     /// The number of the newest revision, and all places in it, by path. Reads nothing of the history.
     pub(crate) async fn read_current_places(
         &self,
-    ) -> Result<(u64, BTreeMap<String, PlaceDocumentRow>), StoreError> {
+    ) -> Result<(u64, BTreeMap<String, PlaceTextAndOriginsRow>), StoreError> {
         let doing = "reading the newest revision";
         let mut connection = self.connection(doing).await?;
         // One statement sees one state, even when others commit.
@@ -113,11 +113,14 @@ impl Store {
         Ok((unsigned(newest, "revision")?, self.unseal_by_path(places)?))
     }
 
-    fn unseal_by_path(&self, rows: Vec<PlaceRow>) -> Result<BTreeMap<String, PlaceDocumentRow>, StoreError> {
+    fn unseal_by_path(
+        &self,
+        rows: Vec<PlaceRow>,
+    ) -> Result<BTreeMap<String, PlaceTextAndOriginsRow>, StoreError> {
         rows.into_iter()
             .map(|(path, since, sealed, origins)| {
                 let text = self.seal.open_sealed_text(&seal_context(&path, since), &sealed)?;
-                Ok((path, PlaceDocumentRow { text, origins }))
+                Ok((path, PlaceTextAndOriginsRow { text, origins }))
             })
             .collect()
     }
@@ -126,7 +129,7 @@ impl Store {
     pub(crate) async fn read_current_place(
         &self,
         path: &str,
-    ) -> Result<(u64, Option<PlaceDocumentRow>), StoreError> {
+    ) -> Result<(u64, Option<PlaceTextAndOriginsRow>), StoreError> {
         let doing = "reading a place";
         let mut connection = self.connection(doing).await?;
         let (newest, since, text, origins): (i64, Option<i64>, Option<String>, Option<String>) = fetch_one!(
@@ -140,7 +143,7 @@ impl Store {
         let place = match (since, text, origins) {
             (Some(since), Some(sealed), Some(origins)) => {
                 let text = self.seal.open_sealed_text(&seal_context(path, since), &sealed)?;
-                Some(PlaceDocumentRow { text, origins })
+                Some(PlaceTextAndOriginsRow { text, origins })
             }
             _ => None,
         };
@@ -152,7 +155,7 @@ impl Store {
     pub(crate) async fn read_current_places_at_paths(
         &self,
         paths: &[String],
-    ) -> Result<(u64, BTreeMap<String, PlaceDocumentRow>), StoreError> {
+    ) -> Result<(u64, BTreeMap<String, PlaceTextAndOriginsRow>), StoreError> {
         let doing = "reading places";
         let mut connection = self.connection(doing).await?;
         let (mut newest, mut places) = (None, Vec::new());
@@ -215,7 +218,7 @@ impl Store {
     pub(crate) async fn read_revision_places(
         &self,
         revision: u64,
-    ) -> Result<BTreeMap<String, PlaceDocumentRow>, StoreError> {
+    ) -> Result<BTreeMap<String, PlaceTextAndOriginsRow>, StoreError> {
         let doing = "reading a revision";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<PlaceRow> = fetch_all!(
@@ -291,7 +294,7 @@ impl Store {
         }
         resolutions::write_resolutions(&mut transaction, &self.seal, next, resolutions, context.at_us)
             .await?;
-        resolutions::carry_over_resolutions_with_selections(&mut transaction, base, next).await?;
+        resolutions::carry_over_resolutions_that_select_servers(&mut transaction, base, next).await?;
         let detail = format!("{} places: {message}", changes.len());
         audit::insert_audit_entry(&mut transaction, context, "commit", &format!("revision {next}"), &detail)
             .await?;

@@ -45,7 +45,7 @@ pub(crate) struct ValidTokenRow {
 
 /// A token as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TokenRow {
+pub(crate) struct ListedTokenRow {
     /// Its public part.
     pub(crate) id: String,
     /// Whose it is.
@@ -75,7 +75,7 @@ fn grant_row((access_level, environment, component): GrantColumns) -> GrantRow {
 
 impl Store {
     /// Stores a token; its name must be free.
-    pub(crate) async fn insert_token(
+    pub(crate) async fn insert_token_and_grants(
         &self,
         token: &NewTokenRow<'_>,
         context: &TimeAndActor<'_>,
@@ -150,7 +150,7 @@ impl Store {
     }
 
     /// All tokens ever made, newest first.
-    pub(crate) async fn read_all_tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
+    pub(crate) async fn read_all_tokens(&self) -> Result<Vec<ListedTokenRow>, StoreError> {
         let doing = "reading the tokens";
         let mut connection = self.connection(doing).await?;
         let rows: Vec<TokenColumns> = fetch_all!(
@@ -171,7 +171,7 @@ impl Store {
         }
         let token = |(id, name, created_us, created_by, expires_us, revoked_us): TokenColumns| {
             let grants = grants.remove(&id).unwrap_or_default();
-            TokenRow { id, name, grants, created_us, created_by, expires_us, revoked_us }
+            ListedTokenRow { id, name, grants, created_us, created_by, expires_us, revoked_us }
         };
         Ok(rows.into_iter().map(token).collect())
     }

@@ -13,8 +13,8 @@ use crate::{
     node::Node,
     observe::OsFamily,
     plan::{DesiredComponent, DesiredHost},
-    resolve::complete_node_with_defaults,
-    resource::{PackageResource, Resource, ResourceBody, ResourceId, ResourceKind},
+    resolve::complete_and_check_node,
+    resource::{PackageResourceBody, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
 /// What a host of `family` must be like to be as `node` says. `deployments` holds that of each component, in
@@ -35,7 +35,7 @@ pub fn evaluate_deployments(
         return Err(faults);
     }
     let components = deployments.iter().map(|(name, deployment)| (name.clone(), &deployment.component));
-    let node = complete_node_with_defaults(node, &components.collect()).map_err(|error| {
+    let node = complete_and_check_node(node, &components.collect()).map_err(|error| {
         let faults = error.faults.into_iter();
         faults
             .map(|fault| Fault {
@@ -156,7 +156,7 @@ fn required_os_packages(
         .map(|id| Resource {
             id,
             present: true,
-            body: ResourceBody::Package(PackageResource::default()),
+            body: ResourceBody::Package(PackageResourceBody::default()),
             require: Vec::new(),
             notify: Vec::new(),
             secret: false,

@@ -237,7 +237,10 @@ impl ComponentFile {
         let mut paths = BTreeSet::new();
         for entry in &self.files {
             entry.check_file_entry(mistakes);
-            if !entry.path.ends_with('/') && entry.has_exact_path() && !paths.insert(entry.path.as_str()) {
+            if !entry.path.ends_with('/')
+                && entry.is_directory_or_symlink()
+                && !paths.insert(entry.path.as_str())
+            {
                 mistakes.push(format!("`files` lists `{}` twice; keep one of the entries", entry.path));
             }
         }

@@ -33,7 +33,7 @@ pub fn parse_estate_yaml(documents: &EstateYamlByPath) -> Result<Estate, Vec<For
 }
 
 /// Writes every object as its file. `read(write(estate))` is the estate, but for origins.
-pub fn write_estate_yaml(estate: &Estate) -> EstateYamlByPath {
+pub fn write_estate_yaml_by_path(estate: &Estate) -> EstateYamlByPath {
     let mut documents = EstateYamlByPath::new();
     for (name, object) in &estate.roles {
         documents.insert(format!("roles/{name}.yaml"), role::write_role_yaml(object));

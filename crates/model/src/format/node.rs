@@ -10,7 +10,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::write::{NodeYamlWriter, write_unsigned_node_yaml_without_secrets};
+pub use self::write::{NodeYamlWriterWithSharedComponents, write_unsigned_node_yaml_without_secrets};
 pub use super::signature::{has_signature_line, public_key_id, sign_node_yaml, verify_node_signature};
 use super::yaml::{self, FormatError, VersionedYamlFormat};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     estate::{PlaceId, RevisionAndAuthor},
     name::{Key, Name, ServerName},
     node::{
-        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenanceEntry,
+        Node, NodeComponent, NodeValue, RequirementProvenanceEntry, RequirementProvenanceKind,
         ValueProvenanceEntry,
     },
     value::Value,
@@ -163,9 +163,9 @@ pub fn parse_node_yaml(file: &str, text: &str) -> Result<Node, FormatError> {
     })
 }
 
-/// Writes a node file, unsigned: the same text for the same node. For many nodes use one [`NodeYamlWriter`].
+/// Writes a node file, unsigned: the same text for the same node. For many nodes use one [`NodeYamlWriterWithSharedComponents`].
 pub fn write_node_yaml(node: &Node) -> String {
-    NodeYamlWriter::default().write_unsigned_node(node)
+    NodeYamlWriterWithSharedComponents::default().write_unsigned_node(node)
 }
 
 /// The node file as JSON, for programs that do not read YAML.
@@ -269,18 +269,18 @@ impl RequirementFile {
     fn new(requirement: &RequirementProvenanceEntry) -> Self {
         let (mut range, mut excludes, mut requires) = (None, None, None);
         match &requirement.what {
-            RequirementOperation::Requires(of) | RequirementOperation::Constrains(of) => {
+            RequirementProvenanceKind::Requires(of) | RequirementProvenanceKind::Constrains(of) => {
                 range = Some(of.clone())
             }
-            RequirementOperation::Removes => (),
-            RequirementOperation::Excludes { version, requires: required } => {
+            RequirementProvenanceKind::Removes => (),
+            RequirementProvenanceKind::Excludes { version, requires: required } => {
                 (excludes, requires) = (Some(version.clone()), Some(required.clone()));
             }
         }
         Self {
             place: PlaceText(requirement.place.clone()),
             range,
-            constrains: matches!(requirement.what, RequirementOperation::Constrains(_)),
+            constrains: matches!(requirement.what, RequirementProvenanceKind::Constrains(_)),
             excludes,
             requires,
             effective: requirement.effective,
@@ -291,10 +291,12 @@ impl RequirementFile {
 
     fn read(self) -> RequirementProvenanceEntry {
         let what = match (self.range, self.excludes, self.requires) {
-            (Some(range), ..) if self.constrains => RequirementOperation::Constrains(range),
-            (Some(range), ..) => RequirementOperation::Requires(range),
-            (None, Some(version), Some(requires)) => RequirementOperation::Excludes { version, requires },
-            (None, ..) => RequirementOperation::Removes,
+            (Some(range), ..) if self.constrains => RequirementProvenanceKind::Constrains(range),
+            (Some(range), ..) => RequirementProvenanceKind::Requires(range),
+            (None, Some(version), Some(requires)) => {
+                RequirementProvenanceKind::Excludes { version, requires }
+            }
+            (None, ..) => RequirementProvenanceKind::Removes,
         };
         let origin = origin(self.revision, self.by);
         RequirementProvenanceEntry { place: self.place.0, what, effective: self.effective, origin }

@@ -17,7 +17,7 @@ use crate::{
     format::FormatError,
     health::{self, HealthCheck},
     name::Name,
-    node::NodeComponentValues,
+    node::ValuesOfNodeComponent,
     observe::OsFamily,
     resource::{Resource, ResourceBody, ResourceId},
     suggest_spelling,
@@ -38,9 +38,9 @@ pub struct ManifestVariables<'a> {
     /// `component.name`, `component.version`
     pub component: &'a Component,
     /// The component's own parameters, by name.
-    pub values: &'a NodeComponentValues,
+    pub values: &'a ValuesOfNodeComponent,
     /// `components.NAME.KEY`: the parameters of the other components on this server.
-    pub others: BTreeMap<&'a Name, &'a NodeComponentValues>,
+    pub others: BTreeMap<&'a Name, &'a ValuesOfNodeComponent>,
     /// `host.family`: `deb`, `rpm`, or an empty text in a bare folder.
     pub family: Option<OsFamily>,
 }
@@ -91,7 +91,7 @@ pub(super) fn evaluate_manifest_with_template_errors(
 }
 
 fn context(scope: &ManifestVariables<'_>) -> serde_json::Map<String, serde_json::Value> {
-    let plain = |values: &NodeComponentValues| -> BTreeMap<String, Arc<Value>> {
+    let plain = |values: &ValuesOfNodeComponent| -> BTreeMap<String, Arc<Value>> {
         values.iter().map(|(key, value)| (key.to_string(), value.value.clone())).collect()
     };
     let mut context = serde_json::Map::new();
@@ -290,7 +290,7 @@ impl<'a> ManifestEvaluator<'a> {
             return None;
         };
         *secret |= self.secrets.template_names_secret(text);
-        *secret |= round.secret && template::find_undeclared_variables(text).iter().any(|name| is_item(name));
+        *secret |= round.secret && template::find_free_variables(text).iter().any(|name| is_item(name));
         let rendered = round.renderer.render_template(&shown, text);
         self.fail(rendered).map(String::into_bytes)
     }
@@ -328,7 +328,9 @@ impl<'a> ManifestEvaluator<'a> {
 /// Fills in the texts of a value, at every depth.
 fn fill(renderer: &TemplateRenderer, place: &str, value: &Value) -> Result<Value, TemplateError> {
     match value {
-        Value::Text(text) if template::has_expressions(text) => renderer.evaluate_to_typed_value(place, text),
+        Value::Text(text) if template::has_expressions(text) => {
+            renderer.render_keeping_single_expression_type(place, text)
+        }
         Value::List(list) => {
             list.iter().map(|value| fill(renderer, place, value)).collect::<Result<_, _>>().map(Value::List)
         }
@@ -354,7 +356,7 @@ fn ids(fields: &mut ResourceFieldReader<'_>, name: &str) -> Vec<ResourceId> {
 
 fn mentions_item(value: &Value) -> bool {
     match value {
-        Value::Text(text) => template::find_undeclared_variables(text).iter().any(|name| is_item(name)),
+        Value::Text(text) => template::find_free_variables(text).iter().any(|name| is_item(name)),
         Value::List(list) => list.iter().any(mentions_item),
         Value::Map(map) => map.values().any(mentions_item),
         _ => false,

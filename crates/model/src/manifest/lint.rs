@@ -15,7 +15,7 @@ use crate::{
     fault::{Fault, Severity},
     format::FormatError,
     name::Key,
-    node::{NodeComponentValues, NodeValue},
+    node::{NodeValue, ValuesOfNodeComponent},
     parameter::ParameterType,
     resource::ResourceId,
     suggest_spelling, template,
@@ -52,7 +52,7 @@ pub fn lint_manifest(
             if declaration.kind == "template"
                 && let Some(Ok(text)) = files.get(source).map(|bytes| std::str::from_utf8(bytes))
             {
-                let names = template::find_undeclared_variables(text);
+                let names = template::find_free_variables(text);
                 undefined(&format!("templates/{source}"), None, &names, &known, &mut faults);
             }
         }
@@ -78,7 +78,8 @@ pub fn lint_manifest(
         };
         if let Err(errors) = evaluate_manifest_with_template_errors(manifest, files, &scope) {
             // What other components' parameters hold is not known here.
-            let errors = errors.into_iter().filter(|error| !error.is_failure_of_variable("components"));
+            let errors =
+                errors.into_iter().filter(|error| !error.failed_expression_uses_variable("components"));
             faults.extend(errors.map(|error| Fault::from(FormatError::from(error))));
         }
     }
@@ -91,7 +92,7 @@ fn fault_in(file: &str, line: Option<u64>, message: String) -> Fault {
 
 fn mentions(value: &Value, tell: &mut impl FnMut(&BTreeSet<String>)) {
     match value {
-        Value::Text(text) => tell(&template::find_undeclared_variables(text)),
+        Value::Text(text) => tell(&template::find_free_variables(text)),
         Value::List(list) => list.iter().for_each(|value| mentions(value, tell)),
         Value::Map(map) => map.values().for_each(|value| mentions(value, tell)),
         _ => (),
@@ -162,7 +163,7 @@ fn references(declaration: &ResourceOrHealthCheckDeclaration) -> impl Iterator<I
 }
 
 /// A value for each parameter: its default, or one its type allows.
-fn samples(component: &Component) -> NodeComponentValues {
+fn samples(component: &Component) -> ValuesOfNodeComponent {
     let value = |parameter: &crate::parameter::Parameter| match (&parameter.default, parameter.kind) {
         (_, ParameterType::Servers) => Value::List(Vec::new()),
         (Some(default), _) => Value::clone(default),

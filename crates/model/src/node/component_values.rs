@@ -7,14 +7,14 @@ use crate::name::Key;
 
 /// Final values, by parameter, in the order of the parameters' names.
 #[derive(Clone)]
-pub struct NodeComponentValues {
+pub struct ValuesOfNodeComponent {
     /// In their order, each once.
     keys: Arc<[Key]>,
     /// One for each key; `None` if the parameter has no value.
     values: Vec<Option<Arc<NodeValue>>>,
 }
 
-impl NodeComponentValues {
+impl ValuesOfNodeComponent {
     /// Values for keys that are in their order, each once.
     pub(crate) fn from_sorted_keys(
         keys: &Arc<[Key]>,
@@ -96,13 +96,13 @@ impl NodeComponentValues {
     }
 }
 
-impl Default for NodeComponentValues {
+impl Default for ValuesOfNodeComponent {
     fn default() -> Self {
         Self { keys: Arc::new([]), values: Vec::new() }
     }
 }
 
-impl FromIterator<(Key, Arc<NodeValue>)> for NodeComponentValues {
+impl FromIterator<(Key, Arc<NodeValue>)> for ValuesOfNodeComponent {
     /// Of several values of one parameter the last is taken.
     fn from_iter<I: IntoIterator<Item = (Key, Arc<NodeValue>)>>(values: I) -> Self {
         let sorted: BTreeMap<Key, Arc<NodeValue>> = values.into_iter().collect();
@@ -112,19 +112,19 @@ impl FromIterator<(Key, Arc<NodeValue>)> for NodeComponentValues {
     }
 }
 
-impl PartialEq for NodeComponentValues {
+impl PartialEq for ValuesOfNodeComponent {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl fmt::Debug for NodeComponentValues {
+impl fmt::Debug for ValuesOfNodeComponent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
 }
 
-impl Index<&str> for NodeComponentValues {
+impl Index<&str> for ValuesOfNodeComponent {
     type Output = Arc<NodeValue>;
 
     /// Panics if the parameter has no value.
@@ -154,17 +154,19 @@ mod tests {
     #[test]
     fn values_with_and_without_absent_keys_are_equal() {
         let keys: Arc<[Key]> = [key("a"), key("b"), key("c")].into();
-        let shared =
-            NodeComponentValues::from_sorted_keys(&keys, [Some(value(1)), None, Some(value(3))].into_iter());
-        let own: NodeComponentValues = [(key("c"), value(3)), (key("a"), value(1))].into_iter().collect();
+        let shared = ValuesOfNodeComponent::from_sorted_keys(
+            &keys,
+            [Some(value(1)), None, Some(value(3))].into_iter(),
+        );
+        let own: ValuesOfNodeComponent = [(key("c"), value(3)), (key("a"), value(1))].into_iter().collect();
         assert_eq!(shared, own);
         assert_eq!((shared.len(), shared.contains_key("b"), shared.get("b")), (2, false, None));
-        assert_ne!(shared, NodeComponentValues::default());
+        assert_ne!(shared, ValuesOfNodeComponent::default());
     }
 
     #[test]
     fn inserted_value_is_found_and_keeps_the_order() {
-        let mut values: NodeComponentValues = [(key("b"), value(2))].into_iter().collect();
+        let mut values: ValuesOfNodeComponent = [(key("b"), value(2))].into_iter().collect();
         for (name, number) in [("c", 3), ("a", 1), ("b", 4)] {
             values.insert(key(name), value(number));
         }

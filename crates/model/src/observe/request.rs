@@ -40,7 +40,7 @@ impl<'a> ObservationRequest<'a> {
 
 /// The packages whose installed versions must be known: those of the node's components, and those punch
 /// installed earlier.
-pub fn component_package_names_to_observe(node: &Node, managed: &ManagedState) -> Vec<String> {
+pub fn node_and_managed_package_names(node: &Node, managed: &ManagedState) -> Vec<String> {
     let wanted = node.components.keys().flat_map(|name| [name.to_string(), deployment_package_name(name)]);
     let names: BTreeSet<String> = wanted.chain(managed.packages.keys().cloned()).collect();
     names.into_iter().collect()

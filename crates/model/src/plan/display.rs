@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BlockedSubject, FactDifference, Plan, PlannedAction, PlannedChange, PlannedPackage};
+use super::{BlockedSubject, FactDifference, PackageToInstall, Plan, PlannedAction, PlannedChange};
 use crate::{
     name::Name,
     observe::{FactKind, FactValue},
@@ -158,7 +158,8 @@ impl fmt::Display for PlannedChange {
         let components = components.join(", ");
         if let PlannedAction::InstallPackages(packages) = &self.action {
             writeln!(f, "install packages ({components})")?;
-            for ((name, PlannedPackage { version, .. }), difference) in packages.iter().zip(&self.differences)
+            for ((name, PackageToInstall { version, .. }), difference) in
+                packages.iter().zip(&self.differences)
             {
                 match &difference.before {
                     None => writeln!(f, "  {name} {version}")?,

@@ -14,12 +14,12 @@ impl Planner<'_> {
         let missing = resource
             .required_accounts()
             .into_iter()
-            .find(|id| absent(id) && !self.is_resource_provided_by_plan(id))?;
+            .find(|id| absent(id) && !self.can_plan_provide_resource(id))?;
         Some(absent_prerequisite_hint(&missing))
     }
 
     /// Whether something in this plan brings what is not there yet.
-    pub(crate) fn is_resource_provided_by_plan(&self, id: &ResourceId) -> bool {
+    pub(crate) fn can_plan_provide_resource(&self, id: &ResourceId) -> bool {
         // What a package or a command brings cannot be known before.
         if self.brings {
             return true;

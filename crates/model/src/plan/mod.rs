@@ -24,7 +24,7 @@ pub use display::PlanCounts;
 pub(crate) use missing::absent_prerequisite_hint;
 pub(crate) use order::ComponentAndResource;
 pub(crate) use planner::Planner;
-pub use planner::{plan_host_changes, plan_repairs_after_package_changes};
+pub use planner::{plan_host_changes, replan_resources_after_package_changes};
 pub use view::{BlockedItemView, FactDifferenceView, PlanView, PlannedChangeView, plan_to_view};
 
 /// What a host must be: a node's components with their deployments evaluated.
@@ -94,7 +94,7 @@ pub struct PlannedChange {
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlannedAction {
     /// Install or change to exactly these package versions, in one transaction.
-    InstallPackages(BTreeMap<String, PlannedPackage>),
+    InstallPackages(BTreeMap<String, PackageToInstall>),
     /// Remove packages, in one transaction.
     RemovePackages {
         /// Which.
@@ -125,7 +125,7 @@ pub enum PlannedAction {
 
 /// A package that is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlannedPackage {
+pub struct PackageToInstall {
     /// Whose it is.
     pub component: Name,
     /// In which version.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BlockedItem, BlockedSubject, DesiredHost, FactDifference, Plan, PlanLimits, PlannedAction, PlannedChange,
-    PlannedPackage, compare,
+    BlockedItem, BlockedSubject, DesiredHost, FactDifference, PackageToInstall, Plan, PlanLimits,
+    PlannedAction, PlannedChange, compare,
     merge_duplicates::merge_duplicate_resources,
     order::{self, ComponentAndResource},
 };
@@ -12,7 +12,7 @@ use crate::{
     component::deployment_package_name,
     name::Name,
     observe::{FactKind, FactValue, FactValuesByKind, FileType, Observation, ObservedHost},
-    resource::{Resource, ResourceBody, ResourceId, ServiceResource, service},
+    resource::{Resource, ResourceBody, ResourceId, ServiceResourceBody, service},
 };
 
 /// Plans the smallest list of changes that makes the host `observed` what is `wanted`.
@@ -62,7 +62,10 @@ pub fn plan_host_changes(wanted: &DesiredHost, observed: &ObservedHost, limits: 
 }
 
 /// Plans what of `resources`, which were right before packages changed, is no longer right.
-pub fn plan_repairs_after_package_changes(resources: &[(Name, Resource)], observed: &ObservedHost) -> Plan {
+pub fn replan_resources_after_package_changes(
+    resources: &[(Name, Resource)],
+    observed: &ObservedHost,
+) -> Plan {
     let owned: Vec<ComponentAndResource<'_>> =
         resources.iter().map(|(component, resource)| (component, resource)).collect();
     let mut planner = Planner::new(observed, &owned);
@@ -151,7 +154,7 @@ impl<'a> Planner<'a> {
     /// Installs the packages that `package` names, where the installed version is not the wanted one.
     /// Returns the components for which it does.
     fn install_packages(&mut self, wanted: &DesiredHost, package: impl Fn(&Name) -> String) -> Vec<Name> {
-        let mut packages: BTreeMap<String, PlannedPackage> = BTreeMap::new();
+        let mut packages: BTreeMap<String, PackageToInstall> = BTreeMap::new();
         let mut differences = Vec::new();
         let mut changed = Vec::new();
         for component in &wanted.components {
@@ -172,7 +175,7 @@ impl<'a> Planner<'a> {
             let after = Some(FactValue::Text(component.version.to_string()));
             differences.push(FactDifference { fact: FactKind::Version, before, after, secret: false });
             let package =
-                PlannedPackage { component: component.name.clone(), version: component.version.clone() };
+                PackageToInstall { component: component.name.clone(), version: component.version.clone() };
             packages.insert(name, package);
             changed.push(component.name.clone());
         }
@@ -263,7 +266,7 @@ impl<'a> Planner<'a> {
             }
             _ => absent || self.inherited.contains(&resource.id),
         };
-        if let ResourceBody::Service(ServiceResource { running: Some(true), .. }) = resource.body
+        if let ResourceBody::Service(ServiceResourceBody { running: Some(true), .. }) = resource.body
             && differences.iter().any(|difference| difference.fact == FactKind::Running)
         {
             self.started.insert(resource.id.clone());

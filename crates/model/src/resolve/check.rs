@@ -11,8 +11,8 @@ use foldhash::fast::FixedState;
 
 use super::{
     Resolution, ResolutionReads, Resolver,
-    evaluate::unknown_parameter_fault,
-    fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
+    evaluate::value_of_undeclared_parameter_fault,
+    fault::{EstateFaultKind, EstateFinding, ResolveError, UnlocatedEstateFault},
     linearise::RoleLinearisations,
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     server_evaluation::ServerReadyForEvaluation,
@@ -164,7 +164,8 @@ impl<'a> ResolvedServers<'a> {
             for name in servers {
                 let after = part.uses.resolve(&after, name);
                 if let Err(error) = &after {
-                    part.notes.extend(error.faults.iter().cloned().map(EstateFault::into_estate_finding));
+                    part.notes
+                        .extend(error.faults.iter().cloned().map(UnlocatedEstateFault::into_estate_finding));
                 }
                 if let Some((old, before)) = &before {
                     let before = old.servers.contains_key(*name).then(|| before.resolve_server(name));
@@ -291,7 +292,9 @@ impl<'a> PlaceUsage<'a> {
             }
             self.used.insert(layer.place.clone());
             for component in layer.overrides.values.keys() {
-                let Some(found) = evaluation.components.find_chosen_component(component) else { continue };
+                let Some(found) = evaluation.components.find_chosen_component_by_name(component) else {
+                    continue;
+                };
                 let versions = self.chosen.entry((layer.place.clone(), component)).or_default();
                 versions.insert(found.published.component.version.clone());
             }
@@ -389,18 +392,18 @@ fn check_value(
     value: &Value,
 ) -> Option<EstateFinding> {
     let (components, chosen) = applicable;
-    let wrong: Vec<EstateFault> = components
+    let wrong: Vec<UnlocatedEstateFault> = components
         .iter()
         .filter_map(|component| {
             let Some(parameter) = component.parameters.get(key) else {
-                return Some(unknown_parameter_fault(place.clone(), component, key));
+                return Some(value_of_undeclared_parameter_fault(place.clone(), component, key));
             };
             // A parameter that is secret in any version is masked in the messages about all versions.
             let secret = || parameter.secret || catalog.is_secret_in_any_version(name, key) == Some(true);
             let message = parameter.check_unresolved_value_masked(value, true).err()?;
             let message = parameter.check_unresolved_value_masked(value, secret()).err().unwrap_or(message);
             let kind = EstateFaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
-            Some(EstateFault::new(place.clone(), kind).with_key(name, key))
+            Some(UnlocatedEstateFault::new(place.clone(), kind).with_key(name, key))
         })
         .collect();
     let all = wrong.len() == components.len();

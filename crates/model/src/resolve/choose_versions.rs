@@ -9,17 +9,17 @@ use std::{
 };
 
 use super::{
-    fault::{EstateFault, EstateFaultKind, ResolveError},
+    fault::{EstateFaultKind, ResolveError, UnlocatedEstateFault},
     place_stack::PlacesStrongestFirst,
-    version_search::{ChosenVersionAndReasons, VersionConstraint, VersionSearch, VersionSearchScope},
+    version_search::{ChosenVersionAndReasons, ServerPlacesOrRootVersion, VersionConstraint, VersionSearch},
 };
 use crate::{
-    catalog::{Catalog, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages},
     estate::{
         Overrides, PlaceId, RemovedInheritedItem, RevisionAndAuthor, VersionRangeWithRevisionAndAuthor,
     },
     name::Name,
-    node::{RequirementOperation, RequirementProvenanceEntry},
+    node::{RequirementProvenanceEntry, RequirementProvenanceKind},
     suggest_spelling,
     version::VersionRange,
 };
@@ -59,7 +59,7 @@ impl VersionChoiceCacheKey {
 
 /// A component in its chosen version.
 pub(super) struct ChosenComponent<'a> {
-    pub(super) published: &'a Arc<PublishedVersion>,
+    pub(super) published: &'a Arc<ComponentVersionWithPackages>,
     /// Places first, strongest first; then the components that require it.
     pub(super) requirements: Arc<Vec<RequirementProvenanceEntry>>,
 }
@@ -72,7 +72,7 @@ pub(super) fn choose_component_versions<'a>(
     blamed: &PlaceId,
 ) -> Result<ChosenComponents<'a>, ResolveError> {
     let operations = operations_by_component(stack);
-    let mut search = VersionSearch::new(catalog, VersionSearchScope::Places { stack, blamed });
+    let mut search = VersionSearch::new(catalog, ServerPlacesOrRootVersion::Places { stack, blamed });
     let mut faults = Vec::new();
     for (name, operations) in &operations {
         let required = operations.iter().find(|operation| operation.effective && !operation.is_constraint());
@@ -113,14 +113,14 @@ impl<'a> ChosenVersionAndReasons<'a> {
             self.constraints.into_iter().filter(|constraint| constraint.depth.is_some()).map(|constraint| {
                 RequirementProvenanceEntry {
                     place: constraint.place,
-                    what: RequirementOperation::Requires(constraint.range.clone()),
+                    what: RequirementProvenanceKind::Requires(constraint.range.clone()),
                     effective: true,
                     origin: None,
                 }
             });
         let exclusions = self.exclusions.into_iter().map(|exclusion| RequirementProvenanceEntry {
             place: exclusion.place,
-            what: RequirementOperation::Excludes {
+            what: RequirementProvenanceKind::Excludes {
                 version: exclusion.version.clone(),
                 requires: exclusion.requires.clone(),
             },
@@ -160,9 +160,9 @@ impl PlacedOperation<'_, '_> {
         RequirementProvenanceEntry {
             place: self.place.clone(),
             what: match self.what {
-                PlacedWhat::Requires(range) => RequirementOperation::Requires(range.clone()),
-                PlacedWhat::Constrains(range) => RequirementOperation::Constrains(range.clone()),
-                PlacedWhat::Removes => RequirementOperation::Removes,
+                PlacedWhat::Requires(range) => RequirementProvenanceKind::Requires(range.clone()),
+                PlacedWhat::Constrains(range) => RequirementProvenanceKind::Constrains(range.clone()),
+                PlacedWhat::Removes => RequirementProvenanceKind::Removes,
             },
             effective: self.effective,
             origin: self.origin.cloned(),
@@ -183,7 +183,7 @@ fn operations_by_component<'a, 'l>(
         for (name, requirement) in &layer.overrides.components {
             let operations = operations.entry(name).or_default();
             let is_first = operations.iter().all(PlacedOperation::is_constraint);
-            let effective = is_first && at < stack.count_places_down_to_removal(name);
+            let effective = is_first && at < stack.count_places_down_to_component_removal(name);
             operations.push(operation(PlacedWhat::Requires(&requirement.range), requirement, effective));
         }
         for (name, constraint) in &layer.overrides.versions {
@@ -192,7 +192,7 @@ fn operations_by_component<'a, 'l>(
         }
         for removed in &layer.overrides.remove {
             if let RemovedInheritedItem::Component(name) = &removed.what {
-                let is_strongest = at + 1 == stack.count_places_down_to_removal(name);
+                let is_strongest = at + 1 == stack.count_places_down_to_component_removal(name);
                 let removes_some = || {
                     stack.layers[at + 1..].iter().any(|layer| layer.overrides.components.contains_key(name))
                 };
@@ -213,7 +213,7 @@ fn unknown(
     stack: &PlacesStrongestFirst<'_>,
     place: &PlaceId,
     component: &Name,
-) -> EstateFault {
+) -> UnlocatedEstateFault {
     let channels: Vec<Name> = catalog
         .channels
         .iter()
@@ -224,7 +224,7 @@ fn unknown(
     let near =
         suggest_spelling(component.as_str(), carried.map(|(name, _)| name.as_str())).map(str::to_owned);
     let (channel, component) = (stack.channel.clone(), component.clone());
-    EstateFault::new(
+    UnlocatedEstateFault::new(
         place.clone(),
         EstateFaultKind::UnknownComponent { component: component.clone(), channel, near, channels },
     )

@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
-    evaluate::{ServerOrFinalNode, ValueEvaluationState, ValueEvaluator, unknown_parameter_fault},
-    fault::{EstateFault, ResolveError},
+    evaluate::{
+        ServerOrFinalNode, ValueEvaluationState, ValueEvaluator, value_of_undeclared_parameter_fault,
+    },
+    fault::{ResolveError, UnlocatedEstateFault},
     indexed_components::ComponentsWithNumberedParameters,
     place_stack::{PlaceOverrides, PlacesStrongestFirst},
     reference::has_references,
@@ -22,7 +24,7 @@ use crate::{
 ///
 /// `components` describes the node's components in their exact versions. The values of the node are
 /// final: no reference in them is replaced. A node that resolution made comes out as it went in.
-pub fn complete_node_with_defaults(
+pub fn complete_and_check_node(
     node: &Node,
     components: &BTreeMap<Name, &Component>,
 ) -> Result<Node, ResolveError> {
@@ -39,13 +41,13 @@ pub fn complete_node_with_defaults(
         ValueEvaluator::new(subject, (&stack, &touched), &set, states).evaluate_pending_parameters();
     let undeclared = touched[0].undeclared.iter();
     let undeclared = undeclared.map(|&(component, key)| {
-        unknown_parameter_fault(
+        value_of_undeclared_parameter_fault(
             PlaceId::Server(node.server.clone()),
             set.components[component].component,
             key,
         )
     });
-    let faults: Vec<EstateFault> = undeclared.chain(evaluated.faults).collect();
+    let faults: Vec<UnlocatedEstateFault> = undeclared.chain(evaluated.faults).collect();
     if !faults.is_empty() {
         return Err(faults.into());
     }

@@ -9,10 +9,12 @@ mod shared_values;
 use std::{rc::Rc, sync::Arc};
 
 use super::{
-    fault::{EstateFault, EstateFaultKind},
+    fault::{EstateFaultKind, UnlocatedEstateFault},
     indexed_components::{ComponentsWithNumberedParameters, IndexedParameter, ParametersTouchedByPlace},
     merge::{merge_values_of_places, remove_map_entry},
-    operations::{PlaceOperation, ValueOrRemoval, collect_operations_on_parameter},
+    operations::{
+        ValueOrRemoval, collect_operations_on_parameter, mark_effective_removals, provenance_of_operations,
+    },
     place_stack::PlacesStrongestFirst,
     reference::has_references,
     value_cache::{EvaluatedValue, PlaceListId, ValueAndProvenanceSizes, ValueCache},
@@ -21,9 +23,8 @@ use crate::{
     catalog::Catalog,
     component::Component,
     estate::PlaceId,
-    format::dotted_path::join_with_escaped_dots,
     name::{Key, Name, ServerName},
-    node::{NodeValue, ValueProvenanceEntry},
+    node::NodeValue,
     parameter::{
         MAX_ESTIMATED_VALUE_BYTES, Parameter, ParameterType, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size,
     },
@@ -54,7 +55,7 @@ pub(super) enum ServerOrFinalNode<'e> {
 /// Values of other servers.
 pub(super) trait OtherServerValueSource {
     /// The selected servers with what `parameter` reads of them. The error completes the sentence "`component.key` ...".
-    fn select(
+    fn read_values_of_selected_servers(
         &self,
         selection: &ServerSelectionCriteria,
         parameter: &Parameter,
@@ -76,7 +77,7 @@ pub(super) struct ValueEvaluator<'e, 'a> {
     states: Vec<ValueEvaluationState>,
     /// The values in evaluation, each because the one before refers to it.
     path: Vec<ValueInEvaluation>,
-    faults: Vec<EstateFault>,
+    faults: Vec<UnlocatedEstateFault>,
     sizes: ValueAndProvenanceSizes,
 }
 
@@ -107,7 +108,7 @@ pub(super) enum ValueEvaluationState {
 pub(super) struct EvaluationOutcome {
     /// One for each slot.
     pub(super) states: Vec<ValueEvaluationState>,
-    pub(super) faults: Vec<EstateFault>,
+    pub(super) faults: Vec<UnlocatedEstateFault>,
     pub(super) sizes: ValueAndProvenanceSizes,
 }
 
@@ -167,14 +168,17 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             self.settle(slot);
         }
         if let Some(kind) = self.too_large() {
-            self.faults.push(EstateFault::new(PlaceId::Server(self.server().clone()), kind));
+            self.faults.push(UnlocatedEstateFault::new(PlaceId::Server(self.server().clone()), kind));
         }
         let Self { states, faults, sizes, .. } = self;
         EvaluationOutcome { states, faults, sizes }
     }
 
     /// Evaluates one parameter and what it refers to, if it is still pending.
-    pub(super) fn evaluate_parameter(&mut self, slot: usize) -> (&ValueEvaluationState, &[EstateFault]) {
+    pub(super) fn evaluate_parameter(
+        &mut self,
+        slot: usize,
+    ) -> (&ValueEvaluationState, &[UnlocatedEstateFault]) {
         self.settle(slot);
         (&self.states[slot], &self.faults)
     }
@@ -239,7 +243,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         self.states[slot] = ValueEvaluationState::Begun;
         self.path.push(ValueInEvaluation::new(slot));
         let faults = self.faults.len();
-        let value = match self.find_value_in_shared_cache(slot) {
+        let value = match self.find_or_fill_in_shared_value(slot) {
             Some(known) => Some(known),
             None => self.evaluate(slot),
         };
@@ -335,7 +339,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         for (at, has_part) in indexes.iter().zip(&merged.has_part) {
             operations[*at].effective = *has_part;
         }
-        mark_removals(&mut operations, &removals_with_part);
+        mark_effective_removals(&mut operations, &removals_with_part);
         let value = match parameter.kind {
             ParameterType::Servers if !self.is_final_node() => {
                 self.select(&site, parameter, &merged.value)?
@@ -346,7 +350,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             ([_], ValueOrRemoval::Value(text)) if parameter.kind != ParameterType::Servers => text.as_text(),
             _ => None,
         };
-        let provenance = provenance(operations, secret);
+        let provenance = provenance_of_operations(operations, secret);
         let sizes =
             ValueAndProvenanceSizes { values: value_weight(key, &value), provenance: provenance_size };
         let evaluated = self.final_value(Some(Arc::new(NodeValue { value, secret, provenance })), sizes);
@@ -371,7 +375,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         self.depend_on_server();
         match self.subject {
             ServerOrFinalNode::Server { others, .. } => {
-                let selected = others.select(&selection, parameter);
+                let selected = others.read_values_of_selected_servers(&selection, parameter);
                 // The host checks it against the same limits.
                 match selected
                     .and_then(|servers| parameter.check_final_value_masked(&servers, true).map(|()| servers))
@@ -388,7 +392,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let (component, description) = (name.clone(), parameter.description.trim_end_matches('.').to_owned());
         let kind = EstateFaultKind::Missing { component, key: key.clone(), description };
         let place = PlaceId::Server(self.server().clone());
-        self.faults.push(EstateFault::new(place, kind).with_key(name, key));
+        self.faults.push(UnlocatedEstateFault::new(place, kind).with_key(name, key));
         None
     }
 
@@ -420,7 +424,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     fn hidden(&self, site: &ValueSite<'_>) -> bool {
         let (component, key) = (site.component, site.key);
         let declared =
-            self.set.find_parameter_index(component, key).map(|slot| self.set.parameters[slot].parameter);
+            self.set.find_parameter_slot(component, key).map(|slot| self.set.parameters[slot].parameter);
         declared.is_some_and(|declared| declared.secret)
             || self
                 .catalog
@@ -430,7 +434,8 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     fn wrong<T>(&mut self, site: &ValueSite<'_>, message: String) -> Option<T> {
         let (component, key) = (site.component.clone(), site.key.clone());
         let kind = EstateFaultKind::WrongValue { component, key, message };
-        self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
+        self.faults
+            .push(UnlocatedEstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
 }
@@ -441,7 +446,11 @@ fn value_weight(key: &Key, value: &Value) -> usize {
 }
 
 /// The fault of a value for a parameter the component does not declare.
-pub(super) fn unknown_parameter_fault(place: PlaceId, component: &Component, key: &Key) -> EstateFault {
+pub(super) fn value_of_undeclared_parameter_fault(
+    place: PlaceId,
+    component: &Component,
+    key: &Key,
+) -> UnlocatedEstateFault {
     let known: Vec<String> = component.parameters.keys().map(Key::to_string).collect();
     let near = suggest_spelling(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned);
     let kind = EstateFaultKind::UnknownParameter {
@@ -451,45 +460,5 @@ pub(super) fn unknown_parameter_fault(place: PlaceId, component: &Component, key
         near,
         known,
     };
-    EstateFault::new(place, kind).with_key(&component.name, key)
-}
-
-/// A removal has a part in the value if it takes something away: `with_part` are the removals of entries that do.
-fn mark_removals(operations: &mut [PlaceOperation<'_, '_>], with_part: &[usize]) {
-    for at in 0..operations.len() {
-        let takes_away = match operations[at].what {
-            ValueOrRemoval::Value(_) => continue,
-            ValueOrRemoval::RemoveEntry(_) => with_part.contains(&at),
-            ValueOrRemoval::RemoveAll => operations[at + 1..].iter().any(|weaker| {
-                matches!(weaker.what, ValueOrRemoval::Value(_))
-                    && !matches!(weaker.place, PlaceId::Default(_))
-            }),
-        };
-        operations[at].effective &= takes_away;
-    }
-}
-
-/// The provenance: effective values, then effective removals, then the rest, each strongest first.
-fn provenance(operations: Vec<PlaceOperation<'_, '_>>, secret: bool) -> Arc<[ValueProvenanceEntry]> {
-    let mut provenance: Vec<ValueProvenanceEntry> = operations
-        .into_iter()
-        .map(|entry| ValueProvenanceEntry {
-            place: entry.place.clone(),
-            removes: !matches!(entry.what, ValueOrRemoval::Value(_)),
-            value: match entry.what {
-                _ if secret => None,
-                ValueOrRemoval::Value(value) => Some(Arc::clone(value)),
-                ValueOrRemoval::RemoveAll => None,
-                ValueOrRemoval::RemoveEntry(path) => {
-                    Some(Arc::new(Value::Text(join_with_escaped_dots(path))))
-                }
-            },
-            effective: entry.effective,
-            origin: entry.origin.cloned(),
-        })
-        .collect();
-    if provenance.len() > 1 {
-        provenance.sort_by_key(|entry| (!entry.effective, entry.removes && entry.effective));
-    }
-    provenance.into()
+    UnlocatedEstateFault::new(place, kind).with_key(&component.name, key)
 }

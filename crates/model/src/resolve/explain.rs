@@ -5,7 +5,7 @@ use crate::{
     estate::PlaceId,
     format::dotted_path::{join_with_escaped_dots, split_unescaped_dots},
     name::{Key, Name},
-    node::{Node, NodeComponent, NodeValue, RequirementOperation, ValueProvenanceEntry},
+    node::{Node, NodeComponent, NodeValue, RequirementProvenanceKind, ValueProvenanceEntry},
     suggest_spelling,
     value::Value,
     wire::{ExplainedMapEntry, ExplainedProvenanceEntry, Explanation},
@@ -46,7 +46,7 @@ pub fn explain_dotted_key(node: &Node, key: &str) -> Result<Explanation, CannotE
 }
 
 /// Explains the version and every value of every component, in the order of their names.
-pub fn explain_all_values(node: &Node) -> Vec<Explanation> {
+pub fn explain_all_versions_and_values(node: &Node) -> Vec<Explanation> {
     let components = node.components.iter();
     let of_component = |(name, component): (&Name, &std::sync::Arc<NodeComponent>)| {
         let values = component.values.iter().map(|(key, value)| explain_value(name, key, value));
@@ -215,11 +215,11 @@ fn is_at_or_above(removed: &Value, path: &[String]) -> bool {
 fn explain_version(name: &Name, component: &NodeComponent) -> Explanation {
     let provenance = component.requirements.iter().map(|requirement| {
         let value = match &requirement.what {
-            RequirementOperation::Requires(range) | RequirementOperation::Constrains(range) => {
+            RequirementProvenanceKind::Requires(range) | RequirementProvenanceKind::Constrains(range) => {
                 Some(range.to_string().into())
             }
-            RequirementOperation::Removes => None,
-            RequirementOperation::Excludes { version, requires } => {
+            RequirementProvenanceKind::Removes => None,
+            RequirementProvenanceKind::Excludes { version, requires } => {
                 Some(format!("not {version}, which requires `{requires}`").into())
             }
         };
@@ -231,13 +231,13 @@ fn explain_version(name: &Name, component: &NodeComponent) -> Explanation {
             value,
             removes: matches!(
                 requirement.what,
-                RequirementOperation::Removes | RequirementOperation::Excludes { .. }
+                RequirementProvenanceKind::Removes | RequirementProvenanceKind::Excludes { .. }
             ),
-            constrains: matches!(requirement.what, RequirementOperation::Constrains(_)),
+            constrains: matches!(requirement.what, RequirementProvenanceKind::Constrains(_)),
             takes_away: match requirement.what {
-                RequirementOperation::Removes if requirement.effective => {
+                RequirementProvenanceKind::Removes if requirement.effective => {
                     let others = component.requirements.iter().filter(|other| {
-                        !other.effective && matches!(other.what, RequirementOperation::Requires(_))
+                        !other.effective && matches!(other.what, RequirementProvenanceKind::Requires(_))
                     });
                     others.map(|other| other.place.to_string()).collect()
                 }

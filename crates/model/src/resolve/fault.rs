@@ -14,13 +14,13 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveError {
     /// At least one.
-    pub faults: Vec<EstateFault>,
+    pub faults: Vec<UnlocatedEstateFault>,
 }
 
 /// One fault and its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {kind}{}", hint_suffix(.kind.correction_hint()))]
-pub struct EstateFault {
+pub struct UnlocatedEstateFault {
     /// The place to change.
     pub place: PlaceId,
     /// The component it is about.
@@ -206,7 +206,7 @@ pub struct EstateFinding {
     pub(super) list_entry: Option<String>,
 }
 
-impl EstateFault {
+impl UnlocatedEstateFault {
     pub(super) fn new(place: PlaceId, kind: EstateFaultKind) -> Self {
         Self { place, component: None, key: None, kind }
     }
@@ -291,18 +291,18 @@ impl fmt::Display for ResolveError {
     }
 }
 
-impl From<EstateFault> for ResolveError {
-    fn from(fault: EstateFault) -> Self {
+impl From<UnlocatedEstateFault> for ResolveError {
+    fn from(fault: UnlocatedEstateFault) -> Self {
         Self { faults: vec![fault] }
     }
 }
-impl From<Box<EstateFault>> for ResolveError {
-    fn from(fault: Box<EstateFault>) -> Self {
+impl From<Box<UnlocatedEstateFault>> for ResolveError {
+    fn from(fault: Box<UnlocatedEstateFault>) -> Self {
         Self { faults: vec![*fault] }
     }
 }
-impl From<Vec<EstateFault>> for ResolveError {
-    fn from(faults: Vec<EstateFault>) -> Self {
+impl From<Vec<UnlocatedEstateFault>> for ResolveError {
+    fn from(faults: Vec<UnlocatedEstateFault>) -> Self {
         Self { faults }
     }
 }

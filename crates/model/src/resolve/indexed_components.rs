@@ -96,12 +96,12 @@ impl<'a> ComponentsWithNumberedParameters<'a> {
     }
 
     /// The slot of a parameter.
-    pub(super) fn find_parameter_index(&self, name: &Name, key: &Key) -> Option<usize> {
+    pub(super) fn find_parameter_slot(&self, name: &Name, key: &Key) -> Option<usize> {
         self.find_parameter_index_by_key(self.find_component_index(name)?, key)
     }
 
     /// The slot of a parameter by its number, if this version of its component is in the set.
-    pub(super) fn find_parameter_index_by_number(&self, number: u32) -> Option<usize> {
+    pub(super) fn find_parameter_slot_by_number(&self, number: u32) -> Option<usize> {
         let at = self.by_number.partition_point(|(first, _)| *first <= number).checked_sub(1)?;
         let (first, component) = self.by_number[at];
         let slots = &self.components[component].slots;
@@ -110,7 +110,7 @@ impl<'a> ComponentsWithNumberedParameters<'a> {
     }
 
     /// What a place touches that many servers share.
-    pub(super) fn cached_parameters_touched_by_place(
+    pub(super) fn find_or_add_touched_parameters(
         &self,
         overrides: &'a Overrides,
     ) -> Rc<ParametersTouchedByPlace<'a>> {
@@ -143,7 +143,7 @@ impl<'a> ComponentsWithNumberedParameters<'a> {
                     touched.slots.extend(component.into_iter().flatten());
                 }
                 RemovedInheritedItem::Value(name, key) | RemovedInheritedItem::Entry(name, key, _) => {
-                    touched.slots.extend(self.find_parameter_index(name, key));
+                    touched.slots.extend(self.find_parameter_slot(name, key));
                 }
             }
         }

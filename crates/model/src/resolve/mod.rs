@@ -63,13 +63,13 @@ pub use self::{
         EstateChangeCheckResult, ResolutionDigestAndReads, check_estate, check_estate_change,
         find_catalog_change_effects,
     },
-    complete::complete_node_with_defaults,
+    complete::complete_and_check_node,
     enc::write_enc_yaml,
-    explain::{CannotExplainError, explain_all_values, explain_dotted_key},
-    fault::{EstateFault, EstateFaultKind, EstateFinding, ResolveError},
+    explain::{CannotExplainError, explain_all_versions_and_values, explain_dotted_key},
+    fault::{EstateFaultKind, EstateFinding, ResolveError, UnlocatedEstateFault},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
-    requirements::{VersionChoiceFailure, choose_root_and_required_versions},
+    requirements::{VersionChoiceFailure, choose_component_and_required_versions},
 };
 use self::{
     choose_versions::{VersionChoiceCacheKey, choose_component_versions},
@@ -202,7 +202,10 @@ impl<'a> Resolver<'a> {
     }
 
     /// A server and the places it names.
-    fn places_of(&self, server: &ServerName) -> Result<ServerPlacesWithoutRoles<'a>, Vec<EstateFault>> {
+    fn places_of(
+        &self,
+        server: &ServerName,
+    ) -> Result<ServerPlacesWithoutRoles<'a>, Vec<UnlocatedEstateFault>> {
         ServerPlacesWithoutRoles::find_places_without_roles(self.estate, server).map_err(|mut faults| {
             // All faults at once: those of its roles too.
             if let Some((name, found)) = self.estate.servers.get_key_value(server) {
@@ -255,7 +258,10 @@ impl<'a> Resolver<'a> {
 /// Checks that the node's file is within the limits of the reader.
 fn check_readable(node: &Node) -> Result<(), ResolveError> {
     node::parse_node_yaml("", &node::write_node_yaml(node)).map(|_| ()).map_err(|error| {
-        EstateFault::new(PlaceId::Server(node.server.clone()), EstateFaultKind::Unreadable(error.message))
-            .into()
+        UnlocatedEstateFault::new(
+            PlaceId::Server(node.server.clone()),
+            EstateFaultKind::Unreadable(error.message),
+        )
+        .into()
     })
 }

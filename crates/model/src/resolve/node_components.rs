@@ -13,10 +13,10 @@ use super::{
     choose_versions::ChosenComponent, evaluate::ValueEvaluationState, indexed_components::IndexedParameter,
 };
 use crate::{
-    catalog::PublishedVersion,
+    catalog::ComponentVersionWithPackages,
     name::Key,
     node::{
-        CanonicalDigestPart, ComponentDigester, ContentDigest, NodeComponent, NodeComponentValues,
+        CanonicalDigestPart, ComponentDigester, ContentDigest, NodeComponent, ValuesOfNodeComponent,
         canonical_version_and_packages,
     },
 };
@@ -31,7 +31,8 @@ const MAX_VARIANTS: usize = 64;
 #[derive(Default)]
 pub(super) struct NodeComponentCache {
     /// By the address of the version, which the catalog holds.
-    without_values: RefCell<HashMap<*const PublishedVersion, Vec<Rc<ComponentWithoutValues>>, FixedState>>,
+    without_values:
+        RefCell<HashMap<*const ComponentVersionWithPackages, Vec<Rc<ComponentWithoutValues>>, FixedState>>,
     /// How many of them there are.
     count_without_values: Cell<usize>,
     kept: RefCell<HashMap<Box<[usize]>, NodeComponentAndDigest, FixedState>>,
@@ -60,7 +61,7 @@ impl ComponentWithoutValues {
             payload: Some(Arc::clone(&published.payload)),
             deployment: Some(Arc::clone(&published.deployment)),
             requirements: Arc::clone(&chosen.requirements),
-            values: NodeComponentValues::default(),
+            values: ValuesOfNodeComponent::default(),
         };
         let keys = published.component.parameters.keys().cloned().collect();
         Self { number, packages: canonical_version_and_packages(&component), component, keys }
@@ -82,7 +83,7 @@ impl ComponentWithoutValues {
             }
             _ => None,
         });
-        let values = NodeComponentValues::from_sorted_keys(&self.keys, values);
+        let values = ValuesOfNodeComponent::from_sorted_keys(&self.keys, values);
         (Arc::new(NodeComponent { values, ..self.component.clone() }), digester.finish_digest())
     }
 }

@@ -99,7 +99,7 @@ impl<'r, 'a> OtherServerReader<'r, 'a> {
 }
 
 impl OtherServerValueSource for OtherServerReader<'_, '_> {
-    fn select(
+    fn read_values_of_selected_servers(
         &self,
         selection: &ServerSelectionCriteria,
         parameter: &Parameter,
@@ -165,7 +165,7 @@ impl<'a> Resolver<'a> {
         let Some(component) = &selection.component else { return Ok(true) };
         let evaluation =
             self.server_evaluation(&places).map_err(|error| first_fault_message(&error.faults))?;
-        Ok(evaluation.components.find_chosen_component(component).is_some())
+        Ok(evaluation.components.find_chosen_component_by_name(component).is_some())
     }
 
     /// The list that a selection becomes.
@@ -223,7 +223,7 @@ impl<'a> Resolver<'a> {
     fn is_shared(&self, server: &ServerName, read: &QualifiedParameterName) -> bool {
         let Ok(places) = self.places_of(server) else { return false };
         let Ok(evaluation) = self.server_evaluation(&places) else { return false };
-        let chosen = evaluation.components.find_chosen_component(&read.component);
+        let chosen = evaluation.components.find_chosen_component_by_name(&read.component);
         let parameter = chosen.and_then(|chosen| chosen.published.component.parameters.get(&read.key));
         parameter.is_some_and(|parameter| parameter.shared)
     }
@@ -261,7 +261,7 @@ impl<'a> Resolver<'a> {
         let places = self.places_of(server).map_err(|faults| why(first_fault_message(&faults)))?;
         let evaluation =
             self.server_evaluation(&places).map_err(|error| why(first_fault_message(&error.faults)))?;
-        let Some(slot) = evaluation.find_parameter_index(&read.component, &read.key) else { return Ok(None) };
+        let Some(slot) = evaluation.find_parameter_slot(&read.component, &read.key) else { return Ok(None) };
         let others = OtherServerReader::new(self, &places.server.environment);
         let subject = ServerOrFinalNode::Server { name: places.name, others: &others };
         let mut evaluator = evaluation.new_value_evaluator(&self.values, subject, self.catalog);
@@ -294,6 +294,6 @@ impl SelectedServerValueCache {
     }
 }
 
-fn first_fault_message(faults: &[super::EstateFault]) -> String {
+fn first_fault_message(faults: &[super::UnlocatedEstateFault]) -> String {
     faults.first().map_or_else(|| "its values are too large".to_owned(), ToString::to_string)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    fault::{EstateFault, EstateFaultKind},
+    fault::{EstateFaultKind, UnlocatedEstateFault},
     linearise::RoleLinearisations,
 };
 use crate::{
@@ -44,7 +44,7 @@ impl<'a> ServerPlacesWithoutRoles<'a> {
     pub(super) fn find_places_without_roles(
         estate: &'a Estate,
         server: &ServerName,
-    ) -> Result<Self, Vec<EstateFault>> {
+    ) -> Result<Self, Vec<UnlocatedEstateFault>> {
         let Some((name, server)) = estate.servers.get_key_value(server) else {
             let known = estate.servers.keys().map(ServerName::as_str);
             return Err(vec![unknown(PlaceId::Server(server.clone()), "server", server.as_str(), known)]);
@@ -81,7 +81,7 @@ impl<'a> ServerPlacesWithoutRoles<'a> {
         &self,
         estate: &'a Estate,
         hierarchy: &RoleLinearisations<'a>,
-    ) -> Result<PlacesStrongestFirst<'a>, Vec<EstateFault>> {
+    ) -> Result<PlacesStrongestFirst<'a>, Vec<UnlocatedEstateFault>> {
         let place = PlaceId::Server(self.name.clone());
         let order = hierarchy.merge_linearisations(&place, &self.server.roles)?;
         let mut layers = Vec::with_capacity(order.len() + self.groups.len() + 2);
@@ -105,7 +105,7 @@ impl<'a> PlacesStrongestFirst<'a> {
     }
 
     /// The number of layers that have an effect on a component.
-    pub(super) fn count_places_down_to_removal(&self, component: &Name) -> usize {
+    pub(super) fn count_places_down_to_component_removal(&self, component: &Name) -> usize {
         self.component_removals.get(component).map_or(self.layers.len(), |(index, _)| index + 1)
     }
 
@@ -141,7 +141,7 @@ fn unknown<'n>(
     what: &'static str,
     name: &str,
     known: impl Iterator<Item = &'n str>,
-) -> EstateFault {
+) -> UnlocatedEstateFault {
     let near = suggest_spelling(name, known).map(str::to_owned);
-    EstateFault::new(place, EstateFaultKind::Unknown { what, name: name.to_owned(), near })
+    UnlocatedEstateFault::new(place, EstateFaultKind::Unknown { what, name: name.to_owned(), near })
 }

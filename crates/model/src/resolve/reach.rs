@@ -68,7 +68,7 @@ impl ChangedResolutionInputs {
             let before = old.channels.get(channel).unwrap_or(&nothing);
             let after = new.channels.get(channel).unwrap_or(&nothing);
             let names: BTreeSet<&Name> = before.keys().chain(after.keys()).collect();
-            let differs = |name: &&Name| !old.has_same_component_packages_in_channel(new, channel, name);
+            let differs = |name: &&Name| !old.has_same_packages_of_component(new, channel, name);
             changed
                 .offers
                 .extend(names.into_iter().filter(differs).map(|name| (channel.clone(), name.clone())));

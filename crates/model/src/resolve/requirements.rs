@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::{
     fault::EstateFaultKind,
-    version_search::{VersionSearch, VersionSearchScope},
+    version_search::{ServerPlacesOrRootVersion, VersionSearch},
 };
 use crate::{
-    catalog::{Catalog, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages},
     estate::PlaceId,
     name::Name,
     version::VersionRange,
@@ -29,12 +29,12 @@ pub enum VersionChoiceFailure {
 
 /// `root` and everything it requires, directly or not, each in one version that suits all that require it: the newest
 /// of the first channel that has one that fits. It is the search that also chooses the versions of a server.
-pub fn choose_root_and_required_versions<'a>(
+pub fn choose_component_and_required_versions<'a>(
     catalog: &'a Catalog,
-    root: &'a Arc<PublishedVersion>,
+    root: &'a Arc<ComponentVersionWithPackages>,
     channels: &[&'a Name],
-) -> Result<Vec<&'a Arc<PublishedVersion>>, VersionChoiceFailure> {
-    let mut search = VersionSearch::new(catalog, VersionSearchScope::Channels { root, channels });
+) -> Result<Vec<&'a Arc<ComponentVersionWithPackages>>, VersionChoiceFailure> {
+    let mut search = VersionSearch::new(catalog, ServerPlacesOrRootVersion::Channels { root, channels });
     search.add_component_requirement(&root.component.name, None);
     let chosen = search.search_versions().map_err(|fault| match fault.kind {
         EstateFaultKind::NoVersion { component, constraints, .. } => {

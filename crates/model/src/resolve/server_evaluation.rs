@@ -6,9 +6,9 @@ use super::{
     choose_versions::{ChosenComponent, ChosenComponents},
     evaluate::{
         EvaluationOutcome, ServerOrFinalNode, SharedValueCacheAccess, ValueEvaluationState, ValueEvaluator,
-        unknown_parameter_fault,
+        value_of_undeclared_parameter_fault,
     },
-    fault::EstateFault,
+    fault::UnlocatedEstateFault,
     indexed_components::{ComponentsWithNumberedParameters, ParametersTouchedByPlace},
     node_components::{ComponentWithoutValues, NodeComponentAndDigest, NodeComponentCache},
     place_stack::PlacesStrongestFirst,
@@ -51,7 +51,7 @@ pub(super) struct ServerReadyForEvaluation<'a> {
 /// The components of a server, in the order of their names, and what is wrong.
 pub(super) struct EvaluatedServerComponents {
     pub(super) components: Vec<NodeComponentAndDigest>,
-    pub(super) faults: Vec<EstateFault>,
+    pub(super) faults: Vec<UnlocatedEstateFault>,
     /// The estimated size of the values and their provenance.
     pub(super) weight: usize,
 }
@@ -77,7 +77,7 @@ impl<'a> ChosenComponentsSharedByServers<'a> {
     }
 
     /// A chosen component.
-    pub(super) fn find_chosen_component(&self, name: &Name) -> Option<&ChosenComponent<'a>> {
+    pub(super) fn find_chosen_component_by_name(&self, name: &Name) -> Option<&ChosenComponent<'a>> {
         self.set.find_component_index(name).map(|found| &self.chosen[found].1)
     }
 }
@@ -94,7 +94,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
         let mut touched = Vec::with_capacity(stack.layers.len());
         touched.push(Rc::new(set.parameters_touched_by_place(stack.layers[0].overrides)));
         for layer in &stack.layers[1..] {
-            let slots = set.cached_parameters_touched_by_place(layer.overrides);
+            let slots = set.find_or_add_touched_parameters(layer.overrides);
             for slot in &slots.slots {
                 touching[*slot] = cache.place_list_id_with_weaker_place(touching[*slot], layer.overrides);
             }
@@ -104,8 +104,8 @@ impl<'a> ServerReadyForEvaluation<'a> {
     }
 
     /// The slot of a parameter of a chosen component.
-    pub(super) fn find_parameter_index(&self, name: &Name, key: &Key) -> Option<usize> {
-        self.components.set.find_parameter_index(name, key)
+    pub(super) fn find_parameter_slot(&self, name: &Name, key: &Key) -> Option<usize> {
+        self.components.set.find_parameter_slot(name, key)
     }
 
     /// An evaluator of the values that are not known.
@@ -187,14 +187,18 @@ impl<'a> ServerReadyForEvaluation<'a> {
     }
 
     /// The faults of values for parameters that the chosen components do not declare.
-    fn undeclared_parameter_faults(&self) -> Vec<EstateFault> {
+    fn undeclared_parameter_faults(&self) -> Vec<UnlocatedEstateFault> {
         let set = &self.components.set;
         let mut faults = Vec::new();
         for (at, (layer, touched)) in self.stack.layers.iter().zip(&self.touched).enumerate() {
             for (component, key) in &touched.undeclared {
                 let component = &set.components[*component];
-                if at < self.stack.count_places_down_to_removal(component.name) {
-                    faults.push(unknown_parameter_fault(layer.place.clone(), component.component, key));
+                if at < self.stack.count_places_down_to_component_removal(component.name) {
+                    faults.push(value_of_undeclared_parameter_fault(
+                        layer.place.clone(),
+                        component.component,
+                        key,
+                    ));
                 }
             }
         }

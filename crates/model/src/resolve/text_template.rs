@@ -39,7 +39,7 @@ pub(super) fn split_text_into_template_parts(
             ReferenceTarget::ServerName => TemplatePart::ServerName,
             ReferenceTarget::ServerEnvironment => TemplatePart::ServerEnvironment,
             ReferenceTarget::Value(name, key) => {
-                TemplatePart::Value(set.parameters[set.find_parameter_index(&name, &key)?].number)
+                TemplatePart::Value(set.parameters[set.find_parameter_slot(&name, &key)?].number)
             }
         }),
     });

@@ -147,7 +147,7 @@ impl CachedParameterValues {
         self.variants.borrow().get(at).cloned()
     }
 
-    pub(super) fn cached_text_template(&self) -> Option<Rc<ReferenceTextTemplate>> {
+    pub(super) fn text_template_if_cached(&self) -> Option<Rc<ReferenceTextTemplate>> {
         self.template.borrow().clone()
     }
 

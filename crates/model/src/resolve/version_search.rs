@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{
-    fault::{EstateFault, EstateFaultKind},
+    fault::{EstateFaultKind, UnlocatedEstateFault},
     place_stack::PlacesStrongestFirst,
 };
 use crate::{
-    catalog::{Catalog, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages},
     estate::PlaceId,
     name::Name,
     version::{Version, VersionRange},
@@ -48,7 +48,7 @@ impl<'a> VersionConstraint<'a> {
 }
 
 /// A version that was passed over because it requires a component that a place removes.
-pub(super) struct VersionExcludedByRemoval<'a> {
+pub(super) struct VersionRequiringRemovedComponent<'a> {
     /// The place that removes what it requires.
     pub(super) place: PlaceId,
     pub(super) version: &'a Version,
@@ -58,9 +58,9 @@ pub(super) struct VersionExcludedByRemoval<'a> {
 /// A component, its chosen version, all constraints on it, and the newer versions that a removal excluded.
 pub(super) struct ChosenVersionAndReasons<'a> {
     pub(super) name: &'a Name,
-    pub(super) published: &'a Arc<PublishedVersion>,
+    pub(super) published: &'a Arc<ComponentVersionWithPackages>,
     pub(super) constraints: Vec<VersionConstraint<'a>>,
-    pub(super) exclusions: Vec<VersionExcludedByRemoval<'a>>,
+    pub(super) exclusions: Vec<VersionRequiringRemovedComponent<'a>>,
 }
 
 /// What a search found.
@@ -72,7 +72,7 @@ pub(super) struct ChosenAndConsultedComponents<'a> {
 
 pub(super) struct VersionSearch<'a, 'l> {
     catalog: &'a Catalog,
-    scope: VersionSearchScope<'a, 'l>,
+    scope: ServerPlacesOrRootVersion<'a, 'l>,
     /// Components in the order they are decided: those required by places, by name, then their requirements.
     order: Vec<&'a Name>,
     /// Each component's position in `order`.
@@ -81,13 +81,13 @@ pub(super) struct VersionSearch<'a, 'l> {
     /// One for each decided component of `order`.
     frames: Vec<SearchFrame<'a>>,
     /// The first conflict: the one reported when there is no solution.
-    first_conflict: Option<EstateFault>,
+    first_conflict: Option<UnlocatedEstateFault>,
     consulted: BTreeSet<Name>,
 }
 
 /// Whose versions are chosen: those of a server's places, or one version and what it requires.
 #[derive(Clone, Copy)]
-pub(super) enum VersionSearchScope<'a, 'l> {
+pub(super) enum ServerPlacesOrRootVersion<'a, 'l> {
     /// For a server: the channel of its environment; its places may remove components.
     Places {
         /// The places.
@@ -98,23 +98,23 @@ pub(super) enum VersionSearchScope<'a, 'l> {
     /// For one version and what it requires: several channels, those of the first one before those of the next.
     Channels {
         /// The version.
-        root: &'a Arc<PublishedVersion>,
+        root: &'a Arc<ComponentVersionWithPackages>,
         /// The channels.
         channels: &'l [&'a Name],
     },
 }
 
-impl<'a> VersionSearchScope<'a, '_> {
+impl<'a> ServerPlacesOrRootVersion<'a, '_> {
     /// The versions of a component that are offered, the best first.
-    fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<PublishedVersion>> {
+    fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<ComponentVersionWithPackages>> {
         let newest_first = |channel: &Name| {
             let versions = catalog.component_versions_in_channel(channel, name).iter().rev();
             versions.filter_map(|version| catalog.components.get(name)?.get(version)).collect::<Vec<_>>()
         };
         match self {
-            VersionSearchScope::Places { stack, .. } => newest_first(stack.channel),
-            VersionSearchScope::Channels { root, .. } if root.component.name == *name => vec![*root],
-            VersionSearchScope::Channels { channels, .. } => {
+            ServerPlacesOrRootVersion::Places { stack, .. } => newest_first(stack.channel),
+            ServerPlacesOrRootVersion::Channels { root, .. } if root.component.name == *name => vec![*root],
+            ServerPlacesOrRootVersion::Channels { channels, .. } => {
                 channels.iter().flat_map(|channel| newest_first(channel)).collect()
             }
         }
@@ -123,30 +123,30 @@ impl<'a> VersionSearchScope<'a, '_> {
     /// The place a fault is blamed on when no other place is.
     fn place(&self) -> PlaceId {
         match self {
-            VersionSearchScope::Places { blamed, .. } => (*blamed).clone(),
-            VersionSearchScope::Channels { root, .. } => PlaceId::Default(root.component.name.clone()),
+            ServerPlacesOrRootVersion::Places { blamed, .. } => (*blamed).clone(),
+            ServerPlacesOrRootVersion::Channels { root, .. } => PlaceId::Default(root.component.name.clone()),
         }
     }
 
     fn channel(&self) -> Option<&'a Name> {
         match self {
-            VersionSearchScope::Places { stack, .. } => Some(stack.channel),
-            VersionSearchScope::Channels { channels, .. } => channels.first().copied(),
+            ServerPlacesOrRootVersion::Places { stack, .. } => Some(stack.channel),
+            ServerPlacesOrRootVersion::Channels { channels, .. } => channels.first().copied(),
         }
     }
 
     fn removal_of(&self, component: &Name) -> Option<PlaceId> {
         match self {
-            VersionSearchScope::Places { stack, .. } => {
+            ServerPlacesOrRootVersion::Places { stack, .. } => {
                 stack.find_component_removal(component).map(|(place, _)| place.clone())
             }
-            VersionSearchScope::Channels { .. } => None,
+            ServerPlacesOrRootVersion::Channels { .. } => None,
         }
     }
 }
 
 struct SearchFrame<'a> {
-    candidates: Vec<&'a Arc<PublishedVersion>>,
+    candidates: Vec<&'a Arc<ComponentVersionWithPackages>>,
     /// The candidate after the chosen one.
     next: usize,
     /// How long `order` was before the choice.
@@ -154,11 +154,11 @@ struct SearchFrame<'a> {
     /// Indexes of earlier choices that excluded candidates.
     blamed_choices: BTreeSet<usize>,
     /// The candidates that removals excluded.
-    exclusions: Vec<VersionExcludedByRemoval<'a>>,
+    exclusions: Vec<VersionRequiringRemovedComponent<'a>>,
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
-    pub(super) fn new(catalog: &'a Catalog, scope: VersionSearchScope<'a, 'l>) -> Self {
+    pub(super) fn new(catalog: &'a Catalog, scope: ServerPlacesOrRootVersion<'a, 'l>) -> Self {
         Self {
             catalog,
             scope,
@@ -188,7 +188,9 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// Chooses a version of every component, or returns the first conflict that makes it impossible.
-    pub(super) fn search_versions(mut self) -> Result<ChosenAndConsultedComponents<'a>, Box<EstateFault>> {
+    pub(super) fn search_versions(
+        mut self,
+    ) -> Result<ChosenAndConsultedComponents<'a>, Box<UnlocatedEstateFault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.list_candidates();
@@ -219,13 +221,13 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// The fault of a search that reached its limit.
-    fn too_many_choices(&self) -> EstateFault {
+    fn too_many_choices(&self) -> UnlocatedEstateFault {
         let first = self.first_conflict.as_ref().map(|fault| fault.kind.to_string());
         let kind = EstateFaultKind::TooManyChoices { tried: MAX_STEPS, first };
         let server = self.scope.place();
         match self.first_conflict.as_ref().and_then(|fault| fault.component.as_ref()) {
-            Some(component) => EstateFault::new(server, kind).with_component(component),
-            None => EstateFault::new(server, kind),
+            Some(component) => UnlocatedEstateFault::new(server, kind).with_component(component),
+            None => UnlocatedEstateFault::new(server, kind),
         }
     }
 
@@ -236,7 +238,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             self.consulted.insert(name.clone());
         }
         let constraints = self.constraints.get(name).map_or(&[][..], Vec::as_slice);
-        let satisfies = |candidate: &&Arc<PublishedVersion>| {
+        let satisfies = |candidate: &&Arc<ComponentVersionWithPackages>| {
             constraints
                 .iter()
                 .all(|constraint| constraint.range.contains_version(&candidate.component.version))
@@ -273,11 +275,17 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         false
     }
 
-    fn is_consistent(&mut self, name: &'a Name, depth: usize, candidate: &'a PublishedVersion) -> bool {
+    fn is_consistent(
+        &mut self,
+        name: &'a Name,
+        depth: usize,
+        candidate: &'a ComponentVersionWithPackages,
+    ) -> bool {
         for (required, range) in &candidate.component.requires {
             if let Some(fault) = self.removed_but_required(name, required, range) {
                 let (version, requires) = (&candidate.component.version, required);
-                let exclusion = VersionExcludedByRemoval { place: fault.place.clone(), version, requires };
+                let exclusion =
+                    VersionRequiringRemovedComponent { place: fault.place.clone(), version, requires };
                 self.frames[depth].exclusions.push(exclusion);
                 self.first_conflict.get_or_insert(fault);
                 return false;
@@ -342,7 +350,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         name: &Name,
         required: &Name,
         range: &VersionRange,
-    ) -> Option<EstateFault> {
+    ) -> Option<UnlocatedEstateFault> {
         let place = self.scope.removal_of(required)?;
         let required_by_place = self.constraints.get(required).is_some_and(|constraints| {
             constraints.iter().any(|constraint| constraint.depth.is_none() && constraint.is_requirement)
@@ -352,10 +360,10 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             requirer: name.clone(),
             range: range.clone(),
         };
-        Some(EstateFault::new(place, kind).with_component(required)).filter(|_| !required_by_place)
+        Some(UnlocatedEstateFault::new(place, kind).with_component(required)).filter(|_| !required_by_place)
     }
 
-    fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> EstateFault {
+    fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> UnlocatedEstateFault {
         let constraints = self.constraints.get(name).into_iter().flatten().chain(more.as_ref());
         let constraints: Vec<(PlaceId, VersionRange)> =
             constraints.map(|constraint| (constraint.place.clone(), constraint.range.clone())).collect();
@@ -365,7 +373,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         let offered = self.scope.offered(self.catalog, name).into_iter();
         let available = offered.map(|offered| offered.component.version.clone()).collect();
         let channel = self.scope.channel().unwrap_or(name).clone();
-        EstateFault::new(
+        UnlocatedEstateFault::new(
             place,
             EstateFaultKind::NoVersion { component: name.clone(), channel, constraints, available },
         )

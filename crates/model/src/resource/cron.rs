@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters, is_valid_account_name},
+    names::{invalid_resource_name_message_unless, is_name_of_plain_characters, is_valid_account_name},
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
 
 /// A job in `/etc/cron.d/NAME`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CronResource {
+pub struct CronResourceBody {
     /// Five fields, or `@daily` and its kin (crontab(5)).
     pub schedule: String,
     /// Who runs it.
@@ -48,7 +48,7 @@ pub(super) const CRON_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     build: |fields, _| ResourceBody::Cron(build(fields)),
     // cron ignores files with a dot in their name.
     name_problem: |name| {
-        invalid_resource_name_message_unless_valid(is_name_of_plain_characters(name, "-"), ResourceKind::Cron)
+        invalid_resource_name_message_unless(is_name_of_plain_characters(name, "-"), ResourceKind::Cron)
     },
     path: |name| Some(format!("/etc/cron.d/{name}")),
     file_type: None,
@@ -57,7 +57,7 @@ pub(super) const CRON_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     is_gone: never_gone_while_on_host,
 };
 
-impl CronResource {
+impl CronResourceBody {
     /// The text of its file in `/etc/cron.d`.
     pub fn cron_file_text(&self) -> String {
         let mut text = "# Written by punch; changes here are undone by the next restore.\n".to_owned();
@@ -69,16 +69,16 @@ impl CronResource {
     }
 }
 
-impl DesiredResource for CronResource {
+impl DesiredResource for CronResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         let content = FileDigestAndText::from_bytes(self.cron_file_text().as_bytes());
         FactValuesByKind::from([(FactKind::Content, FactValue::Content(content))])
     }
 }
 
-fn build(fields: &mut ResourceFieldReader<'_>) -> CronResource {
-    let cron = CronResource {
-        schedule: fields.read_checked_text("schedule", schedule::normalize_cron_schedule),
+fn build(fields: &mut ResourceFieldReader<'_>) -> CronResourceBody {
+    let cron = CronResourceBody {
+        schedule: fields.read_checked_text("schedule", schedule::check_and_respace_cron_schedule),
         user: fields.read_optional_text("user").unwrap_or_else(|| "root".to_owned()),
         command: fields.read_required_text("command"),
         environment: fields.read_environment_variables(),

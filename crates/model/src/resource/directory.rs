@@ -13,7 +13,7 @@ use crate::{
 
 /// A directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DirectoryResource {
+pub struct DirectoryResourceBody {
     /// Owner, group, mode.
     pub ownership: Ownership,
 }
@@ -26,7 +26,7 @@ pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKin
         required: &[],
     }],
     build: |fields, _| {
-        ResourceBody::Directory(DirectoryResource { ownership: Ownership::read_ownership_fields(fields) })
+        ResourceBody::Directory(DirectoryResourceBody { ownership: Ownership::read_ownership_fields(fields) })
     },
     name_problem: resource_path_problem,
     path: |name| Some(name.to_owned()),
@@ -36,7 +36,7 @@ pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKin
     is_gone: never_gone_while_on_host,
 };
 
-impl DesiredResource for DirectoryResource {
+impl DesiredResource for DirectoryResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         let mut facts = FactValuesByKind::from([(FactKind::Type, FactValue::Type(FileType::Directory))]);
         self.ownership.add_owner_group_mode_facts(&mut facts);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     ResourceBody, ResourceId, ResourceKind,
     names::{
-        invalid_resource_name_message_unless_valid, is_name_of_plain_characters, is_valid_account_name,
+        invalid_resource_name_message_unless, is_name_of_plain_characters, is_valid_account_name,
         resource_path_problem,
     },
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, no_resource_path},
@@ -25,7 +25,7 @@ use crate::{
 
 /// A command run when its guard requires it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExecResource {
+pub struct ExecResourceBody {
     /// Program and arguments; no shell in between.
     pub command: Vec<String>,
     /// Run only if this path does not exist.
@@ -69,10 +69,7 @@ pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     }],
     build: |fields, _| ResourceBody::Exec(build(fields)),
     name_problem: |name| {
-        invalid_resource_name_message_unless_valid(
-            is_name_of_plain_characters(name, "-. /:"),
-            ResourceKind::Exec,
-        )
+        invalid_resource_name_message_unless(is_name_of_plain_characters(name, "-. /:"), ResourceKind::Exec)
     },
     path: no_resource_path,
     file_type: None,
@@ -82,7 +79,7 @@ pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     is_gone: |_, _| true,
 };
 
-impl DesiredResource for ExecResource {
+impl DesiredResource for ExecResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         FactValuesByKind::from([(FactKind::Due, FactValue::Flag(false))])
     }
@@ -104,7 +101,7 @@ impl Planner<'_> {
     pub(crate) fn plan_exec(
         &mut self,
         (component, resource): ComponentAndResource<'_>,
-        exec: &ExecResource,
+        exec: &ExecResourceBody,
         observed: &Observation<FactValuesByKind>,
         changed: &[Name],
     ) {
@@ -120,7 +117,7 @@ impl Planner<'_> {
             self.notified.contains_key(&resource.id) || self.observed.managed.pending.contains(&resource.id);
         if due != Some(false) || notified {
             let missing: Vec<&ResourceId> =
-                lacks.iter().filter(|id| !self.is_resource_provided_by_plan(id)).collect();
+                lacks.iter().filter(|id| !self.can_plan_provide_resource(id)).collect();
             if let Some(first) = missing.first() {
                 let because = match resource.secret {
                     true => "what it needs is not on this host; what that is is not shown, a secret is in it"
@@ -157,8 +154,8 @@ impl Planner<'_> {
     }
 }
 
-fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResource {
-    let exec = ExecResource {
+fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResourceBody {
+    let exec = ExecResourceBody {
         command: fields.read_command_words("command").unwrap_or_default(),
         creates: fields.read_optional_text("creates"),
         unless: fields.read_command_words("unless"),

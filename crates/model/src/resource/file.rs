@@ -16,7 +16,7 @@ use crate::{
 
 /// A regular file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileResource {
+pub struct FileResourceBody {
     /// Its bytes.
     pub content: Vec<u8>,
     /// Owner, group, mode.
@@ -54,7 +54,7 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     ],
     build: |fields, source| {
         let content = content(fields, source);
-        ResourceBody::File(FileResource { content, ownership: Ownership::read_ownership_fields(fields) })
+        ResourceBody::File(FileResourceBody { content, ownership: Ownership::read_ownership_fields(fields) })
     },
     name_problem: resource_path_problem,
     path: |name| Some(name.to_owned()),
@@ -64,7 +64,7 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     is_gone: never_gone_while_on_host,
 };
 
-impl DesiredResource for FileResource {
+impl DesiredResource for FileResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         let mut facts = FactValuesByKind::from([
             (FactKind::Type, FactValue::Type(FileType::File)),

@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{invalid_resource_name_message_unless_valid, is_valid_account_name},
+    names::{invalid_resource_name_message_unless, is_valid_account_name},
     rules::{
         DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host, no_resource_path,
     },
@@ -17,7 +17,7 @@ use crate::{
 
 /// A system group.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GroupResource {
+pub struct GroupResourceBody {
     /// Numeric id.
     pub gid: Option<u32>,
     /// A system group (low gid), when it has to be created.
@@ -36,10 +36,10 @@ pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDef
     }],
     build: |fields, _| {
         let system = fields.read_bool("system").unwrap_or(false);
-        ResourceBody::Group(GroupResource { gid: fields.read_numeric_id("gid"), system })
+        ResourceBody::Group(GroupResourceBody { gid: fields.read_numeric_id("gid"), system })
     },
     name_problem: |name| {
-        invalid_resource_name_message_unless_valid(is_valid_account_name(name), ResourceKind::Group)
+        invalid_resource_name_message_unless(is_valid_account_name(name), ResourceKind::Group)
     },
     path: no_resource_path,
     file_type: None,
@@ -48,7 +48,7 @@ pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDef
     is_gone: never_gone_while_on_host,
 };
 
-impl DesiredResource for GroupResource {
+impl DesiredResource for GroupResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         self.gid.map(|gid| (FactKind::Gid, FactValue::Number(gid))).into_iter().collect()
     }

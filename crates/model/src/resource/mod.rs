@@ -24,16 +24,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    cron::CronResource,
-    directory::DirectoryResource,
-    exec::ExecResource,
-    file::FileResource,
-    group::GroupResource,
+    cron::CronResourceBody,
+    directory::DirectoryResourceBody,
+    exec::ExecResourceBody,
+    file::FileResourceBody,
+    group::GroupResourceBody,
     ownership::Ownership,
-    package::PackageResource,
-    service::{ServiceResource, UNIT_SUFFIXES},
-    symlink::SymlinkResource,
-    user::UserResource,
+    package::PackageResourceBody,
+    service::{ServiceResourceBody, UNIT_SUFFIXES},
+    symlink::SymlinkResourceBody,
+    user::UserResourceBody,
 };
 pub(crate) use self::{names::is_valid_account_name, rules::RemovalStage};
 
@@ -170,21 +170,21 @@ impl Resource {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ResourceBody {
     /// A file.
-    File(FileResource),
+    File(FileResourceBody),
     /// A directory.
-    Directory(DirectoryResource),
+    Directory(DirectoryResourceBody),
     /// A symbolic link.
-    Symlink(SymlinkResource),
+    Symlink(SymlinkResourceBody),
     /// A user.
-    User(UserResource),
+    User(UserResourceBody),
     /// A group.
-    Group(GroupResource),
+    Group(GroupResourceBody),
     /// A systemd unit.
-    Service(ServiceResource),
+    Service(ServiceResourceBody),
     /// A cron job.
-    Cron(CronResource),
+    Cron(CronResourceBody),
     /// A package of the operating system.
-    Package(PackageResource),
+    Package(PackageResourceBody),
     /// A command.
-    Exec(ExecResource),
+    Exec(ExecResourceBody),
 }

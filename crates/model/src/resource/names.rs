@@ -32,7 +32,7 @@ pub(super) fn is_name_of_plain_characters(name: &str, more: &str) -> bool {
 }
 
 /// The complaint about a name that is not `right`.
-pub(super) fn invalid_resource_name_message_unless_valid(right: bool, kind: ResourceKind) -> Option<String> {
+pub(super) fn invalid_resource_name_message_unless(right: bool, kind: ResourceKind) -> Option<String> {
     (!right).then(|| format!("this is no name for a {}", kind.manifest_keyword()))
 }
 

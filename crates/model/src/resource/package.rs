@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceKind,
-    names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters},
+    names::{invalid_resource_name_message_unless, is_name_of_plain_characters},
     rules::{
         DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host, no_resource_path,
     },
@@ -14,7 +14,7 @@ use crate::{
 
 /// A package of the operating system.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PackageResource {
+pub struct PackageResourceBody {
     /// Its version as the package tool writes it; any when absent.
     pub version: Option<String>,
 }
@@ -31,13 +31,10 @@ pub(super) const PACKAGE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
         required: &[],
     }],
     build: |fields, _| {
-        ResourceBody::Package(PackageResource { version: fields.read_optional_text("version") })
+        ResourceBody::Package(PackageResourceBody { version: fields.read_optional_text("version") })
     },
     name_problem: |name| {
-        invalid_resource_name_message_unless_valid(
-            is_name_of_plain_characters(name, "-.+:"),
-            ResourceKind::Package,
-        )
+        invalid_resource_name_message_unless(is_name_of_plain_characters(name, "-.+:"), ResourceKind::Package)
     },
     path: no_resource_path,
     file_type: None,
@@ -46,7 +43,7 @@ pub(super) const PACKAGE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
     is_gone: never_gone_while_on_host,
 };
 
-impl PackageResource {
+impl PackageResourceBody {
     /// What two descriptions of a package ask for together, if they agree. One without a version accepts the
     /// version of the other.
     pub(crate) fn merge_if_compatible(&self, other: &Self) -> Option<Self> {
@@ -57,7 +54,7 @@ impl PackageResource {
     }
 }
 
-impl DesiredResource for PackageResource {
+impl DesiredResource for PackageResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         self.version
             .clone()

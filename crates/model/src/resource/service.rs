@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{invalid_resource_name_message_unless_valid, is_name_of_plain_characters},
+    names::{invalid_resource_name_message_unless, is_name_of_plain_characters},
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
@@ -32,7 +32,7 @@ pub const UNIT_SUFFIXES: [&str; 11] = [
 
 /// A systemd unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceResource {
+pub struct ServiceResourceBody {
     /// Started at boot.
     pub enabled: Option<bool>,
     /// Running now.
@@ -53,14 +53,14 @@ pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
         required: &[],
     }],
     build: |fields, _| {
-        ResourceBody::Service(ServiceResource {
+        ResourceBody::Service(ServiceResourceBody {
             enabled: fields.read_bool("enabled"),
             running: fields.read_bool("running"),
             reload: fields.read_bool("reload").unwrap_or(false),
         })
     },
     name_problem: |name| {
-        invalid_resource_name_message_unless_valid(
+        invalid_resource_name_message_unless(
             is_name_of_plain_characters(name, "-.@:\\"),
             ResourceKind::Service,
         )
@@ -101,7 +101,7 @@ fn is_on(facts: &FactValuesByKind, fact: FactKind) -> bool {
     facts.get(&fact) == Some(&FactValue::Flag(true))
 }
 
-impl ServiceResource {
+impl ServiceResourceBody {
     /// Whether it is wanted on, at boot or now.
     pub(crate) fn is_wanted_running_or_enabled(&self) -> bool {
         self.enabled == Some(true) || self.running == Some(true)
@@ -116,11 +116,11 @@ impl ServiceResource {
     ) -> bool {
         let absent = matches!(observed, None | Some(Observation::Absent));
         let system = host.family.is_some() || host.booted;
-        *self != ServiceResource::default() && absent && !system
+        *self != ServiceResourceBody::default() && absent && !system
     }
 }
 
-impl DesiredResource for ServiceResource {
+impl DesiredResource for ServiceResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         let enabled = self.enabled.map(|flag| (FactKind::Enabled, FactValue::Flag(flag)));
         let running = self.running.map(|flag| (FactKind::Running, FactValue::Flag(flag)));

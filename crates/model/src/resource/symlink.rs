@@ -15,7 +15,7 @@ use crate::{
 
 /// A symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SymlinkResource {
+pub struct SymlinkResourceBody {
     /// Where it points.
     pub target: String,
 }
@@ -36,7 +36,7 @@ pub(super) const SYMLINK_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
     is_gone: never_gone_while_on_host,
 };
 
-impl DesiredResource for SymlinkResource {
+impl DesiredResource for SymlinkResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         FactValuesByKind::from([
             (FactKind::Type, FactValue::Type(FileType::Symlink)),
@@ -49,10 +49,10 @@ impl DesiredResource for SymlinkResource {
     }
 }
 
-fn build(fields: &mut ResourceFieldReader<'_>) -> SymlinkResource {
+fn build(fields: &mut ResourceFieldReader<'_>) -> SymlinkResourceBody {
     let target = fields.read_required_text("target");
     if target.is_empty() {
         fields.add_declaration_error("`target` must not be empty");
     }
-    SymlinkResource { target }
+    SymlinkResourceBody { target }
 }

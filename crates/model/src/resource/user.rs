@@ -2,7 +2,7 @@
 
 use super::{
     ResourceBody, ResourceId, ResourceKind,
-    names::{invalid_resource_name_message_unless_valid, is_valid_account_name, resource_path_problem},
+    names::{invalid_resource_name_message_unless, is_valid_account_name, resource_path_problem},
     rules::{
         DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host, no_resource_path,
     },
@@ -20,7 +20,7 @@ use crate::{
 
 /// A system user.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UserResource {
+pub struct UserResourceBody {
     /// Numeric id.
     pub uid: Option<u32>,
     /// Primary group, by name.
@@ -57,7 +57,7 @@ pub(super) const USER_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     }],
     build: |fields, _| ResourceBody::User(build(fields)),
     name_problem: |name| {
-        invalid_resource_name_message_unless_valid(is_valid_account_name(name), ResourceKind::User)
+        invalid_resource_name_message_unless(is_valid_account_name(name), ResourceKind::User)
     },
     path: no_resource_path,
     file_type: None,
@@ -66,13 +66,13 @@ pub(super) const USER_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
     is_gone: never_gone_while_on_host,
 };
 
-impl UserResource {
+impl UserResourceBody {
     fn all_groups(&self) -> impl Iterator<Item = &String> {
         self.group.iter().chain(self.groups.iter().flatten())
     }
 }
 
-impl DesiredResource for UserResource {
+impl DesiredResource for UserResourceBody {
     fn desired_facts(&self) -> FactValuesByKind {
         let text = |name, text: &Option<String>| text.clone().map(|text| (name, FactValue::Text(text)));
         let set = |name, texts: &Option<Vec<String>>| {
@@ -99,8 +99,8 @@ impl DesiredResource for UserResource {
     }
 }
 
-fn build(fields: &mut ResourceFieldReader<'_>) -> UserResource {
-    let user = UserResource {
+fn build(fields: &mut ResourceFieldReader<'_>) -> UserResourceBody {
+    let user = UserResourceBody {
         uid: fields.read_numeric_id("uid"),
         group: fields.read_optional_text("group"),
         groups: fields.read_text_list("groups"),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use model::{
-    catalog::{Catalog, PackageFile, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     fault::Severity,
     format::{
@@ -129,7 +129,7 @@ fn completed(catalog: &Catalog, node: &Node) -> Node {
     let component = |(name, component): (&Name, &Arc<NodeComponent>)| {
         (name.clone(), &catalog.components[name][&component.version].component)
     };
-    resolve::complete_node_with_defaults(node, &node.components.iter().map(component).collect()).unwrap()
+    resolve::complete_and_check_node(node, &node.components.iter().map(component).collect()).unwrap()
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
@@ -171,7 +171,7 @@ pub(crate) fn read_catalog(file: &str, text: &str) -> Catalog {
             let file = format!("{name}-{}.noarch.rpm", component.version);
             Arc::new(PackageFile { file, name, sha256: "0".repeat(64), size: 1 })
         };
-        let published = PublishedVersion {
+        let published = ComponentVersionWithPackages {
             payload: package(component.name.to_string()),
             deployment: package(component.deployment_package_name()),
             component: component.clone(),

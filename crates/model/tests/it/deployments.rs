@@ -8,7 +8,7 @@ use model::{
     manifest::DeploymentFilesByPath,
     name::Name,
     node::Node,
-    observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, component_package_names_to_observe},
+    observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, node_and_managed_package_names},
     plan::{PlanLimits, plan_host_changes},
 };
 
@@ -54,7 +54,7 @@ fn deployments_and_node_give_the_plan_of_an_empty_host() {
         ..Default::default()
     };
     assert_eq!(
-        component_package_names_to_observe(&node, &managed),
+        node_and_managed_package_names(&node, &managed),
         ["app", "app-deployment", "old", "web", "web-deployment"]
     );
     let request = ObservationRequest::new(&desired, &managed);

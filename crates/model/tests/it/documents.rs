@@ -8,7 +8,7 @@ use model::{
         self, FormatError,
         estate::{self, EstateYamlByPath},
     },
-    node::{Node, RequirementOperation, RequirementProvenanceEntry, ValueProvenanceEntry},
+    node::{Node, RequirementProvenanceEntry, RequirementProvenanceKind, ValueProvenanceEntry},
     resolve::Resolver,
 };
 
@@ -111,7 +111,7 @@ fn example_in_resolution_md_resolves_to_the_versions_and_values_in_its_tables() 
     for (server, node) in &nodes {
         for (name, component) in &node.components {
             let requires = |one: &&RequirementProvenanceEntry| {
-                one.effective && matches!(one.what, RequirementOperation::Requires(_))
+                one.effective && matches!(one.what, RequirementProvenanceKind::Requires(_))
             };
             let place = component.requirements.iter().find(requires).unwrap().place.to_string();
             versions.push(vec![server.to_string(), name.to_string(), component.version.to_string(), place]);

@@ -18,7 +18,7 @@ proptest! {
 
     #[test]
     fn exported_estate_imports_equal(wanted in random::estate()) {
-        let documents = estate::write_estate_yaml(&wanted);
+        let documents = estate::write_estate_yaml_by_path(&wanted);
         let read = estate::parse_estate_yaml(&documents);
         prop_assert_eq!(read.as_ref(), Ok(&wanted), "{:#?}", documents);
     }

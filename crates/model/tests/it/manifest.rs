@@ -7,7 +7,7 @@ use model::{
     health::HealthProbe,
     manifest::{self, DeploymentFilesByPath, ManifestVariables},
     name::Key,
-    node::{NodeComponentValues, NodeValue},
+    node::{NodeValue, ValuesOfNodeComponent},
     resource::{Resource, ResourceBody},
     value::Value,
 };
@@ -25,7 +25,7 @@ const PARAMETERS: &str = r#"{
     "password": {"type": "string", "description": "of the database", "secret": true}
 }"#;
 
-fn values(pairs: &[(&str, Value, bool)]) -> NodeComponentValues {
+fn values(pairs: &[(&str, Value, bool)]) -> ValuesOfNodeComponent {
     let value = |value: &Value, secret| {
         Arc::new(NodeValue { value: Arc::new(value.clone()), secret, provenance: Arc::default() })
     };
@@ -35,7 +35,7 @@ fn values(pairs: &[(&str, Value, bool)]) -> NodeComponentValues {
 fn evaluate(
     text: &str,
     files: &DeploymentFilesByPath,
-    values: &NodeComponentValues,
+    values: &ValuesOfNodeComponent,
 ) -> Result<manifest::EvaluatedManifest, Vec<String>> {
     let manifest =
         manifest::parse_manifest_yaml("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
@@ -54,7 +54,7 @@ fn evaluate(
 
 fn refused(entry: &str) -> String {
     let text = format!("format: geppetto/manifest/1\nresources:\n  - {entry}\n");
-    evaluate(&text, &DeploymentFilesByPath::new(), &NodeComponentValues::default()).unwrap_err().join("\n")
+    evaluate(&text, &DeploymentFilesByPath::new(), &ValuesOfNodeComponent::default()).unwrap_err().join("\n")
 }
 
 fn resources(text: &str) -> Vec<Resource> {

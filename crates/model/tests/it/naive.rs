@@ -10,7 +10,7 @@ use ::model::{
     catalog::Catalog,
     name::ServerName,
     node::Node,
-    resolve::{Resolver, complete_node_with_defaults},
+    resolve::{Resolver, complete_and_check_node},
 };
 use proptest::prelude::*;
 
@@ -31,7 +31,7 @@ fn completed(catalog: &Catalog, node: &Node) -> Node {
         .components
         .iter()
         .map(|(name, component)| (name.clone(), &catalog.components[name][&component.version].component));
-    complete_node_with_defaults(node, &components.collect::<BTreeMap<_, _>>()).unwrap()
+    complete_and_check_node(node, &components.collect::<BTreeMap<_, _>>()).unwrap()
 }
 
 proptest! {

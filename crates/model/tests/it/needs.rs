@@ -4,19 +4,19 @@ use model::{
     observe::{FactKind, FactValue, FactValuesByKind, Observation, ObservedHost, OsFamily},
     plan::{self, BlockedSubject, DesiredComponent, PlannedAction},
     resource::{
-        DirectoryResource, ExecResource, FileResource, Ownership, PackageResource, Resource, ResourceBody,
-        ServiceResource, UserResource,
+        DirectoryResourceBody, ExecResourceBody, FileResourceBody, Ownership, PackageResourceBody, Resource,
+        ResourceBody, ServiceResourceBody, UserResourceBody,
     },
 };
 
 use crate::plan::{file, host, id, make, resource, runs, service, titles, visited, wanted};
 
 fn command(user: Option<&str>) -> Resource {
-    let exec = ExecResource {
+    let exec = ExecResourceBody {
         command: vec!["/bin/migrate".to_owned()],
         only_if: Some(vec!["/usr/bin/tset".to_owned()]),
         user: user.map(str::to_owned),
-        ..ExecResource::default()
+        ..ExecResourceBody::default()
     };
     resource("exec:migrate", ResourceBody::Exec(exec))
 }
@@ -33,24 +33,30 @@ fn lacking(what: &str) -> ObservedHost {
 fn package(version: Option<&str>) -> Resource {
     resource(
         "package:coreutils",
-        ResourceBody::Package(PackageResource { version: version.map(str::to_owned) }),
+        ResourceBody::Package(PackageResourceBody { version: version.map(str::to_owned) }),
     )
 }
 
 fn off(name: &str) -> Resource {
-    let body =
-        ResourceBody::Service(ServiceResource { enabled: Some(false), running: Some(false), reload: false });
+    let body = ResourceBody::Service(ServiceResourceBody {
+        enabled: Some(false),
+        running: Some(false),
+        reload: false,
+    });
     resource(&format!("service:{name}"), body)
 }
 
 fn owned(owner: &str) -> Resource {
     let ownership = Ownership { owner: Some(owner.to_owned()), ..Ownership::default() };
-    resource("file:/etc/shop.conf", ResourceBody::File(FileResource { content: b"x".to_vec(), ownership }))
+    resource(
+        "file:/etc/shop.conf",
+        ResourceBody::File(FileResourceBody { content: b"x".to_vec(), ownership }),
+    )
 }
 
 #[test]
 fn guard_that_needs_a_planned_resource_is_checked_during_the_run() {
-    let user = resource("user:shop", ResourceBody::User(UserResource::default()));
+    let user = resource("user:shop", ResourceBody::User(UserResourceBody::default()));
     let plan = make(&wanted(vec![command(Some("shop")), user]), &lacking("user:shop"));
     insta::assert_snapshot!(plan, @r"
     create user:shop (shop)
@@ -99,12 +105,12 @@ fn guard_is_checked_again_when_a_required_resource_changes() {
 
 #[test]
 fn command_runs_after_its_directory_is_created() {
-    let exec = ExecResource {
+    let exec = ExecResourceBody {
         command: vec!["/bin/migrate".to_owned()],
         directory: Some("/srv/shop".to_owned()),
-        ..ExecResource::default()
+        ..ExecResourceBody::default()
     };
-    let folder = resource("directory:/srv/shop", ResourceBody::Directory(DirectoryResource::default()));
+    let folder = resource("directory:/srv/shop", ResourceBody::Directory(DirectoryResourceBody::default()));
     let plan = make(&wanted(vec![resource("exec:migrate", ResourceBody::Exec(exec)), folder]), &host());
     assert_eq!(titles(&plan), ["create directory:/srv/shop", "run exec:migrate"]);
 }
@@ -148,7 +154,7 @@ fn unknown_owner_blocks_unless_a_user_resource_or_package_may_create_it() {
     let plan = make(&wanted(vec![owned("shpo")]), &host);
     assert_eq!(plan.blocked[0].what, BlockedSubject::Resource(id("file:/etc/shop.conf")));
     assert!(plan.blocked[0].because.contains("there is no user `shpo`"), "{plan}");
-    let user = resource("user:shpo", ResourceBody::User(UserResource::default()));
+    let user = resource("user:shpo", ResourceBody::User(UserResourceBody::default()));
     assert!(make(&wanted(vec![owned("shpo"), user]), &host).blocked.is_empty());
     // Numbers are nobody's names.
     assert!(owned("1000").required_accounts().is_empty());
@@ -173,10 +179,10 @@ fn unchanged_paths_are_rechecked_after_package_changes() {
     1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
     let PlannedAction::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
-    assert!(plan::plan_repairs_after_package_changes(resources, &host).is_empty(), "nothing was touched");
+    assert!(plan::replan_resources_after_package_changes(resources, &host).is_empty(), "nothing was touched");
     host.resources.insert(id("file:/etc/motd"), Observation::Absent);
     assert_eq!(
-        titles(&plan::plan_repairs_after_package_changes(resources, &host)),
+        titles(&plan::replan_resources_after_package_changes(resources, &host)),
         ["create file:/etc/motd"]
     );
 }

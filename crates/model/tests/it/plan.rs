@@ -8,8 +8,8 @@ use model::{
     },
     plan::{self, BlockedSubject, DesiredComponent, DesiredHost, Plan, PlanLimits},
     resource::{
-        DirectoryResource, ExecResource, FileResource, Ownership, PackageResource, Resource, ResourceBody,
-        ResourceId, ServiceResource,
+        DirectoryResourceBody, ExecResourceBody, FileResourceBody, Ownership, PackageResourceBody, Resource,
+        ResourceBody, ResourceId, ServiceResourceBody,
     },
 };
 
@@ -26,13 +26,17 @@ pub(crate) fn resource(text: &str, body: ResourceBody) -> Resource {
 }
 
 pub(crate) fn file(path: &str, content: &str) -> Resource {
-    let body = ResourceBody::File(FileResource { content: content.into(), ownership: Ownership::default() });
+    let body =
+        ResourceBody::File(FileResourceBody { content: content.into(), ownership: Ownership::default() });
     resource(&format!("file:{path}"), body)
 }
 
 pub(crate) fn service(name: &str) -> Resource {
-    let body =
-        ResourceBody::Service(ServiceResource { enabled: Some(true), running: Some(true), reload: false });
+    let body = ResourceBody::Service(ServiceResourceBody {
+        enabled: Some(true),
+        running: Some(true),
+        reload: false,
+    });
     resource(&format!("service:{name}"), body)
 }
 
@@ -101,7 +105,8 @@ fn plan_shows_content_changes_as_a_line_diff() {
 
 #[test]
 fn service_started_by_its_package_is_restarted_after_its_files_are_written() {
-    let package = || resource("package:openssh-server", ResourceBody::Package(PackageResource::default()));
+    let package =
+        || resource("package:openssh-server", ResourceBody::Package(PackageResourceBody::default()));
     let settings = || Resource {
         notify: vec![id("service:ssh")],
         ..file("/etc/ssh/sshd_config.d/port.conf", "Port 2222\n")
@@ -169,7 +174,7 @@ fn requirement_cycle_blocks_and_names_its_resources() {
 #[test]
 fn folders_come_before_what_is_in_them_and_go_after_it() {
     let folder = |path: &str| {
-        resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResource::default()))
+        resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResourceBody::default()))
     };
     let plan = make(&wanted(vec![file("/a/b/c", ""), folder("/a/b"), folder("/a")]), &host());
     assert_eq!(titles(&plan), ["create directory:/a", "create directory:/a/b", "create file:/a/b/c"]);
@@ -251,10 +256,10 @@ fn service_without_booted_systemd_is_only_enabled() {
 
 #[test]
 fn refresh_only_command_runs_only_after_a_notification() {
-    let migrate = ExecResource {
+    let migrate = ExecResourceBody {
         command: vec!["/bin/migrate".to_owned()],
         refresh_only: true,
-        ..ExecResource::default()
+        ..ExecResourceBody::default()
     };
     let migrate = resource("exec:migrate", ResourceBody::Exec(migrate));
     let source = Resource { notify: vec![id("exec:migrate")], ..file("/etc/schema", "2") };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, PackageFile, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     estate::{
         Environment, Estate, Group, InheritanceRemoval, Overrides, PlaceId, RemovedInheritedItem,
@@ -11,7 +11,7 @@ use model::{
     },
     name::{Key, Name, ServerName},
     node::{
-        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenanceEntry,
+        Node, NodeComponent, NodeValue, RequirementProvenanceEntry, RequirementProvenanceKind,
         ValueProvenanceEntry,
     },
     value::Value,
@@ -99,11 +99,11 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
             Arc::new(NodeValue { value: Arc::new(value), secret, provenance: provenance.into() })
         });
     let what = prop_oneof![
-        range().prop_map(RequirementOperation::Requires),
-        range().prop_map(RequirementOperation::Constrains),
-        Just(RequirementOperation::Removes),
+        range().prop_map(RequirementProvenanceKind::Requires),
+        range().prop_map(RequirementProvenanceKind::Constrains),
+        Just(RequirementProvenanceKind::Removes),
         (version(), name())
-            .prop_map(|(version, requires)| RequirementOperation::Excludes { version, requires }),
+            .prop_map(|(version, requires)| RequirementProvenanceKind::Excludes { version, requires }),
     ];
     let requirements =
         (place(), what, any::<bool>(), option::of(origin())).prop_map(|(place, what, effective, origin)| {
@@ -221,8 +221,11 @@ pub(crate) fn catalog(components: Vec<Component>) -> Catalog {
             sha256: "0".repeat(64),
             size: 1,
         });
-        let published =
-            PublishedVersion { payload: package.clone(), deployment: package, component: component.clone() };
+        let published = ComponentVersionWithPackages {
+            payload: package.clone(),
+            deployment: package,
+            component: component.clone(),
+        };
         let channel = catalog.channels.entry(Name::new("prod").unwrap()).or_default();
         channel.entry(component.name.clone()).or_default().push(component.version.clone());
         let versions = catalog.components.entry(component.name).or_default();

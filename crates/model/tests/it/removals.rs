@@ -5,7 +5,7 @@ use model::{
         FactKind, FactValue, FactValuesByKind, FileType, Observation, ObservedHost, ResourceCreatedByPunch,
     },
     plan::{DesiredHost, Plan, PlannedAction},
-    resource::{CronResource, DirectoryResource, Resource, ResourceBody, SymlinkResource},
+    resource::{CronResourceBody, DirectoryResourceBody, Resource, ResourceBody, SymlinkResourceBody},
 };
 
 use crate::plan::{file, host, id, make, name, resource, runs, service, titles, visited, wanted};
@@ -15,7 +15,7 @@ fn made(text: &str) -> ResourceCreatedByPunch {
 }
 
 fn folder(path: &str) -> Resource {
-    resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResource::default()))
+    resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResourceBody::default()))
 }
 
 fn typed(kind: FileType) -> Observation<FactValuesByKind> {
@@ -70,7 +70,7 @@ fn removal_restarts_a_running_service_that_punch_does_not_manage() {
 
 #[test]
 fn managed_path_wanted_as_another_kind_is_not_removed() {
-    let cron = CronResource {
+    let cron = CronResourceBody {
         schedule: "@daily".to_owned(),
         user: "root".to_owned(),
         command: "/bin/true".to_owned(),
@@ -113,8 +113,10 @@ fn managed_directory_is_replaced_by_a_file_and_file_by_a_directory() {
 #[test]
 fn managed_file_replaced_by_a_symlink_stays_managed() {
     let host = with("file:/etc/l", &typed(FileType::File), &["symlink:/etc/l"]);
-    let link =
-        resource("symlink:/etc/l", ResourceBody::Symlink(SymlinkResource { target: "/etc/m".to_owned() }));
+    let link = resource(
+        "symlink:/etc/l",
+        ResourceBody::Symlink(SymlinkResourceBody { target: "/etc/m".to_owned() }),
+    );
     let plan = make(&wanted(vec![link]), &host);
     assert_eq!(titles(&plan), ["create symlink:/etc/l"]);
     assert!(plan.changes[0].creates);
@@ -139,7 +141,8 @@ fn absent_resource_is_removed_only_when_its_file_type_matches() {
 
 #[test]
 fn path_declared_as_file_and_symlink_blocks() {
-    let link = resource("symlink:/etc/x", ResourceBody::Symlink(SymlinkResource { target: "y".to_owned() }));
+    let link =
+        resource("symlink:/etc/x", ResourceBody::Symlink(SymlinkResourceBody { target: "y".to_owned() }));
     let plan = make(&wanted(vec![file("/etc/x", ""), link]), &host());
     assert!(plan.blocked[0].because.starts_with("it is file:/etc/x too"), "{plan}");
 }

@@ -202,18 +202,16 @@ fn complete_node_fills_defaults_with_references_and_checks_the_values() {
         let text = format!("format: geppetto/node/1\ncomponents: {{shop: {{version: 1, values: {values}}}}}");
         node::parse_node_yaml("node.yaml", &text).unwrap()
     };
-    let complete = resolve::complete_node_with_defaults(
-        &written("{port: 8080, key: x, shell: '${HOME}$${a'}"),
-        &components,
-    )
-    .unwrap();
+    let complete =
+        resolve::complete_and_check_node(&written("{port: 8080, key: x, shell: '${HOME}$${a'}"), &components)
+            .unwrap();
     let shop = &complete.components["shop"];
     assert_eq!(*shop.values["url"].value, Value::from("http://localhost:8080/"));
     assert_eq!(*shop.values["shell"].value, Value::from("${HOME}$${a"), "values of a node file are final");
     assert!(shop.values["key"].secret, "what the component declares secret is secret");
-    assert_eq!(resolve::complete_node_with_defaults(&complete, &components), Ok(complete.clone()));
+    assert_eq!(resolve::complete_and_check_node(&complete, &components), Ok(complete.clone()));
 
-    let wrong = resolve::complete_node_with_defaults(&written("{prot: 1, port: no}"), &components)
+    let wrong = resolve::complete_and_check_node(&written("{prot: 1, port: no}"), &components)
         .unwrap_err()
         .to_string();
     assert!(wrong.contains("has no parameter `prot`; did you mean `port`?"), "{wrong}");
@@ -249,8 +247,8 @@ fn on_the_host((estate, catalog): &(Estate, Catalog)) -> Result<(), String> {
         .map_err(|error| format!("punch: {error}"))?;
     let component = &catalog.components.values().next().unwrap().values().next().unwrap().component;
     let components = BTreeMap::from([(component.name.clone(), component)]);
-    let complete = resolve::complete_node_with_defaults(&read, &components)
-        .map_err(|error| format!("punch: {error}"))?;
+    let complete =
+        resolve::complete_and_check_node(&read, &components).map_err(|error| format!("punch: {error}"))?;
     assert!(complete == node);
     Ok(())
 }
@@ -354,7 +352,8 @@ fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
 
     // What is stored beside the files gives them back.
     let mut stored =
-        model::format::estate::parse_estate_yaml(&model::format::estate::write_estate_yaml(&second)).unwrap();
+        model::format::estate::parse_estate_yaml(&model::format::estate::write_estate_yaml_by_path(&second))
+            .unwrap();
     OverrideRevisionsAndAuthors::from_overrides(&second.roles["web"].overrides)
         .restore_to_overrides(&mut stored.roles.get_mut("web").unwrap().overrides);
     OverrideRevisionsAndAuthors::from_overrides(&second.servers["s"].overrides)

@@ -143,7 +143,7 @@ pub fn update_component(
         if let Step::Write(path, bytes, _) = step
             && let Some(outcome) = outcomes.get(path)
         {
-            earlier.record_planned_file_content(path, *outcome, bytes);
+            earlier.record_planned_file_digest(path, *outcome, bytes);
         }
     }
     earlier.save_update_journal(dir)?;

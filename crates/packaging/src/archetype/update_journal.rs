@@ -58,7 +58,7 @@ impl UpdateJournal {
     }
 
     /// Notes that `path` will hold `bytes`.
-    pub(super) fn record_planned_file_content(
+    pub(super) fn record_planned_file_digest(
         &mut self,
         path: &str,
         outcome: FileUpdateOutcome,

@@ -10,7 +10,7 @@ use pgp::{
 };
 
 use super::KeyFingerprint;
-use crate::rpm_file::{RpmFile, RpmFileError};
+use crate::rpm_file::{RpmFile, RpmReadOrVerifyError};
 
 const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
@@ -95,10 +95,10 @@ impl TrustedPublicKeys {
 
     /// Checks an RPM file: its header is signed by one of these keys, and its content is what that header
     /// says. Reads the file once; only its headers are held in memory.
-    pub fn verify_rpm_file(&self, path: &Path) -> Result<KeyFingerprint, RpmFileError> {
+    pub fn verify_rpm_file(&self, path: &Path) -> Result<KeyFingerprint, RpmReadOrVerifyError> {
         let mut rpm_file = RpmFile::open_and_read_headers(path)?;
         let signer = rpm_file.verify_header_signature(self)?;
-        rpm_file.verify_payload_and_digest_file()?;
+        rpm_file.verify_payload_and_hash_whole_file()?;
         Ok(signer)
     }
 

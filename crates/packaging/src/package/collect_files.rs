@@ -81,7 +81,7 @@ impl FileCollector {
     }
 
     /// Adds an item that was `named` itself, or came with a folder.
-    pub(super) fn insert_single_path(
+    pub(super) fn insert_named_or_folder_item(
         &mut self,
         item: CollectedPath,
         named: bool,
@@ -126,11 +126,10 @@ impl FileCollector {
         entry: &PackagedFileEntry,
     ) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
-        match entry.entry_source() {
-            PackagedEntrySource::Directory => {
-                self.insert_single_path(dressed(entry, path, CollectedContent::Directory, 0o755), true)
-            }
-            PackagedEntrySource::Symlink(target) => self.insert_single_path(
+        match entry.source_symlink_or_directory() {
+            PackagedEntrySource::Directory => self
+                .insert_named_or_folder_item(dressed(entry, path, CollectedContent::Directory, 0o755), true),
+            PackagedEntrySource::Symlink(target) => self.insert_named_or_folder_item(
                 dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777),
                 true,
             ),
@@ -144,7 +143,7 @@ impl FileCollector {
                 }
                 let name = Path::new(source).file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let path = if entry.path.ends_with('/') { format!("{path}/{name}") } else { path.to_owned() };
-                self.insert_single_path(file(entry, &path, &real, source)?, true)
+                self.insert_named_or_folder_item(file(entry, &path, &real, source)?, true)
             }
         }
     }
@@ -160,21 +159,21 @@ impl FileCollector {
     ) -> Result<(), PackagingError> {
         let mut plain = entry.clone();
         plain.mode = None;
-        self.insert_single_path(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
+        self.insert_named_or_folder_item(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
         for (name, child) in self.children(dir, shown)? {
             let shown = format!("{}/{name}", shown.trim_end_matches('/'));
             let path = format!("{path}/{name}");
             let kind = child.symlink_metadata().map_err(|error| unreadable(&shown, &error))?.file_type();
             if kind.is_symlink() {
                 let target = link(&child, dir, root, &shown)?;
-                self.insert_single_path(
+                self.insert_named_or_folder_item(
                     dressed(entry, &path, CollectedContent::Symlink(target), 0o777),
                     false,
                 )?;
             } else if kind.is_dir() {
                 self.folder(root, entry, &child, &shown, &path)?;
             } else {
-                self.insert_single_path(file(entry, &path, &child, &shown)?, false)?;
+                self.insert_named_or_folder_item(file(entry, &path, &child, &shown)?, false)?;
             }
         }
         Ok(())
@@ -206,7 +205,7 @@ impl FileCollector {
             let shown = if base.is_empty() { below.clone() } else { format!("{base}/{below}") };
             let real = inside(root, &child, &shown)?;
             let path = format!("{}/{below}", entry.path.trim_end_matches('/'));
-            self.insert_single_path(file(entry, &path, &real, &shown)?, false)?;
+            self.insert_named_or_folder_item(file(entry, &path, &real, &shown)?, false)?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use crate::source::ComponentSource;
 
 /// A package, before it is written.
 #[derive(Debug)]
-pub(super) struct PackageContents {
+pub(super) struct PackageToWrite {
     /// Its name.
     pub(super) name: String,
     /// Where it runs.
@@ -39,7 +39,7 @@ pub(super) struct PackageContents {
 pub(super) fn build_payload_package_contents(
     source: &ComponentSource,
     out: &Path,
-) -> Result<PackageContents, PackagingError> {
+) -> Result<PackageToWrite, PackagingError> {
     let component = &source.component;
     let mut requires = Vec::new();
     for (name, range) in &component.requires {
@@ -49,7 +49,7 @@ pub(super) fn build_payload_package_contents(
         // On Debian, rpm knows none of the system's packages: there punch sees to `os_packages.deb`.
         requires.push(Dependency::any(format!("({package} if (system-release or distribution-release))")));
     }
-    Ok(PackageContents {
+    Ok(PackageToWrite {
         name: component.name.to_string(),
         arch: source.arch,
         summary: component.summary.clone(),
@@ -66,7 +66,7 @@ pub(super) fn build_payload_package_contents(
 /// The deployment package of a component.
 pub(super) fn build_deployment_package_contents(
     source: &ComponentSource,
-) -> Result<PackageContents, PackagingError> {
+) -> Result<PackageToWrite, PackagingError> {
     let component = &source.component;
     let dir = format!("/{INSTALLED_COMPONENTS_FOLDER}/{}", component.name);
     let mut collected = FileCollector::default();
@@ -74,7 +74,7 @@ pub(super) fn build_deployment_package_contents(
         new_packaged_path_error("component.json", format!("it cannot be written: {error}"))
     })?;
     description.push(b'\n');
-    collected.insert_single_path(
+    collected.insert_named_or_folder_item(
         CollectedPath::new_path_owned_by_root(
             format!("{dir}/component.json"),
             CollectedContent::Bytes(description),
@@ -84,19 +84,19 @@ pub(super) fn build_deployment_package_contents(
     )?;
     if let Some(manifest) = &source.deploy.manifest {
         let bytes = CollectedContent::Bytes(manifest.clone().into_bytes());
-        collected.insert_single_path(
+        collected.insert_named_or_folder_item(
             CollectedPath::new_path_owned_by_root(format!("{dir}/manifest.yaml"), bytes, 0o644),
             true,
         )?;
     }
     for (path, bytes) in &source.deploy.templates {
         let path = format!("{dir}/templates/{path}");
-        collected.insert_single_path(
+        collected.insert_named_or_folder_item(
             CollectedPath::new_path_owned_by_root(path, CollectedContent::Bytes(bytes.clone()), 0o644),
             true,
         )?;
     }
-    Ok(PackageContents {
+    Ok(PackageToWrite {
         name: component.deployment_package_name(),
         arch: Arch::Noarch,
         summary: format!("Deployment of {}", component.name),
@@ -135,7 +135,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPa
     }
     let mut units = |file: String, text: String| {
         let path = format!("/usr/lib/systemd/system/{file}");
-        collected.insert_single_path(
+        collected.insert_named_or_folder_item(
             CollectedPath::new_path_owned_by_root(path, CollectedContent::Bytes(text.into_bytes()), 0o644),
             true,
         )

@@ -20,7 +20,7 @@ use super::{
     PackagingError,
     collect_files::{CollectedContent, CollectedPath},
     cpio_archive::{self, CpioWriteError, WrittenCpioArchiveDigests},
-    package_contents::PackageContents,
+    package_contents::PackageToWrite,
 };
 use crate::{openpgp::SecretKey, source::ComponentSource};
 
@@ -100,7 +100,7 @@ impl TemporaryPackage {
 /// Writes one package to a temporary file in `out`.
 pub(super) fn write_temporary_rpm_package(
     source: &ComponentSource,
-    package: &PackageContents,
+    package: &PackageToWrite,
     out: &PackageOutputFolder,
     settings: &RpmWriteSettings<'_>,
 ) -> Result<TemporaryPackage, PackagingError> {
@@ -140,7 +140,7 @@ pub(super) fn write_temporary_rpm_package(
 /// A package with all paths and facts, and no content.
 fn skeleton(
     source: &ComponentSource,
-    package: &PackageContents,
+    package: &PackageToWrite,
     settings: &RpmWriteSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {
     let version = &source.component.version;
@@ -222,7 +222,7 @@ fn add(builder: &mut PackageBuilder, item: &CollectedPath, time: u32) -> Result<
 /// The skeleton's metadata with what streaming found, digests and signature.
 fn metadata(
     skeleton: PackageMetadata,
-    package: &PackageContents,
+    package: &PackageToWrite,
     written: &WrittenCpioArchiveDigests,
     settings: &RpmWriteSettings<'_>,
 ) -> Result<PackageMetadata, rpm::Error> {

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages},
     component::Component,
     name::Name,
     version::Version,
-    wire::ComponentVersion,
+    wire::ComponentVersionSummary,
 };
 
 use super::{
@@ -98,21 +98,22 @@ impl Repository {
     }
 
     /// The versions of the component `name`, newest first, and where each is visible.
-    pub fn list_component_versions(&self, name: &Name) -> Result<Vec<ComponentVersion>> {
+    pub fn list_component_versions(&self, name: &Name) -> Result<Vec<ComponentVersionSummary>> {
         let catalog = self.read_catalog()?;
         let Some(versions) = catalog.components.get(name) else { return Ok(Vec::new()) };
-        let version = |(version, published): (&Version, &Arc<PublishedVersion>)| ComponentVersion {
-            name: name.to_string(),
-            version: version.to_string(),
-            kind: published.component.kind,
-            summary: published.component.summary.clone(),
-            channels: catalog
-                .channels
-                .iter()
-                .filter(|(_, names)| names.get(name).is_some_and(|versions| versions.contains(version)))
-                .map(|(channel, _)| channel.to_string())
-                .collect(),
-        };
+        let version =
+            |(version, published): (&Version, &Arc<ComponentVersionWithPackages>)| ComponentVersionSummary {
+                name: name.to_string(),
+                version: version.to_string(),
+                kind: published.component.kind,
+                summary: published.component.summary.clone(),
+                channels: catalog
+                    .channels
+                    .iter()
+                    .filter(|(_, names)| names.get(name).is_some_and(|versions| versions.contains(version)))
+                    .map(|(channel, _)| channel.to_string())
+                    .collect(),
+            };
         Ok(versions.iter().rev().map(version).collect())
     }
 }
@@ -160,7 +161,7 @@ fn published(
     component: &Component,
     payload: &PackageRecord,
     deployment: &PackageRecord,
-) -> Arc<PublishedVersion> {
+) -> Arc<ComponentVersionWithPackages> {
     let known = before.components.get(&component.name).and_then(|versions| versions.get(&component.version));
     match known {
         Some(known)
@@ -168,7 +169,7 @@ fn published(
         {
             Arc::clone(known)
         }
-        _ => Arc::new(PublishedVersion {
+        _ => Arc::new(ComponentVersionWithPackages {
             component: component.clone(),
             payload: Arc::new(payload.to_package_file()),
             deployment: Arc::new(deployment.to_package_file()),

@@ -72,7 +72,7 @@ impl ChannelGeneration {
 impl Repository {
     /// The current generation of `channel`; 0 where nothing was published yet.
     pub(super) fn read_current_generation_number(&self, channel: &Name) -> Result<u64> {
-        let link = self.layout().current_generation_link_path(channel);
+        let link = self.layout().channel_current_generation_link_path(channel);
         match fs::read_link(&link) {
             Ok(target) => target.file_name().and_then(|name| name.to_str()?.parse().ok()).ok_or_else(|| {
                 RepositoryError::new_damaged_file_error(&link, "it does not point to a generation")
@@ -140,7 +140,7 @@ impl Repository {
             });
         }
         let state: ChannelState =
-            durable_writes::read_json_file(&self.layout().generation_state_path(name, generation))?;
+            durable_writes::read_json_file(&self.layout().channel_generation_state_path(name, generation))?;
         let known: BTreeMap<u64, &Arc<MetadataBatch>> =
             known.iter().flat_map(|channel| &channel.batches).map(|batch| (batch.id, batch)).collect();
         let batches = state.batches.iter().map(|id| match known.get(id) {
@@ -170,7 +170,7 @@ impl Repository {
             history: channel.history.clone(),
             gone: channel.gone.clone(),
         };
-        let path = self.layout().generation_state_path(&channel.name, channel.generation);
+        let path = self.layout().channel_generation_state_path(&channel.name, channel.generation);
         unflushed.write_unflushed_file(&path, &durable_writes::to_json_bytes(&path, &state)?)
     }
 }

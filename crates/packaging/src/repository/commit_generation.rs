@@ -86,7 +86,7 @@ impl Repository {
         let target = Path::new("generations").join(folder.file_name().unwrap_or_default());
         durable_writes::replace_symlink_atomically_and_sync(
             &self.layout().incoming_folder_path(),
-            &self.layout().current_generation_link_path(&next.name),
+            &self.layout().channel_current_generation_link_path(&next.name),
             &target,
         )?;
         let next = Arc::new(next);
@@ -242,10 +242,10 @@ impl Repository {
         let current = channel.generation;
         let oldest = channel.history.first().map_or(current, |past| past.generation);
         let number = |name: &str| name.get(..8).and_then(|number| number.parse::<u64>().ok());
-        for name in durable_writes::list_folder(&layout.generations_folder_path(&channel.name))? {
+        for name in durable_writes::list_folder(&layout.channel_generations_folder_path(&channel.name))? {
             if !number(&name).is_some_and(|number| (oldest..=current).contains(&number)) {
                 durable_writes::remove_folder_if_present_unsynced(
-                    &layout.generations_folder_path(&channel.name).join(&name),
+                    &layout.channel_generations_folder_path(&channel.name).join(&name),
                 )?;
             }
         }

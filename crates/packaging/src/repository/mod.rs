@@ -59,7 +59,7 @@ pub use catalog_after::VersionsPromotedAlong;
 pub use check::RepositoryFinding;
 pub use repository_error::RepositoryError;
 pub use retain_versions::RetentionResult;
-pub use withdraw::WithdrawalResult;
+pub use withdraw::WithdrawnPackageFiles;
 
 use crate::openpgp::{KeyFingerprint, SecretKey, TrustedPublicKeys};
 

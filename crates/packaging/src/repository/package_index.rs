@@ -16,23 +16,23 @@ use super::{
 };
 use crate::{
     inspect,
-    rpm_file::{RpmFile, RpmFileError, new_malformed_rpm_error},
+    rpm_file::{RpmFile, RpmReadOrVerifyError, new_malformed_rpm_error},
 };
 
 /// An entry of the index.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct PackageIndexEntry {
+pub(super) struct PoolPackageIndexEntry {
     pub(super) record: PackageRecord,
     pub(super) fragments: PackageMetadataXmlFragments,
 }
 
-impl PackageIndexEntry {
+impl PoolPackageIndexEntry {
     /// The index entry of a package received at `received`. Reads all of it, and checks its
     /// content against its header.
     pub(super) fn index_entry_from_rpm_file(
         rpm_file: &mut RpmFile,
         received: u64,
-    ) -> std::result::Result<Self, RpmFileError> {
+    ) -> std::result::Result<Self, RpmReadOrVerifyError> {
         let record = PackageRecord::new(inspect::inspect_opened_rpm_file(rpm_file)?, received);
         let fragments = PackageMetadataXmlFragments::render_xml_fragments(&rpm_file.metadata, &record)
             .map_err(|why| new_malformed_rpm_error(&rpm_file.shown, &why.to_string()))?;
@@ -76,15 +76,18 @@ impl Repository {
     }
 
     /// The whole entry, as it is on disk now.
-    pub(super) fn read_index_entry(&self, file: &str) -> Result<PackageIndexEntry> {
-        Ok(PackageIndexEntry {
+    pub(super) fn read_index_entry(&self, file: &str) -> Result<PoolPackageIndexEntry> {
+        Ok(PoolPackageIndexEntry {
             record: (*self.read_package_record(file)?).clone(),
             fragments: self.read_metadata_fragments(file)?,
         })
     }
 
     /// The index entry of a package in the pool, computed from the package.
-    pub(super) fn compute_index_entry_from_pool(&self, file: &str) -> Result<(PackageIndexEntry, RpmFile)> {
+    pub(super) fn compute_index_entry_from_pool(
+        &self,
+        file: &str,
+    ) -> Result<(PoolPackageIndexEntry, RpmFile)> {
         let pooled = self.layout().pool_package_path(self.pooled_name(file)?, file);
         let received = match self.read_package_record(file) {
             Ok(record) => record.received,
@@ -95,7 +98,7 @@ impl Repository {
                 .max(0) as u64,
         };
         let mut rpm_file = RpmFile::open_with_display_path(&pooled, Path::new(file))?;
-        Ok((PackageIndexEntry::index_entry_from_rpm_file(&mut rpm_file, received)?, rpm_file))
+        Ok((PoolPackageIndexEntry::index_entry_from_rpm_file(&mut rpm_file, received)?, rpm_file))
     }
 
     /// Rewrites the entry of a listed package that does not match the package. A package
@@ -115,7 +118,7 @@ impl Repository {
     }
 
     /// Writes an entry of a package that is in the pool.
-    pub(super) fn write_index_entry(&self, entry: &PackageIndexEntry) -> Result<()> {
+    pub(super) fn write_index_entry(&self, entry: &PoolPackageIndexEntry) -> Result<()> {
         let path = self.layout().index_entry_path(&entry.record.name, &entry.record.file);
         durable_writes::create_folder_and_parents(path.parent().unwrap_or(&self.root))?;
         self.write(&path, &entry.to_record_and_fragments_lines(&path)?)?;

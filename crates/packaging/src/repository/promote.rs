@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::{Catalog, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages},
     name::Name,
-    resolve::{VersionChoiceFailure, choose_root_and_required_versions},
+    resolve::{VersionChoiceFailure, choose_component_and_required_versions},
     version::{Version, VersionRange},
     wire::FilesAddedToChannel,
 };
@@ -15,9 +15,9 @@ use super::{Repository, RepositoryError, Result};
 /// What a promotion will make visible, checked and not yet done.
 pub(super) struct PlannedPromotion {
     /// The version that is promoted.
-    pub(super) root: Arc<PublishedVersion>,
+    pub(super) root: Arc<ComponentVersionWithPackages>,
     /// It, and all that it requires; some may be visible already.
-    pub(super) chosen: Vec<Arc<PublishedVersion>>,
+    pub(super) chosen: Vec<Arc<ComponentVersionWithPackages>>,
     /// Their packages.
     pub(super) files: Vec<String>,
 }
@@ -58,7 +58,7 @@ impl Repository {
         self.check_promotion_goes_forward(from, to)?;
         let catalog = self.read_catalog()?;
         let root = find_newest_release_of_version(&catalog, from, name, version)?;
-        let chosen: Vec<Arc<PublishedVersion>> =
+        let chosen: Vec<Arc<ComponentVersionWithPackages>> =
             closure(&catalog, root, from, to)?.into_iter().map(Arc::clone).collect();
         let files: BTreeSet<String> = chosen
             .iter()
@@ -74,7 +74,7 @@ pub(super) fn find_newest_release_of_version<'a>(
     channel: &Name,
     name: &Name,
     version: &Version,
-) -> Result<&'a Arc<PublishedVersion>> {
+) -> Result<&'a Arc<ComponentVersionWithPackages>> {
     catalog
         .component_versions_in_channel(channel, name)
         .iter()
@@ -110,11 +110,11 @@ fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version)
 /// where that has one that fits, else of `from`.
 fn closure<'a>(
     catalog: &'a Catalog,
-    root: &'a Arc<PublishedVersion>,
+    root: &'a Arc<ComponentVersionWithPackages>,
     from: &'a Name,
     to: &'a Name,
-) -> Result<Vec<&'a Arc<PublishedVersion>>> {
-    choose_root_and_required_versions(catalog, root, &[to, from]).map_err(|conflict| {
+) -> Result<Vec<&'a Arc<ComponentVersionWithPackages>>> {
+    choose_component_and_required_versions(catalog, root, &[to, from]).map_err(|conflict| {
         let mut missing = unmet_requirements(catalog, root, from, to);
         if missing.is_empty() {
             // Each requirement alone can be met, and not all of them together.
@@ -140,7 +140,7 @@ fn closure<'a>(
 /// The requirements, direct or not, that no version of either channel meets.
 fn unmet_requirements(
     catalog: &Catalog,
-    root: &Arc<PublishedVersion>,
+    root: &Arc<ComponentVersionWithPackages>,
     from: &Name,
     to: &Name,
 ) -> BTreeSet<String> {
@@ -150,7 +150,7 @@ fn unmet_requirements(
     while let Some(requirer) = open.pop() {
         let component = &requirer.component;
         for (required, range) in &component.requires {
-            let newest = |channel| catalog.newest_matching_version(channel, required, &[range]);
+            let newest = |channel| catalog.newest_matching_version_in_channel(channel, required, &[range]);
             match newest(to).or_else(|| newest(from)) {
                 Some(best) if reached.insert(required) => open.push(best),
                 Some(_) => {}

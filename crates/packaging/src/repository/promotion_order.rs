@@ -57,7 +57,7 @@ impl Repository {
         order.extend(
             found.iter().filter_map(|name| Name::new(name).ok()).filter(|name| !known.contains(name)),
         );
-        order.retain(|name| self.layout().current_generation_link_path(name).is_symlink());
+        order.retain(|name| self.layout().channel_current_generation_link_path(name).is_symlink());
         Ok(order)
     }
 

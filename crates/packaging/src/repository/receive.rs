@@ -14,7 +14,7 @@ use tempfile::NamedTempFile;
 use super::{
     Repository, RepositoryError, Result,
     durable_writes::{self, UnflushedWrites},
-    package_index::PackageIndexEntry,
+    package_index::PoolPackageIndexEntry,
     package_record::{PackageRecord, ParsedRpmFileName},
 };
 use crate::rpm_file::RpmFile;
@@ -46,7 +46,7 @@ impl Repository {
             .metadata()
             .map_err(|why| RepositoryError::from_io_error("read", upload.path(), why))?;
         let entry =
-            PackageIndexEntry::index_entry_from_rpm_file(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
+            PoolPackageIndexEntry::index_entry_from_rpm_file(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
         let record = &entry.record;
         if record.file != file_name {
             return Err(wrong_name(&format!("the package in it is {}", record.file)));
@@ -65,7 +65,7 @@ impl Repository {
     }
 
     /// Puts a new package into the pool.
-    fn keep(&self, upload: NamedTempFile, entry: &PackageIndexEntry) -> Result<()> {
+    fn keep(&self, upload: NamedTempFile, entry: &PoolPackageIndexEntry) -> Result<()> {
         let (name, file) = (&entry.record.name, &entry.record.file);
         let (pooled, indexed) =
             (self.layout().pool_package_path(name, file), self.layout().index_entry_path(name, file));

@@ -9,7 +9,7 @@ use model::name::Name;
 
 use crate::{
     openpgp::{SecretKeyError, SignatureError},
-    rpm_file::RpmFileError,
+    rpm_file::RpmReadOrVerifyError,
 };
 
 /// Why the repository did not do what it was asked to.
@@ -53,7 +53,7 @@ pub enum RepositoryError {
     Trust(SignatureError),
     /// An uploaded file is no package that may come in.
     #[error(transparent)]
-    Package(#[from] RpmFileError),
+    Package(#[from] RpmReadOrVerifyError),
     /// The name of an upload.
     #[error("`{given}` is not the name of a package file: {why}")]
     FileName {

@@ -59,7 +59,7 @@ impl RepositoryLayout<'_> {
         self.channel_batches_folder_path(channel).join(format!("m{id:08}"))
     }
 
-    pub(super) fn generation_state_path(&self, channel: &Name, generation: u64) -> PathBuf {
+    pub(super) fn channel_generation_state_path(&self, channel: &Name, generation: u64) -> PathBuf {
         self.channel_batches_folder_path(channel).join(format!("{generation:08}.json"))
     }
 
@@ -79,12 +79,12 @@ impl RepositoryLayout<'_> {
         self.channel_folder_path(channel).join("packages")
     }
 
-    pub(super) fn generations_folder_path(&self, channel: &Name) -> PathBuf {
+    pub(super) fn channel_generations_folder_path(&self, channel: &Name) -> PathBuf {
         self.channel_folder_path(channel).join("generations")
     }
 
     pub(super) fn generation_folder_path(&self, channel: &Name, generation: u64) -> PathBuf {
-        self.generations_folder_path(channel).join(format!("{generation:08}"))
+        self.channel_generations_folder_path(channel).join(format!("{generation:08}"))
     }
 
     pub(super) fn generation_repodata_path(&self, channel: &Name, generation: u64) -> PathBuf {
@@ -92,7 +92,7 @@ impl RepositoryLayout<'_> {
     }
 
     /// The symbolic link to the current generation.
-    pub(super) fn current_generation_link_path(&self, channel: &Name) -> PathBuf {
+    pub(super) fn channel_current_generation_link_path(&self, channel: &Name) -> PathBuf {
         self.channel_folder_path(channel).join("current")
     }
 

@@ -190,7 +190,7 @@ fn kept_components(
             continue;
         };
         for (required, range) in &published.component.requires {
-            if let Some(best) = catalog.newest_matching_version(channel, required, &[range]) {
+            if let Some(best) = catalog.newest_matching_version_in_channel(channel, required, &[range]) {
                 open.push((required.clone(), best.component.version.clone()));
             }
         }

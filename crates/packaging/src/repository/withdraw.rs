@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::{Catalog, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages},
     name::Name,
     version::Version,
 };
@@ -16,7 +16,7 @@ use super::{
 
 /// What a withdrawal took out of the channel.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WithdrawalResult {
+pub struct WithdrawnPackageFiles {
     /// The files that are no longer visible in the channel, sorted.
     pub files: Vec<String>,
 }
@@ -45,7 +45,7 @@ impl Repository {
         channel: &Name,
         allow: impl FnOnce(&Catalog) -> std::result::Result<(), E>,
         now: u32,
-    ) -> std::result::Result<WithdrawalResult, E> {
+    ) -> std::result::Result<WithdrawnPackageFiles, E> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
         self.read_catalog()?;
         let _lock = self.lock()?;
@@ -59,7 +59,7 @@ impl Repository {
             UnflushedWrites::default(),
             now,
         )?;
-        Ok(WithdrawalResult { files: files.into_iter().collect() })
+        Ok(WithdrawnPackageFiles { files: files.into_iter().collect() })
     }
 
     /// What withdrawing `version` of `name` means. Changes nothing, and refuses what cannot be withdrawn.
@@ -88,7 +88,11 @@ impl Repository {
 }
 
 /// Refuses to withdraw a version that others in `channel` require, and for which they find no other there.
-fn refuse_if_required(catalog: &Catalog, channel: &Name, withdrawn: &PublishedVersion) -> Result<()> {
+fn refuse_if_required(
+    catalog: &Catalog,
+    channel: &Name,
+    withdrawn: &ComponentVersionWithPackages,
+) -> Result<()> {
     let withdrawn = &withdrawn.component;
     let others: Vec<&Version> = catalog
         .component_versions_in_channel(channel, &withdrawn.name)

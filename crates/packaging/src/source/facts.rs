@@ -17,21 +17,21 @@ use model::{
 use super::version_scheme::VersionScheme;
 
 /// A fact that a project file may state. An error counts only where `component.yaml` does not state the fact itself.
-pub type ProjectFactResult<T> = Result<Option<T>, FormatError>;
+pub type OptionalProjectFact<T> = Result<Option<T>, FormatError>;
 
 /// The facts of a project's own file, as in `component.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFileFacts {
     /// The name.
-    pub name: ProjectFactResult<Name>,
+    pub name: OptionalProjectFact<Name>,
     /// The version, as RPM writes it.
-    pub version: ProjectFactResult<String>,
+    pub version: OptionalProjectFact<String>,
     /// Some sentences about it.
-    pub description: ProjectFactResult<String>,
+    pub description: OptionalProjectFact<String>,
     /// The licence.
-    pub license: ProjectFactResult<String>,
+    pub license: OptionalProjectFact<String>,
     /// Where to read more.
-    pub url: ProjectFactResult<String>,
+    pub url: OptionalProjectFact<String>,
 }
 
 impl Default for ProjectFileFacts {
@@ -53,7 +53,7 @@ pub fn read_project_file_facts(root: &Path, from: &str) -> Result<ProjectFileFac
 }
 
 /// The description of a Maven project that carries it in properties `geppetto.*` of its `pom.xml`, if it does.
-pub fn read_component_from_pom_properties(root: &Path) -> Option<Result<ComponentFile, Vec<FormatError>>> {
+pub fn read_component_from_pom_xml(root: &Path) -> Option<Result<ComponentFile, Vec<FormatError>>> {
     if !root.join(maven::POM_FILE_NAME).exists() {
         return None;
     }

@@ -13,7 +13,7 @@ use model::{
     health::HealthProbe,
     manifest::{EvaluatedManifest, ManifestVariables, evaluate_manifest, parse_manifest_yaml},
     name::Key,
-    node::{NodeComponentValues, NodeValue},
+    node::{NodeValue, ValuesOfNodeComponent},
     observe::OsFamily,
     resource::ResourceBody,
     value::Value,
@@ -60,7 +60,7 @@ fn deployed(
     let plain = |value: &Value| {
         Arc::new(NodeValue { value: Arc::new(value.clone()), secret: false, provenance: Arc::default() })
     };
-    let mut all = NodeComponentValues::default();
+    let mut all = ValuesOfNodeComponent::default();
     for (key, parameter) in &source.component.parameters {
         // What must be set is among the given values.
         if let Some(default) = &parameter.default {

@@ -7,7 +7,7 @@ use model::{
     fault::{self, Fault},
 };
 
-use crate::command_error::{CommandError, describe_io_error};
+use crate::command_error::{CommandError, io_error_reason_text};
 
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +99,7 @@ fn io_words(error: &io::Error) -> String {
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
             "the connection was closed in the middle".to_owned()
         }
-        _ => describe_io_error(error),
+        _ => io_error_reason_text(error),
     }
 }
 

@@ -110,7 +110,7 @@ impl ApiClient {
     }
 
     /// Whether secrets would be sent unencrypted.
-    pub(crate) fn is_unencrypted_connection(&self) -> bool {
+    pub(crate) fn would_send_secrets_unencrypted(&self) -> bool {
         let host =
             self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
         host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[") && !host.starts_with("127."))
@@ -401,7 +401,7 @@ mod tests {
             ("http://localhost:8470", false),
         ] {
             assert_eq!(
-                ApiClient::new(url, None, None).unwrap().is_unencrypted_connection(),
+                ApiClient::new(url, None, None).unwrap().would_send_secrets_unencrypted(),
                 exposed,
                 "{url}"
             );

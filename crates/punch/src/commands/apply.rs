@@ -6,7 +6,7 @@ use model::{exit::Exit, plan::PlanLimits};
 
 use crate::{
     agent_state::AgentStateFiles, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
-    command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFiles,
+    command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFileAccess,
     membership::BackOfficeMembership, package_source::PackageSource, trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
 };
@@ -52,14 +52,14 @@ impl PackageSourceAndTrustArgs {
     pub(super) fn open_node_file_and_source(
         &self,
         context: &CommandContext,
-        root: &HostFiles,
+        root: &HostFileAccess,
         node: &Path,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         let trust = if self.allow_unsigned {
             context.output.print_warning(
                 "--allow-unsigned: signatures of the node file and the packages are not checked",
             );
-            TrustedKeys::accept_without_signature_checks()
+            TrustedKeys::accept_unsigned_nodes_and_packages()
         } else {
             TrustedKeys::load_trusted_keys(root)?
         };
@@ -93,7 +93,7 @@ impl ApplyArgs {
         trusted.refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())?;
         let last = state.read_last_good_node()?;
         let limits = PlanLimits { max_removals: self.max_removals };
-        deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?
+        deploy::apply_trusted_node(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?
             .print_json_and_get_exit_code(context)
     }
 }

@@ -47,7 +47,7 @@ struct OverriddenView {
 
 impl ConfigArgs {
     pub(super) fn run_config_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let settings = SettingsResolver::load_settings(context)?;
+        let settings = SettingsResolver::new_with_config_file(context)?;
         let view = ConfigView {
             file: settings.config_file().map(|file| file.config_file_path().display().to_string()),
             settings: Setting::ALL_SETTINGS
@@ -74,7 +74,7 @@ impl ConfigArgs {
         }
         context.output.print_table_unless_json(&["SETTING", "VALUE", "SOURCE"], &rows);
         if let Some(file) = &view.file {
-            context.output.print_note(format!("configuration file: {file}"));
+            context.output.print_note_to_stderr(format!("configuration file: {file}"));
         }
         context.output.print_json_if_requested(&view);
         Ok(Exit::Done)

@@ -6,7 +6,7 @@ use model::{
     exit::Exit,
     format::node,
     name::ServerName,
-    resolve::{explain_all_values, explain_dotted_key},
+    resolve::{explain_all_versions_and_values, explain_dotted_key},
     wire::Explanation,
 };
 
@@ -86,7 +86,7 @@ impl ExplainArgs {
                 good.node
             }
         };
-        let Some(key) = &self.key else { return Ok(explain_all_values(&node)) };
+        let Some(key) = &self.key else { return Ok(explain_all_versions_and_values(&node)) };
         Ok(vec![
             explain_dotted_key(&node, key)
                 .map_err(|error| CommandError::invalid_input_error(error.to_string()))?,

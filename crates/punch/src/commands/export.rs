@@ -55,9 +55,10 @@ impl ExportArgs {
         estate_folder::write_estate_folder(&self.folder, &exported.documents, self.replace)?;
         estate_folder::write_base_revision(&self.folder, exported.revision)?;
         let (count, folder) = (exported.documents.len(), self.folder.display().to_string());
-        context
-            .output
-            .print_note(format!("revision {}: {count} documents written to {folder}", exported.revision));
+        context.output.print_note_to_stderr(format!(
+            "revision {}: {count} documents written to {folder}",
+            exported.revision
+        ));
         context.output.print_json_if_requested(&Exported {
             revision: exported.revision,
             documents: count,

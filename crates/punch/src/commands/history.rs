@@ -32,7 +32,7 @@ struct Run {
 }
 
 impl HistoryArgs {
-    pub(super) fn run_history_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_host_history_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let state = AgentStateFiles::new(&self.host.open_host_files()?);
         let Some(number) = self.number else {
             let runs = state.read_latest_reports(self.limit)?;
@@ -40,7 +40,7 @@ impl HistoryArgs {
                 context.output.print_line_unless_json(line(*number, report));
             }
             if runs.is_empty() {
-                context.output.print_note("no run yet on this host");
+                context.output.print_note_to_stderr("no run yet on this host");
             }
             let runs: Vec<Run> = runs.into_iter().map(|(number, report)| Run { number, report }).collect();
             context.output.print_json_if_requested(&runs);

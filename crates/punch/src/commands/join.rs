@@ -18,7 +18,7 @@ use crate::{
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
-    host_files::{CA_CERTIFICATES_PATH, HostFiles, MEMBERSHIP_PATH, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
+    host_files::{CA_CERTIFICATES_PATH, HostFileAccess, MEMBERSHIP_PATH, NODE_KEY_PATH, PACKAGE_KEYS_PATH},
     membership::BackOfficeMembership,
     settings::read_token_file_or_stdin,
     trusted_keys,
@@ -74,7 +74,7 @@ impl JoinArgs {
             }
         };
         let client = ApiClient::new(&self.url, None, self.ca_file.as_deref())?;
-        if client.is_unencrypted_connection() {
+        if client.would_send_secrets_unencrypted() {
             context.output.print_warning(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
                 client.base_url()
@@ -92,7 +92,7 @@ impl JoinArgs {
             .map_err(refused)?;
         save(&root, &client, &joined, self.ca_file.as_deref())?;
         state.forget_generation_and_last_contact()?;
-        context.output.print_note(format!(
+        context.output.print_note_to_stderr(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",
             client.base_url(),
             joined.server
@@ -119,7 +119,7 @@ fn refused(error: ApiClientError) -> CommandError {
 }
 
 /// Makes the folders and proves that they can be written to.
-fn prepare(root: &HostFiles) -> Result<(), CommandError> {
+fn prepare(root: &HostFileAccess) -> Result<(), CommandError> {
     for file in [MEMBERSHIP_PATH, NODE_KEY_PATH] {
         let probe = format!("{file}.probe");
         root.replace_file(&probe, b"", 0o600)?;
@@ -130,7 +130,7 @@ fn prepare(root: &HostFiles) -> Result<(), CommandError> {
 
 /// Writes what the back-office gave: the keys first, so that no run ever has a credential without them.
 fn save(
-    root: &HostFiles,
+    root: &HostFileAccess,
     client: &ApiClient,
     joined: &JoinResponse,
     authorities: Option<&Path>,

@@ -37,7 +37,7 @@ impl LintArgs {
         }
         context.output.print_json_if_requested(&faults);
         let wrong = faults.iter().filter(|fault| fault.severity == Severity::Error).count();
-        context.output.print_note(match (wrong, faults.len() - wrong) {
+        context.output.print_note_to_stderr(match (wrong, faults.len() - wrong) {
             (0, 0) => "nothing to complain about".to_owned(),
             (wrong, warnings) => format!("errors: {wrong}, warnings: {warnings}"),
         });

@@ -43,7 +43,7 @@ impl LoginArgs {
         let token = read_token_file_or_stdin(&self.token_file)?;
         let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
         client.check_token_is_accepted()?;
-        if client.is_unencrypted_connection() {
+        if client.would_send_secrets_unencrypted() {
             context.output.print_warning(format!(
                 "{} is not encrypted: the token can be read on the way",
                 client.base_url()
@@ -66,7 +66,11 @@ impl LoginArgs {
             file.set_setting_in_memory(Setting::CaFile, ca_file.display().to_string());
         }
         file.save_config_file()?;
-        context.output.print_note(format!("saved {} and its token in {}", client.base_url(), path.display()));
+        context.output.print_note_to_stderr(format!(
+            "saved {} and its token in {}",
+            client.base_url(),
+            path.display()
+        ));
         context
             .output
             .print_json_if_requested(&LoggedIn { url: client.base_url(), saved: path.display().to_string() });

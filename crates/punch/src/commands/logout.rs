@@ -31,11 +31,11 @@ impl LogoutArgs {
             }
             if removed {
                 file.save_config_file()?;
-                context.output.print_note(format!("removed the token from {}", path.display()));
+                context.output.print_note_to_stderr(format!("removed the token from {}", path.display()));
             }
         }
         if !removed {
-            context.output.print_note("no token was saved");
+            context.output.print_note_to_stderr("no token was saved");
         }
         context.output.print_json_if_requested(&LoggedOut { removed });
         Ok(Exit::Done)

@@ -36,7 +36,11 @@ impl ManArgs {
             }
         }
         files.sort();
-        context.output.print_note(format!("wrote {} pages to {}", files.len(), self.folder.display()));
+        context.output.print_note_to_stderr(format!(
+            "wrote {} pages to {}",
+            files.len(),
+            self.folder.display()
+        ));
         context.output.print_json_if_requested(&ManualPages { files });
         Ok(Exit::Done)
     }

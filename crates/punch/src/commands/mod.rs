@@ -86,7 +86,7 @@ verbs! {
     Restore(restore::RestoreArgs) => run_restore_command,
     Explain(explain::ExplainArgs) => run_explain_command,
     Status(status::StatusArgs) => run_status_command,
-    History(history::HistoryArgs) => run_history_command,
+    History(history::HistoryArgs) => run_host_history_command,
     Completion(completion::CompletionArgs) => run_completion_command,
     Man(man::ManArgs) => run_man_command,
 }

@@ -97,7 +97,7 @@ impl NewArgs {
             context.output.print_line_unless_json(dir.join(file).display().to_string());
         }
         let shown = dir.display();
-        context.output.print_note(format!(
+        context.output.print_note_to_stderr(format!(
             "made the {} `{name}` in {shown}; next: punch test {shown}, punch package {shown}",
             archetype.name
         ));
@@ -141,20 +141,21 @@ impl NewArgs {
         });
         match updated.files_to_review().count() {
             0 if updated.files.is_empty() => {
-                context
-                    .output
-                    .print_note(format!("nothing to merge: it is at version {} already", updated.to));
+                context.output.print_note_to_stderr(format!(
+                    "nothing to merge: it is at version {} already",
+                    updated.to
+                ));
                 Ok(Exit::Done)
             }
             0 => {
-                context.output.print_note(format!(
+                context.output.print_note_to_stderr(format!(
                     "merged version {} of the archetype over {}",
                     updated.to, updated.from
                 ));
                 Ok(Exit::Done)
             }
             conflicts => {
-                context.output.print_note(format!(
+                context.output.print_note_to_stderr(format!(
                     "{conflicts} files need you: look for <<<<<<< and >>>>>>> in those called `conflict`, and compare \
                      those called `beside` with the archetype's version after the arrow"
                 ));

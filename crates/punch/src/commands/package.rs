@@ -50,7 +50,7 @@ impl PackageArgs {
     pub(super) fn run_package_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         // A wrong key is an error before the build, which can take long.
         let key = self.key.map(|file| file.display().to_string());
-        let key = SettingsResolver::load_settings(context)?
+        let key = SettingsResolver::new_with_config_file(context)?
             .resolve_setting_value(Setting::Key, key)
             .map(PathBuf::from);
         let key = key.as_deref().map(key::load_secret_key).transpose()?;
@@ -58,7 +58,7 @@ impl PackageArgs {
         package::fail_on_lint_errors(&source).map_err(packaging_command_error)?;
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
         if !self.no_build {
-            let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
+            let mut show = |line: &str| context.output.print_note_to_stderr(format!("  | {line}"));
             package::run_component_build_command(&source, date, &mut show)
                 .map_err(packaging_command_error)?;
         }

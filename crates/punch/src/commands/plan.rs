@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use model::{exit::Exit, plan::PlanLimits, plan::plan_to_view};
 
-use super::{apply::PackageSourceAndTrustArgs, restore::fetch_trusted_node_or_use_cached};
+use super::{apply::PackageSourceAndTrustArgs, restore::fetch_trusted_node_unless_cached_requested};
 use crate::{
     agent_state::{AgentStateFiles, LastGoodNode},
     back_office_client::BackOfficeClientOfHost,
@@ -12,7 +12,7 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     deploy,
-    host_files::HostFiles,
+    host_files::HostFileAccess,
     package_source::PackageSource,
     trusted_node::TrustedNode,
 };
@@ -54,7 +54,7 @@ impl PlanArgs {
             None => self.ask(context, &root, last.as_ref())?,
         };
         let limits = PlanLimits { max_removals: self.max_removals };
-        let plan = deploy::inspect_and_plan_deployment(
+        let plan = deploy::fetch_and_plan_deployment(
             &root,
             &trusted,
             last.as_ref(),
@@ -78,7 +78,7 @@ impl PlanArgs {
     fn ask(
         &self,
         context: &CommandContext,
-        root: &HostFiles,
+        root: &HostFileAccess,
         last: Option<&LastGoodNode>,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         if self.from.has_options_that_need_a_node_file() {
@@ -87,7 +87,7 @@ impl PlanArgs {
         }
         let back_office = BackOfficeClientOfHost::client_from_membership(root)?;
         let (trusted, trust) =
-            fetch_trusted_node_or_use_cached(context, root, &back_office, last, self.cached)?;
+            fetch_trusted_node_unless_cached_requested(context, root, &back_office, last, self.cached)?;
         let repository = back_office.repository_url(trusted.node.channel.as_str());
         let source = PackageSource::open_package_source(&repository, root, trust.packages, &context.output)?;
         Ok((trusted, source))

@@ -35,7 +35,7 @@ pub(crate) struct PromoteArgs {
 
 impl PromoteArgs {
     pub(super) fn run_promote_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let settings = SettingsResolver::load_settings(context)?;
+        let settings = SettingsResolver::new_with_config_file(context)?;
         let channel = |setting: Setting, option: Option<Name>, name: &str| {
             settings.resolve_setting_value(setting, option.map(|name| name.to_string())).ok_or_else(|| {
                 CommandError::new(Exit::Usage, format!("`--{name} CHANNEL` is missing, and no configuration sets it"))

@@ -36,7 +36,7 @@ impl PublishArgs {
         // All names are checked before the first byte is sent.
         let named: Vec<(&Path, &str, u64)> =
             self.files.iter().map(|path| check(path)).collect::<Result<_, CommandError>>()?;
-        let channel = SettingsResolver::load_settings(context)?
+        let channel = SettingsResolver::new_with_config_file(context)?
             .resolve_setting_value(Setting::Channel, self.channel.map(|name| name.to_string()));
         let channel: Name = channel.unwrap_or_default().parse().map_err(|error| {
             CommandError::invalid_input_error(format!("the configured channel: {error}"))
@@ -49,7 +49,7 @@ impl PublishArgs {
                 let bar = context.output.new_progress_bar(name, Some(size));
                 client.upload_package(path, name, &bar)?
             };
-            context.output.print_note(format!("sent {} ({} bytes)", received.file, received.size));
+            context.output.print_note_to_stderr(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
         let published = client

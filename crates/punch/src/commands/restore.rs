@@ -9,7 +9,7 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     deploy,
-    host_files::HostFiles,
+    host_files::HostFileAccess,
     package_source::PackageSource,
     trusted_keys::TrustedKeys,
     trusted_node::TrustedNode,
@@ -37,7 +37,7 @@ impl RestoreArgs {
         let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;
         let lock = state.acquire_run_lock_and_set_umask()?;
         let last = state.read_last_good_node()?;
-        let (trusted, trust) = match fetch_trusted_node_or_use_cached(
+        let (trusted, trust) = match fetch_trusted_node_unless_cached_requested(
             context,
             &root,
             &back_office,
@@ -69,7 +69,7 @@ impl RestoreArgs {
             PackageSource::open_package_source(&repository, &root, trust.packages, &context.output)?;
         let limits = PlanLimits { max_removals: self.max_removals };
         let mut deployed =
-            deploy::run_deployment(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
+            deploy::apply_trusted_node(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
         for report in deployed.interrupted.iter().chain([&deployed.report]) {
             back_office.queue_unsent_report_or_warn(&state, report, context);
         }
@@ -79,9 +79,9 @@ impl RestoreArgs {
 }
 
 /// Returns the verified node file to apply, and the keys this host trusts.
-pub(super) fn fetch_trusted_node_or_use_cached(
+pub(super) fn fetch_trusted_node_unless_cached_requested(
     context: &CommandContext,
-    root: &HostFiles,
+    root: &HostFileAccess,
     back_office: &BackOfficeClientOfHost,
     last: Option<&LastGoodNode>,
     cached: bool,

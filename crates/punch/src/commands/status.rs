@@ -69,7 +69,7 @@ impl StatusArgs {
         let good = state.read_last_good_node()?;
         let unreachable = match (&membership, self.check) {
             (Some(membership), true) => {
-                let authorities = root.find_custom_ca_certificates()?;
+                let authorities = root.find_custom_ca_certificates_file()?;
                 ApiClient::new(&membership.url, None, authorities.as_deref())?
                     .check_back_office_answers()
                     .err()
@@ -111,7 +111,7 @@ impl StatusArgs {
         context.output.print_json_if_requested(&status);
         match unreachable {
             Some(error) => {
-                context.output.print_note(error.to_string());
+                context.output.print_note_to_stderr(error.to_string());
                 Ok(if error.is_unavailable() { Exit::Unreachable } else { Exit::Done })
             }
             None => Ok(Exit::Done),

@@ -37,7 +37,7 @@ impl TestArgs {
     pub(super) fn run_test_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let source = ComponentSource::load_component_source(&self.dir)?;
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
-        let mut show = |line: &str| context.output.print_note(format!("  | {line}"));
+        let mut show = |line: &str| context.output.print_note_to_stderr(format!("  | {line}"));
         if !self.no_build {
             package::run_component_build_command(&source, date, &mut show)
                 .map_err(packaging_command_error)?;

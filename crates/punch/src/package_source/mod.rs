@@ -13,7 +13,7 @@ use std::{
 
 use converge::{PackageFetchError, PackagePin};
 use model::version::Version;
-use packaging::{RpmFileError, inspect, openpgp::TrustedPublicKeys};
+use packaging::{RpmReadOrVerifyError, inspect, openpgp::TrustedPublicKeys};
 
 pub(crate) use package_cache::VerifiedFileCache;
 
@@ -21,7 +21,7 @@ use self::{
     package_folder::PackageFolder, repository_location::RepositoryUrlOrFolder, yum_repository::YumRepository,
 };
 use crate::{
-    api_client, command_error::CommandError, host_files::HostFiles, terminal_output::TerminalOutput,
+    api_client, command_error::CommandError, host_files::HostFileAccess, terminal_output::TerminalOutput,
 };
 
 /// Why a package cannot be had.
@@ -62,14 +62,15 @@ impl PackageSource {
     /// Opens `place`: an `http(s)://` address or a folder, with or without `repodata`.
     pub(crate) fn open_package_source(
         place: &str,
-        root: &HostFiles,
+        root: &HostFileAccess,
         keys: Option<TrustedPublicKeys>,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
         let cache = VerifiedFileCache::new(root.host_root());
         let kind = if place.starts_with("http://") || place.starts_with("https://") {
-            let agent =
-                api_client::new_http_agent_with_timeouts(root.find_custom_ca_certificates()?.as_deref())?;
+            let agent = api_client::new_http_agent_with_timeouts(
+                root.find_custom_ca_certificates_file()?.as_deref(),
+            )?;
             let place =
                 RepositoryUrlOrFolder::Web { agent, base: api_client::check_and_trim_base_url(place)? };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
@@ -109,14 +110,14 @@ impl PackageSource {
             PackageSourceError::Failed(format!(
                 "{} cannot be read: {}",
                 path.display(),
-                crate::command_error::describe_io_error(&error)
+                crate::command_error::io_error_reason_text(&error)
             ))
         })
     }
 
     /// Never returns a package that is unsigned by a trusted key, damaged, or not the requested one.
     fn verify(&self, pin: &PackagePin, path: &Path) -> Result<(), PackageSourceError> {
-        let refused = |error: RpmFileError| PackageSourceError::Refused(error.to_string());
+        let refused = |error: RpmReadOrVerifyError| PackageSourceError::Refused(error.to_string());
         match &self.keys {
             Some(keys) => drop(keys.verify_rpm_file(path).map_err(refused)?),
             None => drop(inspect::inspect_package(path).map_err(refused)?),

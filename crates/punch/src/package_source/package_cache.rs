@@ -10,7 +10,7 @@ use std::{
 use converge::{HostRoot, PUNCH_STATE_FOLDER};
 use sha2::{Digest, Sha256};
 
-use crate::command_error::describe_io_error;
+use crate::command_error::io_error_reason_text;
 
 /// Where the cache is on a host.
 fn folder() -> String {
@@ -52,7 +52,7 @@ impl VerifiedFileCache {
         let path = path(sha256, name);
         let failed = |error: io::Error| {
             let shown = self.root.display_path(&path);
-            storing(format!("{} cannot be written: {}", shown.display(), describe_io_error(&error)))
+            storing(format!("{} cannot be written: {}", shown.display(), io_error_reason_text(&error)))
         };
         for folder in [PUNCH_STATE_FOLDER, &folder(), &format!("{}/{sha256}", folder())] {
             self.root.create_private_folder(folder).map_err(failed)?;

@@ -94,5 +94,5 @@ fn scan(folder: &Path) -> Result<Scan, PackageSourceError> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    format!("{} cannot be read: {}", path.display(), crate::command_error::describe_io_error(error))
+    format!("{} cannot be read: {}", path.display(), crate::command_error::io_error_reason_text(error))
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use ureq::Agent;
 
 use crate::{
-    api_client::strip_control_characters_and_shorten, command_error::describe_io_error,
+    api_client::strip_control_characters_and_shorten, command_error::io_error_reason_text,
     terminal_output::ProgressBar,
 };
 
@@ -73,7 +73,7 @@ impl RepositoryUrlOrFolder {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Err(RepositoryFileReadError::Missing);
                 }
-                Err(error) => return Err(RepositoryFileReadError::Other(describe_io_error(&error))),
+                Err(error) => return Err(RepositoryFileReadError::Other(io_error_reason_text(&error))),
             },
             RepositoryUrlOrFolder::Web { agent, base } => {
                 get(agent, &format!("{base}/{}", percent_encode_path(href)))?
@@ -126,7 +126,7 @@ fn copy_hashing(
             Err(error) => {
                 return Err(RepositoryFileReadError::Unreachable(format!(
                     "the transfer broke off: {}",
-                    describe_io_error(&error)
+                    io_error_reason_text(&error)
                 )));
             }
         };
@@ -138,7 +138,7 @@ fn copy_hashing(
         }
         digest.update(&buffer[..read]);
         into.write_all(&buffer[..read]).map_err(|error| {
-            RepositoryFileReadError::Other(format!("it cannot be stored: {}", describe_io_error(&error)))
+            RepositoryFileReadError::Other(format!("it cannot be stored: {}", io_error_reason_text(&error)))
         })?;
         if let Some(bar) = bar {
             bar.advance_by(read as u64);

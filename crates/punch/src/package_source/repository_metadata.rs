@@ -115,7 +115,7 @@ fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, Str
             .map_err(|error| {
                 format!(
                     "the list of packages cannot be read: {}",
-                    crate::command_error::describe_io_error(&error)
+                    crate::command_error::io_error_reason_text(&error)
                 )
             })?;
         if read == 0 {

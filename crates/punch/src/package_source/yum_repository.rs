@@ -290,12 +290,12 @@ fn first_mirror(base: &str, list: &str) -> Result<String, String> {
 
 /// Opens a list of packages, whatever it is compressed with.
 fn open(path: &Path, href: &str) -> Result<Box<dyn Read>, String> {
-    let file = File::open(path).map_err(|error| crate::command_error::describe_io_error(&error))?;
+    let file = File::open(path).map_err(|error| crate::command_error::io_error_reason_text(&error))?;
     match href.rsplit('.').next() {
         Some("gz") => Ok(Box::new(flate2::read::MultiGzDecoder::new(file))),
         Some("zst") => match zstd::Decoder::new(file) {
             Ok(decoder) => Ok(Box::new(decoder)),
-            Err(error) => Err(crate::command_error::describe_io_error(&error)),
+            Err(error) => Err(crate::command_error::io_error_reason_text(&error)),
         },
         Some("xml") => Ok(Box::new(file)),
         _ => Err(format!("{href} is compressed in a way that is not known here; gz, zst and plain xml are")),

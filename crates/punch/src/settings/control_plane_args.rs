@@ -47,7 +47,7 @@ impl ControlPlaneArgs {
 
     /// A client of the control plane that the settings name.
     pub(crate) fn new_api_client(&self, context: &CommandContext) -> Result<ApiClient, CommandError> {
-        let settings = SettingsResolver::load_settings(context)?;
+        let settings = SettingsResolver::new_with_config_file(context)?;
         let first = |setting| {
             settings
                 .list_candidates_of_setting(setting, self.option_value_of_setting(setting))

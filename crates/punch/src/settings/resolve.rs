@@ -156,7 +156,7 @@ pub(crate) struct SettingsResolver<'a> {
 
 impl<'a> SettingsResolver<'a> {
     /// Reads the configuration file.
-    pub(crate) fn load_settings(context: &'a CommandContext) -> Result<Self, CommandError> {
+    pub(crate) fn new_with_config_file(context: &'a CommandContext) -> Result<Self, CommandError> {
         let file = match &context.config_path {
             Some(path) => Some(ConfigFile::load_config_file(path)?),
             None => None,

@@ -2,7 +2,7 @@
 
 use model::{
     observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText, Observation},
-    resource::{CronResource, ResourceId, ResourceKind},
+    resource::{CronResourceBody, ResourceId, ResourceKind},
 };
 
 use super::{account_database::AccountDatabase, paths};
@@ -43,7 +43,7 @@ pub(super) fn observe_cron_file(
 pub(super) fn write_cron_file(
     root: &HostRoot,
     id: &ResourceId,
-    cron: &CronResource,
+    cron: &CronResourceBody,
     secret: bool,
 ) -> Result<(), HostError> {
     let path = path(id);
@@ -54,7 +54,7 @@ pub(super) fn write_cron_file(
 
 /// Removes a job's file.
 pub(super) fn remove_cron_file(root: &HostRoot, id: &ResourceId) -> Result<Option<String>, HostError> {
-    paths::remove_file_or_empty_folder(root, &ResourceId::new(ResourceKind::File, &path(id)))
+    paths::remove_unless_nonempty_folder(root, &ResourceId::new(ResourceKind::File, &path(id)))
 }
 
 fn path(id: &ResourceId) -> String {

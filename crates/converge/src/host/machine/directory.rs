@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-use model::resource::DirectoryResource;
+use model::resource::DirectoryResourceBody;
 use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, openat},
@@ -20,11 +20,11 @@ use crate::{
 };
 
 /// Makes a directory what it must be.
-pub(super) fn apply_directory(
+pub(super) fn create_or_update_directory(
     root: &HostRoot,
     accounts: &AccountDatabase,
     path: &str,
-    directory: &DirectoryResource,
+    directory: &DirectoryResourceBody,
 ) -> Result<(), HostError> {
     let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
     let spot = root.open_or_create_parent_folder(path).map_err(wrong)?;
@@ -55,7 +55,7 @@ fn make(
 
 /// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`, or takes from
 /// others the right to write to it; a link there is an error, because its owner could lead us anywhere.
-pub(super) fn create_or_restrict_private_folder(
+pub(super) fn ensure_folder_only_owner_can_write(
     home: &OwnedFd,
     name: &str,
     owner: (Option<Uid>, Option<Gid>),

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use model::{
     observe::{FactKind, FactValue, FactValuesByKind, Observation},
-    resource::{ExecResource, ResourceId, ResourceKind},
+    resource::{ExecResourceBody, ResourceId, ResourceKind},
 };
 
 use super::{
@@ -24,7 +24,7 @@ pub(super) struct CommandRunner<'a> {
 impl CommandRunner<'_> {
     /// Whether a command's guard asks for it now, and what it lacks to be run, as facts. A guard that
     /// cannot be asked for what is lacking gives no answer: it may come in this very run.
-    pub(super) fn observe_exec_guard(&self, exec: &ExecResource) -> Observation<FactValuesByKind> {
+    pub(super) fn observe_exec(&self, exec: &ExecResourceBody) -> Observation<FactValuesByKind> {
         // `refresh_only` commands wait for a notification, whatever the result of their guard.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
         let mut facts = FactValuesByKind::new();
@@ -40,7 +40,10 @@ impl CommandRunner<'_> {
     }
 
     /// Runs a command unless its guard shows that there is nothing to do.
-    pub(super) fn run_exec_if_guard_asks(&self, exec: &ExecResource) -> Result<Option<String>, HostError> {
+    pub(super) fn run_exec_if_guard_asks(
+        &self,
+        exec: &ExecResourceBody,
+    ) -> Result<Option<String>, HostError> {
         // The guard may be part of a payload that came with this very run, so it is asked again.
         let due = self.guard_requests_run(exec)?;
         if due == Some(false) {
@@ -57,7 +60,7 @@ impl CommandRunner<'_> {
 
     /// Runs a health check's command once.
     pub(super) fn run_health_command(&self, words: &[String]) -> Result<(), String> {
-        let exec = ExecResource { timeout: 30, ..ExecResource::default() };
+        let exec = ExecResourceBody { timeout: 30, ..ExecResourceBody::default() };
         let mut command = self.command(words, &exec).map_err(|error| error.to_string())?;
         let ended =
             run_with_time_limit(&mut command, Some(exec.timeout)).map_err(|error| error.to_string())?;
@@ -65,7 +68,7 @@ impl CommandRunner<'_> {
     }
 
     /// Whether the guard asks for the command; nothing when it cannot be asked yet.
-    fn guard_requests_run(&self, exec: &ExecResource) -> Result<Option<bool>, HostError> {
+    fn guard_requests_run(&self, exec: &ExecResourceBody) -> Result<Option<bool>, HostError> {
         if let Some(path) = &exec.creates
             && self.there(path)?
         {
@@ -89,7 +92,7 @@ impl CommandRunner<'_> {
     }
 
     /// Whether a guard succeeds; nothing when who runs it, or where, is not there yet.
-    fn guard_succeeds(&self, words: &[String], exec: &ExecResource) -> Result<Option<bool>, HostError> {
+    fn guard_succeeds(&self, words: &[String], exec: &ExecResourceBody) -> Result<Option<bool>, HostError> {
         if !self.directory_is_missing(exec)?.is_empty() {
             return Ok(None);
         }
@@ -98,7 +101,7 @@ impl CommandRunner<'_> {
     }
 
     /// What must be there for the guard to be asked and the command to be run, and is not.
-    fn missing_prerequisites(&self, exec: &ExecResource) -> Result<Vec<ResourceId>, HostError> {
+    fn missing_prerequisites(&self, exec: &ExecResourceBody) -> Result<Vec<ResourceId>, HostError> {
         let mut lacks = self.directory_is_missing(exec)?;
         for words in [exec.only_if.as_ref(), Some(&exec.command)].into_iter().flatten() {
             if let Some(program) = words.first()
@@ -110,7 +113,7 @@ impl CommandRunner<'_> {
         Ok(lacks)
     }
 
-    fn directory_is_missing(&self, exec: &ExecResource) -> Result<Vec<ResourceId>, HostError> {
+    fn directory_is_missing(&self, exec: &ExecResourceBody) -> Result<Vec<ResourceId>, HostError> {
         let mut lacks = Vec::new();
         if let Some(name) = &exec.user
             && self.accounts.lookup_user(name)?.is_none()
@@ -134,7 +137,7 @@ impl CommandRunner<'_> {
     }
 
     /// A command as its user would run it: with all of its groups, and with nothing of punch's environment.
-    fn command(&self, words: &[String], exec: &ExecResource) -> Result<Command, HostError> {
+    fn command(&self, words: &[String], exec: &ExecResourceBody) -> Result<Command, HostError> {
         let Some((name, arguments)) = words.split_first() else {
             return Err(HostError::Other("there is no command to run".to_owned()));
         };
@@ -184,7 +187,7 @@ mod tests {
     }
 
     /// What is seen of a command below a root in which there is `/bin/run` and nothing else.
-    fn observed(exec: ExecResource) -> FactValuesByKind {
+    fn observed(exec: ExecResourceBody) -> FactValuesByKind {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/run"), "").unwrap();
@@ -192,7 +195,7 @@ mod tests {
         let accounts = AccountDatabase::read_passwd_and_group(&root, false);
         let runner = CommandRunner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
         let Observation::Present(facts) =
-            runner.observe_exec_guard(&ExecResource { command: words("/bin/run").unwrap(), ..exec })
+            runner.observe_exec(&ExecResourceBody { command: words("/bin/run").unwrap(), ..exec })
         else {
             panic!("looking must not fail");
         };
@@ -207,12 +210,12 @@ mod tests {
 
     #[test]
     fn missing_guard_program_is_lacking_for_only_if_and_due_for_unless() {
-        let facts = observed(ExecResource { only_if: words("/bin/tset"), ..ExecResource::default() });
+        let facts = observed(ExecResourceBody { only_if: words("/bin/tset"), ..ExecResourceBody::default() });
         assert_eq!(
             (facts.get(&FactKind::Due), facts.get(&FactKind::Lacks).cloned()),
             (None, lacks(&["file:/bin/tset"]))
         );
-        let facts = observed(ExecResource { unless: words("/bin/tset"), ..ExecResource::default() });
+        let facts = observed(ExecResourceBody { unless: words("/bin/tset"), ..ExecResourceBody::default() });
         assert_eq!(
             (facts.get(&FactKind::Due), facts.get(&FactKind::Lacks)),
             (Some(&FactValue::Flag(true)), None)
@@ -221,17 +224,17 @@ mod tests {
 
     #[test]
     fn missing_guard_user_or_directory_is_reported_as_lacking() {
-        let exec = ExecResource {
+        let exec = ExecResourceBody {
             unless: words("/bin/run"),
             user: Some("shop".to_owned()),
             directory: Some("/srv/shop".to_owned()),
-            ..ExecResource::default()
+            ..ExecResourceBody::default()
         };
         let facts = observed(exec.clone());
         assert_eq!(facts.get(&FactKind::Due), None);
         assert_eq!(facts.get(&FactKind::Lacks).cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
         // `creates` is decided without running a program.
-        let facts = observed(ExecResource { creates: Some("/bin/run".to_owned()), ..exec });
+        let facts = observed(ExecResourceBody { creates: Some("/bin/run".to_owned()), ..exec });
         assert_eq!(facts.get(&FactKind::Due), Some(&FactValue::Flag(false)));
     }
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Read},
 };
 
-use model::{observe::FileDigestAndText, resource::FileResource};
+use model::{observe::FileDigestAndText, resource::FileResourceBody};
 use nix::{
     sys::stat::{FileStat, SFlag},
     unistd::{Gid, Uid},
@@ -16,11 +16,11 @@ use super::account_database::{AccountDatabase, lookup_owner_and_group_ids};
 use crate::{host::HostError, host_root::HostRoot};
 
 /// Makes a file what it must be. An owner, group or mode that is not wanted otherwise is kept.
-pub(super) fn apply_file(
+pub(super) fn create_or_change_file(
     root: &HostRoot,
     accounts: &AccountDatabase,
     path: &str,
-    file: &FileResource,
+    file: &FileResourceBody,
 ) -> Result<(), HostError> {
     let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
     let spot = root.open_or_create_parent_folder(path).map_err(wrong)?;

@@ -2,7 +2,7 @@
 
 use model::{
     observe::{FactKind, FactValue, FactValuesByKind, Observation},
-    resource::GroupResource,
+    resource::GroupResourceBody,
 };
 
 use super::{account_database::AccountDatabase, account_tools::AccountTools, process::run_expecting_success};
@@ -31,7 +31,7 @@ impl AccountTools<'_> {
         root: &HostRoot,
         accounts: &AccountDatabase,
         name: &str,
-        group: &GroupResource,
+        group: &GroupResourceBody,
     ) -> Result<(), HostError> {
         self.create_missing_account_files(root)?;
         let new = accounts.lookup_gid(name)?.is_none();
@@ -79,7 +79,7 @@ pub(super) fn is_recorded_user_private_group(root: &HostRoot, name: &str) -> Res
 }
 
 /// Forgets that the group `name` was made with its user.
-pub(super) fn forget_user_private_group(root: &HostRoot, name: &str) -> Result<(), HostError> {
+pub(super) fn remove_user_private_group_record(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = group_mark(name);
     root.remove_file(&path).map_err(|error| HostError::from_io_error("cannot remove", path, &error))
 }

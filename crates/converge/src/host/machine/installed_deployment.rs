@@ -16,10 +16,10 @@ use nix::{
     sys::stat::Mode,
 };
 
-use crate::{host::file_system_error_text, host_root::HostRoot};
+use crate::{host::explain_file_system_error, host_root::HostRoot};
 
 /// The files of the installed deployment of `name`, by path within the component's folder.
-pub(super) fn read_installed_deployment_files(
+pub(super) fn read_installed_component_deployment(
     root: &HostRoot,
     name: &Name,
 ) -> Observation<DeploymentFilesByPath> {
@@ -33,7 +33,7 @@ pub(super) fn read_installed_deployment_files(
         Ok(()) => Observation::Present(files),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Observation::Absent,
         Err(error) => {
-            Observation::Unreadable(format!("cannot read {folder}: {}", file_system_error_text(&error)))
+            Observation::Unreadable(format!("cannot read {folder}: {}", explain_file_system_error(&error)))
         }
     }
 }

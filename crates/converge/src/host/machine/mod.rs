@@ -98,7 +98,7 @@ impl RealHost {
 
     /// Programs that change something hold `lock` from now on, also when this process is killed meanwhile.
     pub fn make_programs_hold_lock(&mut self, lock: &RunLock) {
-        self.held = Some(lock.programs_lock_path().to_owned());
+        self.held = Some(lock.running_programs_lock_path().to_owned());
     }
 
     fn accounts(&self) -> AccountDatabase {
@@ -115,11 +115,11 @@ impl RealHost {
         let accounts = self.accounts();
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match &resource.body {
-            ResourceBody::File(file) => file::apply_file(&self.root, &accounts, name, file)?,
+            ResourceBody::File(file) => file::create_or_change_file(&self.root, &accounts, name, file)?,
             ResourceBody::Directory(directory) => {
-                directory::apply_directory(&self.root, &accounts, name, directory)?;
+                directory::create_or_update_directory(&self.root, &accounts, name, directory)?;
             }
-            ResourceBody::Symlink(link) => symlink::apply_symlink(&self.root, name, link)?,
+            ResourceBody::Symlink(link) => symlink::create_or_replace_symlink(&self.root, name, link)?,
             ResourceBody::User(user) => {
                 tools.create_or_change_user(&self.root, &accounts, name, user, &facts)?
             }
@@ -156,7 +156,7 @@ impl RealHost {
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match id.kind {
             ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                paths::remove_file_or_empty_folder(&self.root, id)
+                paths::remove_unless_nonempty_folder(&self.root, id)
             }
             ResourceKind::Cron => cron::remove_cron_file(&self.root, id),
             ResourceKind::User => {
@@ -188,8 +188,8 @@ impl Host for RealHost {
         self.rpm.query_installed_versions(&self.root, names)
     }
 
-    fn read_installed_deployment_files(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        installed_deployment::read_installed_deployment_files(&self.root, name)
+    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+        installed_deployment::read_installed_component_deployment(&self.root, name)
     }
 
     fn observe_resources(
@@ -226,7 +226,7 @@ impl Host for RealHost {
                     .map(|requirement| (&requirement.body, requirement.secret))
                 {
                     Some((ResourceBody::Exec(exec), secret)) if self.can_run_commands() => match runner
-                        .observe_exec_guard(exec)
+                        .observe_exec(exec)
                     {
                         Observation::Unreadable(_) if secret => Observation::Unreadable(HIDDEN.to_owned()),
                         observed => observed,

@@ -301,7 +301,7 @@ fn version_in_wanted_form(version: &str, requirement: Option<&Resource>) -> Obse
 
 #[cfg(test)]
 mod tests {
-    use model::resource::{PackageResource, ResourceId, ResourceKind};
+    use model::resource::{PackageResourceBody, ResourceId, ResourceKind};
 
     use super::*;
 
@@ -310,7 +310,7 @@ mod tests {
         let requirement = |version: &str| Resource {
             id: ResourceId { kind: ResourceKind::Package, name: "nginx".to_owned() },
             present: true,
-            body: ResourceBody::Package(PackageResource { version: Some(version.to_owned()) }),
+            body: ResourceBody::Package(PackageResourceBody { version: Some(version.to_owned()) }),
             require: Vec::new(),
             notify: Vec::new(),
             secret: false,

@@ -15,7 +15,7 @@ use nix::{
 
 use super::{account_database::AccountDatabase, file};
 use crate::{
-    host::{HostError, file_system_error_text},
+    host::{HostError, explain_file_system_error},
     host_root::{HostRoot, OpenParentFolderAndName},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn observe_path(
         Ok(Some(facts)) => Observation::Present(facts),
         Ok(None) => Observation::Absent,
         Err(error) => {
-            Observation::Unreadable(format!("cannot look at {path}: {}", file_system_error_text(&error)))
+            Observation::Unreadable(format!("cannot look at {path}: {}", explain_file_system_error(&error)))
         }
     }
 }
@@ -82,7 +82,7 @@ fn open(spot: &OpenParentFolderAndName<'_>) -> io::Result<File> {
 }
 
 /// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
-pub(super) fn remove_file_or_empty_folder(
+pub(super) fn remove_unless_nonempty_folder(
     root: &HostRoot,
     id: &ResourceId,
 ) -> Result<Option<String>, HostError> {

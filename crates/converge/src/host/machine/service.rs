@@ -8,13 +8,13 @@ use std::{collections::BTreeMap, os::fd::AsFd};
 use model::{
     observe::{FactKind, FactValue, FactValuesByKind, Observation},
     plan::PlannedAction,
-    resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResource, UNIT_SUFFIXES},
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResourceBody, UNIT_SUFFIXES},
 };
 use nix::fcntl::{OFlag, openat};
 
 use super::process::{new_host_command, run_expecting_success, run_to_any_exit};
 use crate::{
-    host::{HostError, file_system_error_text},
+    host::{HostError, explain_file_system_error},
     host_root::HostRoot,
 };
 
@@ -110,7 +110,7 @@ impl Systemd {
         &mut self,
         root: &HostRoot,
         name: &str,
-        service: &ServiceResource,
+        service: &ServiceResourceBody,
         facts: &[FactKind],
     ) -> Result<(), HostError> {
         self.reload_units()?;
@@ -277,7 +277,7 @@ fn from_files(root: &HostRoot, name: &str, requirement: Option<&Resource>) -> Ob
         )])),
         Err(error) => Observation::Unreadable(format!(
             "cannot read the unit of {name}: {}",
-            file_system_error_text(&error)
+            explain_file_system_error(&error)
         )),
     }
 }
@@ -368,7 +368,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = HostRoot::open_existing_root(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
-        let off = ServiceResource { enabled: Some(false), running: Some(false), reload: false };
+        let off = ServiceResourceBody { enabled: Some(false), running: Some(false), reload: false };
         systemd.apply_service(&root, "telnet", &off, &[FactKind::Enabled, FactKind::Running]).unwrap();
     }
 
@@ -376,10 +376,10 @@ mod tests {
         Resource {
             id: ResourceId::new(ResourceKind::Service, "shop"),
             present: true,
-            body: ResourceBody::Service(ServiceResource {
+            body: ResourceBody::Service(ServiceResourceBody {
                 enabled: Some(enabled),
                 running: Some(enabled),
-                ..ServiceResource::default()
+                ..ServiceResourceBody::default()
             }),
             require: Vec::new(),
             notify: Vec::new(),

@@ -4,17 +4,17 @@ mod authorized_keys;
 
 use model::{
     observe::{FactKind, FactValue, FactValuesByKind, Observation},
-    resource::{Resource, ResourceBody, UserResource},
+    resource::{Resource, ResourceBody, UserResourceBody},
 };
 
 use super::{
     account_database::AccountDatabase,
     account_tools::AccountTools,
-    group::{forget_user_private_group, is_recorded_user_private_group, record_user_private_group},
+    group::{is_recorded_user_private_group, record_user_private_group, remove_user_private_group_record},
     process::run_expecting_success,
 };
 use crate::{
-    host::{HostError, file_system_error_text},
+    host::{HostError, explain_file_system_error},
     host_root::HostRoot,
 };
 
@@ -57,7 +57,7 @@ impl AccountDatabase {
             match authorized_keys::observe_authorized_keys(root, home, user.uid) {
                 Ok(keys) => _ = facts.insert(FactKind::AuthorizedKeys, keys),
                 Err(error) => {
-                    let because = file_system_error_text(&error);
+                    let because = explain_file_system_error(&error);
                     return Observation::Unreadable(format!(
                         "cannot read {home}/.ssh/authorized_keys: {because}"
                     ));
@@ -75,7 +75,7 @@ impl AccountTools<'_> {
         root: &HostRoot,
         accounts: &AccountDatabase,
         name: &str,
-        user: &UserResource,
+        user: &UserResourceBody,
         facts: &[FactKind],
     ) -> Result<(), HostError> {
         self.create_missing_account_files(root)?;
@@ -147,6 +147,6 @@ impl AccountTools<'_> {
             }
             _ => (),
         }
-        forget_user_private_group(root, name)
+        remove_user_private_group_record(root, name)
     }
 }

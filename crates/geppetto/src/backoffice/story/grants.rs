@@ -93,7 +93,7 @@ async fn principal_sees_its_environments_only_and_their_secrets_as_operator() {
     );
     let principal = |grants: &[&str]| permit::<crate::auth::Viewer>(grants).principal().clone();
     let node = async |grants: &[&str]| {
-        story.back_office.get_signed_or_masked_node_file(&principal(grants), &server("web-02"), None).await
+        story.back_office.get_or_create_node_file(&principal(grants), &server("web-02"), None).await
     };
     assert!(matches!(node(&["operator:test"]).await.unwrap(), SignedOrMaskedNode::Signed(_)));
     assert!(matches!(node(&["viewer:test"]).await.unwrap(), SignedOrMaskedNode::Masked(_)));

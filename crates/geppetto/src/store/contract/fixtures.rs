@@ -2,16 +2,29 @@
 
 use model::{name::ServerName, resolve::ResolutionReads};
 
-use crate::store::*;
+use crate::store::{
+    test_database::{TestDatabase, TestEngine},
+    *,
+};
+
+pub(super) async fn store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
+    let database = TestDatabase::create_empty_if_engine_installed(engine)?;
+    Some((open(&database).await, database))
+}
+
+pub(super) async fn open(database: &TestDatabase) -> Store {
+    let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
+    opened.check_or_set_both_keys(SealingKey::new(&[7; 32]), "node key").await.unwrap()
+}
 
 pub(super) const ANN: TimeAndActor<'static> = TimeAndActor { at_us: 1_000, actor: "token ann" };
 
 pub(super) fn becomes(path: &str, text: &str) -> PlaceChange {
-    let object = PlaceDocumentRow { text: text.to_owned(), origins: "{}".to_owned() };
+    let object = PlaceTextAndOriginsRow { text: text.to_owned(), origins: "{}".to_owned() };
     PlaceChange { path: path.to_owned(), becomes: Some(object) }
 }
 
-pub(super) fn grant(access_level: &str, environment: Option<&str>, component: Option<&str>) -> GrantRow {
+pub(super) fn grant_row(access_level: &str, environment: Option<&str>, component: Option<&str>) -> GrantRow {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     GrantRow {
         access_level: access_level.to_owned(),
@@ -34,7 +47,7 @@ pub(super) fn node<'a>(
     NewNodeFile { server: "web-01", generation, digest, text: "text", revision: 1, components, resolution }
 }
 
-pub(super) async fn report(store: &Store, server: &str, generation: u64, outcome: &str) -> u64 {
+pub(super) async fn insert_sample_report(store: &Store, server: &str, generation: u64, outcome: &str) -> u64 {
     let head = ReportSummaryColumns {
         generation,
         outcome: outcome.to_owned(),
@@ -46,5 +59,11 @@ pub(super) async fn report(store: &Store, server: &str, generation: u64, outcome
     store.insert_report(&NewReport { server, head, json: &generation.to_string() }, &ANN).await.unwrap()
 }
 
-pub(super) const CHECK: NewJob<'static> =
+pub(super) const CHECK_JOB: NewJob<'static> =
     NewJob { kind: "check", input: "{}", unique_key: Some("check"), due_us: 1_000, max_attempts: 3 };
+
+pub(super) fn path_equals_text(
+    objects: std::collections::BTreeMap<String, PlaceTextAndOriginsRow>,
+) -> Vec<String> {
+    objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()
+}

@@ -45,7 +45,7 @@ pub enum PackagedEntrySource<'a> {
 
 impl PackagedFileEntry {
     /// Where its content comes from.
-    pub fn entry_source(&self) -> PackagedEntrySource<'_> {
+    pub fn source_symlink_or_directory(&self) -> PackagedEntrySource<'_> {
         match (&self.source, &self.symlink) {
             (Some(source), _) => PackagedEntrySource::Source(source),
             (None, Some(target)) => PackagedEntrySource::Symlink(target),
@@ -54,7 +54,7 @@ impl PackagedFileEntry {
     }
 
     /// Whether `path` is one path of the package rather than a folder to put things in.
-    pub(super) fn has_exact_path(&self) -> bool {
+    pub(super) fn is_directory_or_symlink(&self) -> bool {
         self.source.is_none()
     }
 

@@ -16,7 +16,7 @@ use crate::{
         yaml_flow_style::{write_name_as_key, write_quoted_text, write_value_in_flow_style},
     },
     node::{
-        Node, NodeComponent, NodeValue, RequirementOperation, RequirementProvenanceEntry,
+        Node, NodeComponent, NodeValue, RequirementProvenanceEntry, RequirementProvenanceKind,
         ValueProvenanceEntry,
     },
     value::Value,
@@ -24,12 +24,12 @@ use crate::{
 
 /// Writes node files. A component that several nodes share is written once.
 #[derive(Default)]
-pub struct NodeYamlWriter {
+pub struct NodeYamlWriterWithSharedComponents {
     /// By the address of the component, which is held so that no other can get it.
     shared: HashMap<*const NodeComponent, (Arc<NodeComponent>, String)>,
 }
 
-impl NodeYamlWriter {
+impl NodeYamlWriterWithSharedComponents {
     /// Writes a node file, unsigned: the same text for the same node.
     pub fn write_unsigned_node(&mut self, node: &Node) -> String {
         let mut text = format!("format: {}\nserver: ", NodeFile::FORMAT);
@@ -100,7 +100,7 @@ impl NodeYamlWriter {
 
 /// Writes a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
 pub fn write_unsigned_node_yaml_without_secrets(node: &Node) -> String {
-    NodeYamlWriter::default().write_unsigned_node_yaml_without_secrets(node)
+    NodeYamlWriterWithSharedComponents::default().write_unsigned_node_yaml_without_secrets(node)
 }
 
 fn write_component(text: &mut String, component: &NodeComponent) {
@@ -169,19 +169,19 @@ fn write_requirement(text: &mut String, requirement: &RequirementProvenanceEntry
     text.push_str("{place: ");
     write_quoted_text(text, &requirement.place.to_string());
     match &requirement.what {
-        RequirementOperation::Requires(range) | RequirementOperation::Constrains(range) => {
+        RequirementProvenanceKind::Requires(range) | RequirementProvenanceKind::Constrains(range) => {
             text.push_str(", range: ");
             write_quoted_text(text, &range.to_string());
         }
-        RequirementOperation::Removes => (),
-        RequirementOperation::Excludes { version, requires } => {
+        RequirementProvenanceKind::Removes => (),
+        RequirementProvenanceKind::Excludes { version, requires } => {
             text.push_str(", excludes: ");
             write_quoted_text(text, &version.to_string());
             text.push_str(", requires: ");
             write_quoted_text(text, requires.as_str());
         }
     }
-    if matches!(requirement.what, RequirementOperation::Constrains(_)) {
+    if matches!(requirement.what, RequirementProvenanceKind::Constrains(_)) {
         text.push_str(", constrains: true");
     }
     _ = write!(text, ", effective: {}", requirement.effective);

@@ -52,7 +52,7 @@ impl SecretNamesAndTexts {
         if !template::has_expressions(text) || (self.own.is_empty() && self.others.is_empty()) {
             return false;
         }
-        let mentions = template::find_undeclared_variables(text);
+        let mentions = template::find_free_variables(text);
         let own = mentions.iter().any(|name| self.own.contains(name.split('.').next().unwrap_or(name)))
             // A name assigned in one branch hides the parameter from the syntax of another.
             || words_in_holes(text).any(|word| self.own.contains(word));

@@ -6,7 +6,7 @@ use super::{ValueEvaluationState, ValueEvaluator, ValueSite};
 use crate::{
     parameter::{MAX_ESTIMATED_VALUE_BYTES, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
     resolve::{
-        fault::{EstateFault, EstateFaultKind},
+        fault::{EstateFaultKind, UnlocatedEstateFault},
         reference::{
             OWN_SERVER_REFERENCES, ReferenceTarget, TextOrReference, parse_reference_target,
             split_at_references,
@@ -165,7 +165,8 @@ impl ValueEvaluator<'_, '_> {
             ValueEvaluationState::Begun => {
                 let start = self.path.iter().position(|at| at.slot == slot).unwrap_or_default();
                 let cycle = self.path[start..].iter().map(|at| self.parameter_name(at.slot)).collect();
-                let fault = EstateFault::new(site.place.clone(), EstateFaultKind::CyclicReferences(cycle));
+                let fault =
+                    UnlocatedEstateFault::new(site.place.clone(), EstateFaultKind::CyclicReferences(cycle));
                 self.faults.push(fault.with_key(site.component, site.key));
                 None
             }
@@ -180,11 +181,11 @@ impl ValueEvaluator<'_, '_> {
         if let Some(at) = self.path.last_mut() {
             at.references.push(slot);
         }
-        self.note_reference_to_evaluated_value(slot)
+        self.extend_chain_by_evaluated_value(slot)
     }
 
     /// Notes what follows from a reference to an evaluated value. The error is a chain of references that is too long.
-    pub(super) fn note_reference_to_evaluated_value(&mut self, slot: usize) -> Result<(), ()> {
+    pub(super) fn extend_chain_by_evaluated_value(&mut self, slot: usize) -> Result<(), ()> {
         let referred = match &self.states[slot] {
             ValueEvaluationState::Final(value) => Some((value.chain, value.of_server)),
             _ => None,
@@ -218,7 +219,8 @@ impl ValueEvaluator<'_, '_> {
         }
         let (component, key, reference) = (site.component.clone(), site.key.clone(), shorten(inside));
         let kind = EstateFaultKind::UnknownReference { component, key, reference, reason, near };
-        self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
+        self.faults
+            .push(UnlocatedEstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
 }

@@ -26,13 +26,13 @@ const MAX_COMPARED: usize = 8;
 
 impl ValueEvaluator<'_, '_> {
     /// The value that other servers have, if what it depends on is the same here.
-    pub(super) fn find_value_in_shared_cache(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
+    pub(super) fn find_or_fill_in_shared_value(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
         let SharedValueCacheAccess { cache, touching, .. } = self.known?;
         if self.is_own(slot) {
             return None;
         }
         let entry = cache.find_cached_parameter(self.set.parameters[slot].number, touching[slot])?;
-        let template = entry.cached_text_template();
+        let template = entry.text_template_if_cached();
         let mut at = 0;
         while let Some(variant) = entry.nth_cached_variant(at) {
             if self.holds_here(&variant) {
@@ -49,7 +49,7 @@ impl ValueEvaluator<'_, '_> {
             true => Rc::new(filled),
             false => {
                 let slots = template.parts.iter().filter_map(|part| match part {
-                    TemplatePart::Value(number) => self.set.find_parameter_index_by_number(*number),
+                    TemplatePart::Value(number) => self.set.find_parameter_slot_by_number(*number),
                     _ => None,
                 });
                 self.keep_variant(cache, &entry, filled, slots)
@@ -63,7 +63,7 @@ impl ValueEvaluator<'_, '_> {
             return false;
         }
         variant.references.iter().all(|(number, value)| {
-            self.set.find_parameter_index_by_number(*number).is_some_and(|slot| {
+            self.set.find_parameter_slot_by_number(*number).is_some_and(|slot| {
                 self.settle(slot);
                 matches!(&self.states[slot], ValueEvaluationState::Final(now) if Rc::ptr_eq(now, value))
             })
@@ -122,9 +122,9 @@ impl ValueEvaluator<'_, '_> {
 
     /// The value of the parameter with this number, if it has one here.
     fn referred_value(&mut self, number: u32) -> Option<Arc<NodeValue>> {
-        let slot = self.set.find_parameter_index_by_number(number)?;
+        let slot = self.set.find_parameter_slot_by_number(number)?;
         self.settle(slot);
-        self.note_reference_to_evaluated_value(slot).ok()?;
+        self.extend_chain_by_evaluated_value(slot).ok()?;
         match &self.states[slot] {
             ValueEvaluationState::Final(referred) => referred.value.clone(),
             _ => None,

@@ -30,7 +30,7 @@ const FIELDS: [Field; 5] = [
 ];
 
 /// Checks a schedule and returns it with one space between its fields; the error says what to write.
-pub(super) fn normalize_cron_schedule(text: &str) -> Result<String, String> {
+pub(super) fn check_and_respace_cron_schedule(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split_whitespace().collect();
     match parts[..] {
         [word] if NICKNAMES.contains(&word) => (),
@@ -124,9 +124,9 @@ mod tests {
             "@reboot",
             "@midnight",
         ] {
-            assert_eq!(normalize_cron_schedule(text).as_deref(), Ok(text));
+            assert_eq!(check_and_respace_cron_schedule(text).as_deref(), Ok(text));
         }
-        assert_eq!(normalize_cron_schedule("  5\t3  * * * ").as_deref(), Ok("5 3 * * *"));
+        assert_eq!(check_and_respace_cron_schedule("  5\t3  * * * ").as_deref(), Ok("5 3 * * *"));
     }
 
     #[test]
@@ -154,7 +154,7 @@ mod tests {
             ("@often", "must be one of @reboot, "),
             ("", "this has 0"),
         ] {
-            let error = normalize_cron_schedule(text).unwrap_err();
+            let error = check_and_respace_cron_schedule(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::{
-    catalog::{Catalog, PackageFile, PublishedVersion},
+    catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     estate::Estate,
     format::{
@@ -69,7 +69,8 @@ impl Scene {
             let (name, file) = (component.name.to_string(), format!("{}.rpm", component.version));
             let package = Arc::new(PackageFile { name, file, sha256: format!("{bytes:064}"), size: 1 });
             let (name, version) = (component.name.clone(), component.version.clone());
-            let found = PublishedVersion { component, payload: package.clone(), deployment: package };
+            let found =
+                ComponentVersionWithPackages { component, payload: package.clone(), deployment: package };
             catalog.components.entry(name).or_default().insert(version, Arc::new(found));
         }
         catalog

@@ -82,7 +82,7 @@ impl Repository {
     ) -> Result<Option<(Arc<ChannelGeneration>, Vec<String>)>> {
         // What is known from earlier is no evidence of what is on disk.
         self.known().channels.remove(name);
-        let switch = self.layout().current_generation_link_path(name);
+        let switch = self.layout().channel_current_generation_link_path(name);
         match self.load_current_or_empty_generation(name) {
             Ok(channel) if channel.generation > 0 => Ok(Some((
                 channel,

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Repository, RepositoryError, Result, durable_writes, package_index::PackageIndexEntry};
+use super::{Repository, RepositoryError, Result, durable_writes, package_index::PoolPackageIndexEntry};
 use crate::openpgp::TrustedPublicKeys;
 
 mod channels;
@@ -40,7 +40,7 @@ struct Findings<'a> {
     root: &'a Path,
     all: Vec<RepositoryFinding>,
     /// Index entries that need repair, by file, computed from the packages.
-    right: BTreeMap<String, PackageIndexEntry>,
+    right: BTreeMap<String, PoolPackageIndexEntry>,
 }
 
 impl Findings<'_> {

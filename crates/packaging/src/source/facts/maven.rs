@@ -8,7 +8,7 @@ use model::format::{
 };
 use roxmltree::{Document, Node};
 
-use super::{ProjectFactResult, ProjectFileFacts, VersionScheme, xml_text};
+use super::{OptionalProjectFact, ProjectFileFacts, VersionScheme, xml_text};
 
 /// The name of a Maven project's own file.
 pub(super) const POM_FILE_NAME: &str = "pom.xml";
@@ -104,7 +104,7 @@ impl PomWithParents {
     }
 
     /// A value with its `${...}` filled in.
-    fn value(&self, key: &str) -> ProjectFactResult<String> {
+    fn value(&self, key: &str) -> OptionalProjectFact<String> {
         self.values.get(key).map(|text| self.interpolate(text, DEPTH, &mut 0)).transpose()
     }
 
@@ -154,7 +154,11 @@ impl PomWithParents {
         }
     }
 
-    fn convert<T>(&self, key: &str, convert: impl FnOnce(&str) -> Result<T, String>) -> ProjectFactResult<T> {
+    fn convert<T>(
+        &self,
+        key: &str,
+        convert: impl FnOnce(&str) -> Result<T, String>,
+    ) -> OptionalProjectFact<T> {
         let convert =
             |text: String| convert(&text).map_err(|message| FormatError::new(POM_FILE_NAME, message));
         self.value(key)?.map(convert).transpose()

@@ -208,8 +208,9 @@ fn catalog_and_versions_come_from_the_index() {
     assert_eq!(catalog.component_versions_in_channel(&name("prod"), &name("shop")).len(), 0);
     assert!(catalog.channels.contains_key(&name("prod")));
     assert!(!catalog.components.contains_key(&name("tool")));
-    let published =
-        catalog.newest_matching_version(&name("dev"), &name("shop"), &[&"<1.10".parse().unwrap()]).unwrap();
+    let published = catalog
+        .newest_matching_version_in_channel(&name("dev"), &name("shop"), &[&"<1.10".parse().unwrap()])
+        .unwrap();
     assert_eq!(published.payload.file, "shop-1.9-1.noarch.rpm");
     assert_eq!(published.deployment.name, "shop-deployment");
 }

@@ -29,7 +29,7 @@ impl ChannelCreateArgs {
         };
         let channel: ChannelCreationResult =
             self.remote.new_api_client(context)?.post_json("/api/v1/channels", &request)?;
-        context.output.print_note(match channel.created {
+        context.output.print_note_to_stderr(match channel.created {
             true => format!("the channel {} is created", channel.name),
             false => format!("the channel {} was there already", channel.name),
         });

@@ -1,6 +1,6 @@
 //! `punch component show`: the published versions of a component.
 
-use model::{exit::Exit, name::Name, wire::ComponentVersion};
+use model::{exit::Exit, name::Name, wire::ComponentVersionSummary};
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
@@ -17,7 +17,7 @@ pub(crate) struct ComponentShowArgs {
 impl ComponentShowArgs {
     pub(super) fn run_component_show_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let path = format!("/api/v1/components/{}/versions", self.name);
-        let versions: Vec<ComponentVersion> =
+        let versions: Vec<ComponentVersionSummary> =
             self.remote.new_api_client(context)?.get_list_items_up_to(&path, "after", usize::MAX)?;
         let rows: Vec<Vec<String>> = versions
             .iter()
@@ -29,7 +29,7 @@ impl ComponentShowArgs {
             .collect();
         context.output.print_table_unless_json(&["VERSION", "CHANNELS", "SUMMARY"], &rows);
         if versions.is_empty() {
-            context.output.print_note(format!("no version of {} is published", self.name));
+            context.output.print_note_to_stderr(format!("no version of {} is published", self.name));
         }
         context.output.print_json_if_requested(&versions);
         Ok(Exit::Done)

@@ -22,7 +22,7 @@ impl EventFollowArgs {
             context.output.print_line_unless_json(describe(&event));
             context.output.print_json_line_if_requested(&event);
         })?;
-        context.output.print_note(
+        context.output.print_note_to_stderr(
             "the stream of events ended: the control plane ended, or the token may not listen any more",
         );
         Ok(Exit::Done)

@@ -19,7 +19,7 @@ impl JobCancelArgs {
         let client = self.remote.new_api_client(context)?;
         let job: Job =
             client.post_json(&format!("/api/v1/jobs/{}/cancel", self.job), &serde_json::json!({}))?;
-        context.output.print_note(format!(
+        context.output.print_note_to_stderr(format!(
             "job {} is {}",
             job.id,
             match job.finished_us {

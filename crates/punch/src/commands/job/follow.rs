@@ -43,7 +43,7 @@ pub(super) fn follow_job(
         let result = job.result.as_deref().unwrap_or_default();
         return match job.state.as_str() {
             "done" => {
-                context.output.print_note(format!("job {id} is done: {result}"));
+                context.output.print_note_to_stderr(format!("job {id} is done: {result}"));
                 Ok(Exit::Done)
             }
             "cancelled" => Err(CommandError::failed_halfway_error(format!("job {id} was cancelled"))

@@ -19,9 +19,10 @@ impl JobRetryArgs {
         let client = self.remote.new_api_client(context)?;
         let job: Job =
             client.post_json(&format!("/api/v1/jobs/{}/retry", self.job), &serde_json::json!({}))?;
-        context
-            .output
-            .print_note(format!("job {} does again what job {} should have done", job.id, self.job));
+        context.output.print_note_to_stderr(format!(
+            "job {} does again what job {} should have done",
+            job.id, self.job
+        ));
         context.output.print_json_if_requested(&job);
         Ok(Exit::Done)
     }

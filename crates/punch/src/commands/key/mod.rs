@@ -90,7 +90,7 @@ impl KeyNewArgs {
             SecretKeyError::Io { path, why, .. } => CommandError::cannot_write_file_error(&path, &why),
             other => CommandError::new(Exit::Bug, other.to_string()),
         })?;
-        context.output.print_note(format!("wrote {}; keep it secret", self.out.display()));
+        context.output.print_note_to_stderr(format!("wrote {}; keep it secret", self.out.display()));
         context.output.print_line_unless_json(format!("fingerprint {}", key.fingerprint()));
         show(context, &self.out, &key)
     }

@@ -23,12 +23,12 @@ pub(crate) struct RevisionDiffArgs {
 
 impl RevisionDiffArgs {
     pub(super) fn run_revision_diff_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        print_revision_diff(context, &self.remote.new_api_client(context)?, self.from, self.to)
+        fetch_and_print_revision_diff(context, &self.remote.new_api_client(context)?, self.from, self.to)
     }
 }
 
 /// Prints what differs between two revisions.
-pub(super) fn print_revision_diff(
+pub(super) fn fetch_and_print_revision_diff(
     context: &CommandContext,
     client: &ApiClient,
     from: u64,

@@ -2,7 +2,7 @@
 
 use model::exit::Exit;
 
-use super::diff::print_revision_diff;
+use super::diff::fetch_and_print_revision_diff;
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
 /// Show what a revision changed
@@ -21,6 +21,6 @@ impl RevisionShowArgs {
             CommandError::invalid_input_error("revision 0 is the empty estate; revisions are counted from 1")
                 .with_hint("`punch revision list` lists them")
         })?;
-        print_revision_diff(context, &self.remote.new_api_client(context)?, before, self.revision)
+        fetch_and_print_revision_diff(context, &self.remote.new_api_client(context)?, before, self.revision)
     }
 }

@@ -34,7 +34,7 @@ impl ServerJoinTokenArgs {
         let token: IssuedJoinToken =
             self.remote.new_api_client(context)?.post_json("/api/v1/join-tokens", &request)?;
         context.output.print_line_unless_json(&token.token);
-        context.output.print_note(format!(
+        context.output.print_note_to_stderr(format!(
             "valid once, until {}; on {} run `punch join URL --token-file FILE`",
             time_text::format_utc(token.expires_us),
             token.server

@@ -26,7 +26,7 @@ impl ServerRevokeArgs {
         self.remote
             .new_api_client(context)?
             .send_delete_request(&format!("/api/v1/servers/{}/credential", self.server))?;
-        context.output.print_note(format!(
+        context.output.print_note_to_stderr(format!(
             "{0} has no credential any more; `punch server join-token {0}` lets it join again",
             self.server
         ));

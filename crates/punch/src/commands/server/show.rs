@@ -19,7 +19,7 @@ impl ServerShowArgs {
         let document: PlaceDocument =
             self.remote.new_api_client(context)?.get_json(&format!("/api/v1/servers/{}", self.server))?;
         context.output.print_line_unless_json(&document.document);
-        context.output.print_note(format!("{} of revision {}", document.path, document.revision));
+        context.output.print_note_to_stderr(format!("{} of revision {}", document.path, document.revision));
         context.output.print_json_if_requested(&document);
         Ok(Exit::Done)
     }

@@ -81,10 +81,10 @@ pub(super) fn write_authorized_keys(
     let home = match home.stat_without_following_link().map_err(wrong)? {
         Some(_) => root.open_folder(&user.home).map_err(wrong)?,
         None => {
-            directory::create_or_restrict_private_folder(&home.folder, home.name, owner).map_err(wrong)?
+            directory::ensure_folder_only_owner_can_write(&home.folder, home.name, owner).map_err(wrong)?
         }
     };
-    let folder = directory::create_or_restrict_private_folder(&home, ".ssh", owner).map_err(wrong)?;
+    let folder = directory::ensure_folder_only_owner_can_write(&home, ".ssh", owner).map_err(wrong)?;
     let mut text: String = keys.join("\n");
     text.push('\n');
     let spot = OpenParentFolderAndName { folder, name: "authorized_keys" };
