@@ -122,6 +122,11 @@ impl BackOffice {
         Ok(catalog)
     }
 
+    /// Reads the catalog, so that the first request finds it in memory. What is wrong with it is told to whoever asks.
+    pub(crate) async fn preload_catalog(&self) {
+        let _ = self.read_catalog_of_all_channels().await;
+    }
+
     /// The keys packages and metadata are signed with.
     pub(crate) async fn read_trusted_keys_armored(&self) -> Result<String, BackOfficeError> {
         self.run_blocking_with_repository(Repository::read_armored_trusted_keys).await

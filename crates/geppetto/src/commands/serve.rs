@@ -27,11 +27,11 @@ use crate::{
 /// ready. Ends on SIGTERM and SIGINT, after the requests in progress. Several may serve from one database of
 /// PostgreSQL and one shared repository folder, each with a data folder of its own that has the same keys.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  geppetto serve --data /var/lib/geppetto --listen 0.0.0.0:8080 \\\n    \
-                        --advertise http://geppetto.example.org:8080")]
+#[command(after_help = "Example:\n  geppetto serve --data /var/lib/geppetto --listen 0.0.0.0:8700 \\\n    \
+                        --advertise http://geppetto.example.org:8700")]
 pub(crate) struct ServeArgs {
     /// The address to listen on; port 0 takes a free one
-    #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8700", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// The URL clients reach it by, needed behind a proxy; the mirrorlists name it. By default servers get the
     /// address (of 0.0.0.0 the host's name), and each mirrorlist names the host that the request did
@@ -64,7 +64,7 @@ fn url(text: &str) -> Result<String, String> {
     let text = text.trim_end_matches('/');
     match known {
         true => Ok(text.to_owned()),
-        false => Err("write it like https://geppetto.example.org or http://10.0.0.5:8080".to_owned()),
+        false => Err("write it like https://geppetto.example.org or http://10.0.0.5:8700".to_owned()),
     }
 }
 
@@ -85,6 +85,10 @@ impl ServeArgs {
             init::open_or_create_control_plane(context, &self.storage, &init::default_channel_names())
                 .await?;
         let back_office = Arc::new(back_office);
+        tokio::spawn({
+            let back_office = Arc::clone(&back_office);
+            async move { back_office.preload_catalog().await }
+        });
         // Installed before readiness is announced, because a shutdown signal may come at once.
         let signal = serve::wait_for_shutdown_signal();
         let (end, ending) = watch::channel(false);
