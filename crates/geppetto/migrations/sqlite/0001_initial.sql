@@ -94,7 +94,7 @@ CREATE TABLE nodes (
     server     TEXT   NOT NULL,
     generation BIGINT NOT NULL CHECK (generation > 0),
     digest     TEXT   NOT NULL,           -- of the content without its number, sealed
-    text       TEXT   NOT NULL,           -- signed, then sealed
+    text       TEXT   NOT NULL,           -- signed, compressed, sealed
     components TEXT   NOT NULL,           -- JSON: the component versions it needs; many servers need the same
     revision   BIGINT NOT NULL REFERENCES revisions (number),
     created_us BIGINT NOT NULL,

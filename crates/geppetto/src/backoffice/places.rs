@@ -206,11 +206,16 @@ impl BackOffice {
         if let Some(state) = self.cache().cached_snapshot(revision) {
             return Ok(state.estate.servers.get(server).map(|server| server.environment.clone()));
         }
+        if let Some(environment) = self.cache().cached_environment(server, revision) {
+            return Ok(Some(environment));
+        }
         let path = format!("servers/{server}.yaml");
-        let (_, Some(place)) = self.store.read_current_place(&path).await? else { return Ok(None) };
+        let (revision, Some(place)) = self.store.read_current_place(&path).await? else { return Ok(None) };
         let broken =
             |error| BackOfficeError::Broken(format!("a stored document cannot be read back: {error}"));
-        Ok(Some(model::format::server::parse_server_yaml(&path, &place.text).map_err(broken)?.environment))
+        let server_file = model::format::server::parse_server_yaml(&path, &place.text).map_err(broken)?;
+        self.cache().insert_environment(server, revision, &server_file.environment);
+        Ok(Some(server_file.environment))
     }
 
     /// Refuses a principal that may see nothing of what is stored of a server. A server that left the estate belongs

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     catalog::Catalog,
-    name::ServerName,
+    name::{Name, ServerName},
     resolve::{ChangedResolutionInputs, ResolutionReads, ResolutionReadsIndex},
 };
 
@@ -25,6 +25,10 @@ pub(super) struct ResolutionCache {
     nodes: BTreeMap<ServerName, NodeGenerationAndDigest>,
     /// The revision the nodes hold for.
     nodes_revision: u64,
+    /// The environments of servers that were asked for while the state was not known.
+    environments: BTreeMap<ServerName, Name>,
+    /// The revision the environments hold for.
+    environments_revision: u64,
 }
 
 impl ResolutionCache {
@@ -74,6 +78,20 @@ impl ResolutionCache {
         let reached = self.reads.find_servers_reached_by_change(changed, &state.estate);
         let servers = &state.estate.servers;
         self.nodes.retain(|server, _| servers.contains_key(server) && !reached.contains(server));
+    }
+
+    /// The environment of a server in this revision, if it was asked for before.
+    pub(super) fn cached_environment(&self, server: &ServerName, revision: u64) -> Option<Name> {
+        self.environments.get(server).filter(|_| self.environments_revision == revision).cloned()
+    }
+
+    /// Remembers the environment of a server in this revision.
+    pub(super) fn insert_environment(&mut self, server: &ServerName, revision: u64, environment: &Name) {
+        if self.environments_revision != revision {
+            self.environments.clear();
+            self.environments_revision = revision;
+        }
+        self.environments.insert(server.clone(), environment.clone());
     }
 
     /// Which node a server has in this revision with this catalog, if it is known.

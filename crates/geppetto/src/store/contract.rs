@@ -337,7 +337,7 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     assert_eq!(stored.len(), 3);
     for (text,) in stored {
         assert!(
-            text.starts_with("sealed1:") && !text.contains("hunter2") && !text.contains("digest"),
+            text.starts_with("sealed1") && !text.contains("hunter2") && !text.contains("digest"),
             "{text}"
         );
     }

@@ -44,6 +44,9 @@ pub(crate) use tokens::{GrantRow, NewTokenRow};
 /// How many events wait for a listener that is slow; then it has to look at everything.
 const WAITING_EVENTS: usize = 1024;
 
+/// How many places one statement looks up by path.
+const PATHS_PER_STATEMENT: usize = 8;
+
 type EventSender = broadcast::Sender<Event>;
 
 /// Which database.

@@ -136,7 +136,7 @@ impl Store {
             node.server,
             signed(node.generation),
             self.seal.seal_text(&of_digest, node.digest)?,
-            self.seal.seal_text(&of_text, node.text)?,
+            self.seal.compress_and_seal_text(&of_text, node.text)?,
             serde_json::to_string(node.components).unwrap_or_default(),
             signed(node.revision),
             context.at_us,

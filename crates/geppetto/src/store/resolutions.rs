@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::name::ServerName;
 use model::resolve::ResolutionReads;
 
-use super::{SealingKey, Store, StoreError, WriteTransaction, signed, unsigned};
+use super::{PATHS_PER_STATEMENT, SealingKey, Store, StoreError, WriteTransaction, signed, unsigned};
 
 /// The resolution of a server, to be stored.
 #[derive(Debug, Clone)]
@@ -121,13 +121,25 @@ impl Store {
         )?;
         let Some((revision, digest, reads, offers)) = row else { return Ok(None) };
         let reads = read_reads(server, &reads)?;
+        let paths: Vec<String> =
+            reads.places.iter().filter_map(model::format::estate::document_path_of_place).collect();
         let mut is_outdated = false;
-        for path in reads.places.iter().filter_map(model::format::estate::document_path_of_place) {
+        for chunk in paths.chunks(PATHS_PER_STATEMENT) {
+            // No place has an empty path.
+            let path = |index: usize| chunk.get(index).map_or("", String::as_str);
             let (changed,): (i64,) = fetch_one!(
                 connection,
                 doing,
-                "SELECT COUNT(*) FROM places WHERE path = $1 AND (since > $2 OR until > $3)",
-                &path,
+                "SELECT COUNT(*) FROM places
+                 WHERE path IN ($1, $2, $3, $4, $5, $6, $7, $8) AND (since > $9 OR until > $10)",
+                path(0),
+                path(1),
+                path(2),
+                path(3),
+                path(4),
+                path(5),
+                path(6),
+                path(7),
                 revision,
                 revision,
             )?;

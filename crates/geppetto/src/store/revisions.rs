@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::wire::Event;
 
 use super::{
-    NewResolutionRow, Store, StoreError, TimeAndActor, audit, is_taken, query_error, resolutions,
-    server_credentials, signed, unsigned,
+    NewResolutionRow, PATHS_PER_STATEMENT, Store, StoreError, TimeAndActor, audit, is_taken, query_error,
+    resolutions, server_credentials, signed, unsigned,
 };
 
 /// A committed state of the estate.
@@ -39,9 +39,6 @@ pub(crate) struct PlaceChange {
     /// What it becomes; `None` removes it.
     pub(crate) becomes: Option<PlaceTextAndOriginsRow>,
 }
-
-/// How many places one statement reads by path.
-const PATHS_PER_STATEMENT: usize = 8;
 
 type Row = (i64, i64, String, String);
 type PlaceRow = (String, i64, String, String);

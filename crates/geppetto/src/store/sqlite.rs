@@ -39,6 +39,8 @@ async fn open_once(path: &Path) -> Result<SqlitePool, StoreError> {
         .busy_timeout(Duration::from_secs(10));
     let pool = SqlitePoolOptions::new()
         .max_connections(4)
+        // A file does not go away; a test before each use would cost as much as most statements do.
+        .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(15))
         .connect_with(options)
         .await
