@@ -55,7 +55,8 @@ impl ControlPlaneProcess {
             .map_err(|error| ChoreFailure::new(format!("cannot start geppetto: {error}"), "setpriv"))?;
         let mut control_plane = ControlPlaneProcess { server, url: url.to_owned(), log };
         for _ in 0..200 {
-            if terminal.run_line_to_any_exit(&format!("curl -fsS {url}/api/v1/health"))?.code == 0 {
+            // Whose certificate it is does not matter yet.
+            if terminal.run_line_to_any_exit(&format!("curl -fsSk {url}/api/v1/health"))?.code == 0 {
                 return Ok(control_plane);
             }
             if let Ok(Some(status)) = control_plane.server.try_wait() {
@@ -69,6 +70,16 @@ impl ControlPlaneProcess {
     /// Where it answers.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where it answers, and how to recognise it: the arguments of `punch login` and `punch join`.
+    pub(crate) fn address_arguments(&self) -> Result<String, ChoreFailure> {
+        let log = fs::read_to_string(&self.log).map_err(io_failure_maker_for_path("read", &self.log))?;
+        let fingerprint = log.split_once("fingerprint=").and_then(|(_, rest)| rest.split_whitespace().next());
+        Ok(match fingerprint {
+            Some(fingerprint) => format!("{} --ca-fingerprint {fingerprint}", self.url),
+            None => self.url.clone(),
+        })
     }
 
     /// The memory it holds, in bytes.

@@ -57,16 +57,23 @@ impl DeveloperWorkspace {
     }
 }
 
+/// Where `punch login` keeps the certificate of the control plane's authority, in the developer's folder.
+pub(crate) const DEVELOPER_CA_FILE: &str = ".config/geppetto/ca.pem";
+
 /// Starts the control plane at `address` on a free port.
 pub(crate) fn start_control_plane_on_free_port(
     terminal: &CommandShell,
     address: &str,
 ) -> Result<ControlPlaneProcess, ChoreFailure> {
     let port = ControlPlaneProcess::find_free_port(address)?;
+    // Beyond the machine itself it speaks TLS.
+    let scheme = if address.starts_with("127.") { "http" } else { "https" };
     ControlPlaneProcess::start_and_wait_until_ready(
         terminal,
-        &format!("geppetto serve --data data --listen {address}:{port}"),
-        &format!("http://{address}:{port}"),
+        &format!(
+            "geppetto serve --data data --listen {address}:{port} --advertise {scheme}://{address}:{port}"
+        ),
+        &format!("{scheme}://{address}:{port}"),
     )
 }
 
@@ -79,7 +86,7 @@ pub(crate) fn log_in_developer_and_trust_new_key(
     terminal.run_line_expecting_success("punch token create alice --grant admin > alice.token")?;
     terminal.run_line_expecting_success(&format!(
         "punch login {} --token-file alice.token",
-        control_plane.url()
+        control_plane.address_arguments()?
     ))?;
     terminal
         .run_line_expecting_success("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;
@@ -122,13 +129,21 @@ pub(crate) fn list_component_versions_in_folder(dist: &Path) -> Result<Vec<Strin
     Ok(found)
 }
 
-/// Installs punch on a host by the host's own rpm, as a person would.
+/// Installs punch on a host by the host's own rpm, as a person would: with the certificate of the control plane's
+/// authority, which the developer got when he logged in.
 pub(crate) fn install_punch_on_host(
     shell: &CommandShell,
+    developer: &CommandShell,
     control_plane: &ControlPlaneProcess,
 ) -> Result<(), ChoreFailure> {
+    let authority = developer.working_folder().join(DEVELOPER_CA_FILE);
+    let authority = fs::read_to_string(&authority).map_err(io_failure_maker_for_path("read", &authority))?;
+    shell
+        .clone()
+        .without_echo()
+        .run_line_expecting_success(&format!("cat > ca.pem <<'PEM'\n{authority}PEM\n"))?;
     shell.run_line_expecting_success(&format!(
-        "curl -fsSO {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm",
+        "curl -fsSO --cacert ca.pem {}/repository/prod/packages/punch-0.1.0-1.x86_64.rpm",
         control_plane.url()
     ))?;
     // The first by its file, ever after by itself. Debian's rpm wants to be told that it is meant.

@@ -4,6 +4,7 @@
 //! geppetto.db          the database, unless it is one of PostgreSQL
 //! keys/node.key        signs node files
 //! keys/store.key       seals the revisions and node files in the database, which hold secret values
+//! keys/authority.pem   the control plane's own certificate authority, if its TLS certificate is not given
 //! repository/          packages and channels, and the key that signs their metadata, unless it is a shared folder
 //! geppetto.sock        while it serves: the socket of the local administrator
 //! serve.url            while it serves: its URL
@@ -129,6 +130,11 @@ impl DataFolder {
     /// The key that seals what is secret in the database.
     pub(crate) fn database_key_path(&self) -> PathBuf {
         self.keys().join("store.key")
+    }
+
+    /// The key and certificate of the control plane's own certificate authority.
+    pub(crate) fn authority_path(&self) -> PathBuf {
+        self.keys().join("authority.pem")
     }
 
     /// The repository's folder.

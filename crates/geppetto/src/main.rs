@@ -21,6 +21,7 @@ mod serve;
 #[path = "../../../tests/skip.rs"]
 mod skip;
 mod store;
+mod tls;
 
 use std::process::ExitCode;
 

@@ -1,15 +1,19 @@
 //! The HTTP server: accepts connections, limits each, and shuts down gracefully.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
+    server::graceful::{GracefulShutdown, Watcher},
     service::TowerToHyperService,
 };
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tokio_rustls::TlsAcceptor;
 
 pub(crate) use crate::connections::ConnectionLimits;
 use crate::connections::{ConnectionSlots, WriteTimeoutStream};
@@ -18,17 +22,21 @@ use crate::connections::{ConnectionSlots, WriteTimeoutStream};
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
 /// How large the head of a request may be.
 const HEAD_BYTES: usize = 64 * 1024;
+/// How long a client may take to agree on TLS.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// The first byte of a TLS connection: a record of the type handshake (RFC 8446, 5.1).
+const TLS_HANDSHAKE: u8 = 22;
 /// How long requests in progress may take after a shutdown signal.
 const END_WITHIN: Duration = Duration::from_secs(20);
 
-/// Answers requests until `end` is ready, then lets those in progress finish.
+/// Answers requests until `end` is ready, then lets those in progress finish. Speaks TLS if it is given.
 pub(crate) async fn serve_tcp_connections(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     router: Router,
     limits: ConnectionLimits,
     end: impl Future<Output = ()>,
 ) {
-    let builder = http1_connection_builder();
     let slots = Arc::new(ConnectionSlots::new(limits));
     let graceful = GracefulShutdown::new();
     let mut end = pin!(end);
@@ -50,19 +58,66 @@ pub(crate) async fn serve_tcp_connections(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let stream = WriteTimeoutStream::new(stream, limits.stalled_for);
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let connection = serve_connection(stream, tls.clone(), router.clone(), limits, graceful.watcher());
         tokio::spawn(async move {
             // Client errors are logged at debug level: they need no action here.
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, %address, "a connection ended early");
             }
             drop(slot);
         });
     }
     drop(listener);
     wait_for_open_requests(graceful).await;
+}
+
+/// Answers the requests of one connection.
+async fn serve_connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    limits: ConnectionLimits,
+    watcher: Watcher,
+) -> io::Result<()> {
+    let Some(tls) = tls else {
+        return serve_requests(WriteTimeoutStream::new(stream, limits.stalled_for), router, watcher).await;
+    };
+    let handshake = async {
+        let mut first = [0];
+        match stream.peek(&mut first).await? {
+            1 if first[0] != TLS_HANDSHAKE => {
+                answer_that_tls_is_spoken(stream).await?;
+                Err(io::Error::other("it does not speak TLS"))
+            }
+            _ => tls.accept(WriteTimeoutStream::new(stream, limits.stalled_for)).await,
+        }
+    };
+    let stream = tokio::time::timeout(HANDSHAKE_WITHIN, handshake).await??;
+    serve_requests(stream, router, watcher).await
+}
+
+async fn serve_requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    watcher: Watcher,
+) -> io::Result<()> {
+    let service = TowerToHyperService::new(router);
+    let connection = http1_connection_builder().serve_connection(TokioIo::new(stream), service);
+    watcher.watch(connection).await.map_err(io::Error::other)
+}
+
+/// Answers a client that sent a plain request to a port that speaks TLS: else it would see nothing but a closed connection.
+async fn answer_that_tls_is_spoken(mut stream: TcpStream) -> io::Result<()> {
+    let body = r#"{"type":"about:blank","title":"Bad Request","status":400,"detail":"this port speaks TLS: write https:// instead of http://"}"#;
+    let head = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    stream.shutdown().await?;
+    // What was sent is read, or the answer could be lost with the connection.
+    tokio::io::copy(&mut (&mut stream).take(HEAD_BYTES as u64), &mut tokio::io::sink()).await.map(drop)
 }
 
 /// HTTP/1 with bounded heads.
@@ -124,7 +179,7 @@ mod tests {
             .route("/bug", get(async || -> &'static str { panic!("a bug in a request") }));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve_tcp_connections(listener, router, limits, std::future::pending()));
+        tokio::spawn(serve_tcp_connections(listener, None, router, limits, std::future::pending()));
         address
     }
 

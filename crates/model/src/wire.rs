@@ -84,6 +84,18 @@ shape! {
         pub server: String,
         /// Until when, in microseconds since 1970-01-01 UTC.
         pub expires_us: i64,
+        /// Where to join.
+        pub control_plane: ControlPlaneAddress,
+    }
+
+    /// How a client reaches the control plane and recognises it.
+    pub struct ControlPlaneAddress {
+        /// Its URL.
+        pub url: String,
+        /// The fingerprint of the control plane's own certificate authority, `sha256:` and 64 hexadecimal digits; absent
+        /// where it has a certificate of another one, or none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub ca_fingerprint: Option<String>,
     }
 
     /// A package received, not yet visible in a channel.

@@ -11,6 +11,7 @@ mod command_context;
 mod command_error;
 mod commands;
 mod component_version_arg;
+mod control_plane_address;
 mod deploy;
 mod effect_text;
 mod estate_folder;

@@ -132,7 +132,8 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
     };
     if let BootedHostOrRootFolder::Booted(host) = &place {
         steps.print_and_run_step("Install punch on it, from the repository", || {
-            scripted_developer::install_punch_on_host(&host.root_command_shell().with_echo(), &control_plane)
+            let shell = host.root_command_shell().with_echo();
+            scripted_developer::install_punch_on_host(&shell, &terminal, &control_plane)
         })?;
     }
     steps.print_and_run_step("Join it to the control plane, with a token that is good once", || {
@@ -141,7 +142,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         place
             .run_punch_expecting_success(&format!(
                 "punch join {} --server web-01 --token {token}",
-                control_plane.url()
+                control_plane.address_arguments()?
             ))
             .map(drop)
     })?;
@@ -220,8 +221,12 @@ fn linger(demo: &DemoSettings<'_>, place: &BootedHostOrRootFolder, control_plane
             BootedHostOrRootFolder::Folder { .. } => String::new(),
         }
     ));
+    let cacert = match control_plane.url().starts_with("https:") {
+        true => format!("--cacert {} ", scripted_developer::DEVELOPER_CA_FILE),
+        false => String::new(),
+    };
     output::print_line(&format!(
-        "  curl -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers",
+        "  curl {cacert}-H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers",
         control_plane.url()
     ));
     let mut line = String::new();

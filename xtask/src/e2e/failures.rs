@@ -3,7 +3,9 @@
 use std::{thread::sleep, time::Duration};
 
 use super::{Check, test_environment::TestEnvironment};
-use crate::{chore_failure::ChoreFailure, control_plane::ControlPlaneProcess};
+use crate::{
+    chore_failure::ChoreFailure, control_plane::ControlPlaneProcess, scripted_developer::DEVELOPER_CA_FILE,
+};
 
 pub(super) const FAILURE_STORY_CHECKS: &[Check] = &[
     ("a punch killed in the middle leaves a host that the next run completes", killed),
@@ -42,22 +44,19 @@ fn cached(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
 
 fn control_plane_back(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let url = test
-        .run_any_exit_on_web_01("grep -o 'http://[^\"]*' /etc/geppetto/punch.yaml")?
+        .run_any_exit_on_web_01("grep -o 'https://[^\"]*' /etc/geppetto/punch.yaml")?
         .out
         .trim()
         .to_owned();
-    let listen = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
-    let typed = format!("geppetto serve --data data --listen {listen}");
+    let listen = url.trim_start_matches("https://").trim_end_matches('/').to_owned();
+    let typed = format!("geppetto serve --data data --listen {listen} --advertise {url}");
     // The port may take a moment to be free again.
     sleep(Duration::from_millis(200));
-    test.control_plane = Some(ControlPlaneProcess::start_and_wait_until_ready(
-        test.developer_terminal(),
-        &typed,
-        &format!("http://{listen}"),
-    )?);
+    test.control_plane =
+        Some(ControlPlaneProcess::start_and_wait_until_ready(test.developer_terminal(), &typed, &url)?);
     test.run_restore_on_web_01()?;
     let reports = format!(
-        "curl -fsS -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers/web-01/reports",
+        "curl -fsS --cacert {DEVELOPER_CA_FILE} -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers/web-01/reports",
         test.control_plane_url()
     );
     test.developer_terminal()

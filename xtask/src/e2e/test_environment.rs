@@ -84,7 +84,7 @@ impl TestEnvironment {
                 .run_line_expecting_success(&format!("punch promote {component} --from dev --to prod"))?;
         }
         let host = hosts.boot_host_and_wait(&image, "web-01")?;
-        scripted_developer::install_punch_on_host(&host.root_command_shell(), &control_plane)?;
+        scripted_developer::install_punch_on_host(&host.root_command_shell(), terminal, &control_plane)?;
         let (control_plane, added_hosts) = (Some(control_plane), Vec::new());
         let test = TestEnvironment { host, added_hosts, control_plane, developer, image, hosts };
         test.role("punch: \">=0.1\"", "punch: {automatic: false}")?;
@@ -106,7 +106,8 @@ impl TestEnvironment {
             .control_plane
             .as_ref()
             .ok_or_else(|| ChoreFailure::new("no control plane is running", "the check that stopped it"))?;
-        scripted_developer::install_punch_on_host(&host.root_command_shell(), control_plane)?;
+        let developer = self.developer_terminal();
+        scripted_developer::install_punch_on_host(&host.root_command_shell(), developer, control_plane)?;
         self.join(&host)?;
         self.added_hosts.push(host);
         Ok(())
@@ -184,7 +185,11 @@ impl TestEnvironment {
             .run_line_expecting_success(&format!("punch server join-token {name}"))?
             .out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
-        let typed = format!("punch join {} --server {name} --token {token}", self.control_plane_url());
+        let address = match &self.control_plane {
+            Some(control_plane) => control_plane.address_arguments()?,
+            None => self.control_plane_url(),
+        };
+        let typed = format!("punch join {address} --server {name} --token {token}");
         host.root_command_shell().run_line_to_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
     }
 

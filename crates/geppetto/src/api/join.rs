@@ -18,7 +18,7 @@ pub(super) async fn create_join_token(
 ) -> Result<(StatusCode, axum::Json<wire::IssuedJoinToken>), ProblemResponse> {
     let server =
         ServerName::new(&new.server).map_err(|error| ProblemResponse::bad_request(error.to_string()))?;
-    let token = app.back_office.create_join_token(&permit, &server, new.seconds).await?;
+    let token = app.back_office.create_join_token(&permit, &server, new.seconds, &app.address).await?;
     Ok((StatusCode::CREATED, axum::Json(token)))
 }
 

@@ -23,6 +23,7 @@ mod upload;
 use std::sync::Arc;
 
 pub(crate) use extract::UnixSocketPeer;
+use model::wire;
 pub(crate) use router::{build_router, openapi_document};
 use tokio::sync::{Semaphore, watch};
 
@@ -37,6 +38,8 @@ pub(crate) struct ApiState {
     pub(crate) max_package_bytes: u64,
     /// The URL that clients reach this control plane by, where it is declared.
     pub(crate) advertised_url: Option<String>,
+    /// How clients reach and recognise this control plane.
+    pub(crate) address: wire::ControlPlaneAddress,
     /// Becomes true when the program is asked to end: streams end then.
     end: watch::Receiver<bool>,
     /// How many more large bodies may be held now.
@@ -52,9 +55,15 @@ impl ApiState {
         back_office: Arc<BackOffice>,
         max_package_bytes: u64,
         advertised_url: Option<String>,
+        address: wire::ControlPlaneAddress,
         end: watch::Receiver<bool>,
     ) -> Self {
         let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
-        Self { back_office, max_package_bytes, advertised_url, end, large_bodies }
+        Self { back_office, max_package_bytes, advertised_url, address, end, large_bodies }
+    }
+
+    /// How URLs of this control plane begin.
+    fn url_scheme(&self) -> &'static str {
+        if self.address.url.starts_with("https:") { "https" } else { "http" }
     }
 }

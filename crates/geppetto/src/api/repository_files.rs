@@ -48,7 +48,7 @@ async fn mirrorlist(
 ) -> Result<Response, ProblemResponse> {
     let base = match &app.advertised_url {
         Some(url) => url.clone(),
-        None => format!("http://{}", requested_host(&headers)?),
+        None => format!("{}://{}", app.url_scheme(), requested_host(&headers)?),
     };
     let folder = app.back_office.current_generation_path_below_channels_folder(channel).await?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];

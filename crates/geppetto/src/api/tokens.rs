@@ -36,7 +36,7 @@ pub(super) async fn create_token(
     permit: UnscopedPermit<Admin>,
     JsonBody(request): JsonBody<wire::TokenRequest>,
 ) -> Result<(StatusCode, Json<wire::IssuedToken>), ProblemResponse> {
-    Ok((StatusCode::CREATED, Json(app.back_office.create_token(&permit, &request).await?)))
+    Ok((StatusCode::CREATED, Json(app.back_office.create_token(&permit, &request, &app.address).await?)))
 }
 
 /// All tokens ever made, newest first

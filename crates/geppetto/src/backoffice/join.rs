@@ -22,6 +22,7 @@ impl BackOffice {
         permit: &UnscopedPermit<Operator>,
         server: &ServerName,
         seconds: u32,
+        control_plane: &wire::ControlPlaneAddress,
     ) -> Result<wire::IssuedJoinToken, BackOfficeError> {
         if seconds == 0 || seconds > LONGEST_SECONDS {
             return Err(BackOfficeError::Refused(format!(
@@ -37,7 +38,12 @@ impl BackOffice {
         let token =
             JoinTokenRow { id: &generated.id, server: server.as_str(), hash: &generated.hash, expires_us };
         self.store.insert_join_token(&token, &self.audit_context(&permit.audit_actor())).await?;
-        Ok(wire::IssuedJoinToken { token: generated.text, server: server.to_string(), expires_us })
+        Ok(wire::IssuedJoinToken {
+            token: generated.text,
+            server: server.to_string(),
+            expires_us,
+            control_plane: control_plane.clone(),
+        })
     }
 
     /// Gives the server its credential, if the token is good; `None` if it is not.

@@ -18,6 +18,7 @@ impl BackOffice {
         &self,
         permit: &UnscopedPermit<Admin>,
         request: &wire::TokenRequest,
+        control_plane: &wire::ControlPlaneAddress,
     ) -> Result<wire::IssuedToken, BackOfficeError> {
         permit.require_grant_everywhere()?;
         let wire::TokenRequest { name, grants, days } = request;
@@ -51,6 +52,7 @@ impl BackOffice {
             name: name.clone(),
             grants,
             expires_us,
+            control_plane: control_plane.clone(),
         })
     }
 

@@ -5,6 +5,7 @@ mod init;
 mod man;
 mod openapi;
 mod serve;
+mod tls_args;
 
 use std::path::PathBuf;
 

@@ -7,11 +7,13 @@ use std::{
     sync::Arc,
 };
 
+use model::wire::ControlPlaneAddress;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     DaemonContext,
     init::{self, DatabaseAndRepositoryArgs},
+    tls_args::TlsArgs,
 };
 use crate::{
     api::{self, ApiState},
@@ -28,7 +30,7 @@ use crate::{
 /// PostgreSQL and one shared repository folder, each with a data folder of its own that has the same keys.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  geppetto serve --data /var/lib/geppetto --listen 0.0.0.0:8700 \\\n    \
-                        --advertise http://geppetto.example.org:8700")]
+                        --advertise https://geppetto.example.org:8700")]
 pub(crate) struct ServeArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8700", value_name = "ADDRESS:PORT")]
@@ -37,6 +39,8 @@ pub(crate) struct ServeArgs {
     /// address (of 0.0.0.0 the host's name), and each mirrorlist names the host that the request did
     #[arg(long, env = "GEPPETTO_ADVERTISE", value_name = "URL", value_parser = url)]
     advertise: Option<String>,
+    #[command(flatten)]
+    tls: TlsArgs,
     #[command(flatten)]
     storage: DatabaseAndRepositoryArgs,
     /// How many of the newest versions of each component are kept, with those that node files need; all if not given
@@ -92,13 +96,17 @@ impl ServeArgs {
         // Installed before readiness is announced, because a shutdown signal may come at once.
         let signal = serve::wait_for_shutdown_signal();
         let (end, ending) = watch::channel(false);
+        let tls = self.tls.open_tls(&data, address, self.advertise.as_deref(), &context.clock)?.map(Arc::new);
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = self.advertise.clone().unwrap_or_else(|| format!("{scheme}://{}", reached_at(address)));
+        let ca_fingerprint = tls.as_ref().and_then(|tls| tls.own_authority_fingerprint());
         let app = ApiState::new(
             Arc::clone(&back_office),
             self.max_package_size.saturating_mul(1024 * 1024),
-            self.advertise.clone(),
+            self.advertise,
+            ControlPlaneAddress { url: url.clone(), ca_fingerprint: ca_fingerprint.clone() },
             ending.clone(),
         );
-        let url = self.advertise.unwrap_or_else(|| format!("http://{}", reached_at(address)));
         let router = api::build_router(app);
         let socket = data.socket_path();
         let local = local_socket::bind_local_socket(&socket)?;
@@ -122,12 +130,26 @@ impl ServeArgs {
             write(file, &url)?;
         }
         output::print_line(&url);
+        if let Some(fingerprint) = ca_fingerprint {
+            tracing::info!(%fingerprint, "TLS with a certificate of its own authority; `punch login` and `punch join` take --ca-fingerprint");
+        }
+        let acceptor = tls.as_ref().map(|tls| tls.acceptor());
+        if let Some(tls) = tls {
+            tokio::spawn(async move { tls.keep_certificate_current().await });
+        }
         tracing::info!(%url, data = %data.folder_path().display(), database = %data.database_location(), "ready");
         let announce = async {
             signal.await;
             let _ = end.send(true);
         };
-        serve::serve_tcp_connections(listener, router, serve::ConnectionLimits::default(), announce).await;
+        serve::serve_tcp_connections(
+            listener,
+            acceptor,
+            router,
+            serve::ConnectionLimits::default(),
+            announce,
+        )
+        .await;
         let _ = local.await;
         for worker in workers {
             let _ = worker.await;

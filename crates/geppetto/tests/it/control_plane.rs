@@ -149,7 +149,7 @@ impl ControlPlane {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         self.child = Some(child);
-        assert!(line.starts_with("http://"), "{line}{}", self.log());
+        assert!(line.starts_with("http"), "{line}{}", self.log());
         self.url = line.trim().to_owned();
     }
 

@@ -97,11 +97,13 @@ fn data_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
-fn wildcard_listener_advertises_the_host_name() {
-    let mut plane = ControlPlane::empty();
-    plane.serve(&["--listen", "0.0.0.0:0"]);
+fn wildcard_listener_advertises_the_host_name_and_speaks_tls_unless_a_proxy_does() {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
-    assert!(plane.url.starts_with(&format!("http://{}:", name.trim())), "{}", plane.url);
+    for (options, scheme) in [(&[][..], "https"), (&["--behind-proxy"], "http")] {
+        let mut plane = ControlPlane::empty();
+        plane.serve(&[&["--listen", "0.0.0.0:0"], options].concat());
+        assert!(plane.url.starts_with(&format!("{scheme}://{}:", name.trim())), "{}", plane.url);
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ControlPlaneAddress;
+
 shape! {
     /// Who asks, and what it may do.
     pub struct PrincipalInfo {
@@ -37,6 +39,8 @@ shape! {
         pub grants: Vec<String>,
         /// Until when it is good, in microseconds since 1970-01-01 UTC; for ever if absent.
         pub expires_us: Option<i64>,
+        /// Where it is good.
+        pub control_plane: ControlPlaneAddress,
     }
 
     /// A token in a list.

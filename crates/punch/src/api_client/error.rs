@@ -62,10 +62,10 @@ impl ApiClientError {
     pub(crate) fn from_ureq_error(url: &str, error: &ureq::Error) -> Self {
         let why = match error {
             ureq::Error::HostNotFound => "no address is known for that host name".to_owned(),
-            ureq::Error::Io(error) => io_words(error),
+            ureq::Error::Io(error) => connection_error_reason_text(error),
             ureq::Error::Timeout(timeout) => format!("no answer in time ({timeout})"),
             ureq::Error::ConnectionFailed => "no connection could be made".to_owned(),
-            ureq::Error::Rustls(error) => format!("its certificate or TLS is not acceptable: {error}"),
+            ureq::Error::Rustls(error) => tls_error_reason_text(error),
             ureq::Error::Tls(error) => format!("TLS failed: {error}"),
             ureq::Error::Protocol(error) => {
                 return Self::InvalidResponse { url: url.to_owned(), why: error.to_string() };
@@ -93,7 +93,33 @@ impl ApiClientError {
     }
 }
 
-fn io_words(error: &io::Error) -> String {
+/// Why TLS failed, in words that say what to do about it.
+fn tls_error_reason_text(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Certificate;
+    match error {
+        rustls::Error::InvalidMessage(_) => {
+            "it does not speak TLS on this port; if it really speaks plain HTTP, write http://".to_owned()
+        }
+        rustls::Error::InvalidCertificate(Certificate::UnknownIssuer) => {
+            "its certificate is of an authority that is not known here; for a control plane's own authority give \
+             --ca-fingerprint, which the log of `geppetto serve` shows, for a company's own --ca-file"
+                .to_owned()
+        }
+        rustls::Error::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        ) => "its certificate is for other names than this address; `geppetto serve --advertise URL` adds one".to_owned(),
+        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
+            "its certificate has expired, or the clock of this machine is wrong".to_owned()
+        }
+        other => format!("its certificate or TLS is not acceptable: {other}"),
+    }
+}
+
+/// Why there is no connection, or none any more.
+pub(super) fn connection_error_reason_text(error: &io::Error) -> String {
+    if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return tls_error_reason_text(tls);
+    }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => "nothing listens there (connection refused)".to_owned(),
         io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {

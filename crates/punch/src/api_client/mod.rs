@@ -2,6 +2,7 @@
 
 mod error;
 mod events;
+mod pinned_authority;
 mod response;
 mod unix_socket;
 mod upload_package;
@@ -24,6 +25,7 @@ use ureq::{
 };
 
 pub(crate) use error::ApiClientError;
+pub(crate) use pinned_authority::{CaFingerprint, fetch_authority_by_fingerprint};
 pub(crate) use response::strip_control_characters_and_shorten;
 
 use crate::command_error::CommandError;
@@ -306,7 +308,7 @@ pub(crate) fn check_and_trim_base_url(url: &str) -> Result<String, CommandError>
             "`{}` is not an address: {why}",
             response::strip_control_characters_and_shorten(url, 200)
         ))
-        .with_hint("write it like https://geppetto.example.org or http://127.0.0.1:8470")
+        .with_hint("write it like https://geppetto.example.org or http://127.0.0.1:8700")
     };
     let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
     match uri.scheme_str() {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     agent_state::AgentStateFiles,
-    api_client::{ApiClient, ApiClientError, BearerToken},
+    api_client::{ApiClient, ApiClientError, BearerToken, CaFingerprint, fetch_authority_by_fingerprint},
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
@@ -45,6 +45,10 @@ pub(crate) struct JoinArgs {
     /// Certificate authorities to trust instead of the public ones, in PEM; kept for later runs
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Fingerprint of the control plane's own certificate authority, as `punch server join-token` shows it; its
+    /// certificate is fetched and kept for later runs
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "ca_file")]
+    ca_fingerprint: Option<CaFingerprint>,
     #[command(flatten)]
     host: HostArgs,
 }
@@ -73,7 +77,12 @@ impl JoinArgs {
                 ));
             }
         };
-        let client = ApiClient::new(&self.url, None, self.ca_file.as_deref())?;
+        let fetched = match &self.ca_fingerprint {
+            Some(fingerprint) => Some(fetch_authority_by_fingerprint(&self.url, fingerprint)?),
+            None => None,
+        };
+        let authorities = fetched.as_ref().map(|file| file.path()).or(self.ca_file.as_deref());
+        let client = ApiClient::new(&self.url, None, authorities)?;
         if client.would_send_secrets_unencrypted() {
             context.output.print_warning(format!(
                 "{} is not encrypted: who can read the network can read this server's secrets",
@@ -90,7 +99,7 @@ impl JoinArgs {
                 server: server.to_string(),
             })
             .map_err(refused)?;
-        save(&root, &client, &joined, self.ca_file.as_deref())?;
+        save(&root, &client, &joined, authorities)?;
         state.forget_generation_and_last_contact()?;
         context.output.print_note_to_stderr(format!(
             "joined {} as {}; `punch restore` makes this host what the back-office says",

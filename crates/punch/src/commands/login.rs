@@ -6,7 +6,7 @@ use model::exit::Exit;
 use serde::Serialize;
 
 use crate::{
-    api_client::ApiClient,
+    api_client::{ApiClient, CaFingerprint, fetch_authority_by_fingerprint},
     command_context::CommandContext,
     command_error::CommandError,
     settings::{ConfigFile, Setting, read_token_file_or_stdin},
@@ -25,6 +25,10 @@ pub(crate) struct LoginArgs {
     /// Certificate authorities to trust instead of the public ones, in PEM
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Fingerprint of the control plane's own certificate authority, as the log of `geppetto serve` and
+    /// `punch token create` show it; its certificate is fetched and kept
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "ca_file")]
+    ca_fingerprint: Option<CaFingerprint>,
 }
 
 /// What `--json` prints.
@@ -41,7 +45,12 @@ impl LoginArgs {
                 .with_hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
         let token = read_token_file_or_stdin(&self.token_file)?;
-        let client = ApiClient::new(&self.url, Some(token.clone()), self.ca_file.as_deref())?;
+        let fetched = match &self.ca_fingerprint {
+            Some(fingerprint) => Some(fetch_authority_by_fingerprint(&self.url, fingerprint)?),
+            None => None,
+        };
+        let authorities = fetched.as_ref().map(|file| file.path()).or(self.ca_file.as_deref());
+        let client = ApiClient::new(&self.url, Some(token.clone()), authorities)?;
         client.check_token_is_accepted()?;
         if client.would_send_secrets_unencrypted() {
             context.output.print_warning(format!(
@@ -49,14 +58,15 @@ impl LoginArgs {
                 client.base_url()
             ));
         }
-        let ca_file = match self.ca_file {
-            Some(file) => Some(
-                std::path::absolute(&file)
-                    .map_err(|error| CommandError::cannot_read_file_error(&file, &error))?,
-            ),
-            None => None,
-        };
         let mut file = ConfigFile::load_config_file(path)?;
+        let ca_file = match (&self.ca_file, fetched) {
+            (Some(file), _) => Some(
+                std::path::absolute(file)
+                    .map_err(|error| CommandError::cannot_read_file_error(file, &error))?,
+            ),
+            (None, Some(fetched)) => Some(file.save_ca_certificates_beside(fetched.path())?),
+            (None, None) => None,
+        };
         for setting in [Setting::Socket, Setting::TokenFile, Setting::CaFile] {
             file.unset_setting_in_memory(setting);
         }

@@ -120,6 +120,17 @@ impl ConfigFile {
         self.values.remove(&setting).is_some()
     }
 
+    /// Copies certificate authorities to a file beside this one, `ca.pem`, and gives its path.
+    pub(crate) fn save_ca_certificates_beside(&self, pem: &Path) -> Result<PathBuf, CommandError> {
+        let text =
+            fs::read_to_string(pem).map_err(|error| CommandError::cannot_read_file_error(pem, &error))?;
+        let path = self.path.with_file_name("ca.pem");
+        let path = std::path::absolute(&path)
+            .and_then(|path| write_private_file(&path, &text).map(|()| path))
+            .map_err(|error| CommandError::cannot_write_file_error(&path, &error))?;
+        Ok(path)
+    }
+
     /// Writes the file with mode 0600. Comments are not kept.
     pub(crate) fn save_config_file(&self) -> Result<(), CommandError> {
         let mut document: BTreeMap<&str, &str> = BTreeMap::new();
@@ -134,17 +145,19 @@ impl ConfigFile {
         if !promote.is_empty() {
             text += &yaml::write_yaml(&BTreeMap::from([("promote", promote)]));
         }
-        self.write(&text).map_err(|error| CommandError::cannot_write_file_error(&self.path, &error))
+        write_private_file(&self.path, &text)
+            .map_err(|error| CommandError::cannot_write_file_error(&self.path, &error))
     }
+}
 
-    fn write(&self, text: &str) -> io::Result<()> {
-        let path = std::path::absolute(&self.path)?;
-        if let Some(folder) = path.parent() {
-            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        }
-        let path = path.to_str().ok_or_else(|| io::Error::other("its path is not UTF-8"))?;
-        HostRoot::new(Path::new("/")).replace_file(path, text.as_bytes(), 0o600)
+/// Replaces a file whole, with mode 0600; the folders above it are made where there are none.
+fn write_private_file(path: &Path, text: &str) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    if let Some(folder) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
+    let path = path.to_str().ok_or_else(|| io::Error::other("its path is not UTF-8"))?;
+    HostRoot::new(Path::new("/")).replace_file(path, text.as_bytes(), 0o600)
 }
 
 /// Reads a text file; `None` when there is none.

@@ -26,9 +26,19 @@ fn program() -> Option<PathBuf> {
     None
 }
 
+/// The arguments of `punch login` or `punch join` in a note like "run `punch join URL --token-file FILE`".
+pub(crate) fn address_arguments(note: &str) -> Vec<&str> {
+    let command = note.split('`').nth(1).unwrap();
+    command.split(' ').skip(2).take_while(|word| *word != "--token-file").collect()
+}
+
 impl<'a> ControlPlane<'a> {
     /// Serves the folder `data` of `test`; nothing when `geppetto` is not built.
     pub(crate) fn start(test: &'a TestFolder, listen: &str) -> Option<Self> {
+        Self::start_with_options(test, listen, &[])
+    }
+
+    fn start_with_options(test: &'a TestFolder, listen: &str, options: &[&str]) -> Option<Self> {
         let _ = std::fs::remove_file(test.path("ready"));
         let mut command = Command::new(program()?);
         command.args([
@@ -42,6 +52,7 @@ impl<'a> ControlPlane<'a> {
             "--log",
             "error",
         ]);
+        command.args(options);
         command.current_dir(test.path("")).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         for _ in 0..600 {
@@ -58,12 +69,17 @@ impl<'a> ControlPlane<'a> {
 
     /// A control plane with shop 1.0.0 on server web-01, and `root` joined to it.
     pub(crate) fn with_shop(test: &'a TestFolder) -> Option<Self> {
+        Self::with_shop_and_options(test, &[])
+    }
+
+    /// The same, served with these options.
+    pub(crate) fn with_shop_and_options(test: &'a TestFolder, options: &[&str]) -> Option<Self> {
         std::fs::create_dir(test.path("data")).unwrap();
-        let control_plane = Self::start(test, "127.0.0.1:0")?;
+        let control_plane = Self::start_with_options(test, "127.0.0.1:0", options)?;
         let token =
             test.ok(&["token", "create", "admin", "--grant", "admin", "--socket", "data/geppetto.sock"]);
         test.write("admin.token", &token.stdout);
-        test.ok(&["login", &control_plane.url, "--token-file", "admin.token"]);
+        test.ok(&[&["login"], &*address_arguments(&token.stderr), &["--token-file", "admin.token"]].concat());
         test.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
         let public = test.ok(&["key", "public", "alice.key"]).stdout;
         test.write("alice.asc", &public);
@@ -78,18 +94,10 @@ impl<'a> ControlPlane<'a> {
             "format: geppetto/server/2\nenvironment: prod\nroles: [web]\n",
         );
         control_plane.import_greeting("hello");
-        let token = test.ok(&["server", "join-token", "web-01"]).stdout;
-        test.write("token", &token);
-        test.ok(&[
-            "join",
-            &control_plane.url,
-            "--token-file",
-            "token",
-            "--server",
-            "web-01",
-            "--root",
-            "root",
-        ]);
+        let token = test.ok(&["server", "join-token", "web-01"]);
+        test.write("token", &token.stdout);
+        let join = ["--token-file", "token", "--server", "web-01", "--root", "root"];
+        test.ok(&[&["join"], &*address_arguments(&token.stderr), &join].concat());
         Some(control_plane)
     }
 

@@ -16,6 +16,7 @@ mod repository;
 mod restore;
 mod settings;
 mod test_folder;
+mod tls;
 mod trust;
 
 #[path = "../../../../tests/skip.rs"]

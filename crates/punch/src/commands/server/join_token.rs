@@ -7,7 +7,8 @@ use model::{
 };
 
 use crate::{
-    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+    command_context::CommandContext, command_error::CommandError,
+    control_plane_address::format_address_arguments, settings::ControlPlaneArgs, time_text,
 };
 
 /// Create a one-time token for a server to join with
@@ -35,9 +36,10 @@ impl ServerJoinTokenArgs {
             self.remote.new_api_client(context)?.post_json("/api/v1/join-tokens", &request)?;
         context.output.print_line_unless_json(&token.token);
         context.output.print_note_to_stderr(format!(
-            "valid once, until {}; on {} run `punch join URL --token-file FILE`",
+            "valid once, until {}; on {} run `punch join {} --token-file FILE`",
             time_text::format_utc(token.expires_us),
-            token.server
+            token.server,
+            format_address_arguments(&token.control_plane)
         ));
         context.output.print_json_if_requested(&token);
         Ok(Exit::Done)

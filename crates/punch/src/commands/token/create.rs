@@ -5,7 +5,10 @@ use model::{
     wire::{IssuedToken, TokenRequest},
 };
 
-use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
+use crate::{
+    command_context::CommandContext, command_error::CommandError,
+    control_plane_address::format_address_arguments, settings::ControlPlaneArgs,
+};
 
 /// Create a token; it is printed once and stored nowhere
 ///
@@ -35,6 +38,10 @@ impl TokenCreateArgs {
         let token: IssuedToken =
             self.remote.new_api_client(context)?.post_json("/api/v1/tokens", &request)?;
         context.output.print_line_unless_json(&token.token);
+        context.output.print_note_to_stderr(format!(
+            "its holder runs `punch login {} --token-file FILE`",
+            format_address_arguments(&token.control_plane)
+        ));
         context.output.print_json_if_requested(&token);
         Ok(Exit::Done)
     }

@@ -1,0 +1,62 @@
+//! The options of `geppetto serve` that say how connections are encrypted.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use crate::{
+    clock::Clock,
+    daemon_error::DaemonCommandError,
+    data_folder::DataFolder,
+    tls::{CertificateSource, OwnAuthority, ServerTls, names_and_addresses_of_this_machine},
+};
+
+/// How connections are encrypted. Without any of these, a loopback address speaks plain HTTP and every other one TLS with
+/// a certificate of the control plane's own authority.
+#[derive(Debug, clap::Args)]
+pub(super) struct TlsArgs {
+    /// Speak TLS with this certificate: PEM, the server's own certificate first, then those of the authorities
+    /// between it and a public one. A changed file is read again without a restart
+    #[arg(long, env = "GEPPETTO_TLS_CERTIFICATE", requires = "tls_key", value_name = "FILE")]
+    tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, in PEM
+    #[arg(long, env = "GEPPETTO_TLS_KEY", requires = "tls_certificate", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// Speak TLS with a certificate of the control plane's own authority on a loopback address, too
+    #[arg(long, conflicts_with = "tls_certificate")]
+    own_certificate: bool,
+    /// Speak plain HTTP on any address: a proxy before it speaks TLS with the clients
+    #[arg(long, env = "GEPPETTO_BEHIND_PROXY", conflicts_with_all = ["tls_certificate", "own_certificate"])]
+    behind_proxy: bool,
+}
+
+impl TlsArgs {
+    /// What to speak TLS with on this address; `None` for plain HTTP.
+    pub(super) fn open_tls(
+        &self,
+        data: &DataFolder,
+        listen: SocketAddr,
+        advertised_url: Option<&str>,
+        clock: &Clock,
+    ) -> Result<Option<ServerTls>, DaemonCommandError> {
+        let source = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => {
+                CertificateSource::Files { certificate: certificate.clone(), key: key.clone() }
+            }
+            _ if self.behind_proxy || (listen.ip().is_loopback() && !self.own_certificate) => {
+                return Ok(None);
+            }
+            _ => {
+                let advertised = advertised_url.and_then(|url| url.parse::<axum::http::Uri>().ok());
+                let advertised = advertised.as_ref().and_then(|url| url.host());
+                let (names, addresses) = names_and_addresses_of_this_machine(listen.ip(), advertised)
+                    .map_err(|error| {
+                        DaemonCommandError::operation_failed_error(format!(
+                            "the addresses of this machine could not be listed: {error}"
+                        ))
+                    })?;
+                let authority = OwnAuthority::load_or_create(&data.authority_path(), clock.now_us())?;
+                CertificateSource::Own { authority, names, addresses }
+            }
+        };
+        ServerTls::new(source, clock.clone()).map(Some)
+    }
+}
