@@ -282,6 +282,9 @@ shape! {
         pub outcome: Option<String>,
         /// When that report came in, in microseconds since 1970-01-01 UTC.
         pub reported_us: Option<i64>,
+        /// How many of its reports were about runs that changed nothing; these are not in the audit log.
+        #[serde(default)]
+        pub unchanged_reports: u64,
     }
 
     /// A page of servers.

@@ -138,7 +138,9 @@ CREATE TABLE server_states (
     generation          BIGINT,
     reported_generation BIGINT,
     outcome             TEXT,
-    reported_us         BIGINT
+    reported_us         BIGINT,
+    -- Runs that changed nothing repeat by themselves: they are counted here, and not in the audit log.
+    unchanged_reports   BIGINT NOT NULL DEFAULT 0
 );
 
 -- Parameters that some published version declared secret. A row stays when that version leaves the

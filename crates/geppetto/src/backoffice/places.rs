@@ -101,6 +101,7 @@ impl BackOffice {
                 reported_generation: status.reported_generation,
                 outcome: status.outcome,
                 reported_us: status.reported_us,
+                unchanged_reports: status.unchanged_reports,
             }
         };
         Ok(wire::ServerPage { items: items.into_iter().map(summary).collect(), next })

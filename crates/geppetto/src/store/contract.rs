@@ -4,9 +4,7 @@ mod fixtures;
 
 use std::collections::BTreeMap;
 
-use fixtures::{
-    ANN, CHECK_JOB, becomes, grant_row, insert_sample_report, node, open, path_equals_text, store,
-};
+use fixtures::{ANN, CHECK_JOB, becomes, grant_row, node, open, path_equals_text, store};
 
 use super::{
     test_database::{TestDatabase, TestEngine},
@@ -29,33 +27,26 @@ macro_rules! on_both_engines {
     };
 }
 
+mod hosts;
+
 on_both_engines!(
     every_revision_can_be_read_back_whole,
     commit_from_an_older_revision_is_refused_and_changes_nothing,
     of_many_commits_from_one_revision_exactly_one_succeeds,
     token_is_valid_until_it_expires_or_is_revoked,
-    join_token_is_accepted_once_and_only_before_it_expires,
-    joining_again_revokes_the_earlier_credential,
     places_are_read_by_path_however_many,
-    generation_is_stored_once_and_kept,
-    node_resolved_from_an_overtaken_revision_is_not_stored,
-    reports_are_listed_newest_first_in_pages,
-    run_is_stored_once_and_old_successes_are_pruned_before_old_failures,
     places_changed_since_a_revision_are_listed_with_their_authors,
-    credential_of_a_removed_or_revoked_server_is_refused,
     every_write_is_in_the_audit_log_which_only_grows,
     store_opened_again_holds_what_was_written_and_refuses_other_keys,
     texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened,
-    concurrent_joins_of_one_server_leave_one_valid_credential,
     two_stores_that_open_an_empty_database_at_once_agree_on_its_keys,
     events_are_received_after_the_commit_and_not_before,
     due_job_is_taken_by_one_owner_and_again_after_its_lease,
-    reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends,
     cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once,
     old_jobs_are_pruned_with_their_logs,
+    reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends,
 );
 
-/// A store on an empty database, which lives as long as what is beside it.
 async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     assert_eq!(store.read_current_revision_number().await.unwrap(), 0);
@@ -127,48 +118,6 @@ async fn token_is_valid_until_it_expires_or_is_revoked(engine: TestEngine) {
     assert_eq!(store.read_all_tokens().await.unwrap().len(), 4);
 }
 
-async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    let token = JoinTokenRow { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
-    store.insert_join_token(&token, &ANN).await.unwrap();
-    assert_eq!(store.read_join_token_hash("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
-    assert_eq!(store.read_join_token_hash("j", "web-02", 1_000).await.unwrap(), None);
-    assert_eq!(store.read_join_token_hash("j", "web-01", 2_000).await.unwrap(), None);
-
-    assert!(
-        !store
-            .replace_credential_by_join_token(
-                "j",
-                "web-01",
-                "c0",
-                "h0",
-                &TimeAndActor { at_us: 2_000, ..ANN }
-            )
-            .await
-            .unwrap()
-    );
-    assert!(store.replace_credential_by_join_token("j", "web-01", "c1", "h1", &ANN).await.unwrap());
-    assert!(!store.replace_credential_by_join_token("j", "web-01", "c2", "h2", &ANN).await.unwrap());
-    assert_eq!(
-        store.read_unrevoked_credential_by_id("c1").await.unwrap(),
-        Some(("web-01".to_owned(), "h1".to_owned()))
-    );
-    assert_eq!(store.read_unrevoked_credential_by_id("c2").await.unwrap(), None);
-}
-
-async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
-        let token = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
-        store.insert_join_token(&token, &ANN).await.unwrap();
-        assert!(
-            store.replace_credential_by_join_token(token.id, "web-01", credential, "h", &ANN).await.unwrap()
-        );
-    }
-    assert_eq!(store.read_unrevoked_credential_by_id("c1").await.unwrap(), None);
-    assert!(store.read_unrevoked_credential_by_id("c2").await.unwrap().is_some());
-}
-
 async fn places_are_read_by_path_however_many(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let paths: Vec<String> = (0..40).map(|n| format!("roles/r{n:02}.yaml")).collect();
@@ -180,67 +129,6 @@ async fn places_are_read_by_path_however_many(engine: TestEngine) {
     let (revision, places) = store.read_current_places_at_paths(&paths).await.unwrap();
     assert_eq!((revision, places.keys().collect::<Vec<_>>()), (2, paths[1..39].iter().collect()));
     assert_eq!(places[&paths[38]].text, paths[38]);
-}
-
-async fn generation_is_stored_once_and_kept(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
-    let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
-    assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
-    assert!(store.insert_node_file_unless_outdated(&node(1, "d1", &shop), &ANN).await.unwrap());
-    assert!(!store.insert_node_file_unless_outdated(&node(1, "other", &[]), &ANN).await.unwrap());
-    assert!(store.insert_node_file_unless_outdated(&node(2, "d2", &[]), &ANN).await.unwrap());
-    assert_eq!(store.read_latest_node_file("web-01").await.unwrap().unwrap().digest, "d2");
-    assert_eq!(store.read_node_file_of_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
-    assert_eq!(store.read_node_file_of_generation("web-02", 1).await.unwrap(), None);
-    assert_eq!(store.read_versions_of_all_node_files().await.unwrap(), shop.into());
-    let resolution = store.read_resolution_without_node("web-01").await.unwrap().unwrap();
-    assert_eq!(resolution.digest, "d2", "it is stored with the node file");
-}
-
-async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
-    store.commit_revision(1, &[], "", &[], &ANN).await.unwrap();
-    assert!(!store.insert_node_file_unless_outdated(&node(1, "old", &[]), &ANN).await.unwrap());
-    assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
-}
-
-async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    for generation in 1..=5 {
-        insert_sample_report(&store, "web-01", generation, "changed").await;
-    }
-    insert_sample_report(&store, "web-02", 1, "failed").await;
-    let generations = |page: &[(super::reports::ReportIdAndReceiptTime, ReportSummaryColumns)]| -> Vec<u64> {
-        page.iter().map(|(_, head)| head.generation).collect()
-    };
-    let page = store.read_report_summaries_of_server("web-01", None, 2).await.unwrap();
-    assert_eq!(generations(&page), [5, 4]);
-    let states = store.read_server_statuses_in_range("web-01", "web-03").await.unwrap();
-    assert_eq!(states.keys().collect::<Vec<_>>(), ["web-01", "web-02"]);
-    let state = &states["web-01"];
-    assert_eq!((state.reported_generation, state.outcome.as_deref()), (Some(5), Some("changed")));
-    let rest = store.read_report_summaries_of_server("web-01", Some(page[1].0.id), 10).await.unwrap();
-    assert_eq!(generations(&rest), [3, 2, 1]);
-    let whole = store.read_report("web-01", page[0].0.id).await.unwrap().unwrap();
-    assert_eq!(whole.report, "5");
-    assert_eq!(store.read_report("web-02", page[0].0.id).await.unwrap(), None);
-}
-
-async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    let first = insert_sample_report(&store, "web-01", 1, "failed").await;
-    assert_eq!(insert_sample_report(&store, "web-01", 1, "failed").await, first);
-    assert_eq!(store.read_audit_entries(None, 10).await.unwrap().len(), 1);
-    for generation in 2..=600 {
-        insert_sample_report(&store, "web-01", generation, "unchanged").await;
-    }
-    assert_eq!(store.read_servers_with_many_reports().await.unwrap(), ["web-01"]);
-    assert_eq!(store.prune_reports_of_server("web-01").await.unwrap(), 99);
-    let all = store.read_report_summaries_of_server("web-01", None, 1000).await.unwrap();
-    assert_eq!(all.len(), 501);
-    assert_eq!(all.last().unwrap().1.outcome, "failed");
 }
 
 async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: TestEngine) {
@@ -261,29 +149,6 @@ async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: T
     );
     let (newest, objects) = store.read_current_places().await.unwrap();
     assert_eq!((newest, path_equals_text(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
-}
-
-async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &[], &ANN).await.unwrap();
-    let join = async |token: &'static str, credential: &str| {
-        let new = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
-        store.insert_join_token(&new, &ANN).await.unwrap();
-        assert!(
-            store.replace_credential_by_join_token(token, "web-01", credential, "h", &ANN).await.unwrap()
-        );
-    };
-    join("j1", "c1").await;
-    assert!(store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
-    assert!(!store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
-    assert_eq!(store.read_unrevoked_credential_by_id("c1").await.unwrap(), None);
-    join("j2", "c2").await;
-    let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
-    store.insert_join_token(&spare, &ANN).await.unwrap();
-    let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
-    store.commit_revision(1, &[removal], "", &[], &ANN).await.unwrap();
-    assert_eq!(store.read_unrevoked_credential_by_id("c2").await.unwrap(), None);
-    assert_eq!(store.read_join_token_hash("j3", "web-01", 1_000).await.unwrap(), None);
 }
 
 async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
@@ -348,27 +213,6 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
     let unsealed = opened.check_or_set_both_keys(SealingKey::new(&[7; 32]), "node key").await;
     assert!(matches!(unsealed, Err(StoreError::Unsealed(_))));
-}
-
-async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    let mut joins = tokio::task::JoinSet::new();
-    for n in 0..8 {
-        let store = store.clone();
-        joins.spawn(async move {
-            let (token, credential) = (format!("j{n}"), format!("c{n}"));
-            let row = JoinTokenRow { id: &token, server: "web-01", hash: "h", expires_us: 2_000 };
-            store.insert_join_token(&row, &ANN).await.unwrap();
-            store.replace_credential_by_join_token(&token, "web-01", &credential, "h", &ANN).await.unwrap()
-        });
-    }
-    assert!(joins.join_all().await.into_iter().all(|joined| joined));
-    let mut valid = 0;
-    for n in 0..8 {
-        valid +=
-            usize::from(store.read_unrevoked_credential_by_id(&format!("c{n}")).await.unwrap().is_some());
-    }
-    assert_eq!(valid, 1);
 }
 
 async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: TestEngine) {
@@ -451,24 +295,6 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
     assert_eq!(log, ["one", "two"]);
 }
 
-async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.ensure_unfinished_job(&CHECK_JOB, 0).await.unwrap();
-    store.ensure_unfinished_job(&CHECK_JOB, 0).await.unwrap();
-    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
-    assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 1);
-    let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
-    assert_eq!(taken.job.id, id);
-    let next = NewJob { due_us: 90_000, ..CHECK_JOB };
-    assert!(
-        store.end_or_reschedule_job(&taken, JobState::Done, None, None, Some(&next), 1_500).await.unwrap()
-    );
-    assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(90_000));
-    store.start_waiting_job_now("check", 2_000).await.unwrap();
-    assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(2_000));
-    assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 2);
-}
-
 async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: TestEngine) {
     let Some((store, _database)) = store(engine).await else { return };
     let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
@@ -497,4 +323,22 @@ async fn old_jobs_are_pruned_with_their_logs(engine: TestEngine) {
     assert_eq!(store.read_job(id).await.unwrap(), None);
     assert!(store.read_job_log(id).await.unwrap().is_empty());
     assert!(store.read_job(waiting).await.unwrap().is_some());
+}
+
+async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(engine: TestEngine) {
+    let Some((store, _database)) = store(engine).await else { return };
+    store.ensure_unfinished_job(&CHECK_JOB, 0).await.unwrap();
+    store.ensure_unfinished_job(&CHECK_JOB, 0).await.unwrap();
+    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
+    assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 1);
+    let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    assert_eq!(taken.job.id, id);
+    let next = NewJob { due_us: 90_000, ..CHECK_JOB };
+    assert!(
+        store.end_or_reschedule_job(&taken, JobState::Done, None, None, Some(&next), 1_500).await.unwrap()
+    );
+    assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(90_000));
+    store.start_waiting_job_now("check", 2_000).await.unwrap();
+    assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(2_000));
+    assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 2);
 }

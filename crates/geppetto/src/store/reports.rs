@@ -72,9 +72,14 @@ pub(crate) struct ServerStatusRow {
     pub(crate) outcome: Option<String>,
     /// When that report came in, in microseconds since 1970-01-01 UTC.
     pub(crate) reported_us: Option<i64>,
+    /// How many of its reports were about runs that changed nothing.
+    pub(crate) unchanged_reports: u64,
 }
 
-type StatusRow = (String, Option<i64>, Option<i64>, Option<String>, Option<i64>);
+type StatusRow = (String, Option<i64>, Option<i64>, Option<String>, Option<i64>, i64);
+
+/// The outcome of a run that changed nothing.
+const UNCHANGED: &str = "unchanged";
 
 impl Store {
     /// How the servers from `first` to `last` are, in the order of their names: newest node file and last report.
@@ -88,21 +93,30 @@ impl Store {
         let rows: Vec<StatusRow> = fetch_all!(
             connection,
             doing,
-            "SELECT server, generation, reported_generation, outcome, reported_us FROM server_states
-             WHERE server >= $1 AND server <= $2",
+            "SELECT server, generation, reported_generation, outcome, reported_us, unchanged_reports
+             FROM server_states WHERE server >= $1 AND server <= $2",
             first,
             last,
         )?;
         let number = |column: Option<i64>| column.map(|number| unsigned(number, "generation")).transpose();
         rows.into_iter()
-            .map(|(server, generation, reported_generation, outcome, reported_us)| {
+            .map(|(server, generation, reported_generation, outcome, reported_us, unchanged)| {
                 let (generation, reported_generation) = (number(generation)?, number(reported_generation)?);
-                Ok((server, ServerStatusRow { generation, reported_generation, outcome, reported_us }))
+                let unchanged_reports = unsigned(unchanged, "count of reports")?;
+                let status = ServerStatusRow {
+                    generation,
+                    reported_generation,
+                    outcome,
+                    reported_us,
+                    unchanged_reports,
+                };
+                Ok((server, status))
             })
             .collect()
     }
 
-    /// Stores a server's report and gives its number; of a run that was reported before, the number it has.
+    /// Stores a server's report and gives its number; of a run that was reported before, the number it has. A run that
+    /// changed nothing is counted; every other is in the audit log.
     pub(crate) async fn insert_report(
         &self,
         report: &NewReport<'_>,
@@ -137,19 +151,25 @@ impl Store {
             )?;
             return unsigned(id, "report");
         };
+        let is_unchanged = report.head.outcome == UNCHANGED;
         execute!(
             transaction,
             doing,
-            "INSERT INTO server_states (server, reported_generation, outcome, reported_us) VALUES ($1, $2, $3, $4)
+            "INSERT INTO server_states (server, reported_generation, outcome, reported_us, unchanged_reports)
+             VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (server) DO UPDATE SET reported_generation = excluded.reported_generation,
-                 outcome = excluded.outcome, reported_us = excluded.reported_us",
+                 outcome = excluded.outcome, reported_us = excluded.reported_us,
+                 unchanged_reports = server_states.unchanged_reports + excluded.unchanged_reports",
             report.server,
             signed(report.head.generation),
             &report.head.outcome,
             context.at_us,
+            i64::from(is_unchanged),
         )?;
-        let detail = format!("generation {}, {}", report.head.generation, report.head.outcome);
-        audit::insert_audit_entry(&mut transaction, context, "report", report.server, &detail).await?;
+        if !is_unchanged {
+            let detail = format!("generation {}, {}", report.head.generation, report.head.outcome);
+            audit::insert_audit_entry(&mut transaction, context, "report", report.server, &detail).await?;
+        }
         let id = unsigned(id, "report")?;
         let (server, outcome) = (report.server.to_owned(), report.head.outcome.clone());
         transaction.announce_on_commit(Event::ServerReported { server, report: id, outcome });
