@@ -2,7 +2,14 @@
 
 use std::{io::Read, path::Path};
 
-use model::{component::Component, name::Name, version::Version};
+use model::{
+    component::Component,
+    deployment::{DeploymentDescription, MAX_DEPLOYMENT_FILE_BYTES, MAX_DEPLOYMENT_TOTAL_BYTES},
+    fault::{Fault, Severity},
+    manifest::{self, DeploymentFilesByPath},
+    name::Name,
+    version::Version,
+};
 use rpm::{PackageMetadata, PackageReader};
 
 use crate::rpm_file::{RpmFile, RpmReadOrVerifyError, new_malformed_rpm_error};
@@ -198,4 +205,51 @@ fn description(rpm_file: &RpmFile, name: &Name) -> Result<Component, RpmReadOrVe
             .map_err(|why| wrong(format!("its component.json cannot be understood: {why}")));
     }
     Err(wrong(format!("it provides `{DEPLOYMENT_RPM_PROVIDES_NAME}({name})` but holds no {wanted}")))
+}
+
+/// What lint calls an error in the manifest and templates of the deployment package of `name`: a server that gets it could
+/// not be deployed.
+pub(crate) fn find_deployment_errors(
+    rpm_file: &RpmFile,
+    name: &Name,
+) -> Result<Vec<Fault>, RpmReadOrVerifyError> {
+    let files = deployment_files(rpm_file, name)?;
+    let read =
+        DeploymentDescription::parse_deployment_files(name, &rpm_file.shown.display().to_string(), files);
+    Ok(match read {
+        Ok(DeploymentDescription { component, manifest, templates }) => {
+            let faults = manifest::lint_manifest(&manifest, &templates, &component);
+            faults.into_iter().filter(|fault| fault.severity == Severity::Error).collect()
+        }
+        Err(error) => vec![Fault::new_error(error.to_string())],
+    })
+}
+
+/// The files of a component in its deployment package, by path in the component's folder.
+fn deployment_files(rpm_file: &RpmFile, name: &Name) -> Result<DeploymentFilesByPath, RpmReadOrVerifyError> {
+    let wrong = |why: String| new_malformed_rpm_error(&rpm_file.shown, &why);
+    let unreadable = |why: &dyn std::fmt::Display| wrong(format!("its content cannot be unpacked: {why}"));
+    let folder = format!("/{}/{name}/", model::component::INSTALLED_COMPONENTS_FOLDER);
+    let mut reader = PackageReader::open(&rpm_file.path).map_err(|why| unreadable(&why))?;
+    let mut files = DeploymentFilesByPath::new();
+    let mut total = 0;
+    while let Some(mut file) = reader.next_file().map_err(|why| unreadable(&why))? {
+        let path = file.metadata.path().to_string_lossy().into_owned();
+        let Some(path) = path.strip_prefix(&folder).map(str::to_owned) else { continue };
+        if file.metadata.mode().file_type() != rpm::FileType::Regular {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        let read = (&mut file).take(MAX_DEPLOYMENT_FILE_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(|why| unreadable(&why))?;
+        total += bytes.len() as u64;
+        if bytes.len() as u64 > MAX_DEPLOYMENT_FILE_BYTES || total > MAX_DEPLOYMENT_TOTAL_BYTES {
+            return Err(wrong(format!(
+                "it has more in {path} than a deployment may have ({MAX_DEPLOYMENT_FILE_BYTES} bytes a file, \
+                 {MAX_DEPLOYMENT_TOTAL_BYTES} in all)"
+            )));
+        }
+        files.insert(path, bytes);
+    }
+    Ok(files)
 }

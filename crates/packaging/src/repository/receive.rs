@@ -15,9 +15,9 @@ use super::{
     Repository, RepositoryError, Result,
     durable_writes::{self, UnflushedWrites},
     package_index::PoolPackageIndexEntry,
-    package_record::{PackageRecord, ParsedRpmFileName},
+    package_record::{PackageRecord, ParsedRpmFileName, RecordedComponentPackageKind},
 };
-use crate::rpm_file::RpmFile;
+use crate::{inspect, rpm_file::RpmFile};
 
 impl Repository {
     /// Takes in a package of at most `limit` bytes: streamed to the disk, its structure, content and
@@ -50,6 +50,13 @@ impl Repository {
         let record = &entry.record;
         if record.file != file_name {
             return Err(wrong_name(&format!("the package in it is {}", record.file)));
+        }
+
+        if let RecordedComponentPackageKind::Deployment(component) = &record.what {
+            let faults = inspect::find_deployment_errors(&rpm_file, &component.name)?;
+            if !faults.is_empty() {
+                return Err(RepositoryError::Deployment { file: record.file.clone(), faults });
+            }
         }
 
         let _lock = self.lock()?;

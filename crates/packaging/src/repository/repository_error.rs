@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::name::Name;
+use model::{
+    fault::{self, Fault},
+    name::Name,
+};
 
 use crate::{
     openpgp::{SecretKeyError, SignatureError},
@@ -54,6 +57,14 @@ pub enum RepositoryError {
     /// An uploaded file is no package that may come in.
     #[error(transparent)]
     Package(#[from] RpmReadOrVerifyError),
+    /// A deployment package that no server could be deployed with.
+    #[error("{file} cannot be deployed; nothing of it was kept:{}", fault::format_fault_list(.faults))]
+    Deployment {
+        /// The file.
+        file: String,
+        /// What lint calls an error in its manifest and templates.
+        faults: Vec<Fault>,
+    },
     /// The name of an upload.
     #[error("`{given}` is not the name of a package file: {why}")]
     FileName {

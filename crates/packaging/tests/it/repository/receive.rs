@@ -55,6 +55,39 @@ fn same_version_with_other_bytes_is_refused_naming_both_digests() {
 }
 
 #[test]
+fn deployment_that_lint_calls_wrong_is_refused_and_leaves_nothing() {
+    let test = TestRepository::new();
+    let folder = "/usr/share/geppetto/components/shop";
+    let with = |files: &[(&str, &str)]| {
+        let mut rpm = deployment("shop", "1.0", &[]);
+        for (path, text) in files {
+            rpm = rpm.file(&format!("{folder}/{path}"), text.as_bytes());
+        }
+        build(&test, rpm)
+    };
+    let manifest = |resource: &str| format!("format: geppetto/manifest/1\nresources:\n  - {resource}\n");
+    for (files, why) in [
+        (vec![("manifest.yaml", "nothing of ours".to_owned())], "manifest.yaml"),
+        (vec![("manifest.yaml", manifest("{template: /etc/shop, source: missing.j2}"))], "missing.j2"),
+        (vec![("manifest.yaml", manifest("{file: /etc/shop, content: \"{{ unknown }}\"}"))], "`unknown`"),
+        (
+            vec![
+                ("manifest.yaml", manifest("{template: /etc/shop, source: shop.j2}")),
+                ("templates/shop.j2", "{% if %}".to_owned()),
+            ],
+            "shop.j2",
+        ),
+    ] {
+        let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+        let (bytes, file) = with(&files);
+        let message = refused(&test, &bytes, &file);
+        assert!(message.contains("cannot be deployed") && message.contains(why), "{message}");
+    }
+    let (bytes, file) = with(&[("manifest.yaml", &manifest("{file: /etc/shop, content: hello}"))]);
+    test.repository.receive_package(&*bytes, &file, LIMIT).unwrap();
+}
+
+#[test]
 fn component_named_like_a_deployment_package_is_refused() {
     let test = TestRepository::new();
     let claim = "geppetto-component(eq-deployment)";
