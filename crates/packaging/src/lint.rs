@@ -69,10 +69,10 @@ impl Notes {
         if source.url.is_none() {
             self.warn(&source.file, "`url` is missing; add the address of the component's documentation");
         }
-        if source.description.lines().any(|line| line.chars().count() > 79) {
+        if source.description.split_whitespace().any(|word| word.chars().count() > 79) {
             self.warn(
                 &source.description_file,
-                "`description` has lines of more than 79 characters; break them",
+                "`description` has a word of more than 79 characters; packages cannot break it",
             );
         }
         if source.test.is_none() {

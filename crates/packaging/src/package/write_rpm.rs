@@ -159,7 +159,7 @@ fn skeleton(
                 .source_date(settings.source_date),
         )
         .release(version.release_part().unwrap_or("1"))
-        .description(&package.description)
+        .description(&wrap_description(&package.description))
         // The build host is left out, because it would make packages differ between machines.
         .build_host("localhost")
         .packager("Geppetto")
@@ -275,4 +275,46 @@ fn metadata(
     }
     metadata.signature = signature.build()?;
     Ok(metadata)
+}
+/// The longest line of a description that rpmlint accepts, in characters.
+const DESCRIPTION_LINE_LENGTH: usize = 79;
+
+/// Breaks lines that are too long between words. A line's indentation is kept, and so is every line break.
+fn wrap_description(text: &str) -> String {
+    let mut wrapped = String::with_capacity(text.len());
+    for line in text.lines() {
+        let indentation = &line[..line.len() - line.trim_start().len()];
+        let mut length = 0;
+        for word in line.split_whitespace() {
+            let word_length = word.chars().count();
+            if length > 0 && length + 1 + word_length > DESCRIPTION_LINE_LENGTH {
+                wrapped.push('\n');
+                length = 0;
+            }
+            let before = if length == 0 { indentation } else { " " };
+            wrapped.push_str(before);
+            wrapped.push_str(word);
+            length += before.chars().count() + word_length;
+        }
+        wrapped.push('\n');
+    }
+    wrapped.truncate(wrapped.trim_end().len());
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_description_lines_are_broken_between_words_and_short_ones_kept() {
+        let long = "word ".repeat(30);
+        let text = format!("Short.\n\n  * {long}\n{}\nlast\n", "x".repeat(100));
+        let wrapped = wrap_description(&text);
+        let lines: Vec<&str> = wrapped.lines().collect();
+        assert_eq!(lines[..2], ["Short.", ""]);
+        assert!(lines[2..4].iter().all(|line| line.starts_with("  ") && line.len() <= 79), "{wrapped}");
+        assert_eq!(lines[lines.len() - 2..], ["x".repeat(100).as_str(), "last"]);
+        assert_eq!(wrapped.matches("word").count(), 30);
+    }
 }
