@@ -44,6 +44,8 @@ pub(crate) struct ApiState {
     end: watch::Receiver<bool>,
     /// How many more large bodies may be held now.
     large_bodies: Arc<Semaphore>,
+    /// Who uploads how much at once.
+    upload_slots: Arc<upload::UploadSlots>,
 }
 
 /// How many large bodies are held at once.
@@ -59,7 +61,8 @@ impl ApiState {
         end: watch::Receiver<bool>,
     ) -> Self {
         let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
-        Self { back_office, max_package_bytes, advertised_url, address, end, large_bodies }
+        let upload_slots = Arc::default();
+        Self { back_office, max_package_bytes, advertised_url, address, end, large_bodies, upload_slots }
     }
 
     /// How URLs of this control plane begin.

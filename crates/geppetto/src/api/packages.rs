@@ -20,7 +20,10 @@ use super::{
     problem::ProblemResponse,
     upload,
 };
-use crate::auth::{Developer, Operator, UnscopedPermit, Viewer};
+use crate::{
+    auth::{Developer, Operator, UnscopedPermit, Viewer},
+    backoffice::BackOfficeError,
+};
 
 /// Upload a package; it is visible in no channel yet
 ///
@@ -58,10 +61,10 @@ pub(super) async fn upload_unpublished_package(
             ),
         ));
     }
-    let received = app
-        .back_office
-        .receive_unpublished_package(&permit, upload::blocking_body_reader_with_timeout(body), &file, limit)
-        .await?;
+    let _slot = app.upload_slots.acquire_upload_slot(permit.audit_actor()).await;
+    let upload = app.back_office.begin_package_upload(&permit, &file, limit).await?;
+    let upload = upload::write_body_to_upload(body, upload).await.map_err(BackOfficeError::from)?;
+    let received = app.back_office.receive_unpublished_package(&permit, &file, upload).await?;
     Ok((StatusCode::CREATED, Json(received)))
 }
 

@@ -1,10 +1,11 @@
-//! Uploads: a body that arrives in pieces is read by a blocking thread, and never held whole.
+//! Uploads: a body is written to the disk as it arrives, never held whole, and no thread waits for the client.
 
 use std::{
+    collections::HashMap,
     future::poll_fn,
-    io::{self, Read},
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    io,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, PoisonError, Weak},
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,24 +18,78 @@ use axum::{
     response::Response,
 };
 use hyper::body::Frame;
+use packaging::repository::{PackageUpload, RepositoryError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_stream::StreamExt as _;
-use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// How long a client may be silent in the middle of a body.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long the rest of a refused body is still taken, so that the client gets to read the refusal.
 const COURTESY: Duration = Duration::from_secs(5);
 
-/// A reader of a body for a blocking thread. Fails when the body is cut off, or when nothing comes for a while.
-pub(super) fn blocking_body_reader_with_timeout(body: Body) -> impl Read + Send + 'static {
-    let pieces = body.into_data_stream().timeout(SILENCE).map(|piece| match piece {
-        Ok(piece) => piece.map_err(io::Error::other),
-        Err(_) => {
-            let text = format!("nothing came for {} seconds", SILENCE.as_secs());
-            Err(io::Error::new(io::ErrorKind::TimedOut, text))
+/// So much of a body is collected before it is written: a client that sends little by little costs few writes.
+const PIECE_BYTES: usize = 256 * 1024;
+/// How many uploads of one principal are taken at once; further ones wait.
+const UPLOADS_PER_PRINCIPAL: usize = 4;
+
+/// The places for uploads, by principal.
+#[derive(Debug, Default)]
+pub(super) struct UploadSlots(Mutex<HashMap<String, Weak<Semaphore>>>);
+
+impl UploadSlots {
+    /// Waits for a place among the uploads of this principal. Who waits holds no thread, and nobody else up.
+    pub(super) async fn acquire_upload_slot(&self, principal: String) -> Option<OwnedSemaphorePermit> {
+        let slots = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            known.retain(|_, slots| slots.strong_count() > 0);
+            let slots = known.get(&principal).and_then(Weak::upgrade);
+            slots.unwrap_or_else(|| {
+                let slots = Arc::new(Semaphore::new(UPLOADS_PER_PRINCIPAL));
+                known.insert(principal, Arc::downgrade(&slots));
+                slots
+            })
+        };
+        // It is never closed.
+        slots.acquire_owned().await.ok()
+    }
+}
+
+/// Writes a body to an upload as it comes. No thread waits for the client meanwhile. Fails when the body is cut off, or
+/// when nothing comes for a while.
+pub(super) async fn write_body_to_upload(
+    body: Body,
+    mut upload: PackageUpload,
+) -> Result<PackageUpload, RepositoryError> {
+    let mut pieces = pin!(body.into_data_stream().timeout(SILENCE));
+    let mut collected = Vec::with_capacity(PIECE_BYTES);
+    loop {
+        let piece = match pieces.next().await {
+            Some(Ok(Ok(piece))) => Some(piece),
+            Some(Ok(Err(error))) => return Err(upload.broken_off_error(io::Error::other(error))),
+            Some(Err(_)) => {
+                let text = format!("nothing came for {} seconds", SILENCE.as_secs());
+                return Err(upload.broken_off_error(io::Error::new(io::ErrorKind::TimedOut, text)));
+            }
+            None => None,
+        };
+        let is_last = piece.is_none();
+        collected.extend_from_slice(&piece.unwrap_or_default());
+        if collected.len() >= PIECE_BYTES || is_last {
+            let write = move || {
+                upload.write_next_bytes(&collected)?;
+                collected.clear();
+                Ok::<_, RepositoryError>((upload, collected))
+            };
+            let written = tokio::task::spawn_blocking(write).await;
+            (upload, collected) = written.map_err(|error| RepositoryError::Upload {
+                file: "the upload".to_owned(),
+                why: io::Error::other(error),
+            })??;
         }
-    });
-    SyncIoBridge::new(Box::pin(StreamReader::new(pieces)))
+        if is_last {
+            return Ok(upload);
+        }
+    }
 }
 
 /// Takes the rest of a refused body, so that the client is not cut off before it gets to read the refusal.
@@ -85,27 +140,42 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
 
 #[cfg(test)]
 mod tests {
+    use packaging::{openpgp::SecretKey, repository::Repository};
+
     use super::*;
 
-    async fn read(body: Body) -> io::Result<Vec<u8>> {
-        let mut reader = blocking_body_reader_with_timeout(body);
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut all = Vec::new();
-            reader.read_to_end(&mut all).map(|_| all)
-        });
-        reading.await.unwrap()
+    fn upload(folder: &std::path::Path, limit: u64) -> PackageUpload {
+        let key = SecretKey::generate_secret_key("Repository <r@example.org>", 1_800_000_000).unwrap();
+        let repository = Repository::create_repository(folder, key).unwrap();
+        repository.begin_package_upload("shop-1.0-1.noarch.rpm", limit).unwrap()
     }
 
     #[tokio::test]
-    async fn body_is_read_whole_by_a_blocking_thread() {
-        let content: Vec<u8> = (0..1_000_000_u32).map(|n| n as u8).collect();
-        assert_eq!(read(Body::from(content.clone())).await.unwrap(), content);
-    }
-
-    #[tokio::test]
-    async fn reading_a_body_that_is_cut_off_fails() {
+    async fn body_that_is_cut_off_or_too_long_is_refused_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("repository");
         let pieces = [Ok("half of it"), Err(io::Error::other("the connection is gone"))];
-        let error = read(Body::from_stream(tokio_stream::iter(pieces))).await.unwrap_err();
+        let body = Body::from_stream(tokio_stream::iter(pieces));
+        let error = write_body_to_upload(body, upload(&root, 100)).await.unwrap_err();
         assert!(error.to_string().contains("the connection is gone"), "{error}");
+        assert_eq!(std::fs::read_dir(root.join("incoming")).unwrap().count(), 0);
+        let other = folder.path().join("other");
+        let error = write_body_to_upload(Body::from("x".repeat(101)), upload(&other, 100)).await.unwrap_err();
+        assert!(error.to_string().contains("larger than the 100 bytes"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn uploads_of_one_principal_wait_for_each_other_and_for_nobody_else() {
+        let slots = UploadSlots::default();
+        let mut held = Vec::new();
+        for _ in 0..UPLOADS_PER_PRINCIPAL {
+            held.push(slots.acquire_upload_slot("token mallory".to_owned()).await);
+        }
+        let soon = Duration::from_millis(50);
+        let next = slots.acquire_upload_slot("token mallory".to_owned());
+        tokio::time::timeout(soon, next).await.unwrap_err();
+        tokio::time::timeout(soon, slots.acquire_upload_slot("token ann".to_owned())).await.unwrap();
+        held.pop();
+        tokio::time::timeout(soon, slots.acquire_upload_slot("token mallory".to_owned())).await.unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Packages, channels and keys: the repository, with everything that is done to it in the audit log.
 
-use std::{io::Read, sync::Arc};
+use std::sync::Arc;
 
 use model::{
     catalog::Catalog,
@@ -9,7 +9,7 @@ use model::{
 };
 use packaging::{
     openpgp::KeyFingerprint,
-    repository::{Repository, RepositoryError},
+    repository::{PackageUpload, Repository, RepositoryError},
 };
 
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
@@ -132,19 +132,29 @@ impl BackOffice {
         self.run_blocking_with_repository(Repository::read_armored_trusted_keys).await
     }
 
-    /// Takes in a package, which is visible in no channel yet.
+    /// Begins to take in a package of at most `limit` bytes.
+    pub(crate) async fn begin_package_upload(
+        &self,
+        _permit: &UnscopedPermit<Developer>,
+        file: &str,
+        limit: u64,
+    ) -> Result<PackageUpload, BackOfficeError> {
+        let name = file.to_owned();
+        self.run_blocking_with_repository(move |repository| repository.begin_package_upload(&name, limit))
+            .await
+    }
+
+    /// Takes in a package that is uploaded whole; it is visible in no channel yet.
     pub(crate) async fn receive_unpublished_package(
         &self,
         permit: &UnscopedPermit<Developer>,
-        reader: impl Read + Send + 'static,
         file: &str,
-        limit: u64,
+        upload: PackageUpload,
     ) -> Result<UploadedPackage, BackOfficeError> {
-        let name = file.to_owned();
         let entry = RepositoryAuditEntry::new(&permit.audit_actor(), "receive", file, "");
         self.record_outcome(
             entry,
-            move |repository| repository.receive_package(reader, &name, limit),
+            move |repository| repository.receive_uploaded_package(upload),
             |received| format!("sha256 {}, {} bytes", received.sha256, received.size),
         )
         .await

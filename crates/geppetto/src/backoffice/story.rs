@@ -95,15 +95,10 @@ impl Story {
 
     async fn receive(&self, path: &Path) -> String {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        self.back_office
-            .receive_unpublished_package(
-                &admin().to_permit_of_lower_level(),
-                fs::File::open(path).unwrap(),
-                &name,
-                1 << 20,
-            )
-            .await
-            .unwrap();
+        let permit = admin().to_permit_of_lower_level();
+        let mut upload = self.back_office.begin_package_upload(&permit, &name, 1 << 20).await.unwrap();
+        upload.write_next_bytes(&fs::read(path).unwrap()).unwrap();
+        self.back_office.receive_unpublished_package(&permit, &name, upload).await.unwrap();
         name
     }
 

@@ -57,6 +57,7 @@ use model::name::Name;
 
 pub use catalog_after::VersionsPromotedAlong;
 pub use check::RepositoryFinding;
+pub use receive::PackageUpload;
 pub use repository_error::RepositoryError;
 pub use retain_versions::RetentionResult;
 pub use withdraw::WithdrawnPackageFiles;

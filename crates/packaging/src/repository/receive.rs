@@ -19,27 +19,73 @@ use super::{
 };
 use crate::{inspect, rpm_file::RpmFile};
 
+/// A package on its way into the repository: a file in `incoming/` that goes away unless it is received.
+#[derive(Debug)]
+pub struct PackageUpload {
+    file: NamedTempFile,
+    name: String,
+    size: u64,
+    limit: u64,
+}
+
+impl PackageUpload {
+    /// Adds the next bytes. Fails when they are more than the upload may have.
+    pub fn write_next_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.size += bytes.len() as u64;
+        if self.size > self.limit {
+            return Err(RepositoryError::TooLarge { file: self.name.clone(), limit: self.limit });
+        }
+        self.file
+            .as_file()
+            .write_all(bytes)
+            .map_err(|why| RepositoryError::from_io_error("write", self.file.path(), why))
+    }
+
+    /// The error of an upload that broke off.
+    pub fn broken_off_error(&self, why: io::Error) -> RepositoryError {
+        RepositoryError::Upload { file: self.name.clone(), why }
+    }
+}
+
 impl Repository {
-    /// Takes in a package of at most `limit` bytes: streamed to the disk, its structure, content and
-    /// signature checked there. It is in no channel yet. The same bytes again are no error; other bytes
-    /// under the same name are. On any error nothing stays.
+    /// Takes in a package of at most `limit` bytes: [`Repository::begin_package_upload`] and
+    /// [`Repository::receive_uploaded_package`] with what a reader gives in between.
     pub fn receive_package(
         &self,
         mut reader: impl Read,
         file_name: &str,
         limit: u64,
     ) -> Result<UploadedPackage> {
-        let wrong_name = |why: &str| RepositoryError::FileName {
-            given: file_name.chars().filter(|c| !c.is_control()).take(200).collect(),
-            why: why.to_owned(),
-        };
-        if ParsedRpmFileName::parse_rpm_file_name(file_name).is_none() || file_name.len() > 240 {
-            return Err(wrong_name("it must be NAME-VERSION-RELEASE.ARCH.rpm"));
+        let mut upload = self.begin_package_upload(file_name, limit)?;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => return self.receive_uploaded_package(upload),
+                Ok(read) => upload.write_next_bytes(&buffer[..read])?,
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(upload.broken_off_error(why)),
+            }
         }
-        let upload = self.begin_upload()?;
-        self.store(&mut reader, upload.as_file(), file_name, limit)?;
+    }
 
-        let mut rpm_file = RpmFile::open_with_display_path(upload.path(), Path::new(file_name))?;
+    /// Begins to take in a package of at most `limit` bytes.
+    pub fn begin_package_upload(&self, file_name: &str, limit: u64) -> Result<PackageUpload> {
+        if ParsedRpmFileName::parse_rpm_file_name(file_name).is_none() || file_name.len() > 240 {
+            return Err(new_file_name_error(file_name, "it must be NAME-VERSION-RELEASE.ARCH.rpm"));
+        }
+        Ok(PackageUpload { file: self.create_incoming_file()?, name: file_name.to_owned(), size: 0, limit })
+    }
+
+    /// Takes in a package that is uploaded whole: its structure, content, signature and deployment are checked. It is in
+    /// no channel yet. The same bytes again are no error; other bytes under the same name are. On any error nothing
+    /// stays.
+    pub fn receive_uploaded_package(&self, upload: PackageUpload) -> Result<UploadedPackage> {
+        let PackageUpload { file: upload, name: file_name, .. } = upload;
+        upload
+            .as_file()
+            .sync_all()
+            .map_err(|why| RepositoryError::from_io_error("write", upload.path(), why))?;
+        let mut rpm_file = RpmFile::open_with_display_path(upload.path(), Path::new(&file_name))?;
         rpm_file.verify_header_signature(&self.read_trusted_keys()?)?;
         let uploaded = upload
             .as_file()
@@ -49,7 +95,7 @@ impl Repository {
             PoolPackageIndexEntry::index_entry_from_rpm_file(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
         let record = &entry.record;
         if record.file != file_name {
-            return Err(wrong_name(&format!("the package in it is {}", record.file)));
+            return Err(new_file_name_error(&file_name, &format!("the package in it is {}", record.file)));
         }
 
         if let RecordedComponentPackageKind::Deployment(component) = &record.what {
@@ -154,7 +200,7 @@ impl Repository {
     }
 
     /// A new file in `incoming/`, locked as long as its process lives.
-    fn begin_upload(&self) -> Result<NamedTempFile> {
+    fn create_incoming_file(&self) -> Result<NamedTempFile> {
         let _lock = self.lock()?;
         let incoming = self.layout().incoming_folder_path();
         let begin = || {
@@ -181,27 +227,11 @@ impl Repository {
         }
         Ok(())
     }
+}
 
-    fn store(&self, reader: &mut impl Read, mut file: &fs::File, name: &str, limit: u64) -> Result<()> {
-        let mut buffer = vec![0; 1 << 16];
-        let mut size = 0;
-        loop {
-            let read = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(why) if why.kind() == io::ErrorKind::Interrupted => continue,
-                Err(why) => return Err(RepositoryError::Upload { file: name.to_owned(), why }),
-            };
-            size += read as u64;
-            if size > limit {
-                return Err(RepositoryError::TooLarge { file: name.to_owned(), limit });
-            }
-            file.write_all(&buffer[..read]).map_err(|why| {
-                RepositoryError::from_io_error("write", &self.layout().incoming_folder_path(), why)
-            })?;
-        }
-        file.sync_all().map_err(|why| {
-            RepositoryError::from_io_error("write", &self.layout().incoming_folder_path(), why)
-        })
+fn new_file_name_error(given: &str, why: &str) -> RepositoryError {
+    RepositoryError::FileName {
+        given: given.chars().filter(|c| !c.is_control()).take(200).collect(),
+        why: why.to_owned(),
     }
 }
