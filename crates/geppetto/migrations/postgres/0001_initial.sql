@@ -202,3 +202,10 @@ CREATE TRIGGER audit_is_never_changed BEFORE UPDATE OR DELETE ON audit
 FOR EACH ROW EXECUTE FUNCTION refuse_audit_change();
 CREATE TRIGGER audit_is_never_emptied BEFORE TRUNCATE ON audit
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
+
+-- One row that the health check writes: a database that only reads is not healthy.
+CREATE TABLE health (
+    id         BIGINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    written_us BIGINT NOT NULL
+);
+INSERT INTO health (id, written_us) VALUES (1, 0);

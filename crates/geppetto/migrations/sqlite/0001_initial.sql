@@ -200,3 +200,10 @@ CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+-- One row that the health check writes: a database that only reads is not healthy.
+CREATE TABLE health (
+    id         INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    written_us BIGINT NOT NULL
+);
+INSERT INTO health (id, written_us) VALUES (1, 0);

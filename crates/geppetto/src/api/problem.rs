@@ -122,6 +122,15 @@ impl From<StoreError> for ProblemResponse {
                 format!("{error}; choose another one or revoke that token first"),
             ),
             other if other.is_disk_full() => Self::disk_full(&other),
+            other if other.is_temporary() => {
+                tracing::warn!(error = %join_error_and_sources(&other), "a request failed: the database is busy");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "database-busy",
+                    "The database is busy",
+                    "nothing was changed: the database of the control plane is locked or cannot be reached; try again in a moment",
+                )
+            }
             other => Self::internal_error(&other),
         }
     }

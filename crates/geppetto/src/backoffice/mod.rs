@@ -67,7 +67,12 @@ pub(crate) struct BackOffice {
     /// What people wrote that means what is stored.
     submitted_texts: Arc<submitted_texts::SubmittedTextDigests>,
     resolutions: AtomicU64,
+    /// When the health check wrote to the database last, in microseconds since 1970-01-01 UTC.
+    health_written_us: tokio::sync::Mutex<i64>,
 }
+
+/// How long the answer of a health check holds, in microseconds.
+const HEALTH_HOLDS_US: i64 = 5_000_000;
 
 impl BackOffice {
     /// Opens the database and the repository; keys that are missing are made, unless the database was used with
@@ -83,7 +88,7 @@ impl BackOffice {
             keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
         let store = opened.check_or_set_both_keys(seal, &keys::public_key_base64(&node_key)).await?;
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
-        let (cache, secrets, changing, submitted_texts, resolutions) = Default::default();
+        let (cache, secrets, changing, submitted_texts, resolutions, health_written_us) = Default::default();
         Ok(Self {
             store,
             clock,
@@ -94,6 +99,7 @@ impl BackOffice {
             changing,
             submitted_texts,
             resolutions,
+            health_written_us,
         })
     }
 
@@ -102,9 +108,15 @@ impl BackOffice {
         self.store.close().await;
     }
 
-    /// Whether the database answers.
-    pub(crate) async fn ping_database(&self) -> Result<(), BackOfficeError> {
-        Ok(self.store.ping_database().await?)
+    /// Whether the database can be written to. Anybody may ask: it is tried at most once in [`HEALTH_HOLDS_US`].
+    pub(crate) async fn check_database_is_writable(&self) -> Result<(), BackOfficeError> {
+        let mut written_us = self.health_written_us.lock().await;
+        let now_us = self.clock.now_us();
+        if !(0..HEALTH_HOLDS_US).contains(&now_us.saturating_sub(*written_us)) {
+            self.store.write_health_row(now_us).await?;
+            *written_us = now_us;
+        }
+        Ok(())
     }
 
     /// What changes from now on, on every control plane of this database.

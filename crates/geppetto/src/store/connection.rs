@@ -6,7 +6,7 @@
 use model::wire::Event;
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 
-use super::{EventSender, StoreError, postgres, query_error, sqlite};
+use super::{EventSender, StoreError, postgres, query_error, sqlite::SqliteWriteTransaction};
 
 /// The connections to one database.
 #[derive(Debug, Clone)]
@@ -29,7 +29,7 @@ pub(super) struct WriteTransaction {
 }
 
 enum Begun {
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite(SqliteWriteTransaction),
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
@@ -63,7 +63,7 @@ impl DatabasePool {
     ) -> Result<WriteTransaction, StoreError> {
         let begun = match self {
             DatabasePool::Sqlite(pool) => {
-                Begun::Sqlite(sqlite::begin_write_transaction(pool).await.map_err(query_error(doing))?)
+                Begun::Sqlite(SqliteWriteTransaction::begin(pool).await.map_err(query_error(doing))?)
             }
             DatabasePool::Postgres(pool) => Begun::Postgres(pool.begin().await.map_err(query_error(doing))?),
         };
@@ -91,7 +91,7 @@ impl PooledReadConnection {
 impl WriteTransaction {
     pub(super) fn sql_executor(&mut self) -> SqlExecutor<'_> {
         match &mut self.begun {
-            Begun::Sqlite(transaction) => SqlExecutor::Sqlite(transaction),
+            Begun::Sqlite(transaction) => SqlExecutor::Sqlite(transaction.connection()),
             Begun::Postgres(transaction) => SqlExecutor::Postgres(transaction),
         }
     }

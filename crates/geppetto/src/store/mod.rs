@@ -153,6 +153,23 @@ impl StoreError {
             _ => false,
         }
     }
+
+    /// Whether the same may well succeed in a moment: the database is locked by somebody else, has no connection left, or
+    /// cannot be reached.
+    pub(crate) fn is_temporary(&self) -> bool {
+        let source = match self {
+            StoreError::Open { source, .. } | StoreError::Query { source, .. } => source,
+            _ => return false,
+        };
+        match source {
+            sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+                sqlite::is_busy_error_code(&code) || postgres::TEMPORARY_ERROR_CODES.contains(&&*code)
+            }),
+            sqlx::Error::PoolTimedOut => true,
+            sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
 }
 
 /// Adds what was being done to the error of a statement.
@@ -253,11 +270,12 @@ impl Store {
         self.pool.close().await;
     }
 
-    /// Whether the database answers.
-    pub(crate) async fn ping_database(&self) -> Result<(), StoreError> {
+    /// Writes something: a database that answers may still have no room, or no right, to write.
+    pub(crate) async fn write_health_row(&self, at_us: i64) -> Result<(), StoreError> {
         let doing = "being asked whether it works";
-        let mut connection = self.pool.acquire_read_connection(doing).await?;
-        execute!(connection, doing, "SELECT 1").map(drop)
+        let mut transaction = self.begin(doing).await?;
+        execute!(transaction, doing, "UPDATE health SET written_us = $1", at_us)?;
+        transaction.commit_and_announce_events(doing).await
     }
 
     /// What changes from now on.

@@ -12,6 +12,9 @@ use super::{EventSender, StoreError};
 
 /// The error code `disk_full`: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 pub(super) const DISK_FULL_ERROR_CODE: &str = "53100";
+/// Error codes after which the same may succeed in a moment: lock_not_available, deadlock_detected, too_many_connections,
+/// cannot_connect_now, admin_shutdown.
+pub(super) const TEMPORARY_ERROR_CODES: [&str; 5] = ["55P03", "40P01", "53300", "57P03", "57P01"];
 /// The channel of NOTIFY that events travel on.
 const EVENTS: &str = "geppetto_events";
 /// How long to wait before listening is tried again.

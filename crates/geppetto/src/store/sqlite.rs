@@ -3,7 +3,8 @@
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Sqlite, SqliteConnection, SqlitePool,
+    pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
@@ -11,6 +12,12 @@ use super::StoreError;
 
 /// The result code SQLITE_FULL: <https://sqlite.org/rescode.html#full>.
 pub(super) const DISK_FULL_ERROR_CODE: &str = "13";
+
+/// Whether a result code says that another connection holds a lock: SQLITE_BUSY or SQLITE_LOCKED, whose low byte stays in
+/// their extended forms: <https://sqlite.org/rescode.html>.
+pub(super) fn is_busy_error_code(code: &str) -> bool {
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
+}
 
 /// How often opening is tried: of two programs that make the file at the same moment one fails at first.
 const ATTEMPTS: u32 = 5;
@@ -52,12 +59,43 @@ async fn open_once(path: &Path) -> Result<SqlitePool, StoreError> {
     Ok(pool)
 }
 
-/// Begins a transaction that will write.
+/// A transaction that writes.
 ///
-/// IMMEDIATE takes SQLite's one write lock now, where `busy_timeout` waits for it; taking it later, after
-/// a read, fails at once when another connection wrote in between. Nothing but that depends on the lock.
-pub(super) async fn begin_write_transaction(
-    pool: &SqlitePool,
-) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-    pool.begin_with("BEGIN IMMEDIATE").await
+/// Unless it is committed its connection is closed, not used again: when the disk is full SQLite takes a transaction back
+/// by itself, and the connection would go on believing in it.
+pub(super) struct SqliteWriteTransaction {
+    connection: PoolConnection<Sqlite>,
+    is_committed: bool,
+}
+
+impl SqliteWriteTransaction {
+    /// Begins.
+    ///
+    /// IMMEDIATE takes SQLite's one write lock now, where `busy_timeout` waits for it; taking it later, after
+    /// a read, fails at once when another connection wrote in between. Nothing but that depends on the lock.
+    pub(super) async fn begin(pool: &SqlitePool) -> Result<Self, sqlx::Error> {
+        let mut transaction = Self { connection: pool.acquire().await?, is_committed: false };
+        sqlx::query("BEGIN IMMEDIATE").execute(transaction.connection()).await?;
+        Ok(transaction)
+    }
+
+    /// What its statements run on.
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+
+    /// Commits.
+    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
+        sqlx::query("COMMIT").execute(self.connection()).await?;
+        self.is_committed = true;
+        Ok(())
+    }
+}
+
+impl Drop for SqliteWriteTransaction {
+    fn drop(&mut self) {
+        if !self.is_committed {
+            self.connection.close_on_drop();
+        }
+    }
 }

@@ -9,6 +9,9 @@ use model::{
 
 use crate::command_error::{CommandError, io_error_reason_text};
 
+/// The control plane has no room left on its disk: it is reached, and waiting alone does not help.
+const INSUFFICIENT_STORAGE: u16 = 507;
+
 /// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiClientError {
@@ -132,6 +135,9 @@ pub(super) fn connection_error_reason_text(error: &io::Error) -> String {
 impl From<ApiClientError> for CommandError {
     fn from(error: ApiClientError) -> Self {
         let message = error.to_string();
+        if error.http_status() == Some(INSUFFICIENT_STORAGE) {
+            return CommandError::failed_halfway_error(message);
+        }
         if error.is_unavailable() {
             return CommandError::new(Exit::Unreachable, message)
                 .with_hint("check the address, the network and that `geppetto serve` runs there");

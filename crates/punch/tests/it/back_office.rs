@@ -40,6 +40,8 @@ fn refusal_shows_the_detail_of_the_back_office() {
         .fails(1, &["a viewer may not", "punch token create"]);
     let canned = Canned::new(vec![problem(503, "too busy")]);
     test.punch(&["component", "show", "shop", "--url", &canned.url]).fails(6, &["too busy"]);
+    let canned = Canned::new(vec![problem(507, "the disk is full")]);
+    test.punch(&["component", "show", "shop", "--url", &canned.url]).fails(5, &["the disk is full"]);
 }
 
 #[test]
