@@ -415,16 +415,22 @@ shape! {
         pub armored: String,
     }
 
-    /// A key that packages are trusted by.
-    pub struct TrustedKeyFingerprint {
+    /// A key that packages are trusted by, or were.
+    pub struct TrustedKeyStatus {
         /// Its fingerprint, in hexadecimal.
         pub fingerprint: String,
+        /// When it expires, in microseconds since 1970-01-01 UTC; absent if it does not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub expires_us: Option<i64>,
+        /// When it was withdrawn, in microseconds since 1970-01-01 UTC: no new package that it signed is accepted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub withdrawn_us: Option<i64>,
     }
 
     /// Keys that packages are trusted by.
     pub struct TrustedKeyList {
         /// In the order they were trusted.
-        pub items: Vec<TrustedKeyFingerprint>,
+        pub items: Vec<TrustedKeyStatus>,
     }
 
     /// `POST /api/v1/channels`

@@ -1,21 +1,25 @@
 //! The keys that packages are trusted by.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use model::wire;
 
-use super::{ApiState, extract::JsonBody, problem::ProblemResponse};
+use super::{
+    ApiState,
+    extract::{JsonBody, PathParameters},
+    problem::ProblemResponse,
+};
 use crate::auth::{Admin, UnscopedPermit, Viewer};
 
-/// The keys that packages and metadata are trusted by
+/// The keys that packages and metadata are or were trusted by
 #[utoipa::path(
     get, path = "/api/v1/keys", tag = "packages",
-    responses((status = 200, description = "Their fingerprints", body = wire::TrustedKeyList))
+    responses((status = 200, description = "The keys", body = wire::TrustedKeyList))
 )]
-pub(super) async fn list_trusted_package_key_fingerprints(
+pub(super) async fn list_trusted_package_keys(
     State(app): State<ApiState>,
     permit: UnscopedPermit<Viewer>,
 ) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
-    Ok(Json(app.back_office.list_trusted_package_key_fingerprints(&permit).await?))
+    Ok(Json(app.back_office.list_trusted_package_keys(&permit).await?))
 }
 
 /// Trust packages signed by these keys
@@ -32,4 +36,25 @@ pub(super) async fn trust_package_keys(
     JsonBody(request): JsonBody<wire::KeyTrustRequest>,
 ) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
     Ok(Json(app.back_office.trust_package_keys(&permit, request.armored).await?))
+}
+
+/// Accept no new package signed by this key
+///
+/// Packages that were received before stay, and servers go on trusting them. `punch key trust` accepts the key again.
+#[utoipa::path(
+    delete, path = "/api/v1/keys/{fingerprint}", tag = "packages",
+    params(("fingerprint" = String, Path, description = "The key, in hexadecimal")),
+    responses(
+        (status = 204, description = "It lets nothing in any more"),
+        (status = 404, description = "No package is trusted by such a key", body = wire::ProblemDetails),
+        (status = 422, description = "It is the key of the repository itself", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn withdraw_package_key(
+    State(app): State<ApiState>,
+    permit: UnscopedPermit<Admin>,
+    PathParameters(fingerprint): PathParameters<String>,
+) -> Result<StatusCode, ProblemResponse> {
+    app.back_office.withdraw_package_key(&permit, &fingerprint).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

@@ -9,7 +9,7 @@ use model::{
 };
 use packaging::{
     openpgp::KeyFingerprint,
-    repository::{PackageUpload, Repository, RepositoryError},
+    repository::{PackageUpload, Repository, RepositoryError, TrustedKey},
 };
 
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
@@ -205,7 +205,7 @@ impl BackOffice {
         permit.require_grant_everywhere()?;
         let entry =
             RepositoryAuditEntry::new(&permit.audit_actor(), "trust-keys", "packages", "a key was given");
-        let trusted: Vec<KeyFingerprint> = self
+        let given: Vec<KeyFingerprint> = self
             .change_repository_audited(
                 entry,
                 move |repository| repository.trust_keys(&armored),
@@ -214,16 +214,34 @@ impl BackOffice {
                 },
             )
             .await?;
-        Ok(key_list(&trusted))
+        let mut keys = self.run_blocking_with_repository(Repository::list_trusted_keys).await?;
+        keys.retain(|key| given.contains(&key.fingerprint));
+        Ok(key_list(&keys))
     }
 
-    /// The keys that packages and metadata are trusted by.
-    pub(crate) async fn list_trusted_package_key_fingerprints(
+    /// Accepts no new package signed by this key. Returns whether it was accepted before.
+    pub(crate) async fn withdraw_package_key(
+        &self,
+        permit: &UnscopedPermit<Admin>,
+        fingerprint: &str,
+    ) -> Result<bool, BackOfficeError> {
+        permit.require_grant_everywhere()?;
+        let entry = RepositoryAuditEntry::new(&permit.audit_actor(), "withdraw-key", fingerprint, "");
+        let (fingerprint, now) = (fingerprint.to_owned(), self.now_unix_seconds());
+        self.change_repository_audited(
+            entry,
+            move |repository| repository.withdraw_key(&fingerprint, now.into()),
+            |new| if *new { "withdrawn" } else { "was withdrawn already" }.to_owned(),
+        )
+        .await
+    }
+
+    /// The keys that packages and metadata are or were trusted by.
+    pub(crate) async fn list_trusted_package_keys(
         &self,
         _permit: &UnscopedPermit<Viewer>,
     ) -> Result<wire::TrustedKeyList, BackOfficeError> {
-        let keys = self.run_blocking_with_repository(Repository::read_trusted_keys).await?;
-        Ok(key_list(&keys.fingerprints()))
+        Ok(key_list(&self.run_blocking_with_repository(Repository::list_trusted_keys).await?))
     }
 
     /// All channels, in the order of promotion.
@@ -312,10 +330,14 @@ pub(super) struct RepositoryAuditEntry {
     event: Option<Event>,
 }
 
-fn key_list(keys: &[KeyFingerprint]) -> wire::TrustedKeyList {
-    wire::TrustedKeyList {
-        items: keys.iter().map(|key| wire::TrustedKeyFingerprint { fingerprint: key.to_string() }).collect(),
-    }
+fn key_list(keys: &[TrustedKey]) -> wire::TrustedKeyList {
+    let micros = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
+    let status = |key: &TrustedKey| wire::TrustedKeyStatus {
+        fingerprint: key.fingerprint.to_string(),
+        expires_us: key.expires.map(micros),
+        withdrawn_us: key.withdrawn.map(micros),
+    };
+    wire::TrustedKeyList { items: keys.iter().map(status).collect() }
 }
 
 impl RepositoryAuditEntry {
@@ -353,7 +375,7 @@ impl From<RepositoryError> for BackOfficeError {
             | R::Incomplete { .. }
             | R::ChannelExists { .. }
             | R::BackwardPromotion { .. } => BackOfficeError::Conflict(text),
-            R::NoChannel { .. } | R::NoVersion { .. } => BackOfficeError::Absent(text),
+            R::NoChannel { .. } | R::NoVersion { .. } | R::NoKey { .. } => BackOfficeError::Absent(text),
             _ => BackOfficeError::Refused(text),
         }
     }

@@ -44,10 +44,11 @@ fn fill(template: &str) -> String {
         .replace("{channel}", "dev")
         .replace("{name}", "web")
         .replace("{job}", "1")
+        .replace("{fingerprint}", "0123456789ABCDEF")
 }
 
 /// What each access level is answered by each endpoint: the weakest level that is let in.
-const WEAKEST: [(&str, &str, &str); 41] = [
+const WEAKEST: [(&str, &str, &str); 42] = [
     ("GET", "/api/v1/audit", "operator"),
     ("GET", "/api/v1/channels", "viewer"),
     ("POST", "/api/v1/channels", "operator"),
@@ -69,6 +70,7 @@ const WEAKEST: [(&str, &str, &str); 41] = [
     ("POST", "/api/v1/join-tokens", "operator"),
     ("GET", "/api/v1/keys", "viewer"),
     ("POST", "/api/v1/keys", "admin"),
+    ("DELETE", "/api/v1/keys/{fingerprint}", "admin"),
     ("PUT", "/api/v1/packages/{file}", "developer"),
     ("POST", "/api/v1/promotions", "developer"),
     ("POST", "/api/v1/withdrawals", "developer"),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pgp::{
-    composed::{Deserializable, DetachedSignature, SignedPublicKey},
+    composed::{ArmorOptions, Deserializable, DetachedSignature, SignedPublicKey},
     crypto::hash::HashAlgorithm,
     packet::{Packet, PacketParser, Signature},
     types::{KeyDetails, VerifyingKey},
@@ -77,6 +77,32 @@ impl TrustedPublicKeys {
         Ok(Self { keys })
     }
 
+    /// Those of these keys of which `others` has no certificate.
+    pub(crate) fn without_keys_of(&self, others: &Self) -> Self {
+        let known = others.fingerprints();
+        let keys = self.keys.iter().filter(|key| !known.contains(&KeyFingerprint::of(&key.primary_key)));
+        Self { keys: keys.cloned().collect() }
+    }
+
+    /// The certificates, armored, one after the other.
+    pub(crate) fn to_armored_text(&self) -> Result<String, SignatureError> {
+        let armored = |key: &SignedPublicKey| {
+            let text = key.to_armored_string(ArmorOptions::default());
+            text.map_err(|error| SignatureError::NoKey(error.to_string()))
+        };
+        let blocks: Result<Vec<String>, _> = self.keys.iter().map(armored).collect();
+        Ok(blocks?.into_iter().map(|block| block.trim_end().to_owned() + "\n").collect())
+    }
+
+    /// The fingerprints of all (primary) keys, and when each expires, in seconds since 1970.
+    pub(crate) fn fingerprints_and_expiry(&self) -> Vec<(KeyFingerprint, Option<u64>)> {
+        let expiry = |key: &SignedPublicKey| {
+            let life = u64::from(key_lifetime(key)?.as_secs());
+            (life > 0).then(|| u64::from(key.primary_key.created_at().as_secs()) + life)
+        };
+        self.keys.iter().map(|key| (KeyFingerprint::of(&key.primary_key), expiry(key))).collect()
+    }
+
     /// The fingerprints of all (primary) keys.
     pub fn fingerprints(&self) -> Vec<KeyFingerprint> {
         self.keys.iter().map(|key| KeyFingerprint::of(&key.primary_key)).collect()
@@ -132,7 +158,7 @@ impl TrustedPublicKeys {
                 let mut statements = key.details.users.iter().flat_map(|user| &user.signatures);
                 let statements: Vec<_> =
                     key.details.direct_signatures.iter().chain(&mut statements).collect();
-                let life = statements.iter().find_map(|statement| statement.key_expiration_time());
+                let life = key_lifetime(key);
                 return check(signature, &key.primary_key, &statements, life, name, data);
             }
             for sub in &key.public_subkeys {
@@ -151,6 +177,16 @@ impl TrustedPublicKeys {
             },
         })
     }
+}
+
+/// What the newest statement about a primary key says of how long it lives.
+fn key_lifetime(key: &SignedPublicKey) -> Option<pgp::types::Duration> {
+    let of_users = key.details.users.iter().flat_map(|user| &user.signatures);
+    let statements = key.details.direct_signatures.iter().chain(of_users);
+    let newest = statements
+        .filter(|statement| statement.key_expiration_time().is_some())
+        .max_by_key(|statement| statement.created().map(|made| made.as_secs()));
+    newest.and_then(|statement| statement.key_expiration_time())
 }
 
 /// The armored certificates in `text`, each from its first line to the next one's.

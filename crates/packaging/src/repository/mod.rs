@@ -43,12 +43,13 @@ mod receive;
 mod repository_error;
 mod repository_layout;
 mod retain_versions;
+mod trusted_keys;
 mod withdraw;
 mod write_metadata_batches;
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
@@ -60,9 +61,10 @@ pub use check::RepositoryFinding;
 pub use receive::PackageUpload;
 pub use repository_error::RepositoryError;
 pub use retain_versions::RetentionResult;
+pub use trusted_keys::TrustedKey;
 pub use withdraw::WithdrawnPackageFiles;
 
-use crate::openpgp::{KeyFingerprint, SecretKey, TrustedPublicKeys};
+use crate::openpgp::SecretKey;
 
 type Result<T> = std::result::Result<T, RepositoryError>;
 
@@ -117,34 +119,6 @@ impl Repository {
     /// Whether there is a repository in `root`.
     pub fn is_repository(root: &Path) -> bool {
         repository_layout::RepositoryLayout(root).signing_key_path().exists()
-    }
-
-    /// Trusts packages signed by the armored certificates in `armored` too; returns their fingerprints.
-    pub fn trust_keys(&self, armored: &str) -> Result<Vec<KeyFingerprint>> {
-        let new = TrustedPublicKeys::from_armored_certificates(armored).map_err(RepositoryError::Trust)?;
-        let _lock = self.lock()?;
-        let known = self.read_trusted_keys()?.fingerprints();
-        if !new.fingerprints().iter().all(|key| known.contains(key)) {
-            let mut text = self.read_armored_trusted_keys()?;
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
-            text.push_str(armored.trim_start());
-            self.write(&self.layout().trusted_keys_path(), text.as_bytes())?;
-        }
-        Ok(new.fingerprints())
-    }
-
-    /// The armored public keys that packages and metadata are trusted by, one after the other.
-    pub fn read_armored_trusted_keys(&self) -> Result<String> {
-        let path = self.layout().trusted_keys_path();
-        fs::read_to_string(&path).map_err(|why| RepositoryError::from_io_error("read", &path, why))
-    }
-
-    /// The trusted keys.
-    pub fn read_trusted_keys(&self) -> Result<TrustedPublicKeys> {
-        TrustedPublicKeys::from_armored_certificates(&self.read_armored_trusted_keys()?)
-            .map_err(RepositoryError::Trust)
     }
 
     /// The folder whose sub-folders are the channels: what a web server may serve.

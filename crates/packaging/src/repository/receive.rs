@@ -86,11 +86,12 @@ impl Repository {
             .sync_all()
             .map_err(|why| RepositoryError::from_io_error("write", upload.path(), why))?;
         let mut rpm_file = RpmFile::open_with_display_path(upload.path(), Path::new(&file_name))?;
-        rpm_file.verify_header_signature(&self.read_trusted_keys()?)?;
+        let signer = rpm_file.verify_header_signature(&self.read_trusted_keys()?)?;
         let uploaded = upload
             .as_file()
             .metadata()
             .map_err(|why| RepositoryError::from_io_error("read", upload.path(), why))?;
+        self.refuse_withdrawn_or_expired_key(&file_name, &signer, uploaded.mtime().max(0) as u64)?;
         let entry =
             PoolPackageIndexEntry::index_entry_from_rpm_file(&mut rpm_file, uploaded.mtime().max(0) as u64)?;
         let record = &entry.record;

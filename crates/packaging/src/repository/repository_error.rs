@@ -54,6 +54,32 @@ pub enum RepositoryError {
     /// A key to be trusted.
     #[error("the keys cannot be trusted: {0}")]
     Trust(SignatureError),
+    /// A key that is not there to be withdrawn.
+    #[error("no package is trusted by a key `{fingerprint}` here; those it is trusted by: {known}")]
+    NoKey {
+        /// What was given.
+        fingerprint: String,
+        /// The keys there are.
+        known: String,
+    },
+    /// The repository's own key.
+    #[error("{fingerprint} is the key that the repository signs its metadata with; it cannot be withdrawn")]
+    OwnKey {
+        /// The key.
+        fingerprint: String,
+    },
+    /// A package signed by a key that is trusted for earlier packages only.
+    #[error(
+        "{file} is signed by key {fingerprint}, which {why}: sign it with another key, or have this one renewed and trusted again (`punch key trust`)"
+    )]
+    KeyLetsNothingIn {
+        /// The package.
+        file: String,
+        /// The key.
+        fingerprint: String,
+        /// `was withdrawn`
+        why: &'static str,
+    },
     /// An uploaded file is no package that may come in.
     #[error(transparent)]
     Package(#[from] RpmReadOrVerifyError),

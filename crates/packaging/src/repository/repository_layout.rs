@@ -27,6 +27,10 @@ impl RepositoryLayout<'_> {
         self.0.join("keys.asc")
     }
 
+    pub(super) fn withdrawn_keys_path(&self) -> PathBuf {
+        self.0.join("withdrawn-keys.json")
+    }
+
     pub(super) fn lock_file_path(&self) -> PathBuf {
         self.0.join("lock")
     }

@@ -1,6 +1,10 @@
 //! Keys that sign packages.
 
-use crate::test_folder::{TestFolder, mode};
+use crate::{
+    components::packaged,
+    control_plane::ControlPlane,
+    test_folder::{TestFolder, mode},
+};
 
 #[test]
 fn new_key_has_mode_0600_and_is_never_overwritten() {
@@ -33,4 +37,22 @@ fn unusable_key_is_refused_with_the_reason() {
     test.punch(&["key", "new", "--name", " ", "--out", "b.key"]).fails(1, &["owner is empty"]);
     test.punch(&["key", "new", "--name", "A", "--out", "no/such/folder/b.key"])
         .fails(3, &["cannot write no/such/folder/b.key"]);
+}
+
+#[test]
+fn withdrawn_key_is_listed_as_such_and_publishes_nothing() {
+    let test = TestFolder::new();
+    let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
+    let keys = test.ok(&["key", "list", "--json"]).json();
+    let fingerprint = keys[1]["fingerprint"].as_str().unwrap().to_owned();
+    test.ok(&["key", "withdraw", &fingerprint]);
+    let list = test.ok(&["key", "list"]).stdout;
+    assert!(list.contains(&format!("{fingerprint}  withdrawn 20")), "{list}");
+    packaged(&test, "1.1.0", Some("alice.key"));
+    let files = ["dist/shop-1.1.0-1.noarch.rpm", "dist/shop-deployment-1.1.0-1.noarch.rpm"];
+    test.punch(&["publish", files[0], files[1], "--channel", "dev"])
+        .fails(1, &["was withdrawn", "punch key trust"]);
+    test.punch(&["key", "withdraw", "0123"]).fails(1, &["no package is trusted by a key `0123`"]);
+    test.ok(&["key", "trust", "alice.asc"]);
+    test.ok(&["publish", files[0], files[1], "--channel", "dev"]);
 }

@@ -8,8 +8,11 @@ use std::{
 
 use packaging::repository::Repository;
 
-use super::{LIMIT, TestRepository, deployment, payload, tree};
-use crate::tools::{Rpm, key};
+use super::{LIMIT, TestRepository, deployment, name, payload, tree};
+use crate::{
+    skip::has_tool,
+    tools::{NOON, Rpm, key},
+};
 
 /// Receives `bytes` as `file`; it must be refused and leave nothing. Returns the refusal.
 fn refused(test: &TestRepository, bytes: &[u8], file: &str) -> String {
@@ -280,4 +283,79 @@ fn folder_without_repository_is_an_error_naming_it() {
     assert!(
         error.to_string().starts_with("the keys cannot be trusted: no public OpenPGP key could be read: ")
     );
+}
+
+#[test]
+fn withdrawn_key_lets_nothing_in_until_it_is_trusted_again() {
+    let test = TestRepository::new();
+    let fingerprint = test.packager.fingerprint().to_string();
+    let before = test.take(Rpm::new("tool", "1.0"));
+    assert!(test.repository.withdraw_key(&fingerprint.to_lowercase(), NOON.into()).unwrap());
+    assert!(!test.repository.withdraw_key(&fingerprint, NOON.into()).unwrap(), "it was withdrawn before");
+    let (bytes, file) = build(&test, Rpm::new("tool", "2.0"));
+    let message = refused(&test, &bytes, &file);
+    assert!(message.contains(&fingerprint) && message.contains("was withdrawn"), "{message}");
+    // What was received before is still trusted: it can be published, and nothing calls it damaged.
+    test.repository.create_channel(&name("dev"), None, NOON).unwrap();
+    test.repository.publish_received_packages(&name("dev"), &[before], NOON).unwrap();
+    let keys = test.repository.list_trusted_keys().unwrap();
+    let withdrawn = keys.iter().find(|key| key.fingerprint.as_str() == fingerprint).unwrap().withdrawn;
+    assert_eq!(withdrawn, Some(NOON.into()));
+    test.repository.trust_keys(&test.packager.armored_public_key().unwrap()).unwrap();
+    test.repository.receive_package(&*bytes, &file, LIMIT).unwrap();
+    assert_eq!(test.repository.list_trusted_keys().unwrap().len(), keys.len(), "no key is there twice");
+    let own = keys.iter().find(|key| key.fingerprint.as_str() != fingerprint).unwrap();
+    let error = test.repository.withdraw_key(own.fingerprint.as_str(), NOON.into()).unwrap_err().to_string();
+    assert!(error.contains("signs its metadata"), "{error}");
+    let error = test.repository.withdraw_key("0123", NOON.into()).unwrap_err().to_string();
+    assert!(error.contains("`0123`") && error.contains(&fingerprint), "{error}");
+}
+
+#[test]
+fn expired_key_lets_nothing_in_and_its_renewed_certificate_replaces_it() {
+    if !has_tool("gpg") {
+        return;
+    }
+    let test = TestRepository::new();
+    let home = tempfile::tempdir().unwrap();
+    let gpg = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("gpg");
+        command.args([
+            "--quiet",
+            "--batch",
+            "--yes",
+            "--passphrase",
+            "",
+            "--pinentry-mode",
+            "loopback",
+            "--homedir",
+        ]);
+        let output = command.arg(home.path()).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // It has expired by now, whatever date within its life the signature claims.
+    gpg(&[
+        "--faked-system-time",
+        "20231101T000000",
+        "--quick-gen-key",
+        "old@example.org",
+        "ed25519",
+        "sign",
+        "30d",
+    ]);
+    let exported = || gpg(&["--armor", "--export", "old@example.org"]);
+    let secret = home.path().join("old.key");
+    gpg(&["--armor", "--output", secret.to_str().unwrap(), "--export-secret-keys", "old@example.org"]);
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let key = packaging::openpgp::SecretKey::load_secret_key_file(&secret).unwrap();
+    test.repository.trust_keys(&exported()).unwrap();
+    let path = Rpm::new("tool", "1.0").build(&test.built(), Some(&key));
+    let (bytes, file) = (fs::read(&path).unwrap(), path.file_name().unwrap().to_str().unwrap().to_owned());
+    let message = refused(&test, &bytes, &file);
+    assert!(message.contains("has expired"), "{message}");
+    let fingerprint = key.fingerprint().to_string();
+    gpg(&["--faked-system-time", "20231110T000000", "--quick-set-expire", &fingerprint, "0"]);
+    test.repository.trust_keys(&exported()).unwrap();
+    test.repository.receive_package(&*bytes, &file, LIMIT).unwrap();
 }

@@ -2,9 +2,11 @@
 
 use model::{exit::Exit, wire::TrustedKeyList};
 
-use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs, time_text,
+};
 
-/// List the fingerprints of the keys that packages and metadata are trusted by
+/// List the keys that packages and metadata are or were trusted by
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch key list")]
 pub(crate) struct KeyListArgs {
@@ -16,7 +18,14 @@ impl KeyListArgs {
     pub(super) fn run_key_list_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let keys: TrustedKeyList = self.remote.new_api_client(context)?.get_json("/api/v1/keys")?;
         for key in &keys.items {
-            context.output.print_line_unless_json(&key.fingerprint);
+            let expires = key.expires_us.map(|at| format!("  expires {}", time_text::format_utc(at)));
+            let withdrawn = key.withdrawn_us.map(|at| format!("  withdrawn {}", time_text::format_utc(at)));
+            context.output.print_line_unless_json(format!(
+                "{}{}{}",
+                key.fingerprint,
+                expires.unwrap_or_default(),
+                withdrawn.unwrap_or_default()
+            ));
         }
         context.output.print_json_if_requested(&keys.items);
         Ok(Exit::Done)

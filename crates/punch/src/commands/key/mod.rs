@@ -2,6 +2,7 @@
 
 mod list;
 mod trust;
+mod withdraw;
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use serde::Serialize;
 
 use crate::{command_context::CommandContext, command_error::CommandError};
 
-/// Make, show, list and trust keys that sign packages
+/// Make, show, list, trust and withdraw keys that sign packages
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch key new --name 'Alice <alice@example.org>' --out alice.key")]
 pub(crate) struct KeyArgs {
@@ -25,6 +26,7 @@ enum KeyCommand {
     Public(KeyPublicArgs),
     List(list::KeyListArgs),
     Trust(trust::KeyTrustArgs),
+    Withdraw(withdraw::KeyWithdrawArgs),
 }
 
 /// Make a new key; the file is for your eyes only (mode 0600)
@@ -64,6 +66,7 @@ impl KeyArgs {
             KeyCommand::Public(public) => public.run(context),
             KeyCommand::List(list) => list.run_key_list_command(context),
             KeyCommand::Trust(trust) => trust.run_key_trust_command(context),
+            KeyCommand::Withdraw(withdraw) => withdraw.run_key_withdraw_command(context),
         }
     }
 }
