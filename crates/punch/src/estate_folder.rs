@@ -1,7 +1,7 @@
 //! An estate as a folder of YAML files: read strictly, written canonically.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -41,94 +41,139 @@ impl VersionedYamlFormat for BaseRevision {
     }
 }
 
+/// How deep folders below `roles/`, `servers/` and so on may be.
+const MAX_SUBFOLDERS: usize = 8;
+
+/// The documents of an estate folder.
+#[derive(Debug, Default)]
+pub(crate) struct EstateFolderContent {
+    /// By their path in the estate: `servers/web-01.yaml`.
+    pub(crate) documents: EstateYamlByPath,
+    /// Where those are that lie in a subfolder: `servers/paris/web-01.yaml`, by their path in the estate.
+    pub(crate) subfolder_paths: BTreeMap<String, String>,
+    total_bytes: usize,
+    errors: Vec<String>,
+}
+
 /// Reads the documents of a folder. Unexpected files are errors; all errors are reported together.
 ///
-/// Names that start with a dot (`.git`) and a `README.md` at the top are ignored.
-pub(crate) fn read_estate_folder(folder: &Path) -> Result<EstateYamlByPath, CommandError> {
-    let mut documents = EstateYamlByPath::new();
-    let mut errors = Vec::new();
-    let mut total = 0;
+/// Names that start with a dot (`.git`) and a `README.md` at the top are ignored. Documents may lie in subfolders, which
+/// mean nothing: a name is there once.
+pub(crate) fn read_estate_folder(folder: &Path) -> Result<EstateFolderContent, CommandError> {
+    let mut content = EstateFolderContent::default();
     for (name, kind) in entries(folder).map_err(|error| unreadable(folder, &error))? {
         let known = name == "README.md" || name == BASE_FILE;
         if name.starts_with('.') || (known && kind.is_file()) {
             continue;
         }
         if !ESTATE_FOLDERS.contains(&name.as_str()) {
-            errors.push(unexpected_entry(&name));
+            content.errors.push(unexpected_entry(&name));
         } else if kind.is_symlink() {
-            errors.push(format!(
+            content.errors.push(format!(
                 "{name} is a symbolic link; links are not followed, put the folder itself here"
             ));
         } else if !kind.is_dir() {
-            errors.push(format!("{name} must be a folder"));
+            content.errors.push(format!("{name} must be a folder"));
         } else {
-            match entries(&folder.join(&name)) {
-                Ok(files) => {
-                    for (file, kind) in files {
-                        read_document(folder, &name, &file, kind, &mut total, &mut documents, &mut errors);
-                    }
-                }
-                Err(error) => errors.push(format!("{name} could not be read: {error}")),
-            }
+            content.read_documents_below(folder, &name, 0);
         }
     }
-    if errors.is_empty() {
-        return Ok(documents);
+    if content.errors.is_empty() {
+        return Ok(content);
     }
     Err(CommandError::invalid_input_error(format!(
         "the folder `{}` cannot be imported:\n  {}",
         folder.display(),
-        errors.join("\n  ")
+        content.errors.join("\n  ")
     ))
     .with_hint(
-        "an estate is only roles/NAME.yaml, groups/NAME.yaml, environments/NAME.yaml and servers/NAME.yaml",
+        "an estate is only roles/NAME.yaml, groups/NAME.yaml, environments/NAME.yaml and servers/NAME.yaml, which may \
+         lie in subfolders of these four",
     ))
 }
 
-fn read_document(
-    folder: &Path,
-    kind_folder: &str,
-    file: &str,
-    kind: fs::FileType,
-    total: &mut usize,
-    documents: &mut EstateYamlByPath,
-    errors: &mut Vec<String>,
-) {
-    if file.starts_with('.') {
-        return;
-    }
-    let path = format!("{kind_folder}/{file}");
-    if kind.is_symlink() {
-        errors.push(format!("{path} is a symbolic link; links are not followed, put the file itself here"));
-        return;
-    }
-    if !kind.is_file() || !file.ends_with(".yaml") {
-        let rename = path.strip_suffix(".yml").map(|stem| format!("; rename it to `{stem}.yaml`"));
-        errors.push(format!("{path} is not a .yaml file{}", rename.unwrap_or_default()));
-        return;
-    }
-    let on_disk = folder.join(&path);
-    let read = fs::metadata(&on_disk).and_then(|metadata| {
-        // The size is checked before reading, so that a huge file does not fill the memory.
-        if metadata.len() > MAX_YAML_BYTES as u64 {
-            return Ok(Err(format!(
-                "{path} has {} bytes; at most {MAX_YAML_BYTES} are read",
-                metadata.len()
-            )));
+impl EstateFolderContent {
+    fn read_documents_below(&mut self, folder: &Path, below: &str, depth: usize) {
+        if depth > MAX_SUBFOLDERS {
+            return self.errors.push(format!("{below}: folders are nested more than {MAX_SUBFOLDERS} deep"));
         }
-        Ok(String::from_utf8(fs::read(&on_disk)?).map_err(|_| format!("{path} is not UTF-8 text")))
-    });
-    match read {
-        Ok(Ok(text)) if *total + text.len() > MAX_TOTAL_BYTES => {
-            errors.push(format!("{path}: the files together have more than {MAX_TOTAL_BYTES} bytes"));
+        let files = match entries(&folder.join(below)) {
+            Ok(files) => files,
+            Err(error) => return self.errors.push(format!("{below} could not be read: {error}")),
+        };
+        for (file, kind) in files {
+            let path = format!("{below}/{file}");
+            if file.starts_with('.') {
+                continue;
+            } else if kind.is_symlink() {
+                self.errors.push(format!(
+                    "{path} is a symbolic link; links are not followed, put the file itself here"
+                ));
+            } else if kind.is_dir() {
+                self.read_documents_below(folder, &path, depth + 1);
+            } else if !kind.is_file() || !file.ends_with(".yaml") {
+                let rename = path.strip_suffix(".yml").map(|stem| format!("; rename it to `{stem}.yaml`"));
+                self.errors.push(format!("{path} is not a .yaml file{}", rename.unwrap_or_default()));
+            } else {
+                self.read_document(folder, path);
+            }
         }
-        Ok(Ok(text)) => {
-            *total += text.len();
-            documents.insert(path, text);
-        }
-        Ok(Err(error)) => errors.push(error),
-        Err(error) => errors.push(format!("{path} could not be read: {error}")),
     }
+
+    fn read_document(&mut self, folder: &Path, path: String) {
+        let on_disk = folder.join(&path);
+        let read = fs::metadata(&on_disk).and_then(|metadata| {
+            // The size is checked before reading, so that a huge file does not fill the memory.
+            if metadata.len() > MAX_YAML_BYTES as u64 {
+                return Ok(Err(format!(
+                    "{path} has {} bytes; at most {MAX_YAML_BYTES} are read",
+                    metadata.len()
+                )));
+            }
+            Ok(String::from_utf8(fs::read(&on_disk)?).map_err(|_| format!("{path} is not UTF-8 text")))
+        });
+        let text = match read {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => return self.errors.push(error),
+            Err(error) => return self.errors.push(format!("{path} could not be read: {error}")),
+        };
+        self.total_bytes += text.len();
+        if self.total_bytes > MAX_TOTAL_BYTES {
+            self.errors.push(format!("{path}: the files together have more than {MAX_TOTAL_BYTES} bytes"));
+            return;
+        }
+        let name = path_in_estate(&path);
+        if self.documents.contains_key(&name) {
+            let first = self.subfolder_paths.get(&name).unwrap_or(&name);
+            self.errors.push(format!("{path} and {first} have the same name; a name is there once"));
+            return;
+        }
+        if name != path {
+            self.subfolder_paths.insert(name.clone(), path);
+        }
+        self.documents.insert(name, text);
+    }
+}
+
+/// The path of a document without its subfolders: `servers/web-01.yaml`.
+fn path_in_estate(path: &str) -> String {
+    match (path.split_once('/'), path.rsplit_once('/')) {
+        (Some((kind, _)), Some((_, file))) => format!("{kind}/{file}"),
+        _ => path.to_owned(),
+    }
+}
+
+/// Where the documents of a folder lie, by their path in the estate; nothing is read.
+fn find_documents_below(folder: &Path, below: &str, found: &mut BTreeMap<String, String>) -> io::Result<()> {
+    for (file, kind) in entries(&folder.join(below))? {
+        let path = format!("{below}/{file}");
+        if kind.is_dir() && !file.starts_with('.') && path.matches('/').count() <= MAX_SUBFOLDERS {
+            find_documents_below(folder, &path, found)?;
+        } else if kind.is_file() && file.ends_with(".yaml") {
+            found.insert(path_in_estate(&path), path);
+        }
+    }
+    Ok(())
 }
 
 /// The entries of a folder, sorted by name; links are not followed.
@@ -190,20 +235,15 @@ pub(crate) fn write_estate_folder(
     documents: &EstateYamlByPath,
     replace: bool,
 ) -> Result<(), CommandError> {
-    let mut present = BTreeSet::new();
+    let mut present = BTreeMap::new();
     for kind in ESTATE_FOLDERS {
-        match entries(&folder.join(kind)) {
-            Ok(files) => present.extend(
-                files
-                    .into_iter()
-                    .filter(|(name, _)| name.ends_with(".yaml"))
-                    .map(|(name, _)| format!("{kind}/{name}")),
-            ),
+        match find_documents_below(folder, kind, &mut present) {
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(unreadable(&folder.join(kind), &error)),
         }
     }
-    if let Some(first) = present.iter().next().filter(|_| !replace) {
+    if let Some(first) = present.values().next().filter(|_| !replace) {
         return Err(CommandError::invalid_input_error(format!(
             "there is an estate in `{}` already ({first})",
             folder.display()
@@ -214,6 +254,8 @@ pub(crate) fn write_estate_folder(
         CommandError::failed_halfway_error(format!("`{}` could not be written: {error}", path.display()))
     };
     for (path, text) in documents {
+        // A document stays in the subfolder it is in.
+        let path = present.get(path).unwrap_or(path);
         let target = folder.join(path);
         let parent = target.parent().unwrap_or(folder);
         // Values may be secrets: like the data folder, this is for its owner only.
@@ -233,7 +275,7 @@ pub(crate) fn write_estate_folder(
             .and_then(|()| fs::rename(&aside, &target))
             .map_err(|error| failed(&target, error))?;
     }
-    for path in present.iter().filter(|path| !documents.contains_key(*path)) {
+    for (_, path) in present.iter().filter(|(name, _)| !documents.contains_key(*name)) {
         let target = folder.join(path);
         fs::remove_file(&target).map_err(|error| failed(&target, error))?;
     }

@@ -34,6 +34,9 @@ use crate::{
 /// How often a change is made again because another program committed meanwhile.
 const ATTEMPTS: usize = 10;
 
+/// The longest message of a revision, in characters: it is in every list of revisions.
+const MESSAGE_CHARACTERS: usize = 2_000;
+
 /// How many lines of the difference of one object are shown.
 const DIFF_LINES: usize = 1_000;
 
@@ -77,6 +80,12 @@ impl BackOffice {
         proposal: EstateChangeSubmission,
     ) -> Result<EstateChangeResult, BackOfficeError> {
         // One after the other: each then sees what the one before it did, and none is made twice.
+        let characters = proposal.message.chars().count();
+        if characters > MESSAGE_CHARACTERS {
+            return Err(BackOfficeError::Refused(format!(
+                "the message has {characters} characters; at most {MESSAGE_CHARACTERS} are kept for ever"
+            )));
+        }
         let _turn = match proposal.preview {
             true => None,
             false => Some(self.changing.lock().await),

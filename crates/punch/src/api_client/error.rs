@@ -1,6 +1,6 @@
 //! What can go wrong between punch and the back-office, as sentences.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
 use model::{
     exit::Exit,
@@ -85,6 +85,18 @@ impl ApiClientError {
             Self::Refused { status, .. } => *status >= 500,
             Self::InvalidResponse { .. } => true,
         }
+    }
+
+    /// Names files in faults as they are called here: `there` to `here`.
+    pub(crate) fn with_files_renamed(mut self, names: &BTreeMap<String, String>) -> Self {
+        if let Self::Refused { faults, .. } = &mut self {
+            for file in faults.iter_mut().filter_map(|fault| fault.file.as_mut()) {
+                if let Some(name) = names.get(file) {
+                    file.clone_from(name);
+                }
+            }
+        }
+        self
     }
 
     /// The HTTP status, when there was one.

@@ -8,7 +8,10 @@ use model::{
 };
 
 use crate::{
-    command_context::CommandContext, command_error::CommandError, effect_text::print_effects, estate_folder,
+    command_context::CommandContext,
+    command_error::CommandError,
+    effect_text::print_effects,
+    estate_folder::{self, EstateFolderContent},
     settings::ControlPlaneArgs,
 };
 
@@ -45,7 +48,8 @@ pub(crate) struct ImportArgs {
 
 impl ImportArgs {
     pub(super) fn run_import_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let documents = estate_folder::read_estate_folder(&self.folder)?;
+        let EstateFolderContent { documents, subfolder_paths, .. } =
+            estate_folder::read_estate_folder(&self.folder)?;
         let base = estate_folder::read_base_revision(&self.folder)?;
         if documents.is_empty() && !self.allow_empty {
             return Err(CommandError::invalid_input_error(format!(
@@ -64,7 +68,9 @@ impl ImportArgs {
             base: base.filter(|_| !self.overwrite),
             diffs: self.diff,
         };
-        let result: EstateChangeResult = client.post_json("/api/v1/changes", &request)?;
+        let result: EstateChangeResult = client
+            .post_json("/api/v1/changes", &request)
+            .map_err(|error| error.with_files_renamed(&subfolder_paths))?;
         print(context, &result, self.dry_run);
         context.output.print_json_if_requested(&result);
         if let (Some(_), Some(revision)) = (base, result.revision)

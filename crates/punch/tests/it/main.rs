@@ -9,6 +9,7 @@ mod canned;
 mod cli;
 mod components;
 mod control_plane;
+mod estate;
 mod keys;
 mod packaging;
 mod reference;
