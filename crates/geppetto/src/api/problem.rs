@@ -181,9 +181,18 @@ impl From<rejection::JsonRejection> for ProblemResponse {
     }
 }
 
+/// So much is shown of a path that leads nowhere, in characters.
+const SHOWN_PATH_CHARACTERS: usize = 200;
+
 impl From<rejection::PathRejection> for ProblemResponse {
+    /// A path with a name that nothing can have leads nowhere. What was sent is not sent back whole.
     fn from(error: rejection::PathRejection) -> Self {
-        Self::bad_request(error.body_text())
+        let text = error.body_text();
+        let shown = match text.char_indices().nth(SHOWN_PATH_CHARACTERS) {
+            Some((end, _)) => format!("{}...", &text[..end]),
+            None => text,
+        };
+        Self::not_found(format!("there is nothing at this address: {shown}"))
     }
 }
 

@@ -196,7 +196,7 @@ fn refusals_are_problem_details_that_say_what_to_do() {
     let detail = plane.ask("POST", "/api/v1/changes", &admin, &json, b"{}").problem(422);
     assert!(detail.contains("documents"), "{detail}");
     plane.get("/api/v1/roles?limit=many", &admin).problem(400);
-    plane.get("/api/v1/roles/Not%20a%20name", &admin).problem(400);
+    plane.get("/api/v1/roles/Not%20a%20name", &admin).problem(404);
     let detail = plane.get("/api/v1/roles/web", &admin).problem(404);
     assert!(detail.contains("there is no role `web`"), "{detail}");
     let anonymous = plane.get("/api/v1/servers", "");
@@ -243,5 +243,17 @@ fn bearer_scheme_is_accepted_in_any_case() {
         let authorization = format!("{scheme} {}", plane.admin());
         let reply = plane.ask("GET", "/api/v1/servers", "", &[("authorization", &authorization)], &[]);
         assert_eq!(reply.status, 200, "{scheme}");
+    }
+}
+
+#[test]
+fn names_that_nothing_can_have_are_answered_with_404_and_not_repeated_whole() {
+    let plane = ControlPlane::start();
+    let token = plane.token("admin");
+    let long = "a".repeat(5_000);
+    for path in ["servers/{}", "servers/{}/node", "roles/{}", "components/{}/versions"] {
+        let reply = plane.get(&format!("/api/v1/{}", path.replace("{}", &long)), &token);
+        let detail = reply.problem(404);
+        assert!(detail.len() < 400, "{path}: {} bytes", detail.len());
     }
 }

@@ -45,7 +45,7 @@ fn packages_are_uploaded_published_promoted_and_listed() {
     let backward = json!({"name": "shop", "version": "1.0.0", "from": "prod", "to": "dev"});
     let detail = plane.post("/api/v1/promotions", &developer, &backward).problem(409);
     assert!(detail.contains("order of promotion (dev, staging, prod)"), "{detail}");
-    plane.post("/api/v1/channels/UPPER/publications", &developer, &alone).problem(400);
+    plane.post("/api/v1/channels/UPPER/publications", &developer, &alone).problem(404);
     plane.post("/api/v1/channels/dev/publications", &developer, &json!({"files": []})).problem(422);
 }
 
