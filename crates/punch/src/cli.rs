@@ -23,7 +23,7 @@ Data goes to stdout, everything else to stderr; `--json` is for programs.";
 
 /// Create, package, publish and deploy components; operate servers. One command for developers, operators and servers.
 #[derive(Debug, Parser)]
-#[command(name = "punch", version, after_long_help = EXIT_CODES, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "punch", version, after_long_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct PunchCli {
     /// Print data as JSON
     #[arg(long, global = true)]

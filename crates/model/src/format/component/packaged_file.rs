@@ -160,7 +160,10 @@ impl de::Visitor<'_> for Octal {
         let digits = (3..=4).contains(&text.len()) && text.bytes().all(|b| (b'0'..=b'7').contains(&b));
         match u16::from_str_radix(text, 8) {
             Ok(bits) if digits => Ok(FileMode(bits)),
-            _ => Err(E::invalid_value(de::Unexpected::Str(&shown(text)), &self)),
+            _ => Err(E::custom(format!(
+                "`{}` is no file mode: write three or four octal digits in quotes, for instance \"0644\"",
+                shown(text)
+            ))),
         }
     }
 }
