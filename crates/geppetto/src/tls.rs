@@ -39,7 +39,7 @@ pub(crate) enum CertificateSource {
     /// Issued by the control plane itself, for these names and addresses.
     Own {
         /// Who issues it.
-        authority: OwnAuthority,
+        authority: Box<OwnAuthority>,
         /// The names of the server.
         names: Vec<String>,
         /// Its addresses.
@@ -257,7 +257,8 @@ mod tests {
         let now = Arc::new(AtomicI64::new(1_800_000_000_000_000));
         let told = Arc::clone(&now);
         let clock = Clock::clock_from_function(move || told.load(Ordering::Relaxed));
-        let authority = OwnAuthority::load_or_create(&folder.path().join("ca.pem"), clock.now_us()).unwrap();
+        let authority =
+            Box::new(OwnAuthority::load_or_create(&folder.path().join("ca.pem"), clock.now_us()).unwrap());
         let source = CertificateSource::Own {
             authority,
             names: vec!["localhost".to_owned()],

@@ -115,7 +115,15 @@ fn geppetto(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         "geppetto: {address: 0.0.0.0}, punch: {automatic: false}",
     )?;
     test.run_restore_on_web_01()?;
-    test.wait_for_http_text_of_web_01(8700, "/api/v1/health", "")?;
+    // Whoever knows the fingerprint in its log trusts it: only the token is refused.
+    let fingerprint = "$(journalctl -u geppetto -o cat | grep -o 'sha256:[0-9a-f]*' | head -n 1)";
+    let login = "punch login https://127.0.0.1:8700 --token-file -";
+    let typed = format!("echo gpt_0123456789abcdef_00 | HOME=/tmp {login} --ca-fingerprint {fingerprint}");
+    test.run_any_exit_on_web_01(&typed)?
+        .expect_exit_code(1, "journalctl -u geppetto on web-01")?
+        .expect_text_in_output("the token is not known")?;
+    test.run_any_exit_on_web_01("curl -fsSk https://127.0.0.1:8700/api/v1/health")?
+        .expect_text_in_output("ok")?;
     test.run_any_exit_on_web_01("stat -c %a:%U /var/lib/geppetto-data")?
         .expect_text_in_output("700:geppetto")?;
     test.run_any_exit_on_web_01("ps -o user= -C geppetto")?.expect_text_in_output("geppetto").map(drop)

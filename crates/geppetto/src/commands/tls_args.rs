@@ -53,7 +53,8 @@ impl TlsArgs {
                             "the addresses of this machine could not be listed: {error}"
                         ))
                     })?;
-                let authority = OwnAuthority::load_or_create(&data.authority_path(), clock.now_us())?;
+                let authority =
+                    Box::new(OwnAuthority::load_or_create(&data.authority_path(), clock.now_us())?);
                 CertificateSource::Own { authority, names, addresses }
             }
         };
