@@ -19,7 +19,7 @@ use std::{
 
 use self::{
     measure::CommandToTime,
-    results::{BenchComparison, PeerResult, ResultTarget},
+    results::{ComparisonWithPeerTool, PeerResult, ResultTarget},
 };
 use crate::{chore_failure::ChoreFailure, output, scripted_developer::DeveloperWorkspace};
 
@@ -81,7 +81,7 @@ pub(crate) fn run_benchmarks(bench: &BenchSettings<'_>) -> Result<(), ChoreFailu
     outcome
 }
 
-fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<BenchComparison>) -> Result<(), ChoreFailure> {
+fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<ComparisonWithPeerTool>) -> Result<(), ChoreFailure> {
     let wanted = |part| bench.only.is_none_or(|only| only == part);
     let developer = |folder| {
         DeveloperWorkspace::create_emptied_workspace(
@@ -133,7 +133,7 @@ fn compare_commands(
     bench: &BenchSettings<'_>,
     developer: &DeveloperWorkspace,
     prepared: &cases::PreparedBenchCases,
-    rows: &mut Vec<BenchComparison>,
+    rows: &mut Vec<ComparisonWithPeerTool>,
 ) -> Result<Duration, ChoreFailure> {
     let terminal = &developer.terminal;
     let mut start = Duration::ZERO;
@@ -158,7 +158,7 @@ fn compare_commands(
             }
         };
         let what = case.what.clone();
-        let row = BenchComparison { name: case.name.clone(), what, ours, peer, target: case.target };
+        let row = ComparisonWithPeerTool { name: case.name.clone(), what, ours, peer, target: case.target };
         row.print_result_row();
         rows.push(row);
     }

@@ -47,15 +47,15 @@ pub(crate) fn current_instant() -> Instant {
 }
 
 /// Numbered steps and how long each took.
-pub(crate) struct StepPrinter {
+pub(crate) struct TimedStepRunner {
     taken: Vec<(String, Duration)>,
     started: Instant,
 }
 
-impl StepPrinter {
+impl TimedStepRunner {
     /// Starts the clock.
-    pub(crate) fn start_step_printer() -> StepPrinter {
-        StepPrinter { taken: Vec::new(), started: current_instant() }
+    pub(crate) fn start_step_printer() -> TimedStepRunner {
+        TimedStepRunner { taken: Vec::new(), started: current_instant() }
     }
 
     /// Says what is done next, and does it.

@@ -78,7 +78,7 @@ pub(crate) fn start_control_plane_on_free_port(
 }
 
 /// Signs the developer in, makes his key and has the repository trust it.
-pub(crate) fn log_in_developer_and_trust_new_key(
+pub(crate) fn create_developer_login_and_trusted_key(
     terminal: &CommandShell,
     control_plane: &ControlPlaneProcess,
 ) -> Result<(), ChoreFailure> {

@@ -19,7 +19,7 @@ pub(crate) use digest::{
     CanonicalDigestPart, ComponentDigester, canonical_parameter_value, canonical_version_and_packages,
     digest_node_from_components,
 };
-pub use digest::{ContentDigest, digest_node, digest_node_component};
+pub use digest::{NodeContentDigest, digest_node, digest_node_component};
 
 /// Everything one server must be.
 #[derive(Debug, Clone, PartialEq)]

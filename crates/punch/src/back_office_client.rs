@@ -10,7 +10,7 @@ use crate::{
     host_files::{HostFileAccess, MEMBERSHIP_PATH},
     membership::BackOfficeMembership,
     time_text::{self, UnixMicros},
-    trusted_keys::TrustedKeys,
+    trusted_keys::TrustSettingsOfHost,
     trusted_node::TrustedNode,
 };
 
@@ -53,7 +53,7 @@ impl BackOfficeClientOfHost {
         &self,
         last: Option<&LastGoodNode>,
         last_contact: Option<UnixMicros>,
-        trust: &TrustedKeys,
+        trust: &TrustSettingsOfHost,
         context: &CommandContext,
     ) -> Result<TrustedNode, CommandError> {
         let tag = last.and_then(|last| last.tag.as_deref());

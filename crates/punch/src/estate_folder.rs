@@ -59,7 +59,7 @@ pub(crate) struct EstateFolderContent {
 ///
 /// Names that start with a dot (`.git`) and a `README.md` at the top are ignored. Documents may lie in subfolders, which
 /// mean nothing: a name is there once.
-pub(crate) fn read_estate_folder(folder: &Path) -> Result<EstateFolderContent, CommandError> {
+pub(crate) fn read_estate_yaml_files(folder: &Path) -> Result<EstateFolderContent, CommandError> {
     let mut content = EstateFolderContent::default();
     for (name, kind) in entries(folder).map_err(|error| unreadable(folder, &error))? {
         let known = name == "README.md" || name == BASE_FILE;

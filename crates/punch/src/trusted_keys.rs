@@ -14,7 +14,7 @@ use crate::{
 /// The keys a host trusts. A root that joined no back-office and has no keys is a developer's folder:
 /// unsigned node files and packages are accepted, with a note.
 #[derive(Default)]
-pub(crate) struct TrustedKeys {
+pub(crate) struct TrustSettingsOfHost {
     /// Node files must be signed with this.
     pub(crate) node: Option<VerifyingKey>,
     /// Packages and repositories must be signed with one of these.
@@ -25,7 +25,7 @@ pub(crate) struct TrustedKeys {
     pub(crate) signatures_skipped: bool,
 }
 
-impl TrustedKeys {
+impl TrustSettingsOfHost {
     /// Accepts everything without a signature check (`--allow-unsigned`).
     pub(crate) fn accept_unsigned_nodes_and_packages() -> Self {
         Self { signatures_skipped: true, ..Self::default() }

@@ -11,7 +11,7 @@ use crate::{
     agent_state::{HighestBegunGeneration, LastGoodNode},
     command_error::CommandError,
     terminal_output::TerminalOutput,
-    trusted_keys::TrustedKeys,
+    trusted_keys::TrustSettingsOfHost,
 };
 
 /// A verified node file.
@@ -32,7 +32,7 @@ impl TrustedNode {
     /// Reads and verifies a node file given by the user.
     pub(crate) fn read_and_verify_node_file(
         path: &Path,
-        trust: &TrustedKeys,
+        trust: &TrustSettingsOfHost,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
         let text = std::fs::read_to_string(path)
@@ -46,7 +46,7 @@ impl TrustedNode {
         file: &str,
         text: String,
         tag: Option<String>,
-        trust: &TrustedKeys,
+        trust: &TrustSettingsOfHost,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
         verify(file, &text, trust, output)?;
@@ -58,7 +58,7 @@ impl TrustedNode {
     /// Verifies the last good node file again, because the trusted keys may have changed since.
     pub(crate) fn verify_last_good_again(
         good: &LastGoodNode,
-        trust: &TrustedKeys,
+        trust: &TrustSettingsOfHost,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
         let file = format!("the last good node file (generation {})", good.node.generation);
@@ -87,7 +87,12 @@ impl TrustedNode {
     }
 }
 
-fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) -> Result<(), CommandError> {
+fn verify(
+    file: &str,
+    text: &str,
+    trust: &TrustSettingsOfHost,
+    output: &TerminalOutput,
+) -> Result<(), CommandError> {
     match &trust.node {
         Some(key) => node::verify_node_signature(file, text, key).map_err(|error| {
             CommandError::invalid_input_error(error.to_string()).with_hint(
@@ -104,7 +109,7 @@ fn verify(file: &str, text: &str, trust: &TrustedKeys, output: &TerminalOutput) 
     }
 }
 
-fn check_server(file: &str, node: &Node, trust: &TrustedKeys) -> Result<(), CommandError> {
+fn check_server(file: &str, node: &Node, trust: &TrustSettingsOfHost) -> Result<(), CommandError> {
     match &trust.server {
         Some(server) if *server != node.server => Err(CommandError::invalid_input_error(format!(
             "{file} is for server {}, but this host is {server}",

@@ -6,7 +6,7 @@ use super::{
     BenchSettings,
     measure::{CommandToTime, TimeAndMemoryCost, medians_of_cost_figures},
     peers::InventoryPeer,
-    results::{BenchComparison, PeerResult, ResultTarget},
+    results::{ComparisonWithPeerTool, PeerResult, ResultTarget},
 };
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
@@ -34,7 +34,7 @@ pub(super) fn time_import_preview_and_first_answer(
     developer: &DeveloperWorkspace,
     peers: &[InventoryPeer],
     peer_costs: &[TimeAndMemoryCost],
-    rows: &mut Vec<BenchComparison>,
+    rows: &mut Vec<ComparisonWithPeerTool>,
 ) -> Result<(), ChoreFailure> {
     let terminal = &developer.terminal;
     let servers = bench.servers;
@@ -43,7 +43,8 @@ pub(super) fn time_import_preview_and_first_answer(
             // Without a peer the row still tells ours.
             let alone = peer.is_empty().then_some(None);
             for peer in peer.into_iter().map(Some).chain(alone) {
-                let row = BenchComparison { name: name.to_owned(), what: what.clone(), ours, peer, target };
+                let row =
+                    ComparisonWithPeerTool { name: name.to_owned(), what: what.clone(), ours, peer, target };
                 row.print_result_row();
                 rows.push(row);
             }
@@ -113,7 +114,7 @@ fn publish_components(
     control_plane: &ControlPlaneProcess,
     inventory: &Inventory,
 ) -> Result<(), ChoreFailure> {
-    scripted_developer::log_in_developer_and_trust_new_key(&developer.terminal, control_plane)?;
+    scripted_developer::create_developer_login_and_trusted_key(&developer.terminal, control_plane)?;
     inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
         developer.terminal.run_line_expecting_success(&format!(

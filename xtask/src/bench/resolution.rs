@@ -6,7 +6,7 @@ use super::{
     BenchSettings, equality,
     measure::{CommandToTime, TimeAndMemoryCost},
     peers::InventoryPeer,
-    results::{BenchComparison, PeerResult, ResultTarget},
+    results::{ComparisonWithPeerTool, PeerResult, ResultTarget},
 };
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
@@ -35,7 +35,7 @@ pub(super) fn compare_and_time_resolution(
     bench: &BenchSettings<'_>,
     terminal: &CommandShell,
     peers: &[InventoryPeer],
-    rows: &mut Vec<BenchComparison>,
+    rows: &mut Vec<ComparisonWithPeerTool>,
 ) -> Result<Vec<TimeAndMemoryCost>, ChoreFailure> {
     if bench.servers != SMALL {
         resolve_all(bench, terminal, peers, (SMALL, SMALL_TARGET), rows)?;
@@ -49,7 +49,7 @@ pub(super) fn compare_and_time_resolution(
 fn write_node_files(
     bench: &BenchSettings<'_>,
     terminal: &CommandShell,
-    rows: &mut Vec<BenchComparison>,
+    rows: &mut Vec<ComparisonWithPeerTool>,
 ) -> Result<(), ChoreFailure> {
     let servers = bench.servers;
     let estate = inventory_folder(terminal, servers).join("estate");
@@ -59,7 +59,7 @@ fn write_node_files(
     let ours = command.measure_median_cost(terminal, bench.runs)?;
     let what = format!("load and resolve {servers} servers, write and sign their node files");
     let name = format!("node-files-{servers}");
-    let row = BenchComparison { name, what, ours, peer: None, target: NODE_FILES_TARGET };
+    let row = ComparisonWithPeerTool { name, what, ours, peer: None, target: NODE_FILES_TARGET };
     row.print_result_row();
     rows.push(row);
     Ok(())
@@ -74,7 +74,7 @@ fn resolve_all(
     terminal: &CommandShell,
     peers: &[InventoryPeer],
     (servers, target): (usize, ResultTarget),
-    rows: &mut Vec<BenchComparison>,
+    rows: &mut Vec<ComparisonWithPeerTool>,
 ) -> Result<Vec<TimeAndMemoryCost>, ChoreFailure> {
     let folder = inventory_folder(terminal, servers);
     if folder.exists() {
@@ -115,7 +115,8 @@ fn resolve_all(
     let unaccompanied = peers.is_empty().then_some(None);
     for peer in compared.chain(unaccompanied) {
         let what = format!("load and resolve {servers} servers");
-        let row = BenchComparison { name: format!("resolve-{servers}"), what, ours: cost, peer, target };
+        let row =
+            ComparisonWithPeerTool { name: format!("resolve-{servers}"), what, ours: cost, peer, target };
         row.print_result_row();
         rows.push(row);
     }

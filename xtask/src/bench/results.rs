@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// One comparison, or one figure of ours with a target.
-pub(super) struct BenchComparison {
+pub(super) struct ComparisonWithPeerTool {
     /// A short name that stays: `resolve-1000`.
     pub(super) name: String,
     /// What was done.
@@ -53,7 +53,7 @@ pub(super) enum ResultTarget {
     Ratio(f64),
 }
 
-impl BenchComparison {
+impl ComparisonWithPeerTool {
     /// How many times our CPU time the peer took.
     fn ratio(&self) -> Option<f64> {
         let peer = self.peer.as_ref()?;
@@ -129,11 +129,14 @@ pub(super) fn print_result_table_head() {
 }
 
 /// Writes all rows as `bench/results.json` in the checkout `root`.
-pub(super) fn write_bench_results_json(root: &Path, rows: &[BenchComparison]) -> Result<(), ChoreFailure> {
+pub(super) fn write_bench_results_json(
+    root: &Path,
+    rows: &[ComparisonWithPeerTool],
+) -> Result<(), ChoreFailure> {
     let folder = root.join("bench");
     fs::create_dir_all(&folder).map_err(io_failure_maker_for_path("create", &folder))?;
     let file = folder.join("results.json");
-    let rows: Vec<Value> = rows.iter().map(BenchComparison::as_json).collect();
+    let rows: Vec<Value> = rows.iter().map(ComparisonWithPeerTool::as_json).collect();
     let text = serde_json::to_string_pretty(&rows)
         .map_err(|error| ChoreFailure::new(format!("no JSON: {error}"), file.display().to_string()))?;
     fs::write(&file, text + "\n").map_err(io_failure_maker_for_path("write", &file))?;

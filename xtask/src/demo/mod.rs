@@ -12,7 +12,7 @@ use demo_target::BootedHostOrRootFolder;
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
     control_plane::ControlPlaneProcess,
-    output::{self, StepPrinter},
+    output::{self, TimedStepRunner},
     scripted_developer::{self, DeveloperWorkspace},
     test_host,
 };
@@ -47,7 +47,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         hosts = Some(test_host::TestHostLauncher::create_network_and_remove_leftovers(demo.work)?);
     }
 
-    let mut steps = StepPrinter::start_step_printer();
+    let mut steps = TimedStepRunner::start_step_printer();
     let address = hosts
         .as_ref()
         .map_or_else(|| "127.0.0.1".to_owned(), test_host::TestHostLauncher::address_of_this_machine);
@@ -65,7 +65,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         scripted_developer::start_control_plane_on_free_port(&terminal, &address)
     })?;
     steps.print_and_run_step("Sign in, and make the key that signs packages", || {
-        scripted_developer::log_in_developer_and_trust_new_key(&terminal, &control_plane)
+        scripted_developer::create_developer_login_and_trusted_key(&terminal, &control_plane)
     })?;
     steps.print_and_run_step("Create a web service from its archetype", || {
         let about = terminal.run_line_expecting_success("punch new web-service shop --set version=1.0.0")?;

@@ -62,7 +62,7 @@ impl TestEnvironment {
         let terminal = &developer.terminal;
         let control_plane =
             scripted_developer::start_control_plane_on_free_port(terminal, &hosts.address_of_this_machine())?;
-        scripted_developer::log_in_developer_and_trust_new_key(terminal, &control_plane)?;
+        scripted_developer::create_developer_login_and_trusted_key(terminal, &control_plane)?;
         scripted_developer::create_and_package_two_shop_versions(&developer)?;
         for (archetype, name) in GENERATED_COMPONENTS {
             terminal.run_line_expecting_success(&format!("punch new {archetype} {name}"))?;

@@ -28,7 +28,7 @@ impl BackOffice {
     /// The estate in the newest revision. Read from the database once for each revision that others commit.
     pub(super) async fn cached_or_read_current_estate(&self) -> Result<Arc<EstateSnapshot>, BackOfficeError> {
         let revision = self.store.read_current_revision_number().await?;
-        if let Some(state) = self.cache().cached_snapshot(revision) {
+        if let Some(state) = self.cache().snapshot_if_cached(revision) {
             return Ok(state);
         }
         let state = Arc::new(read_current_estate(&self.store).await?);

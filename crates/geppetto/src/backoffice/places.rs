@@ -204,7 +204,7 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<Option<Name>, BackOfficeError> {
         let revision = self.store.read_current_revision_number().await?;
-        if let Some(state) = self.cache().cached_snapshot(revision) {
+        if let Some(state) = self.cache().snapshot_if_cached(revision) {
             return Ok(state.estate.servers.get(server).map(|server| server.environment.clone()));
         }
         if let Some(environment) = self.cache().cached_environment(server, revision) {

@@ -108,7 +108,7 @@ async fn needed_versions(
     catalog: &Catalog,
 ) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
     let mut needed = BTreeSet::new();
-    for (name, version) in store.read_versions_of_all_node_files().await? {
+    for (name, version) in store.read_component_versions_of_node_files().await? {
         let corrupt = || StoreError::Corrupt(format!("the component version `{name} {version}`"));
         let name = Name::new(&name).map_err(|_| corrupt())?;
         let version: Version = version.parse().map_err(|_| corrupt())?;

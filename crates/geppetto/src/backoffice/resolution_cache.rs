@@ -33,7 +33,7 @@ pub(super) struct ResolutionCache {
 
 impl ResolutionCache {
     /// The state of a revision, if it is known.
-    pub(super) fn cached_snapshot(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
+    pub(super) fn snapshot_if_cached(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
         self.state.clone().filter(|state| state.revision == revision)
     }
 

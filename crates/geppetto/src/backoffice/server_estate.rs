@@ -28,7 +28,7 @@ impl BackOffice {
         catalog: &Arc<Catalog>,
     ) -> Result<Option<(u64, Resolution)>, BackOfficeError> {
         let revision = self.store.read_current_revision_number().await?;
-        if self.cache().cached_snapshot(revision).is_some() {
+        if self.cache().snapshot_if_cached(revision).is_some() {
             return Ok(None);
         }
         let Some(part) = self.places_of_server(server).await? else { return Ok(None) };

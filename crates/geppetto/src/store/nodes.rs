@@ -169,7 +169,7 @@ impl Store {
     }
 
     /// Every component version some kept node file needs: retention must keep these.
-    pub(crate) async fn read_versions_of_all_node_files(
+    pub(crate) async fn read_component_versions_of_node_files(
         &self,
     ) -> Result<BTreeSet<(String, String)>, StoreError> {
         let doing = "reading which versions node files need";

@@ -12,7 +12,7 @@ use crate::{
     name::Name,
     node::Node,
     observe::OsFamily,
-    plan::{DesiredComponent, DesiredHost},
+    plan::{DesiredComponentWithResources, DesiredHost},
     resolve::complete_and_check_node,
     resource::{PackageResourceBody, Resource, ResourceBody, ResourceId, ResourceKind},
 };
@@ -95,7 +95,7 @@ fn evaluate_deployment(
     name: &Name,
     deployment: &DeploymentDescription,
     family: Option<OsFamily>,
-) -> Result<DesiredComponent, Vec<Fault>> {
+) -> Result<DesiredComponentWithResources, Vec<Fault>> {
     let others = node.components.iter().filter(|(other, _)| *other != name);
     let context = ManifestVariables {
         server: node.server.as_str(),
@@ -112,7 +112,7 @@ fn evaluate_deployment(
     })?;
     let mut resources = required_os_packages(deployment, family, &evaluated.resources);
     resources.extend(evaluated.resources);
-    Ok(DesiredComponent {
+    Ok(DesiredComponentWithResources {
         name: name.clone(),
         version: deployment.component.version.clone(),
         resources,

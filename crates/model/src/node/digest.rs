@@ -18,16 +18,16 @@ use crate::{
 
 /// SHA-256 of a node's or a component's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ContentDigest([u8; 32]);
+pub struct NodeContentDigest([u8; 32]);
 
 /// Digests a node. Generation and provenance do not count.
-pub fn digest_node(node: &Node) -> ContentDigest {
+pub fn digest_node(node: &Node) -> NodeContentDigest {
     let components = node.components.iter().map(|(name, component)| (name, digest_node_component(component)));
     digest_node_from_components(&node.server, &node.environment, &node.channel, components)
 }
 
 /// Digests a component of a node. Requirements and provenance do not count.
-pub fn digest_node_component(component: &NodeComponent) -> ContentDigest {
+pub fn digest_node_component(component: &NodeComponent) -> NodeContentDigest {
     let mut digester = ComponentDigester::new(&canonical_version_and_packages(component));
     for (key, value) in component.values.iter() {
         digester.add_canonical_part(&canonical_parameter_value(key, value));
@@ -51,8 +51,8 @@ impl ComponentDigester {
         self.0.update(part.as_bytes());
     }
 
-    pub(crate) fn finish_digest(self) -> ContentDigest {
-        ContentDigest(self.0.finalize().into())
+    pub(crate) fn finish_digest(self) -> NodeContentDigest {
+        NodeContentDigest(self.0.finalize().into())
     }
 }
 
@@ -113,8 +113,8 @@ pub(crate) fn digest_node_from_components<'n>(
     server: &ServerName,
     environment: &Name,
     channel: &Name,
-    components: impl Iterator<Item = (&'n Name, ContentDigest)>,
-) -> ContentDigest {
+    components: impl Iterator<Item = (&'n Name, NodeContentDigest)>,
+) -> NodeContentDigest {
     let mut form = CanonicalForm::default();
     form.text(server.as_str());
     form.text(environment.as_str());
@@ -188,12 +188,12 @@ impl CanonicalForm {
         }
     }
 
-    fn digest(&self) -> ContentDigest {
-        ContentDigest(Sha256::digest(&self.bytes).into())
+    fn digest(&self) -> NodeContentDigest {
+        NodeContentDigest(Sha256::digest(&self.bytes).into())
     }
 }
 
-impl fmt::Display for ContentDigest {
+impl fmt::Display for NodeContentDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }

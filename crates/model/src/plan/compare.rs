@@ -12,7 +12,7 @@ pub fn desired_facts(resource: &Resource) -> FactValuesByKind {
 }
 
 /// How what was `observed` of `resource` differs from what it must be; it was observed as absent or present.
-pub(super) fn find_fact_differences(
+pub(super) fn find_differences_from_desired_facts(
     resource: &Resource,
     observed: &Observation<FactValuesByKind>,
     host: &ObservedHost,

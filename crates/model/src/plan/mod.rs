@@ -31,12 +31,12 @@ pub use view::{BlockedItemView, FactDifferenceView, PlanView, PlannedChangeView,
 #[derive(Debug, Clone, Default)]
 pub struct DesiredHost {
     /// Components in the order they are deployed (required ones first).
-    pub components: Vec<DesiredComponent>,
+    pub components: Vec<DesiredComponentWithResources>,
 }
 
 /// One component a host must run.
 #[derive(Debug, Clone)]
-pub struct DesiredComponent {
+pub struct DesiredComponentWithResources {
     /// Its name.
     pub name: Name,
     /// Its exact version, release included.

@@ -249,7 +249,7 @@ impl<'a> Planner<'a> {
         if let ResourceBody::Exec(exec) = &resource.body {
             return self.plan_exec((component, resource), exec, observed, changed);
         }
-        let differences = compare::find_fact_differences(resource, observed, self.observed);
+        let differences = compare::find_differences_from_desired_facts(resource, observed, self.observed);
         let absent = *observed == Observation::Absent;
         // A group without properties has no differing fact, and still has to be created.
         let must_be_made = absent && resource.body.behaviour_of_resource().must_be_created_if_absent();

@@ -24,7 +24,7 @@ use crate::{
     estate::{Estate, Overrides, PlaceId, RemovedInheritedItem, Server},
     fault::Severity,
     name::{Key, Name, ServerName},
-    node::ContentDigest,
+    node::NodeContentDigest,
     suggest_spelling,
     value::Value,
     version::Version,
@@ -62,7 +62,7 @@ pub struct ResolutionDigestAndReads {
     /// The server's environment.
     pub environment: Name,
     /// The digest of the node's content.
-    pub digest: ContentDigest,
+    pub digest: NodeContentDigest,
     /// What it depends on.
     pub reads: ResolutionReads,
 }

@@ -69,7 +69,7 @@ pub use self::{
     fault::{EstateFaultKind, EstateFinding, ResolveError, UnlocatedEstateFault},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
-    requirements::{VersionChoiceFailure, choose_component_and_required_versions},
+    requirements::{VersionChoiceFailure, choose_versions_required_by_component},
 };
 use self::{
     choose_versions::{VersionChoiceCacheKey, choose_component_versions},
@@ -88,7 +88,7 @@ use crate::{
     estate::{Estate, PlaceId},
     format::{node, yaml::MAX_YAML_BYTES},
     name::ServerName,
-    node::{ContentDigest, Node, digest_node_from_components},
+    node::{Node, NodeContentDigest, digest_node_from_components},
 };
 
 /// A node below this weight always has a readable file: escapes make a text at most six times longer, and what stands
@@ -118,9 +118,9 @@ pub struct Resolution {
     /// Its node; the generation is 0 until the back-office numbers it.
     pub node: Node,
     /// The digest of the node's content.
-    pub digest: ContentDigest,
+    pub digest: NodeContentDigest,
     /// The digest of each component, in the order of their names.
-    pub component_digests: Vec<ContentDigest>,
+    pub component_digests: Vec<NodeContentDigest>,
     /// What it depends on.
     pub reads: ResolutionReads,
 }

@@ -16,7 +16,7 @@ use crate::{
     catalog::ComponentVersionWithPackages,
     name::Key,
     node::{
-        CanonicalDigestPart, ComponentDigester, ContentDigest, NodeComponent, ValuesOfNodeComponent,
+        CanonicalDigestPart, ComponentDigester, NodeComponent, NodeContentDigest, ValuesOfNodeComponent,
         canonical_version_and_packages,
     },
 };
@@ -41,7 +41,7 @@ pub(super) struct NodeComponentCache {
 }
 
 /// A component of a node and its digest.
-pub(super) type NodeComponentAndDigest = (Arc<NodeComponent>, ContentDigest);
+pub(super) type NodeComponentAndDigest = (Arc<NodeComponent>, NodeContentDigest);
 
 /// A chosen component without values, and its parameters.
 pub(super) struct ComponentWithoutValues {

@@ -2,7 +2,7 @@
 
 use model::{
     observe::{FactKind, FactValue, FactValuesByKind, Observation, ObservedHost, OsFamily},
-    plan::{self, BlockedSubject, DesiredComponent, PlannedAction},
+    plan::{self, BlockedSubject, DesiredComponentWithResources, PlannedAction},
     resource::{
         DirectoryResourceBody, ExecResourceBody, FileResourceBody, Ownership, PackageResourceBody, Resource,
         ResourceBody, ServiceResourceBody, UserResourceBody,
@@ -129,7 +129,7 @@ fn missing_service_counts_as_off_unless_a_package_may_install_it() {
 fn equal_descriptions_of_one_thing_are_joined() {
     let mut both = wanted(vec![package(None), service("a"), service("b")]);
     let second = Resource { notify: vec![id("service:b")], secret: true, ..package(Some("9.1")) };
-    both.components.push(DesiredComponent {
+    both.components.push(DesiredComponentWithResources {
         name: "other".parse().unwrap(),
         resources: vec![second],
         ..both.components[0].clone()

@@ -6,7 +6,7 @@ use model::{
         FactKind, FactValue, FactValuesByKind, FileDigestAndText, FileType, ManagedState, Observation,
         ObservedHost, OsFamily, ResourceCreatedByPunch,
     },
-    plan::{self, BlockedSubject, DesiredComponent, DesiredHost, Plan, PlanLimits},
+    plan::{self, BlockedSubject, DesiredComponentWithResources, DesiredHost, Plan, PlanLimits},
     resource::{
         DirectoryResourceBody, ExecResourceBody, FileResourceBody, Ownership, PackageResourceBody, Resource,
         ResourceBody, ResourceId, ServiceResourceBody,
@@ -41,7 +41,7 @@ pub(crate) fn service(name: &str) -> Resource {
 }
 
 pub(crate) fn wanted(resources: Vec<Resource>) -> DesiredHost {
-    let component = DesiredComponent {
+    let component = DesiredComponentWithResources {
         name: "shop".parse().unwrap(),
         version: "1.0-1".parse().unwrap(),
         resources,
@@ -232,7 +232,7 @@ fn only_managed_resources_are_removed() {
 #[test]
 fn conflicting_resource_in_two_components_blocks() {
     let mut both = wanted(vec![file("/etc/motd", "one")]);
-    both.components.push(DesiredComponent {
+    both.components.push(DesiredComponentWithResources {
         name: "other".parse().unwrap(),
         resources: vec![file("/etc/motd", "two")],
         ..both.components[0].clone()

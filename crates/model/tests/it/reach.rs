@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::{
     format::estate::EstateYamlByPath,
     name::ServerName,
-    node::ContentDigest,
+    node::NodeContentDigest,
     resolve::{ChangedResolutionInputs, Resolver},
 };
 use proptest::{collection, prelude::*, sample};
@@ -17,7 +17,7 @@ use crate::{
 
 /// The servers of the second scene whose node is another than in the first, or which can be resolved in one only.
 fn changed(before: &Scene, after: &Scene) -> BTreeSet<ServerName> {
-    let digests = |scene: &Scene| -> Vec<(ServerName, Option<ContentDigest>)> {
+    let digests = |scene: &Scene| -> Vec<(ServerName, Option<NodeContentDigest>)> {
         let (estate, catalog) = (scene.estate(), scene.catalog());
         let resolver = Resolver::new(&estate, &catalog);
         let servers = estate.servers.keys();
@@ -26,7 +26,7 @@ fn changed(before: &Scene, after: &Scene) -> BTreeSet<ServerName> {
             .collect()
     };
     let before = digests(before);
-    let same = |server: &(ServerName, Option<ContentDigest>)| before.contains(server);
+    let same = |server: &(ServerName, Option<NodeContentDigest>)| before.contains(server);
     digests(after).into_iter().filter(|server| !same(server)).map(|(name, _)| name).collect()
 }
 

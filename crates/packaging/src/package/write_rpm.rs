@@ -159,7 +159,7 @@ fn skeleton(
                 .source_date(settings.source_date),
         )
         .release(version.release_part().unwrap_or("1"))
-        .description(&wrap_description(&package.description))
+        .description(wrap_description(&package.description))
         // The build host is left out, because it would make packages differ between machines.
         .build_host("localhost")
         .packager("Geppetto")

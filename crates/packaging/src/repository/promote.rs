@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{
     catalog::{Catalog, ComponentVersionWithPackages},
     name::Name,
-    resolve::{VersionChoiceFailure, choose_component_and_required_versions},
+    resolve::{VersionChoiceFailure, choose_versions_required_by_component},
     version::{Version, VersionRange},
     wire::FilesAddedToChannel,
 };
@@ -114,7 +114,7 @@ fn closure<'a>(
     from: &'a Name,
     to: &'a Name,
 ) -> Result<Vec<&'a Arc<ComponentVersionWithPackages>>> {
-    choose_component_and_required_versions(catalog, root, &[to, from]).map_err(|conflict| {
+    choose_versions_required_by_component(catalog, root, &[to, from]).map_err(|conflict| {
         let mut missing = unmet_requirements(catalog, root, from, to);
         if missing.is_empty() {
             // Each requirement alone can be met, and not all of them together.

@@ -17,21 +17,21 @@ use model::{
 use super::version_scheme::VersionScheme;
 
 /// A fact that a project file may state. An error counts only where `component.yaml` does not state the fact itself.
-pub type OptionalProjectFact<T> = Result<Option<T>, FormatError>;
+pub type OptionalProjectFactResult<T> = Result<Option<T>, FormatError>;
 
 /// The facts of a project's own file, as in `component.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFileFacts {
     /// The name.
-    pub name: OptionalProjectFact<Name>,
+    pub name: OptionalProjectFactResult<Name>,
     /// The version, as RPM writes it.
-    pub version: OptionalProjectFact<String>,
+    pub version: OptionalProjectFactResult<String>,
     /// Some sentences about it.
-    pub description: OptionalProjectFact<String>,
+    pub description: OptionalProjectFactResult<String>,
     /// The licence.
-    pub license: OptionalProjectFact<String>,
+    pub license: OptionalProjectFactResult<String>,
     /// Where to read more.
-    pub url: OptionalProjectFact<String>,
+    pub url: OptionalProjectFactResult<String>,
 }
 
 impl Default for ProjectFileFacts {

@@ -7,7 +7,7 @@ use model::{exit::Exit, plan::PlanLimits};
 use crate::{
     agent_state::AgentStateFiles, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
     command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFileAccess,
-    membership::BackOfficeMembership, package_source::PackageSource, trusted_keys::TrustedKeys,
+    membership::BackOfficeMembership, package_source::PackageSource, trusted_keys::TrustSettingsOfHost,
     trusted_node::TrustedNode,
 };
 
@@ -59,9 +59,9 @@ impl PackageSourceAndTrustArgs {
             context.output.print_warning(
                 "--allow-unsigned: signatures of the node file and the packages are not checked",
             );
-            TrustedKeys::accept_unsigned_nodes_and_packages()
+            TrustSettingsOfHost::accept_unsigned_nodes_and_packages()
         } else {
-            TrustedKeys::load_trusted_keys(root)?
+            TrustSettingsOfHost::load_trusted_keys(root)?
         };
         let trusted = TrustedNode::read_and_verify_node_file(node, &trust, &context.output)?;
         let repository = match &self.repository {

@@ -49,7 +49,7 @@ pub(crate) struct ImportArgs {
 impl ImportArgs {
     pub(super) fn run_import_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let EstateFolderContent { documents, subfolder_paths, .. } =
-            estate_folder::read_estate_folder(&self.folder)?;
+            estate_folder::read_estate_yaml_files(&self.folder)?;
         let base = estate_folder::read_base_revision(&self.folder)?;
         if documents.is_empty() && !self.allow_empty {
             return Err(CommandError::invalid_input_error(format!(

@@ -11,7 +11,7 @@ use crate::{
     deploy,
     host_files::HostFileAccess,
     package_source::PackageSource,
-    trusted_keys::TrustedKeys,
+    trusted_keys::TrustSettingsOfHost,
     trusted_node::TrustedNode,
 };
 
@@ -85,9 +85,9 @@ pub(super) fn fetch_trusted_node_unless_cached_requested(
     back_office: &BackOfficeClientOfHost,
     last: Option<&LastGoodNode>,
     cached: bool,
-) -> Result<(TrustedNode, TrustedKeys), CommandError> {
+) -> Result<(TrustedNode, TrustSettingsOfHost), CommandError> {
     let state = AgentStateFiles::new(root);
-    let trust = TrustedKeys::load_trusted_keys(root)?;
+    let trust = TrustSettingsOfHost::load_trusted_keys(root)?;
     let last_contact = state.read_last_back_office_contact()?;
     if !cached {
         let trusted =

@@ -116,7 +116,7 @@ impl AccountDatabase {
     }
 
     /// The number of a user, by name or written as a number.
-    pub(super) fn parse_or_lookup_uid(&self, name: &str) -> Result<u32, HostError> {
+    pub(super) fn lookup_or_parse_uid(&self, name: &str) -> Result<u32, HostError> {
         // In a folder without accounts, root still is 0.
         let root = (name == "root").then_some(0);
         let known = self.lookup_user(name)?.map(|user| user.uid).or(root).or_else(|| name.parse().ok());
@@ -126,7 +126,7 @@ impl AccountDatabase {
     }
 
     /// The number of a group, by name or written as a number.
-    pub(super) fn parse_or_lookup_gid(&self, name: &str) -> Result<u32, HostError> {
+    pub(super) fn lookup_or_parse_gid(&self, name: &str) -> Result<u32, HostError> {
         let root = (name == "root").then_some(0);
         let known = self.lookup_gid(name)?.or(root).or_else(|| name.parse().ok());
         known.ok_or_else(|| {
@@ -140,7 +140,7 @@ impl AccountDatabase {
     /// may have two names, or be wanted as such.
     pub(super) fn wanted_or_known_user_name(&self, uid: u32, wanted: Option<&str>) -> String {
         match wanted {
-            Some(name) if self.parse_or_lookup_uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
+            Some(name) if self.lookup_or_parse_uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
             _ => self.user_name(uid),
         }
     }
@@ -148,7 +148,7 @@ impl AccountDatabase {
     /// The name of a group for a plan, as in [`AccountDatabase::wanted_or_known_user_name`].
     pub(super) fn wanted_or_known_group_name(&self, gid: u32, wanted: Option<&str>) -> String {
         match wanted {
-            Some(name) if self.parse_or_lookup_gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
+            Some(name) if self.lookup_or_parse_gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
             _ => self.group_name(gid),
         }
     }
@@ -213,8 +213,8 @@ pub(super) fn lookup_owner_and_group_ids(
     accounts: &AccountDatabase,
     ownership: &Ownership,
 ) -> Result<(Option<Uid>, Option<Gid>), HostError> {
-    let owner = ownership.owner.as_deref().map(|name| accounts.parse_or_lookup_uid(name)).transpose()?;
-    let group = ownership.group.as_deref().map(|name| accounts.parse_or_lookup_gid(name)).transpose()?;
+    let owner = ownership.owner.as_deref().map(|name| accounts.lookup_or_parse_uid(name)).transpose()?;
+    let group = ownership.group.as_deref().map(|name| accounts.lookup_or_parse_gid(name)).transpose()?;
     Ok((owner.map(Uid::from_raw), group.map(Gid::from_raw)))
 }
 

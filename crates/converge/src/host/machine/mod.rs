@@ -271,7 +271,9 @@ impl Host for RealHost {
 impl RealHost {
     fn make(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
-            PlannedAction::InstallPackages(_) => self.rpm.install_rpm_files(packages).map(|()| None),
+            PlannedAction::InstallPackages(_) => {
+                self.rpm.install_upgrade_or_downgrade_rpm_files(packages).map(|()| None)
+            }
             PlannedAction::RemovePackages { names, changing } => {
                 self.rpm.remove_rpm_packages(names, changing).map(|()| None)
             }

@@ -95,7 +95,7 @@ impl RpmCommand {
     }
 
     /// Installs, upgrades and downgrades to these package files in one transaction.
-    pub(super) fn install_rpm_files(&self, files: &[PathBuf]) -> Result<(), HostError> {
+    pub(super) fn install_upgrade_or_downgrade_rpm_files(&self, files: &[PathBuf]) -> Result<(), HostError> {
         let mut command = self.program();
         command.args(["--upgrade", "--oldpackage", "--replacepkgs"]);
         // Signatures were checked against the keys punch trusts; rpm has not necessarily got them.

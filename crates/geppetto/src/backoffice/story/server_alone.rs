@@ -18,7 +18,7 @@ async fn first_node_file_after_a_start_does_not_read_the_whole_estate() {
     story.change(&documents).await.unwrap();
     let started = story.open_again().await;
     let alone = started.resolve_unnumbered_node(&server("web-01")).await.unwrap().resolution;
-    assert!(started.cache().cached_snapshot(1).is_none(), "the estate was read");
+    assert!(started.cache().snapshot_if_cached(1).is_none(), "the estate was read");
     let whole = story.back_office.resolve_unnumbered_node(&server("web-01")).await.unwrap().resolution;
     assert_eq!(alone, whole, "the values, their provenance with its origins, and what was read");
 }

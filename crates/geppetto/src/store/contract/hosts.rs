@@ -82,7 +82,7 @@ async fn generation_is_stored_once_and_kept(engine: TestEngine) {
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap().unwrap().digest, "d2");
     assert_eq!(store.read_node_file_of_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
     assert_eq!(store.read_node_file_of_generation("web-02", 1).await.unwrap(), None);
-    assert_eq!(store.read_versions_of_all_node_files().await.unwrap(), shop.into());
+    assert_eq!(store.read_component_versions_of_node_files().await.unwrap(), shop.into());
     let resolution = store.read_resolution_without_node("web-01").await.unwrap().unwrap();
     assert_eq!(resolution.digest, "d2", "it is stored with the node file");
 }

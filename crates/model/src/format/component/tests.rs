@@ -117,7 +117,10 @@ fn file_entry_must_be_exactly_one_of_source_directory_and_symlink() {
 #[test]
 fn modes_are_quoted_octal_numbers() {
     refused("files: [{path: /x, source: a, mode: 644}]\n", "three or four octal digits in quotes");
-    refused("files: [{path: /x, source: a, mode: '0888'}]\n", "three or four octal digits in quotes");
+    refused(
+        "files: [{path: /x, source: a, mode: '0888'}]\n",
+        "`0888` is no file mode: write three or four octal digits in quotes",
+    );
     let component =
         parse_component_yaml("c", &format!("{LEAST}files: [{{path: /x, source: a, mode: '2755'}}]\n"))
             .unwrap();

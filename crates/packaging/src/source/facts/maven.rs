@@ -8,7 +8,7 @@ use model::format::{
 };
 use roxmltree::{Document, Node};
 
-use super::{OptionalProjectFact, ProjectFileFacts, VersionScheme, xml_text};
+use super::{OptionalProjectFactResult, ProjectFileFacts, VersionScheme, xml_text};
 
 /// The name of a Maven project's own file.
 pub(super) const POM_FILE_NAME: &str = "pom.xml";
@@ -104,7 +104,7 @@ impl PomWithParents {
     }
 
     /// A value with its `${...}` filled in.
-    fn value(&self, key: &str) -> OptionalProjectFact<String> {
+    fn value(&self, key: &str) -> OptionalProjectFactResult<String> {
         self.values.get(key).map(|text| self.interpolate(text, DEPTH, &mut 0)).transpose()
     }
 
@@ -158,7 +158,7 @@ impl PomWithParents {
         &self,
         key: &str,
         convert: impl FnOnce(&str) -> Result<T, String>,
-    ) -> OptionalProjectFact<T> {
+    ) -> OptionalProjectFactResult<T> {
         let convert =
             |text: String| convert(&text).map_err(|message| FormatError::new(POM_FILE_NAME, message));
         self.value(key)?.map(convert).transpose()

@@ -5,7 +5,7 @@ use std::path::Path;
 use model::format::FormatError;
 use toml::{Table, Value};
 
-use super::{OptionalProjectFact, ProjectFileFacts, VersionScheme};
+use super::{OptionalProjectFactResult, ProjectFileFacts, VersionScheme};
 
 /// How many folders above a crate its workspace is looked for.
 const PARENTS: usize = 8;
@@ -122,7 +122,7 @@ struct Texts<'a> {
 }
 
 impl Texts<'_> {
-    fn facts(self, version: OptionalProjectFact<String>, scheme: VersionScheme) -> ProjectFileFacts {
+    fn facts(self, version: OptionalProjectFactResult<String>, scheme: VersionScheme) -> ProjectFileFacts {
         let at = |key: &'static str| move |message: String| error_at_key(self.file, self.text, key, message);
         let version = version.and_then(|version| {
             version.map(|text| super::rpm_version(scheme, &text).map_err(at("version"))).transpose()
