@@ -14,7 +14,7 @@ use model::{
     fault::{Fault, Severity},
     format::estate::{self, EstateYamlByPath},
     name::Name,
-    resolve::{ResolutionReadsIndex, check_estate_change},
+    resolve::{EstateFinding, ResolutionReadsIndex, check_estate_change},
     unified_diff,
     wire::{EstateChangeResult, PlaceChangeSummary},
 };
@@ -36,6 +36,10 @@ const ATTEMPTS: usize = 10;
 
 /// The longest message of a revision, in characters: it is in every list of revisions.
 const MESSAGE_CHARACTERS: usize = 2_000;
+
+/// How many findings are located in their files and shown. Nobody corrects more at once, and each costs a look through its
+/// file.
+const SHOWN_FINDINGS: usize = 100;
 
 /// How many lines of the difference of one object are shown.
 const DIFF_LINES: usize = 1_000;
@@ -293,11 +297,10 @@ impl ProposalEvaluation<'_> {
         let (next, changes) = self.edit(origin)?;
         self.newer.check_no_overwrite(&changes)?;
         let checked = check_estate_change(&state.estate, &next.estate, self.catalog, recorded);
-        let (errors, warnings): (Vec<Fault>, Vec<Fault>) = checked
-            .findings
-            .iter()
-            .map(|note| note.to_located_fault(self.submitted))
-            .partition(|fault| fault.severity == Severity::Error);
+        let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
+            locate_first_findings(&checked.findings, self.submitted)
+                .into_iter()
+                .partition(|fault| fault.severity == Severity::Error);
         if !errors.is_empty() {
             return Err(BackOfficeError::Invalid(errors));
         }
@@ -430,4 +433,17 @@ fn masked_diffs(
 /// An object by the path of its file, as people call it: `role web`.
 pub(super) fn place_title_from_path(path: &str) -> String {
     estate::place_of_document_path(path).map_or_else(|_| path.to_owned(), |place: PlaceId| place.to_string())
+}
+
+/// The first findings with the file, line and column of each, the fatal ones before the others, and how many more there
+/// are.
+fn locate_first_findings(findings: &[EstateFinding], documents: &EstateYamlByPath) -> Vec<Fault> {
+    let shown = findings.iter().take(SHOWN_FINDINGS);
+    let mut faults: Vec<Fault> = shown.map(|finding| finding.to_located_fault(documents)).collect();
+    if let Some(next) = findings.get(SHOWN_FINDINGS) {
+        let more = findings.len() - SHOWN_FINDINGS;
+        let message = format!("there are {more} more findings; correct these first");
+        faults.push(Fault { severity: next.severity, ..Fault::new_error(message) });
+    }
+    faults
 }
