@@ -124,6 +124,7 @@ pub(crate) fn openapi_document() -> OpenApi {
         for operation in
             [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten()
         {
+            operation.responses.responses.values_mut().for_each(set_media_type_of_problem);
             // Whatever needs a token can be refused for want of a good one.
             if operation.security.is_none() {
                 operation.responses.responses.extend([
@@ -140,8 +141,25 @@ pub(crate) fn openapi_document() -> OpenApi {
     document
 }
 
+/// The name of the schema that every refusal has.
+const PROBLEM_SCHEMA: &str = "ProblemDetails";
+
+/// Gives a documented refusal the media type it is sent with (RFC 9457).
+fn set_media_type_of_problem(response: &mut RefOr<Response>) {
+    let RefOr::T(response) = response else { return };
+    let is_problem = |content: &RefOr<Content>| {
+        let RefOr::T(content) = content else { return false };
+        matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location.ends_with(PROBLEM_SCHEMA))
+    };
+    if response.content.get("application/json").is_some_and(is_problem)
+        && let Some(content) = response.content.shift_remove("application/json")
+    {
+        response.content.insert("application/problem+json".to_owned(), content);
+    }
+}
+
 fn problem_response(description: &str) -> RefOr<Response> {
-    let content = Content::new(Some(Ref::from_schema_name("Problem")));
+    let content = Content::new(Some(Ref::from_schema_name(PROBLEM_SCHEMA)));
     RefOr::T(
         ResponseBuilder::new().description(description).content("application/problem+json", content).build(),
     )

@@ -52,3 +52,26 @@ fn operation_ids_of_the_api_description_are_unique() {
     }
     assert!(!seen.is_empty());
 }
+
+#[test]
+fn references_in_the_api_description_resolve_and_refusals_have_the_problem_media_type() {
+    let text = result_of(program().arg("openapi").output().unwrap()).ok();
+    let description: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut references = 0;
+    for part in text.split("\"$ref\":").skip(1) {
+        let reference = part.split('"').nth(1).unwrap();
+        let target = description.pointer(reference.strip_prefix('#').unwrap());
+        assert!(target.is_some(), "{reference} leads nowhere");
+        references += 1;
+    }
+    assert!(references > 100, "{references}");
+    let operations = description["paths"].as_object().unwrap().values();
+    for operation in operations.flat_map(|path| path.as_object().unwrap().values()) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            if status.starts_with(['4', '5']) {
+                let media: Vec<&String> = response["content"].as_object().unwrap().keys().collect();
+                assert_eq!(media, ["application/problem+json"], "{} {status}", operation["operationId"]);
+            }
+        }
+    }
+}
