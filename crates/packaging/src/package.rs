@@ -4,7 +4,7 @@ mod collect_files;
 mod component_commands;
 mod cpio_archive;
 mod owned_directories;
-mod package_contents;
+mod package_to_write;
 mod path_pattern;
 mod systemd_unit;
 mod write_rpm;
@@ -106,8 +106,8 @@ pub fn create_packages_with_compression(
     level: i32,
 ) -> Result<PayloadAndDeploymentPackages, PackagingError> {
     fail_on_lint_errors(source)?;
-    let payload = package_contents::build_payload_package_contents(source, out)?;
-    let deployment = package_contents::build_deployment_package_contents(source)?;
+    let payload = package_to_write::build_payload_package_contents(source, out)?;
+    let deployment = package_to_write::build_deployment_package_contents(source)?;
     let out = write_rpm::PackageOutputFolder::create_or_open_output_folder(out)?;
     let settings = write_rpm::RpmWriteSettings { key, source_date, level };
     let payload = write_rpm::write_temporary_rpm_package(source, &payload, &out, &settings)?;

@@ -47,6 +47,11 @@ const WAITING_EVENTS: usize = 1024;
 /// How many places one statement looks up by path.
 const PATHS_PER_STATEMENT: usize = 8;
 
+/// The paths that one statement looks up; no place has an empty one.
+fn pad_paths_to_statement(paths: &[String]) -> [&str; PATHS_PER_STATEMENT] {
+    std::array::from_fn(|index| paths.get(index).map_or("", String::as_str))
+}
+
 type EventSender = broadcast::Sender<Event>;
 
 /// Which database.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use model::name::ServerName;
 use model::resolve::ResolutionReads;
 
-use super::{PATHS_PER_STATEMENT, SealingKey, Store, StoreError, WriteTransaction, signed, unsigned};
+use super::{
+    PATHS_PER_STATEMENT, SealingKey, Store, StoreError, WriteTransaction, pad_paths_to_statement, signed,
+    unsigned,
+};
 
 /// The resolution of a server, to be stored.
 #[derive(Debug, Clone)]
@@ -125,21 +128,20 @@ impl Store {
             reads.places.iter().filter_map(model::format::estate::document_path_of_place).collect();
         let mut is_outdated = false;
         for chunk in paths.chunks(PATHS_PER_STATEMENT) {
-            // No place has an empty path.
-            let path = |index: usize| chunk.get(index).map_or("", String::as_str);
+            let [a, b, c, d, e, f, g, h] = pad_paths_to_statement(chunk);
             let (changed,): (i64,) = fetch_one!(
                 connection,
                 doing,
                 "SELECT COUNT(*) FROM places
                  WHERE path IN ($1, $2, $3, $4, $5, $6, $7, $8) AND (since > $9 OR until > $10)",
-                path(0),
-                path(1),
-                path(2),
-                path(3),
-                path(4),
-                path(5),
-                path(6),
-                path(7),
+                a,
+                b,
+                c,
+                d,
+                e,
+                f,
+                g,
+                h,
                 revision,
                 revision,
             )?;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use model::wire::Event;
 
 use super::{
-    NewResolutionRow, PATHS_PER_STATEMENT, Store, StoreError, TimeAndActor, audit, is_taken, query_error,
-    resolutions, server_credentials, signed, unsigned,
+    NewResolutionRow, PATHS_PER_STATEMENT, Store, StoreError, TimeAndActor, audit, is_taken,
+    pad_paths_to_statement, query_error, resolutions, server_credentials, signed, unsigned,
 };
 
 /// A committed state of the estate.
@@ -157,22 +157,21 @@ impl Store {
         let mut connection = self.connection(doing).await?;
         let (mut newest, mut places) = (None, Vec::new());
         for chunk in paths.chunks(PATHS_PER_STATEMENT) {
-            // No place has an empty path.
-            let path = |index: usize| chunk.get(index).map_or("", String::as_str);
+            let [a, b, c, d, e, f, g, h] = pad_paths_to_statement(chunk);
             let rows: Vec<CurrentRow> = fetch_all!(
                 connection,
                 doing,
                 "SELECT newest.number, path, since, text, origins
                  FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revisions) AS newest
                  LEFT JOIN places ON until IS NULL AND path IN ($1, $2, $3, $4, $5, $6, $7, $8)",
-                path(0),
-                path(1),
-                path(2),
-                path(3),
-                path(4),
-                path(5),
-                path(6),
-                path(7),
+                a,
+                b,
+                c,
+                d,
+                e,
+                f,
+                g,
+                h,
             )?;
             let revision = rows.first().map_or(0, |(newest, ..)| *newest);
             if *newest.get_or_insert(revision) != revision {

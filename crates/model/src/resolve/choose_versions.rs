@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     fault::{EstateFaultKind, ResolveError, UnlocatedEstateFault},
-    place_stack::PlacesStrongestFirst,
+    places_strongest_first::PlacesStrongestFirst,
     version_search::{ChosenVersionAndReasons, ServerPlacesOrRootVersion, VersionConstraint, VersionSearch},
 };
 use crate::{

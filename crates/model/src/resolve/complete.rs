@@ -7,8 +7,8 @@ use super::{
         ServerOrFinalNode, ValueEvaluationState, ValueEvaluator, value_of_undeclared_parameter_fault,
     },
     fault::{ResolveError, UnlocatedEstateFault},
-    indexed_components::ComponentsWithNumberedParameters,
-    place_stack::{PlaceOverrides, PlacesStrongestFirst},
+    numbered_parameters::ComponentsWithNumberedParameters,
+    places_strongest_first::{PlaceOverrides, PlacesStrongestFirst},
     reference::has_references,
     value_cache::ValueAndProvenanceSizes,
 };

@@ -10,12 +10,12 @@ use std::{rc::Rc, sync::Arc};
 
 use super::{
     fault::{EstateFaultKind, UnlocatedEstateFault},
-    indexed_components::{ComponentsWithNumberedParameters, IndexedParameter, ParametersTouchedByPlace},
     merge::{merge_values_of_places, remove_map_entry},
+    numbered_parameters::{ComponentsWithNumberedParameters, IndexedParameter, ParametersTouchedByPlace},
     operations::{
         ValueOrRemoval, collect_operations_on_parameter, mark_effective_removals, provenance_of_operations,
     },
-    place_stack::PlacesStrongestFirst,
+    places_strongest_first::PlacesStrongestFirst,
     reference::has_references,
     value_cache::{EvaluatedValue, PlaceListId, ValueAndProvenanceSizes, ValueCache},
 };

@@ -7,7 +7,7 @@
 
 mod linearise;
 
-mod place_stack;
+mod places_strongest_first;
 
 mod choose_versions;
 
@@ -17,7 +17,7 @@ mod requirements;
 
 mod reference;
 
-mod indexed_components;
+mod numbered_parameters;
 
 mod operations;
 
@@ -77,7 +77,7 @@ use self::{
     linearise::RoleLinearisations,
     node_components::NodeComponentCache,
     other_servers::{OtherServerReader, SelectedServerValueCache},
-    place_stack::{PlacesStrongestFirst, ServerPlacesWithoutRoles},
+    places_strongest_first::{PlacesStrongestFirst, ServerPlacesWithoutRoles},
     server_evaluation::{
         ChosenComponentsSharedByServers, EvaluatedServerComponents, ServerReadyForEvaluation,
     },

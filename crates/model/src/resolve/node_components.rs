@@ -10,7 +10,7 @@ use std::{
 use foldhash::fast::FixedState;
 
 use super::{
-    choose_versions::ChosenComponent, evaluate::ValueEvaluationState, indexed_components::IndexedParameter,
+    choose_versions::ChosenComponent, evaluate::ValueEvaluationState, numbered_parameters::IndexedParameter,
 };
 use crate::{
     catalog::ComponentVersionWithPackages,

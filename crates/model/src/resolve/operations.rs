@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::place_stack::{PlaceOverrides, PlacesStrongestFirst};
+use super::places_strongest_first::{PlaceOverrides, PlacesStrongestFirst};
 use crate::{
     estate::{PlaceId, RemovedInheritedItem, RevisionAndAuthor},
     format::dotted_path::join_with_escaped_dots,

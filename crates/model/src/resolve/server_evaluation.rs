@@ -9,9 +9,9 @@ use super::{
         value_of_undeclared_parameter_fault,
     },
     fault::UnlocatedEstateFault,
-    indexed_components::{ComponentsWithNumberedParameters, ParametersTouchedByPlace},
     node_components::{ComponentWithoutValues, NodeComponentAndDigest, NodeComponentCache},
-    place_stack::PlacesStrongestFirst,
+    numbered_parameters::{ComponentsWithNumberedParameters, ParametersTouchedByPlace},
+    places_strongest_first::PlacesStrongestFirst,
     value_cache::{PlaceListId, ValueAndProvenanceSizes, ValueCache},
 };
 use crate::{

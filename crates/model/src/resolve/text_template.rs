@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    indexed_components::ComponentsWithNumberedParameters,
+    numbered_parameters::ComponentsWithNumberedParameters,
     reference::{ReferenceTarget, TextOrReference, parse_reference_target, split_at_references},
 };
 use crate::node::ValueProvenanceEntry;

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     fault::{EstateFaultKind, UnlocatedEstateFault},
-    place_stack::PlacesStrongestFirst,
+    places_strongest_first::PlacesStrongestFirst,
 };
 use crate::{
     catalog::{Catalog, ComponentVersionWithPackages},

@@ -20,7 +20,7 @@ use super::{
     PackagingError,
     collect_files::{CollectedContent, CollectedPath},
     cpio_archive::{self, CpioWriteError, WrittenCpioArchiveDigests},
-    package_contents::PackageToWrite,
+    package_to_write::PackageToWrite,
 };
 use crate::{openpgp::SecretKey, source::ComponentSource};
 

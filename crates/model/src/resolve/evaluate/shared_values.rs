@@ -11,7 +11,7 @@ use crate::{
     node::NodeValue,
     parameter::MAX_ESTIMATED_VALUE_BYTES,
     resolve::{
-        indexed_components::IndexedParameter,
+        numbered_parameters::IndexedParameter,
         text_template::{ReferenceTextTemplate, TemplatePart, split_text_into_template_parts},
         value_cache::{
             CachedParameterValues, CachedValueAndConditions, EvaluatedValue, ValueAndProvenanceSizes,
