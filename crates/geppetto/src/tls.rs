@@ -25,11 +25,11 @@ pub(crate) use own_authority::OwnAuthority;
 use crate::{clock::Clock, daemon_error::DaemonCommandError};
 
 /// How often the files are looked at, and how often it is asked whether an issued certificate must be renewed.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where the certificate comes from.
 pub(crate) enum CertificateSource {
-    /// PEM files: the certificate with those of the authorities between it and a public one, and its private key.
+    /// PEM files: the certificate with the intermediate certificates, and its private key.
     Files {
         /// The certificates, the server's own first.
         certificate: PathBuf,
@@ -65,9 +65,9 @@ impl ResolvesServerCert for CurrentCertificate {
     }
 }
 
-/// Which content the certificate was read from, or until when it is good enough.
+/// What decides whether the certificate must be loaded again: when its files were changed, or when it is to be renewed.
 #[derive(PartialEq)]
-enum CertificateVersion {
+enum ReloadCondition {
     /// The times the two files were changed at.
     FilesOf([Option<SystemTime>; 2]),
     /// The time in microseconds at which it is renewed.
@@ -102,16 +102,17 @@ impl ServerTls {
         }
     }
 
-    /// Renews the certificate for ever. One that cannot be read is logged, and the earlier one stays.
+    /// Loads or renews the certificate as long as the server runs. If a new one cannot be used, this is logged, and the earlier
+    /// one stays.
     pub(crate) async fn keep_certificate_current(&self) {
         let mut version = self.version();
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(CHECK_INTERVAL).await;
             self.renew_certificate_if_outdated(&mut version);
         }
     }
 
-    fn renew_certificate_if_outdated(&self, version: &mut CertificateVersion) {
+    fn renew_certificate_if_outdated(&self, version: &mut ReloadCondition) {
         if !self.is_outdated(version) {
             return;
         }
@@ -127,22 +128,22 @@ impl ServerTls {
         }
     }
 
-    fn version(&self) -> CertificateVersion {
+    fn version(&self) -> ReloadCondition {
         let changed = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
         match &self.source {
             CertificateSource::Files { certificate, key } => {
-                CertificateVersion::FilesOf([changed(certificate), changed(key)])
+                ReloadCondition::FilesOf([changed(certificate), changed(key)])
             }
             CertificateSource::Own { .. } => {
-                CertificateVersion::RenewAt(self.clock.now_us() + own_authority::RENEW_AFTER_US)
+                ReloadCondition::RenewAt(self.clock.now_us() + own_authority::RENEW_AFTER_US)
             }
         }
     }
 
-    fn is_outdated(&self, version: &CertificateVersion) -> bool {
+    fn is_outdated(&self, version: &ReloadCondition) -> bool {
         match version {
-            CertificateVersion::FilesOf(_) => self.version() != *version,
-            CertificateVersion::RenewAt(at_us) => self.clock.now_us() >= *at_us,
+            ReloadCondition::FilesOf(_) => self.version() != *version,
+            ReloadCondition::RenewAt(at_us) => self.clock.now_us() >= *at_us,
         }
     }
 }
@@ -257,8 +258,9 @@ mod tests {
         let now = Arc::new(AtomicI64::new(1_800_000_000_000_000));
         let told = Arc::clone(&now);
         let clock = Clock::clock_from_function(move || told.load(Ordering::Relaxed));
-        let authority =
-            Box::new(OwnAuthority::load_or_create(&folder.path().join("ca.pem"), clock.now_us()).unwrap());
+        let authority = Box::new(
+            OwnAuthority::load_or_create(&folder.path().join("authority.pem"), clock.now_us()).unwrap(),
+        );
         let source = CertificateSource::Own {
             authority,
             names: vec!["localhost".to_owned()],

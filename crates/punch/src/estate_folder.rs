@@ -58,7 +58,7 @@ pub(crate) struct EstateFolderContent {
 /// Reads the documents of a folder. Unexpected files are errors; all errors are reported together.
 ///
 /// Names that start with a dot (`.git`) and a `README.md` at the top are ignored. Documents may lie in subfolders, which
-/// mean nothing: a name is there once.
+/// have no meaning.
 pub(crate) fn read_estate_yaml_files(folder: &Path) -> Result<EstateFolderContent, CommandError> {
     let mut content = EstateFolderContent::default();
     for (name, kind) in entries(folder).map_err(|error| unreadable(folder, &error))? {
@@ -145,7 +145,9 @@ impl EstateFolderContent {
         let name = path_in_estate(&path);
         if self.documents.contains_key(&name) {
             let first = self.subfolder_paths.get(&name).unwrap_or(&name);
-            self.errors.push(format!("{path} and {first} have the same name; a name is there once"));
+            let kind = name.split('/').next().unwrap_or_default();
+            self.errors
+                .push(format!("{path} and {first} have the same name; names must be unique within {kind}/"));
             return;
         }
         if name != path {

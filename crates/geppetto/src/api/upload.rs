@@ -32,12 +32,12 @@ const PIECE_BYTES: usize = 256 * 1024;
 /// How many uploads of one principal are taken at once; further ones wait.
 const UPLOADS_PER_PRINCIPAL: usize = 4;
 
-/// The places for uploads, by principal.
+/// The upload slots of each principal.
 #[derive(Debug, Default)]
 pub(super) struct UploadSlots(Mutex<HashMap<String, Weak<Semaphore>>>);
 
 impl UploadSlots {
-    /// Waits for a place among the uploads of this principal. Who waits holds no thread, and nobody else up.
+    /// Waits for a free upload slot of this principal. A waiting upload holds no thread and does not delay other principals.
     pub(super) async fn acquire_upload_slot(&self, principal: String) -> Option<OwnedSemaphorePermit> {
         let slots = {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -49,7 +49,7 @@ impl UploadSlots {
                 slots
             })
         };
-        // It is never closed.
+        // The semaphore is never closed, so this never fails.
         slots.acquire_owned().await.ok()
     }
 }

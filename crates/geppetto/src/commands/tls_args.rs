@@ -13,17 +13,17 @@ use crate::{
 /// a certificate of the control plane's own authority.
 #[derive(Debug, clap::Args)]
 pub(super) struct TlsArgs {
-    /// Speak TLS with this certificate: PEM, the server's own certificate first, then those of the authorities
-    /// between it and a public one. A changed file is read again without a restart
+    /// Speak TLS with this certificate: PEM, the server's own certificate first, then the intermediate
+    /// certificates. A changed file is read again without a restart
     #[arg(long, env = "GEPPETTO_TLS_CERTIFICATE", requires = "tls_key", value_name = "FILE")]
     tls_certificate: Option<PathBuf>,
     /// The private key of the certificate, in PEM
     #[arg(long, env = "GEPPETTO_TLS_KEY", requires = "tls_certificate", value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// Speak TLS with a certificate of the control plane's own authority on a loopback address, too
+    /// Also on a loopback address, speak TLS with a certificate issued by the control plane's own authority
     #[arg(long, conflicts_with = "tls_certificate")]
     own_certificate: bool,
-    /// Speak plain HTTP on any address: a proxy before it speaks TLS with the clients
+    /// Speak plain HTTP on any address: a proxy in front of it speaks TLS with the clients
     #[arg(long, env = "GEPPETTO_BEHIND_PROXY", conflicts_with_all = ["tls_certificate", "own_certificate"])]
     behind_proxy: bool,
 }

@@ -46,7 +46,8 @@ async fn open_once(path: &Path) -> Result<SqlitePool, StoreError> {
         .busy_timeout(Duration::from_secs(10));
     let pool = SqlitePoolOptions::new()
         .max_connections(4)
-        // A file does not go away; a test before each use would cost as much as most statements do.
+        // A connection to a local file is not lost like one over a network; a ping before each use would cost as much as most
+        // statements do.
         .test_before_acquire(false)
         .acquire_timeout(Duration::from_secs(15))
         .connect_with(options)
@@ -61,8 +62,8 @@ async fn open_once(path: &Path) -> Result<SqlitePool, StoreError> {
 
 /// A transaction that writes.
 ///
-/// Unless it is committed its connection is closed, not used again: when the disk is full SQLite takes a transaction back
-/// by itself, and the connection would go on believing in it.
+/// Unless it is committed its connection is closed, not used again: when the disk is full SQLite may roll the transaction
+/// back itself, while the connection would still count it as open.
 pub(super) struct SqliteWriteTransaction {
     connection: PoolConnection<Sqlite>,
     is_committed: bool,
@@ -72,7 +73,7 @@ impl SqliteWriteTransaction {
     /// Begins.
     ///
     /// IMMEDIATE takes SQLite's one write lock now, where `busy_timeout` waits for it; taking it later, after
-    /// a read, fails at once when another connection wrote in between. Nothing but that depends on the lock.
+    /// a read, fails at once when another connection wrote in between. Correctness does not depend on the lock.
     pub(super) async fn begin(pool: &SqlitePool) -> Result<Self, sqlx::Error> {
         let mut transaction = Self { connection: pool.acquire().await?, is_committed: false };
         sqlx::query("BEGIN IMMEDIATE").execute(transaction.connection()).await?;

@@ -1,5 +1,5 @@
 //! The control plane's own certificate authority, for sites that have none: made at the first start that needs it. Clients
-//! know it by its fingerprint, which travels with the join token or by word of mouth.
+//! know it by its fingerprint, which travels with the join token or is given by an administrator.
 
 use std::{fs, io, net::IpAddr, path::Path};
 
@@ -19,7 +19,7 @@ const AUTHORITY_DAYS: i64 = 20 * 365;
 const CERTIFICATE_DAYS: i64 = 90;
 /// When an issued certificate is renewed, in microseconds after it was issued.
 pub(super) const RENEW_AFTER_US: i64 = 60 * 24 * 3600 * 1_000_000;
-/// Clocks of clients may be so far behind.
+/// How far the clock of a client may be behind.
 const CLOCK_TOLERANCE_HOURS: i64 = 24;
 
 /// The authority, ready to issue certificates.
@@ -100,7 +100,7 @@ fn create_authority_pem(now_us: i64) -> Result<String, rcgen::Error> {
     Ok(params.self_signed(&key)?.pem() + &key.serialize_pem())
 }
 
-/// What every authority has alike; what tells two apart is the key.
+/// Parameters that are the same for every authority: authorities differ only by their keys.
 fn authority_params() -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn authority_is_made_once_and_keeps_its_fingerprint() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tls-authority.pem");
+        let path = folder.path().join("authority.pem");
         let first = OwnAuthority::load_or_create(&path, NOW).unwrap().fingerprint();
         assert_eq!(OwnAuthority::load_or_create(&path, NOW + 1).unwrap().fingerprint(), first);
         assert!(first.len() == 71 && first.starts_with("sha256:"), "{first}");

@@ -71,7 +71,7 @@ fn writes_work_again_after_a_full_disk_without_a_restart() {
         assert!(matches!(health, 200 | 507), "{health}");
         disk.free();
         plane.get("/api/v1/health", "").ok();
-        // Every connection of the pool: one that still believed in a transaction would refuse to begin another.
+        // Every connection of the pool: one left in a stale transaction would fail to begin another.
         for write in 0..8 {
             role(&plane, &format!("{round} {write}")).ok();
         }

@@ -72,7 +72,7 @@ pub enum RepositoryError {
     #[error(
         "{file} is signed by key {fingerprint}, which {why}: sign it with another key, or have this one renewed and trusted again (`punch key trust`)"
     )]
-    KeyLetsNothingIn {
+    KeyNotAccepted {
         /// The package.
         file: String,
         /// The key.

@@ -1,7 +1,7 @@
 //! The keys that packages are trusted by: given, replaced by a renewed certificate, withdrawn.
 //!
 //! What counts is when a package is received, by the clock of the repository: its signer chooses the date in the signature.
-//! A withdrawn or expired key lets no new package in; those that were received before stay, and so does the key for
+//! No new package signed by a withdrawn or expired key is accepted; those that were received before stay, and so does the key for
 //! whoever checks them.
 
 use std::{collections::BTreeMap, fs, io};
@@ -74,7 +74,7 @@ impl Repository {
         Ok(keys.into_iter().map(with_state).collect())
     }
 
-    /// Refuses a package that was signed by a key which lets nothing in any more, at the time it is received.
+    /// Refuses a package whose key is withdrawn, or has expired, at the time the package is received.
     pub(super) fn refuse_withdrawn_or_expired_key(
         &self,
         file: &str,
@@ -87,7 +87,7 @@ impl Repository {
             Some(TrustedKey { expires: Some(expires), .. }) if *expires <= received => "has expired",
             _ => return Ok(()),
         };
-        Err(RepositoryError::KeyLetsNothingIn { file: file.to_owned(), fingerprint: signer.to_string(), why })
+        Err(RepositoryError::KeyNotAccepted { file: file.to_owned(), fingerprint: signer.to_string(), why })
     }
 
     /// The armored public keys that packages and metadata are trusted by, one after the other.

@@ -63,7 +63,7 @@ pub(crate) fn fetch_authority_by_fingerprint(
         base.parse().map_err(|_| CommandError::invalid_input_error(format!("`{base}` is not a URL")))?;
     if uri.scheme_str() != Some("https") {
         return Err(CommandError::invalid_input_error(format!(
-            "{base} has no certificate authority: only https:// has one"
+            "{base} is not encrypted: --ca-fingerprint needs an https:// address"
         ))
         .with_hint("write the address with https://, or leave --ca-fingerprint out"));
     }
@@ -79,17 +79,17 @@ pub(crate) fn fetch_authority_by_fingerprint(
         provider: Arc::new(ring::default_provider()),
         found: Mutex::default(),
     });
-    let shaken = shake_hands(&host, &mut stream, Arc::clone(&verifier));
+    let handshake = complete_tls_handshake(&host, &mut stream, Arc::clone(&verifier));
     let found = verifier.found.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let certificate = match (found, shaken) {
+    let certificate = match (found, handshake) {
         (Some(certificate), Ok(())) => certificate,
         (_, Err(error)) if is_wrong_fingerprint(&error) => {
             return Err(CommandError::invalid_input_error(format!(
                 "{base} shows no certificate with this fingerprint; nothing was sent to it"
             ))
             .with_hint(
-                "compare it with the line `fingerprint=` in the log of `geppetto serve`; if it is right, somebody else \
-                 answers at this address",
+                "compare it with the line `fingerprint=` in the log of `geppetto serve`; if it is the same, another server \
+                 answers at this address, or this one has a certificate of another authority now",
             ));
         }
         (_, Err(error)) => return Err(unreachable(&connection_error_reason_text(&error))),
@@ -124,7 +124,11 @@ fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
     Err(last)
 }
 
-fn shake_hands(host: &str, stream: &mut TcpStream, verifier: Arc<FingerprintVerifier>) -> io::Result<()> {
+fn complete_tls_handshake(
+    host: &str,
+    stream: &mut TcpStream,
+    verifier: Arc<FingerprintVerifier>,
+) -> io::Result<()> {
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let config = ClientConfig::builder_with_provider(Arc::clone(&verifier.provider))
         .with_safe_default_protocol_versions()
@@ -155,7 +159,7 @@ fn certificate_to_pem(certificate: &CertificateDer<'_>) -> String {
 }
 
 impl ServerCertVerifier for FingerprintVerifier {
-    /// Nothing is sent over this connection. Whether the server's own certificate is one of the authority is checked by
+    /// Nothing is sent over this connection. Whether the server's own certificate was issued by the authority is checked by
     /// every connection that follows.
     fn verify_server_cert(
         &self,

@@ -286,7 +286,7 @@ fn folder_without_repository_is_an_error_naming_it() {
 }
 
 #[test]
-fn withdrawn_key_lets_nothing_in_until_it_is_trusted_again() {
+fn package_of_a_withdrawn_key_is_refused_until_the_key_is_trusted_again() {
     let test = TestRepository::new();
     let fingerprint = test.packager.fingerprint().to_string();
     let before = test.take(Rpm::new("tool", "1.0"));
@@ -312,7 +312,7 @@ fn withdrawn_key_lets_nothing_in_until_it_is_trusted_again() {
 }
 
 #[test]
-fn expired_key_lets_nothing_in_and_its_renewed_certificate_replaces_it() {
+fn package_of_an_expired_key_is_refused_until_the_key_is_renewed() {
     if !has_tool("gpg") {
         return;
     }
