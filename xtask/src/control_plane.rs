@@ -73,7 +73,7 @@ impl ControlPlaneProcess {
     }
 
     /// Where it answers, and how to recognise it: the arguments of `punch login` and `punch join`.
-    pub(crate) fn address_arguments(&self) -> Result<String, ChoreFailure> {
+    pub(crate) fn address_and_fingerprint_arguments(&self) -> Result<String, ChoreFailure> {
         let log = fs::read_to_string(&self.log).map_err(io_failure_maker_for_path("read", &self.log))?;
         let fingerprint = log.split_once("fingerprint=").and_then(|(_, rest)| rest.split_whitespace().next());
         Ok(match fingerprint {

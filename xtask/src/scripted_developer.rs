@@ -78,7 +78,7 @@ pub(crate) fn start_control_plane_on_free_port(
 }
 
 /// Signs the developer in, makes his key and has the repository trust it.
-pub(crate) fn create_developer_login_and_trusted_key(
+pub(crate) fn log_in_and_create_trusted_developer_key(
     terminal: &CommandShell,
     control_plane: &ControlPlaneProcess,
 ) -> Result<(), ChoreFailure> {
@@ -86,7 +86,7 @@ pub(crate) fn create_developer_login_and_trusted_key(
     terminal.run_line_expecting_success("punch token create alice --grant admin > alice.token")?;
     terminal.run_line_expecting_success(&format!(
         "punch login {} --token-file alice.token",
-        control_plane.address_arguments()?
+        control_plane.address_and_fingerprint_arguments()?
     ))?;
     terminal
         .run_line_expecting_success("punch key new --name 'Alice <alice@example.org>' --out alice.key")?;

@@ -5,7 +5,7 @@ use std::{io::Read, path::Path};
 use model::{
     component::INSTALLED_COMPONENTS_FOLDER,
     deployment::{MAX_DEPLOYMENT_FILE_BYTES, MAX_DEPLOYMENT_TOTAL_BYTES},
-    manifest::DeploymentFilesByPath,
+    deployment_manifest::DeploymentFilesByPath,
     name::Name,
 };
 

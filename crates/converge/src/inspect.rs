@@ -125,7 +125,7 @@ fn read_deployment(
     if let Some(Observation::Present(version)) = installed.get(&package)
         && version.satisfies_requested_version(&requirement.version)
     {
-        match host.read_installed_component_deployment(name) {
+        match host.read_deployment_files_of_installed_component(name) {
             Observation::Present(files) => {
                 let place = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
                 let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)

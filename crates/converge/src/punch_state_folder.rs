@@ -14,7 +14,7 @@ use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
 pub(crate) use self::run_journal_file::{ManagedStateChange, RunJournalWriter};
-use crate::{host::explain_file_system_error, host_root::HostRoot};
+use crate::{host::file_system_error_reason_with_advice, host_root::HostRoot};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
 /// reports describe the host.
@@ -44,7 +44,7 @@ pub enum PunchStateFolderError {
         who: String,
     },
     /// A file operation failed.
-    #[error("cannot {what} {}: {}", path.display(), explain_file_system_error(source))]
+    #[error("cannot {what} {}: {}", path.display(), file_system_error_reason_with_advice(source))]
     File {
         /// `read` or `write`.
         what: &'static str,

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::{
-    manifest::{
+    deployment_manifest::{
         field_reader::{ResourceFieldReader, absolute_command_words_from_list, scalar_to_text},
         schema_types::{
             FieldValueShape::{Command, Number, Text},

@@ -14,8 +14,8 @@ pub mod server_selection;
 pub mod component;
 
 pub mod deployment;
+pub mod deployment_manifest;
 pub mod health;
-pub mod manifest;
 pub mod resource;
 pub mod template;
 

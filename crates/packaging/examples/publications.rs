@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         repository.receive_package(&*bytes, &file, 1 << 20)?;
         let received = start.elapsed();
         let start = Instant::now();
-        repository.publish_received_packages(&channel, &[file], NOON + n)?;
+        repository.publish_received_packages_in_channel(&channel, &[file], NOON + n)?;
         let published = start.elapsed();
         if steps.contains(&n) || n == count {
             let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;

@@ -5,8 +5,8 @@ use std::{io::Read, path::Path};
 use model::{
     component::Component,
     deployment::{DeploymentDescription, MAX_DEPLOYMENT_FILE_BYTES, MAX_DEPLOYMENT_TOTAL_BYTES},
+    deployment_manifest::{self, DeploymentFilesByPath},
     fault::{Fault, Severity},
-    manifest::{self, DeploymentFilesByPath},
     name::Name,
     version::Version,
 };
@@ -218,7 +218,7 @@ pub(crate) fn find_deployment_errors(
         DeploymentDescription::parse_deployment_files(name, &rpm_file.shown.display().to_string(), files);
     Ok(match read {
         Ok(DeploymentDescription { component, manifest, templates }) => {
-            let faults = manifest::lint_manifest(&manifest, &templates, &component);
+            let faults = deployment_manifest::lint_manifest(&manifest, &templates, &component);
             faults.into_iter().filter(|fault| fault.severity == Severity::Error).collect()
         }
         Err(error) => vec![Fault::new_error(error.to_string())],

@@ -1,9 +1,9 @@
 //! What is wrong, or only unwise, in a component, found before anything is built.
 
 use model::{
+    deployment_manifest,
     fault::{Fault, Severity},
     format::component::{PackagedEntrySource, PackagedFileEntry},
-    manifest,
     name::Key,
 };
 
@@ -192,11 +192,13 @@ impl Notes {
             }
             return;
         };
-        let parsed = match manifest::parse_manifest_yaml(file, text) {
+        let parsed = match deployment_manifest::parse_manifest_yaml(file, text) {
             Ok(parsed) => parsed,
             Err(error) => return self.0.push(error.into()),
         };
-        for mut fault in manifest::lint_manifest(&parsed, &source.deploy.templates, &source.component) {
+        for mut fault in
+            deployment_manifest::lint_manifest(&parsed, &source.deploy.templates, &source.component)
+        {
             // It knows the deployment package, which has no folder `deploy`.
             fault.file = fault.file.map(|file| match file.strip_prefix("templates/") {
                 Some(template) => format!("deploy/templates/{template}"),

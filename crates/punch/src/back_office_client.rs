@@ -57,7 +57,7 @@ impl BackOfficeClientOfHost {
         context: &CommandContext,
     ) -> Result<TrustedNode, CommandError> {
         let tag = last.and_then(|last| last.tag.as_deref());
-        match self.client.fetch_node_file(&self.membership.server, tag) {
+        match self.client.fetch_node_file_unless_unchanged(&self.membership.server, tag) {
             Ok(NodeFileResponse::File { text, tag }) => {
                 let name =
                     format!("the node file of {} from {}", self.membership.server, self.client.base_url());

@@ -46,7 +46,7 @@ const MAX_SUBFOLDERS: usize = 8;
 
 /// The documents of an estate folder.
 #[derive(Debug, Default)]
-pub(crate) struct EstateFolderContent {
+pub(crate) struct EstateFolderYamlTexts {
     /// By their path in the estate: `servers/web-01.yaml`.
     pub(crate) documents: EstateYamlByPath,
     /// Where those are that lie in a subfolder: `servers/paris/web-01.yaml`, by their path in the estate.
@@ -59,8 +59,8 @@ pub(crate) struct EstateFolderContent {
 ///
 /// Names that start with a dot (`.git`) and a `README.md` at the top are ignored. Documents may lie in subfolders, which
 /// have no meaning.
-pub(crate) fn read_estate_yaml_files(folder: &Path) -> Result<EstateFolderContent, CommandError> {
-    let mut content = EstateFolderContent::default();
+pub(crate) fn read_estate_yaml_files(folder: &Path) -> Result<EstateFolderYamlTexts, CommandError> {
+    let mut content = EstateFolderYamlTexts::default();
     for (name, kind) in entries(folder).map_err(|error| unreadable(folder, &error))? {
         let known = name == "README.md" || name == BASE_FILE;
         if name.starts_with('.') || (known && kind.is_file()) {
@@ -92,7 +92,7 @@ pub(crate) fn read_estate_yaml_files(folder: &Path) -> Result<EstateFolderConten
     ))
 }
 
-impl EstateFolderContent {
+impl EstateFolderYamlTexts {
     fn read_documents_below(&mut self, folder: &Path, below: &str, depth: usize) {
         if depth > MAX_SUBFOLDERS {
             return self.errors.push(format!("{below}: folders are nested more than {MAX_SUBFOLDERS} deep"));

@@ -32,7 +32,7 @@ pub(super) fn set_up_control_plane_and_cases(
     developer.terminal.run_line_expecting_success(&format!("geppetto init --data data{channels}"))?;
     let control_plane =
         scripted_developer::start_control_plane_on_free_port(&developer.terminal, "127.0.0.1")?;
-    scripted_developer::create_developer_login_and_trusted_key(&developer.terminal, &control_plane)?;
+    scripted_developer::log_in_and_create_trusted_developer_key(&developer.terminal, &control_plane)?;
     let mut cases = vec![packaging(developer)?];
     for packages in PACKAGES {
         cases.push(publishing(developer, packages)?);

@@ -114,7 +114,7 @@ fn publish_components(
     control_plane: &ControlPlaneProcess,
     inventory: &Inventory,
 ) -> Result<(), ChoreFailure> {
-    scripted_developer::create_developer_login_and_trusted_key(&developer.terminal, control_plane)?;
+    scripted_developer::log_in_and_create_trusted_developer_key(&developer.terminal, control_plane)?;
     inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
         developer.terminal.run_line_expecting_success(&format!(

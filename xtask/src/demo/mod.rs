@@ -65,7 +65,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         scripted_developer::start_control_plane_on_free_port(&terminal, &address)
     })?;
     steps.print_and_run_step("Sign in, and make the key that signs packages", || {
-        scripted_developer::create_developer_login_and_trusted_key(&terminal, &control_plane)
+        scripted_developer::log_in_and_create_trusted_developer_key(&terminal, &control_plane)
     })?;
     steps.print_and_run_step("Create a web service from its archetype", || {
         let about = terminal.run_line_expecting_success("punch new web-service shop --set version=1.0.0")?;
@@ -142,7 +142,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         place
             .run_punch_expecting_success(&format!(
                 "punch join {} --server web-01 --token {token}",
-                control_plane.address_arguments()?
+                control_plane.address_and_fingerprint_arguments()?
             ))
             .map(drop)
     })?;

@@ -62,7 +62,7 @@ impl TestEnvironment {
         let terminal = &developer.terminal;
         let control_plane =
             scripted_developer::start_control_plane_on_free_port(terminal, &hosts.address_of_this_machine())?;
-        scripted_developer::create_developer_login_and_trusted_key(terminal, &control_plane)?;
+        scripted_developer::log_in_and_create_trusted_developer_key(terminal, &control_plane)?;
         scripted_developer::create_and_package_two_shop_versions(&developer)?;
         for (archetype, name) in GENERATED_COMPONENTS {
             terminal.run_line_expecting_success(&format!("punch new {archetype} {name}"))?;
@@ -186,7 +186,7 @@ impl TestEnvironment {
             .out;
         let token = token.trim().lines().last().unwrap_or_default().to_owned();
         let address = match &self.control_plane {
-            Some(control_plane) => control_plane.address_arguments()?,
+            Some(control_plane) => control_plane.address_and_fingerprint_arguments()?,
             None => self.control_plane_url(),
         };
         let typed = format!("punch join {address} --server {name} --token {token}");

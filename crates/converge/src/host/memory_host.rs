@@ -7,8 +7,8 @@ use std::{
 };
 
 use model::{
+    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    manifest::DeploymentFilesByPath,
     name::Name,
     observe::{FactKind, FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::{PlannedAction, PlannedChange, desired_facts},
@@ -66,7 +66,10 @@ impl Host for MemoryHost {
         names.iter().map(|name| (name.clone(), observed(name))).collect()
     }
 
-    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
+    fn read_deployment_files_of_installed_component(
+        &self,
+        name: &Name,
+    ) -> Observation<DeploymentFilesByPath> {
         self.deployments.get(name).map_or(Observation::Absent, |files| Observation::Present(files.clone()))
     }
 

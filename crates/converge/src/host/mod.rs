@@ -9,8 +9,8 @@ mod secret_masking_host;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use model::{
+    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    manifest::DeploymentFilesByPath,
     name::Name,
     observe::{FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::PlannedChange,
@@ -37,7 +37,8 @@ pub trait Host {
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
 
     /// The files of an installed deployment, by path within the component's folder.
-    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath>;
+    fn read_deployment_files_of_installed_component(&self, name: &Name)
+    -> Observation<DeploymentFilesByPath>;
 
     /// Facts about all that is asked for. Nothing is read twice.
     fn observe_resources(
@@ -98,12 +99,12 @@ pub enum HostError {
 
 impl HostError {
     pub(crate) fn from_io_error(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
-        HostError::File { what, path: path.into(), because: explain_file_system_error(error) }
+        HostError::File { what, path: path.into(), because: file_system_error_reason_with_advice(error) }
     }
 }
 
 /// Explains a file system error.
-pub(crate) fn explain_file_system_error(error: &std::io::Error) -> String {
+pub(crate) fn file_system_error_reason_with_advice(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
         ErrorKind::StorageFull => "the disk is full; free some space and run again".to_owned(),

@@ -4,8 +4,8 @@
 use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
 
 use model::{
+    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    manifest::DeploymentFilesByPath,
     name::Name,
     node::Node,
     observe::{FactValue, FactValuesByKind, Observation, ObservationRequest, OsFamily},
@@ -100,8 +100,11 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             .collect()
     }
 
-    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        self.mask_observation(self.host.read_installed_component_deployment(name))
+    fn read_deployment_files_of_installed_component(
+        &self,
+        name: &Name,
+    ) -> Observation<DeploymentFilesByPath> {
+        self.mask_observation(self.host.read_deployment_files_of_installed_component(name))
     }
 
     fn observe_resources(

@@ -11,8 +11,8 @@ use std::{
 
 use converge::{Host, HostError, PunchStateFolder, RealHost};
 use model::{
+    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    manifest::DeploymentFilesByPath,
     name::Name,
     observe::{FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::PlannedChange,
@@ -67,8 +67,11 @@ impl Host for SelfKillingHost {
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.machine.observe_packages(names)
     }
-    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        self.machine.read_installed_component_deployment(name)
+    fn read_deployment_files_of_installed_component(
+        &self,
+        name: &Name,
+    ) -> Observation<DeploymentFilesByPath> {
+        self.machine.read_deployment_files_of_installed_component(name)
     }
     fn observe_resources(
         &self,

@@ -78,13 +78,13 @@ pub(super) async fn upload_unpublished_package(
         (status = 409, description = "They cannot be visible like this", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn publish_received_packages(
+pub(super) async fn publish_received_packages_in_channel(
     State(app): State<ApiState>,
     permit: UnscopedPermit<Developer>,
     PathParameters(channel): PathParameters<Name>,
     extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
 ) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
-    Ok(Json(app.back_office.publish_received_packages(&permit, &channel, publication).await?))
+    Ok(Json(app.back_office.publish_received_packages_in_channel(&permit, &channel, publication).await?))
 }
 
 /// Make a version, and what it requires, visible in one more channel
@@ -162,12 +162,12 @@ pub(super) async fn create_channel(
     get, path = "/api/v1/components", tag = "packages", params(PageQuery),
     responses((status = 200, description = "A page of them", body = wire::ComponentPage))
 )]
-pub(super) async fn list_components(
+pub(super) async fn list_components_with_newest_versions(
     State(app): State<ApiState>,
     permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ComponentPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_components(&permit, &page.into_page_request()?).await?))
+    Ok(Json(app.back_office.list_components_with_newest_versions(&permit, &page.into_page_request()?).await?))
 }
 
 /// The versions of a component, newest first

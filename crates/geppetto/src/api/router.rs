@@ -57,7 +57,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(packages::promote_version))
         .routes(routes!(packages::withdraw_version))
         .routes(routes!(packages::list_channels, packages::create_channel))
-        .routes(routes!(packages::list_components))
+        .routes(routes!(packages::list_components_with_newest_versions))
         .routes(routes!(packages::list_component_versions))
         .routes(routes!(history::list_audit_entries))
         .routes(routes!(tokens::whoami))
@@ -71,7 +71,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .merge(
             OpenApiRouter::new()
                 .routes(routes!(reports::list_reports_of_server, reports::receive_report))
-                .routes(routes!(packages::publish_received_packages))
+                .routes(routes!(packages::publish_received_packages_in_channel))
                 .routes(routes!(keys::list_trusted_package_keys, keys::trust_package_keys))
                 .routes(routes!(keys::withdraw_package_key))
                 .layer(DefaultBodyLimit::max(LIST_BYTES)),

@@ -20,7 +20,7 @@ impl BackOffice {
     /// Makes received packages visible in a channel, all or none.
     ///
     /// Servers of the environments that follow the channel may get them: each needs a grant for the components.
-    pub(crate) async fn publish_received_packages(
+    pub(crate) async fn publish_received_packages_in_channel(
         &self,
         permit: &UnscopedPermit<Developer>,
         channel: &Name,
@@ -56,7 +56,7 @@ impl BackOffice {
         let published = self
             .change_repository_audited(
                 entry,
-                move |repository| repository.publish_received_packages(&channel, &files, now),
+                move |repository| repository.publish_received_packages_in_channel(&channel, &files, now),
                 describe,
             )
             .await?;

@@ -259,7 +259,7 @@ impl BackOffice {
     }
 
     /// All components of the repository, with their newest version in each channel.
-    pub(crate) async fn list_components(
+    pub(crate) async fn list_components_with_newest_versions(
         &self,
         _permit: &UnscopedPermit<Viewer>,
         page: &PageRequest,

@@ -84,7 +84,7 @@ impl Story {
         }
         let publication = PublicationRequest { files, preview: false };
         self.back_office
-            .publish_received_packages(
+            .publish_received_packages_in_channel(
                 &admin().to_permit_of_lower_level(),
                 &Name::new(channel).unwrap(),
                 publication,
@@ -358,7 +358,7 @@ async fn audit_log_records_the_begin_and_the_outcome_of_a_publication() {
     let many = vec!["shop-1.0.0-1.noarch.rpm".to_owned(); 500];
     story
         .back_office
-        .publish_received_packages(
+        .publish_received_packages_in_channel(
             &admin().to_permit_of_lower_level(),
             &nowhere,
             PublicationRequest { files: many, preview: false },

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::DeploymentDescription;
 use crate::{
+    deployment_manifest::{self, ManifestVariables},
     fault::Fault,
-    manifest::{self, ManifestVariables},
     name::Name,
     node::Node,
     observe::OsFamily,
@@ -105,7 +105,8 @@ fn evaluate_deployment(
         others: others.map(|(other, component)| (other, &component.values)).collect(),
         family,
     };
-    let evaluated = manifest::evaluate_manifest(&deployment.manifest, &deployment.templates, &context);
+    let evaluated =
+        deployment_manifest::evaluate_manifest(&deployment.manifest, &deployment.templates, &context);
     let evaluated = evaluated.map_err(|errors| {
         let faults = errors.into_iter().map(Fault::from);
         faults.map(|fault| Fault { component: Some(name.clone()), ..fault }).collect::<Vec<_>>()

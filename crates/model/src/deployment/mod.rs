@@ -8,8 +8,8 @@ mod evaluate;
 
 use crate::{
     component::Component,
+    deployment_manifest::{self, DeploymentFilesByPath, DeploymentManifest},
     format::FormatError,
-    manifest::{self, DeploymentFilesByPath, DeploymentManifest},
     name::Name,
 };
 
@@ -99,7 +99,7 @@ impl DeploymentDescription {
         let file = format!("{name}/manifest.yaml");
         let manifest = match files.remove("manifest.yaml") {
             Some(bytes) => match String::from_utf8(bytes) {
-                Ok(text) => manifest::parse_manifest_yaml(&file, &text)
+                Ok(text) => deployment_manifest::parse_manifest_yaml(&file, &text)
                     .map_err(InvalidDeploymentError::DeploymentManifest)?,
                 Err(_) => return Err(InvalidDeploymentError::NotText { file }),
             },

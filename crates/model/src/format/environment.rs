@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     overrides::{
         OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_yaml_keys, overrides_to_yaml_keys,
+        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
     },
     yaml::{self, FormatError, VersionedYamlFormat},
 };
@@ -60,7 +60,7 @@ pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, For
         description: document.description,
         channel: document.channel,
         readable_from: document.readable_from,
-        overrides: overrides_from_yaml_keys(OverridesInYaml {
+        overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,

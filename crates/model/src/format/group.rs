@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     overrides::{
         OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_yaml_keys, overrides_to_yaml_keys,
+        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
     },
     yaml::{self, FormatError, VersionedYamlFormat},
 };
@@ -51,7 +51,7 @@ pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, FormatError> {
 
     Ok(Group {
         description: document.description,
-        overrides: overrides_from_yaml_keys(OverridesInYaml {
+        overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,

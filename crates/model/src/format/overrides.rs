@@ -34,7 +34,7 @@ pub(super) struct OverridesInYaml {
 }
 
 /// Builds the overrides from the four keys of a file.
-pub(super) fn overrides_from_yaml_keys(parts: OverridesInYaml) -> Overrides {
+pub(super) fn overrides_from_parsed_yaml_keys(parts: OverridesInYaml) -> Overrides {
     let requirements = |ranges: VersionRangesByComponent| {
         ranges
             .into_iter()

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     overrides::{
         OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_yaml_keys, overrides_to_yaml_keys, reject_names_listed_twice,
+        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys, reject_names_listed_twice,
     },
     yaml::{self, FormatError, VersionedYamlFormat},
 };
@@ -55,7 +55,7 @@ pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, FormatError> {
     Ok(Role {
         description: document.description,
         inherits: document.inherits,
-        overrides: overrides_from_yaml_keys(OverridesInYaml {
+        overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,

@@ -6,13 +6,13 @@ use super::{
     component, environment::EnvironmentFile, group::GroupFile, node::NodeFile, role::RoleFile,
     server::ServerFile,
 };
-use crate::manifest;
+use crate::deployment_manifest;
 
 /// The schemas, each with the name of its file.
 pub fn file_format_json_schemas() -> Vec<(&'static str, String)> {
     vec![
         ("component.schema.json", text(&component::component_json_schema())),
-        ("manifest.schema.json", text(&manifest::manifest_json_schema())),
+        ("manifest.schema.json", text(&deployment_manifest::manifest_json_schema())),
         ("role.schema.json", schema::<RoleFile>()),
         ("group.schema.json", schema::<GroupFile>()),
         ("environment.schema.json", schema::<EnvironmentFile>()),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     overrides::{
         OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_yaml_keys, overrides_to_yaml_keys, reject_names_listed_twice,
+        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys, reject_names_listed_twice,
     },
     yaml::{self, FormatError, VersionedYamlFormat},
 };
@@ -93,7 +93,7 @@ pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> 
         addresses: document.addresses,
         macs: document.macs,
         labels: document.labels,
-        overrides: overrides_from_yaml_keys(OverridesInYaml {
+        overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,

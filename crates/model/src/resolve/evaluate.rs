@@ -323,7 +323,11 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             Ok(None) if parameter.required => return self.missing(name, key, parameter),
             Ok(None) => {
                 let sizes = ValueAndProvenanceSizes { values: 0, provenance: provenance_size };
-                return Some(self.add_value_to_shared_cache(slot, self.final_value(None, sizes), None));
+                return Some(self.cache_value_unless_server_specific(
+                    slot,
+                    self.final_value(None, sizes),
+                    None,
+                ));
             }
             Err(at) => {
                 let site = ValueSite { component: name, key, place: operations[indexes[at]].place };
@@ -354,7 +358,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let sizes =
             ValueAndProvenanceSizes { values: value_weight(key, &value), provenance: provenance_size };
         let evaluated = self.final_value(Some(Arc::new(NodeValue { value, secret, provenance })), sizes);
-        Some(self.add_value_to_shared_cache(slot, evaluated, template))
+        Some(self.cache_value_unless_server_specific(slot, evaluated, template))
     }
 
     fn final_value(&self, value: Option<Arc<NodeValue>>, sizes: ValueAndProvenanceSizes) -> EvaluatedValue {

@@ -75,7 +75,7 @@ use self::{
     choose_versions::{VersionChoiceCacheKey, choose_component_versions},
     evaluate::ServerOrFinalNode,
     linearise::RoleLinearisations,
-    node_components::NodeComponentCache,
+    node_components::ServerIndependentNodeComponentCache,
     other_servers::{OtherServerReader, SelectedServerValueCache},
     places_strongest_first::{PlacesStrongestFirst, ServerPlacesWithoutRoles},
     server_evaluation::{
@@ -108,7 +108,7 @@ pub struct Resolver<'a> {
     /// How many sets of components were made.
     component_sets: Cell<usize>,
     values: ValueCache,
-    node_components: NodeComponentCache,
+    node_components: ServerIndependentNodeComponentCache,
     server_values: SelectedServerValueCache,
 }
 
@@ -142,7 +142,7 @@ impl<'a> Resolver<'a> {
             components: RefCell::default(),
             component_sets: Cell::default(),
             values: ValueCache::default(),
-            node_components: NodeComponentCache::default(),
+            node_components: ServerIndependentNodeComponentCache::default(),
             server_values: SelectedServerValueCache::default(),
         }
     }

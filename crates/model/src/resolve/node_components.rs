@@ -29,7 +29,7 @@ const MAX_VARIANTS: usize = 64;
 
 /// The components that do not depend on a server.
 #[derive(Default)]
-pub(super) struct NodeComponentCache {
+pub(super) struct ServerIndependentNodeComponentCache {
     /// By the address of the version, which the catalog holds.
     without_values:
         RefCell<HashMap<*const ComponentVersionWithPackages, Vec<Rc<ComponentWithoutValues>>, FixedState>>,
@@ -88,7 +88,7 @@ impl ComponentWithoutValues {
     }
 }
 
-impl NodeComponentCache {
+impl ServerIndependentNodeComponentCache {
     /// A chosen component without values.
     pub(super) fn cached_component_without_values(
         &self,

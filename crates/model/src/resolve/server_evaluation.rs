@@ -9,7 +9,7 @@ use super::{
         value_of_undeclared_parameter_fault,
     },
     fault::UnlocatedEstateFault,
-    node_components::{ComponentWithoutValues, NodeComponentAndDigest, NodeComponentCache},
+    node_components::{ComponentWithoutValues, NodeComponentAndDigest, ServerIndependentNodeComponentCache},
     numbered_parameters::{ComponentsWithNumberedParameters, ParametersTouchedByPlace},
     places_strongest_first::PlacesStrongestFirst,
     value_cache::{PlaceListId, ValueAndProvenanceSizes, ValueCache},
@@ -59,7 +59,7 @@ pub(super) struct EvaluatedServerComponents {
 impl<'a> ChosenComponentsSharedByServers<'a> {
     pub(super) fn new(
         cache: &ValueCache,
-        built: &NodeComponentCache,
+        built: &ServerIndependentNodeComponentCache,
         chosen: ChosenComponents<'a>,
         number: usize,
     ) -> Self {
@@ -164,7 +164,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
     /// Evaluates every value that is not known from other servers.
     pub(super) fn evaluate_unknown_server_values(
         &self,
-        (cache, built): (&ValueCache, &NodeComponentCache),
+        (cache, built): (&ValueCache, &ServerIndependentNodeComponentCache),
         subject: ServerOrFinalNode<'_>,
         catalog: &Catalog,
     ) -> EvaluatedServerComponents {

@@ -10,7 +10,7 @@ use super::{
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
-    manifest::{
+    deployment_manifest::{
         field_reader::ResourceFieldReader,
         schema_types::{
             FieldValueShape::{Map, Text},

@@ -3,11 +3,11 @@
 use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
-    ownership::{GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA},
+    ownership::{MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA, OWNING_GROUP_FIELD_SCHEMA},
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
-    manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
+    deployment_manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
     observe::{FactKind, FactValue, FactValuesByKind, FileType},
 };
 
@@ -22,7 +22,7 @@ pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKin
     schemas: &[ResourceOrHealthCheckKindSchema {
         word: "directory",
         subject: (Text, "A directory; its absolute path."),
-        fields: &[OWNER_FIELD_SCHEMA, GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA],
+        fields: &[OWNER_FIELD_SCHEMA, OWNING_GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA],
         required: &[],
     }],
     build: |fields, _| {

@@ -11,7 +11,7 @@ use super::{
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
-    manifest::{
+    deployment_manifest::{
         field_reader::ResourceFieldReader,
         schema_types::{
             FieldValueShape::{Command, Flag, Map, Number, Text},
@@ -160,7 +160,7 @@ fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResourceBody {
         creates: fields.read_optional_text("creates"),
         unless: fields.read_command_words("unless"),
         only_if: fields.read_command_words("only_if"),
-        refresh_only: fields.read_bool("refresh_only").unwrap_or(false),
+        refresh_only: fields.read_bool_field("refresh_only").unwrap_or(false),
         user: fields.read_optional_text("user"),
         directory: fields.read_optional_text("directory"),
         environment: fields.read_environment_variables(),

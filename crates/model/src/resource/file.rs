@@ -3,11 +3,11 @@
 use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
-    ownership::{GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA},
+    ownership::{MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA, OWNING_GROUP_FIELD_SCHEMA},
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
-    manifest::{
+    deployment_manifest::{
         field_reader::ResourceFieldReader,
         schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
     },
@@ -32,7 +32,7 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
                 ("content", Text, "Its content."),
                 ("source", Text, "Copied as it is from deploy/templates."),
                 OWNER_FIELD_SCHEMA,
-                GROUP_FIELD_SCHEMA,
+                OWNING_GROUP_FIELD_SCHEMA,
                 MODE_FIELD_SCHEMA,
             ],
             required: &[],
@@ -46,7 +46,7 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
             fields: &[
                 ("source", Text, "The template, in deploy/templates."),
                 OWNER_FIELD_SCHEMA,
-                GROUP_FIELD_SCHEMA,
+                OWNING_GROUP_FIELD_SCHEMA,
                 MODE_FIELD_SCHEMA,
             ],
             required: &["source"],

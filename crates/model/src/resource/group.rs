@@ -8,7 +8,7 @@ use super::{
     },
 };
 use crate::{
-    manifest::schema_types::{
+    deployment_manifest::schema_types::{
         FieldValueShape::{Flag, Number, Text},
         ResourceOrHealthCheckKindSchema,
     },
@@ -35,7 +35,7 @@ pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDef
         required: &[],
     }],
     build: |fields, _| {
-        let system = fields.read_bool("system").unwrap_or(false);
+        let system = fields.read_bool_field("system").unwrap_or(false);
         ResourceBody::Group(GroupResourceBody { gid: fields.read_numeric_id("gid"), system })
     },
     name_problem: |name| {

@@ -2,7 +2,7 @@
 
 use super::{ResourceId, ResourceKind, names::is_valid_account_name};
 use crate::{
-    manifest::{
+    deployment_manifest::{
         field_reader::ResourceFieldReader,
         schema_types::{FieldSchema, FieldValueShape},
     },
@@ -22,7 +22,7 @@ pub struct Ownership {
 
 pub(super) const OWNER_FIELD_SCHEMA: FieldSchema =
     ("owner", FieldValueShape::Text, "The user it belongs to.");
-pub(super) const GROUP_FIELD_SCHEMA: FieldSchema =
+pub(super) const OWNING_GROUP_FIELD_SCHEMA: FieldSchema =
     ("group", FieldValueShape::Text, "The group it belongs to.");
 pub(super) const MODE_FIELD_SCHEMA: FieldSchema =
     ("mode", FieldValueShape::Mode, "Its permission bits, in quotes: \"0644\".");

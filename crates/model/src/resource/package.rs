@@ -8,7 +8,7 @@ use super::{
     },
 };
 use crate::{
-    manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
+    deployment_manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
     observe::{FactKind, FactValue, FactValuesByKind, ObservedHost},
 };
 

@@ -3,7 +3,7 @@
 
 use super::{ResourceBody, ResourceId};
 use crate::{
-    manifest::{field_reader::ResourceFieldReader, schema_types::ResourceOrHealthCheckKindSchema},
+    deployment_manifest::{field_reader::ResourceFieldReader, schema_types::ResourceOrHealthCheckKindSchema},
     observe::{FactValuesByKind, FileType, ObservedHost},
 };
 

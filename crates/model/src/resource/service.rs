@@ -6,7 +6,7 @@ use super::{
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
-    manifest::schema_types::{
+    deployment_manifest::schema_types::{
         FieldValueShape::{Flag, Text},
         ResourceOrHealthCheckKindSchema,
     },
@@ -54,9 +54,9 @@ pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
     }],
     build: |fields, _| {
         ResourceBody::Service(ServiceResourceBody {
-            enabled: fields.read_bool("enabled"),
-            running: fields.read_bool("running"),
-            reload: fields.read_bool("reload").unwrap_or(false),
+            enabled: fields.read_bool_field("enabled"),
+            running: fields.read_bool_field("running"),
+            reload: fields.read_bool_field("reload").unwrap_or(false),
         })
     },
     name_problem: |name| {

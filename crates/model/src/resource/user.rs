@@ -8,7 +8,7 @@ use super::{
     },
 };
 use crate::{
-    manifest::{
+    deployment_manifest::{
         field_reader::ResourceFieldReader,
         schema_types::{
             FieldValueShape::{Flag, Number, Text, Texts},
@@ -107,7 +107,7 @@ fn build(fields: &mut ResourceFieldReader<'_>) -> UserResourceBody {
         home: fields.read_optional_text("home"),
         shell: fields.read_optional_text("shell"),
         comment: fields.read_optional_text("comment"),
-        system: fields.read_bool("system").unwrap_or(false),
+        system: fields.read_bool_field("system").unwrap_or(false),
         authorized_keys: fields.read_text_list("authorized_keys"),
     };
     for group in user.all_groups().filter(|group| !is_valid_account_name(group)) {

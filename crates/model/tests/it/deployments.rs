@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use model::{
     deployment::{DeploymentDescription, check_component_requirements, evaluate_deployments},
+    deployment_manifest::DeploymentFilesByPath,
     format::node,
-    manifest::DeploymentFilesByPath,
     name::Name,
     node::Node,
     observe::{ManagedState, ObservationRequest, ObservedHost, OsFamily, node_and_managed_package_names},

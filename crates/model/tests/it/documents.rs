@@ -24,7 +24,7 @@ fn read(family: &str, text: &str) -> Option<Result<(), FormatError>> {
         "component" => format::component::parse_component_yaml(file, text)
             .map(|_| ())
             .map_err(|mut errors| errors.remove(0)),
-        "manifest" => model::manifest::parse_manifest_yaml(file, text).map(|_| ()),
+        "manifest" => model::deployment_manifest::parse_manifest_yaml(file, text).map(|_| ()),
         "role" => format::role::parse_role_yaml(file, text).map(|_| ()),
         "group" => format::group::parse_group_yaml(file, text).map(|_| ()),
         "environment" => format::environment::parse_environment_yaml(file, text).map(|_| ()),

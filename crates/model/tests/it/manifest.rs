@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
     component::Component,
+    deployment_manifest::{self, DeploymentFilesByPath, ManifestVariables},
     health::HealthProbe,
-    manifest::{self, DeploymentFilesByPath, ManifestVariables},
     name::Key,
     node::{NodeValue, ValuesOfNodeComponent},
     resource::{Resource, ResourceBody},
@@ -36,9 +36,9 @@ fn evaluate(
     text: &str,
     files: &DeploymentFilesByPath,
     values: &ValuesOfNodeComponent,
-) -> Result<manifest::EvaluatedManifest, Vec<String>> {
-    let manifest =
-        manifest::parse_manifest_yaml("manifest.yaml", text).map_err(|error| vec![error.to_string()])?;
+) -> Result<deployment_manifest::EvaluatedManifest, Vec<String>> {
+    let manifest = deployment_manifest::parse_manifest_yaml("manifest.yaml", text)
+        .map_err(|error| vec![error.to_string()])?;
     let component = component(PARAMETERS);
     let scope = ManifestVariables {
         server: "web-01",
@@ -48,7 +48,7 @@ fn evaluate(
         others: BTreeMap::new(),
         family: None,
     };
-    manifest::evaluate_manifest(&manifest, files, &scope)
+    deployment_manifest::evaluate_manifest(&manifest, files, &scope)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
@@ -205,14 +205,14 @@ fn invalid_manifest_is_refused_without_a_panic() {
         "format: geppetto/manifest/1\nresources: {a: 1}\n",
         "a: &a [*a]",
     ] {
-        assert!(manifest::parse_manifest_yaml("manifest.yaml", text).is_err(), "{text}");
+        assert!(deployment_manifest::parse_manifest_yaml("manifest.yaml", text).is_err(), "{text}");
     }
     let deep =
         format!("format: geppetto/manifest/1\nresources: [{}{}]", "[".repeat(100_000), "]".repeat(100_000));
-    assert!(manifest::parse_manifest_yaml("manifest.yaml", &deep).is_err());
+    assert!(deployment_manifest::parse_manifest_yaml("manifest.yaml", &deep).is_err());
     let many = "format: geppetto/manifest/1\nresources:\n".to_owned() + &"  - {file: /x}\n".repeat(2001);
     assert!(
-        manifest::parse_manifest_yaml("manifest.yaml", &many)
+        deployment_manifest::parse_manifest_yaml("manifest.yaml", &many)
             .unwrap_err()
             .to_string()
             .contains("more than 2000")
@@ -228,12 +228,12 @@ resources:
   - {service: shop}
   - {file: /etc/b, content: \"{{ http_prot }}\"}
 ";
-    let manifest = manifest::parse_manifest_yaml("manifest.yaml", text).unwrap();
+    let manifest = deployment_manifest::parse_manifest_yaml("manifest.yaml", text).unwrap();
     let files = DeploymentFilesByPath::from([
         ("a.j2".to_owned(), b"{{ nothing_like_it }}".to_vec()),
         ("unused.j2".to_owned(), Vec::new()),
     ]);
-    let faults = manifest::lint_manifest(&manifest, &files, &component(PARAMETERS));
+    let faults = deployment_manifest::lint_manifest(&manifest, &files, &component(PARAMETERS));
     assert_eq!((faults[3].file.as_deref(), faults[3].line), (Some("manifest.yaml"), Some(4)));
     assert_eq!(
         faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -248,7 +248,7 @@ resources:
 
 #[test]
 fn manifest_schema_contains_every_kind() {
-    let schema = manifest::manifest_json_schema().to_string();
+    let schema = deployment_manifest::manifest_json_schema().to_string();
     for word in
         ["file", "template", "directory", "symlink", "user", "group", "service", "cron", "package", "exec"]
     {

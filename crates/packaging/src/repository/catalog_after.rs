@@ -30,7 +30,7 @@ pub(super) struct ChannelPackageChanges<'a> {
 
 impl Repository {
     /// The catalog as it would be when the received packages `files` were published in `channel`. Fails as
-    /// [`Repository::publish_received_packages`] would.
+    /// [`Repository::publish_received_packages_in_channel`] would.
     pub fn catalog_after_publication(&self, channel: &Name, files: &[String]) -> Result<Arc<Catalog>> {
         let generation = self.load_current_generation_of_published_channel(channel)?;
         let added = self.plan_publication(&generation, files)?.added.into_values().collect();

@@ -57,7 +57,7 @@ impl Repository {
         self.load_current_generation_of_published_channel(to)?;
         self.check_promotion_goes_forward(from, to)?;
         let catalog = self.read_catalog()?;
-        let root = find_newest_release_of_version(&catalog, from, name, version)?;
+        let root = find_newest_release_in_channel(&catalog, from, name, version)?;
         let chosen: Vec<Arc<ComponentVersionWithPackages>> =
             closure(&catalog, root, from, to)?.into_iter().map(Arc::clone).collect();
         let files: BTreeSet<String> = chosen
@@ -69,7 +69,7 @@ impl Repository {
 }
 
 /// The newest `version` of `name` in `channel`: a version without release names all its releases.
-pub(super) fn find_newest_release_of_version<'a>(
+pub(super) fn find_newest_release_in_channel<'a>(
     catalog: &'a Catalog,
     channel: &Name,
     name: &Name,

@@ -27,7 +27,7 @@ pub(super) struct PlannedPublication {
 impl Repository {
     /// Makes received packages visible in the channel `channel`, all or none. `now` is in seconds since
     /// 1970. Packages that are visible already are no error.
-    pub fn publish_received_packages(
+    pub fn publish_received_packages_in_channel(
         &self,
         channel: &Name,
         files: &[String],

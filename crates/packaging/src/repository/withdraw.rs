@@ -11,7 +11,7 @@ use model::{
 use super::{
     Repository, RepositoryError, Result, catalog_after::ChannelPackageChanges,
     channel_generation::ChannelGeneration, durable_writes::UnflushedWrites, package_record::PackageRecord,
-    promote::find_newest_release_of_version, retain_versions::batches_after_removing_packages,
+    promote::find_newest_release_in_channel, retain_versions::batches_after_removing_packages,
 };
 
 /// What a withdrawal took out of the channel.
@@ -71,7 +71,7 @@ impl Repository {
     ) -> Result<PlannedWithdrawal> {
         let channel = self.load_current_generation_of_published_channel(channel)?;
         let catalog = self.read_catalog()?;
-        let withdrawn = find_newest_release_of_version(&catalog, &channel.name, name, version)?;
+        let withdrawn = find_newest_release_in_channel(&catalog, &channel.name, name, version)?;
         refuse_if_required(&catalog, &channel.name, withdrawn)?;
         let withdrawn = &withdrawn.component;
         let mut removed = Vec::new();

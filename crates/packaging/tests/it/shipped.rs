@@ -10,8 +10,8 @@ use std::{
 };
 
 use model::{
+    deployment_manifest::{EvaluatedManifest, ManifestVariables, evaluate_manifest, parse_manifest_yaml},
     health::HealthProbe,
-    manifest::{EvaluatedManifest, ManifestVariables, evaluate_manifest, parse_manifest_yaml},
     name::Key,
     node::{NodeValue, ValuesOfNodeComponent},
     observe::OsFamily,

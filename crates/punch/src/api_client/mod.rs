@@ -127,7 +127,7 @@ impl ApiClient {
     }
 
     /// Fetches a server's node file, unless it is the one called `tag`.
-    pub(crate) fn fetch_node_file(
+    pub(crate) fn fetch_node_file_unless_unchanged(
         &self,
         server: &ServerName,
         tag: Option<&str>,
@@ -154,7 +154,7 @@ impl ApiClient {
     }
 
     /// Makes received packages visible in a channel, all or none.
-    pub(crate) fn publish_received_packages(
+    pub(crate) fn publish_received_packages_in_channel(
         &self,
         channel: &Name,
         publication: &wire::PublicationRequest,

@@ -11,7 +11,7 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     effect_text::print_effects,
-    estate_folder::{self, EstateFolderContent},
+    estate_folder::{self, EstateFolderYamlTexts},
     settings::ControlPlaneArgs,
 };
 
@@ -48,7 +48,7 @@ pub(crate) struct ImportArgs {
 
 impl ImportArgs {
     pub(super) fn run_import_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let EstateFolderContent { documents, subfolder_paths, .. } =
+        let EstateFolderYamlTexts { documents, subfolder_paths, .. } =
             estate_folder::read_estate_yaml_files(&self.folder)?;
         let base = estate_folder::read_base_revision(&self.folder)?;
         if documents.is_empty() && !self.allow_empty {

@@ -52,8 +52,10 @@ impl PublishArgs {
             context.output.print_note_to_stderr(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
-        let published = client
-            .publish_received_packages(&channel, &PublicationRequest { files, preview: self.dry_run })?;
+        let published = client.publish_received_packages_in_channel(
+            &channel,
+            &PublicationRequest { files, preview: self.dry_run },
+        )?;
         for file in &published.added {
             let becomes = if self.dry_run { "would be" } else { "is now" };
             context.output.print_line_unless_json(format!("{file} {becomes} in {}", published.channel));

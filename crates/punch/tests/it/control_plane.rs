@@ -27,7 +27,7 @@ fn program() -> Option<PathBuf> {
 }
 
 /// The arguments of `punch login` or `punch join` in a note like "run `punch join URL --token-file FILE`".
-pub(crate) fn address_arguments(note: &str) -> Vec<&str> {
+pub(crate) fn address_and_fingerprint_arguments(note: &str) -> Vec<&str> {
     let command = note.split('`').nth(1).unwrap();
     command.split(' ').skip(2).take_while(|word| *word != "--token-file").collect()
 }
@@ -79,7 +79,12 @@ impl<'a> ControlPlane<'a> {
         let token =
             test.ok(&["token", "create", "admin", "--grant", "admin", "--socket", "data/geppetto.sock"]);
         test.write("admin.token", &token.stdout);
-        test.ok(&[&["login"], &*address_arguments(&token.stderr), &["--token-file", "admin.token"]].concat());
+        test.ok(&[
+            &["login"],
+            &*address_and_fingerprint_arguments(&token.stderr),
+            &["--token-file", "admin.token"],
+        ]
+        .concat());
         test.ok(&["key", "new", "--name", "Alice <a@x>", "--out", "alice.key"]);
         let public = test.ok(&["key", "public", "alice.key"]).stdout;
         test.write("alice.asc", &public);
@@ -97,7 +102,7 @@ impl<'a> ControlPlane<'a> {
         let token = test.ok(&["server", "join-token", "web-01"]);
         test.write("token", &token.stdout);
         let join = ["--token-file", "token", "--server", "web-01", "--root", "root"];
-        test.ok(&[&["join"], &*address_arguments(&token.stderr), &join].concat());
+        test.ok(&[&["join"], &*address_and_fingerprint_arguments(&token.stderr), &join].concat());
         Some(control_plane)
     }
 

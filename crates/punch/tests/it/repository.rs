@@ -29,7 +29,7 @@ fn published() -> TestFolder {
         repository.receive_package(bytes, file, 1 << 30).unwrap();
     }
     repository.create_channel(&"dev".parse().unwrap(), None, NOON).unwrap();
-    repository.publish_received_packages(&"dev".parse().unwrap(), &files, NOON).unwrap();
+    repository.publish_received_packages_in_channel(&"dev".parse().unwrap(), &files, NOON).unwrap();
     test.write("root/etc/geppetto/trust/packages.asc", &repository.read_armored_trusted_keys().unwrap());
     let channel = repository.served_channels_folder().join("dev");
     std::os::unix::fs::symlink(channel, test.path("channel")).unwrap();

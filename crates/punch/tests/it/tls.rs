@@ -1,7 +1,7 @@
 //! TLS with the control plane's own authority, which clients know by its fingerprint.
 
 use crate::{
-    control_plane::{ControlPlane, address_arguments},
+    control_plane::{ControlPlane, address_and_fingerprint_arguments},
     test_folder::{TestFolder, mode},
 };
 
@@ -35,7 +35,7 @@ fn token_is_sent_only_to_the_authority_with_the_fingerprint() {
     login(&["--ca-fingerprint", "md5:ab"]).fails(2, &["64 hexadecimal digits"]);
     assert_eq!(test.read("home/.config/geppetto/punch.yaml"), saved, "the earlier login stays");
     let token = test.ok(&["token", "create", "ann", "--grant", "viewer"]);
-    assert_eq!(address_arguments(&token.stderr)[0], url);
+    assert_eq!(address_and_fingerprint_arguments(&token.stderr)[0], url);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use nix::{
 };
 
 use crate::{
-    host::{HostError, explain_file_system_error},
+    host::{HostError, file_system_error_reason_with_advice},
     host_root::HostRoot,
 };
 
@@ -53,7 +53,7 @@ impl AccountDatabase {
             match root.open_file(path).and_then(|mut file| file.read_to_end(&mut bytes)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     accounts.unreadable =
-                        Some(format!("cannot read {path}: {}", explain_file_system_error(&error)));
+                        Some(format!("cannot read {path}: {}", file_system_error_reason_with_advice(&error)));
                 }
                 _ => (),
             }

@@ -5,7 +5,7 @@ use std::{fs, io::Read, os::fd::OwnedFd};
 use model::{
     component::INSTALLED_COMPONENTS_FOLDER,
     deployment::{MAX_DEPLOYMENT_FILE_BYTES, MAX_DEPLOYMENT_TOTAL_BYTES},
-    manifest::DeploymentFilesByPath,
+    deployment_manifest::DeploymentFilesByPath,
     name::Name,
     observe::Observation,
 };
@@ -16,10 +16,10 @@ use nix::{
     sys::stat::Mode,
 };
 
-use crate::{host::explain_file_system_error, host_root::HostRoot};
+use crate::{host::file_system_error_reason_with_advice, host_root::HostRoot};
 
 /// The files of the installed deployment of `name`, by path within the component's folder.
-pub(super) fn read_installed_component_deployment(
+pub(super) fn read_deployment_files_of_installed_component(
     root: &HostRoot,
     name: &Name,
 ) -> Observation<DeploymentFilesByPath> {
@@ -32,9 +32,10 @@ pub(super) fn read_installed_component_deployment(
         Ok(()) if files.is_empty() => Observation::Absent,
         Ok(()) => Observation::Present(files),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Observation::Absent,
-        Err(error) => {
-            Observation::Unreadable(format!("cannot read {folder}: {}", explain_file_system_error(&error)))
-        }
+        Err(error) => Observation::Unreadable(format!(
+            "cannot read {folder}: {}",
+            file_system_error_reason_with_advice(&error)
+        )),
     }
 }
 

@@ -26,8 +26,8 @@ use std::{
 };
 
 use model::{
+    deployment_manifest::DeploymentFilesByPath,
     health::{HealthProbe, request_and_check_http_answer},
-    manifest::DeploymentFilesByPath,
     name::Name,
     observe::{FactKind, FactValuesByKind, Observation, ObservationRequest, OsFamily},
     plan::{PlannedAction, PlannedChange},
@@ -188,8 +188,11 @@ impl Host for RealHost {
         self.rpm.query_installed_versions(&self.root, names)
     }
 
-    fn read_installed_component_deployment(&self, name: &Name) -> Observation<DeploymentFilesByPath> {
-        installed_deployment::read_installed_component_deployment(&self.root, name)
+    fn read_deployment_files_of_installed_component(
+        &self,
+        name: &Name,
+    ) -> Observation<DeploymentFilesByPath> {
+        installed_deployment::read_deployment_files_of_installed_component(&self.root, name)
     }
 
     fn observe_resources(

@@ -15,7 +15,7 @@ use nix::{
 
 use super::{account_database::AccountDatabase, file};
 use crate::{
-    host::{HostError, explain_file_system_error},
+    host::{HostError, file_system_error_reason_with_advice},
     host_root::{HostRoot, OpenParentFolderAndName},
 };
 
@@ -29,9 +29,10 @@ pub(super) fn observe_path(
     match facts(root, accounts, path, wanted) {
         Ok(Some(facts)) => Observation::Present(facts),
         Ok(None) => Observation::Absent,
-        Err(error) => {
-            Observation::Unreadable(format!("cannot look at {path}: {}", explain_file_system_error(&error)))
-        }
+        Err(error) => Observation::Unreadable(format!(
+            "cannot look at {path}: {}",
+            file_system_error_reason_with_advice(&error)
+        )),
     }
 }
 

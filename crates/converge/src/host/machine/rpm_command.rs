@@ -12,7 +12,7 @@ use super::process::{
     ProcessOutput, failed_command_error, new_host_command, run_expecting_success, run_to_any_exit,
 };
 use crate::{
-    host::{HostError, explain_file_system_error},
+    host::{HostError, file_system_error_reason_with_advice},
     host_root::HostRoot,
 };
 
@@ -51,7 +51,7 @@ impl RpmCommand {
             Ok(Some(_)) if !names.is_empty() => (),
             Ok(_) => return all(Observation::Absent),
             Err(error) => {
-                let because = explain_file_system_error(&error);
+                let because = file_system_error_reason_with_advice(&error);
                 return all(Observation::Unreadable(format!("cannot look for rpm's database: {because}")));
             }
         }

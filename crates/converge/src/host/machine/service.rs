@@ -14,7 +14,7 @@ use nix::fcntl::{OFlag, openat};
 
 use super::process::{new_host_command, run_expecting_success, run_to_any_exit};
 use crate::{
-    host::{HostError, explain_file_system_error},
+    host::{HostError, file_system_error_reason_with_advice},
     host_root::HostRoot,
 };
 
@@ -277,7 +277,7 @@ fn from_files(root: &HostRoot, name: &str, requirement: Option<&Resource>) -> Ob
         )])),
         Err(error) => Observation::Unreadable(format!(
             "cannot read the unit of {name}: {}",
-            explain_file_system_error(&error)
+            file_system_error_reason_with_advice(&error)
         )),
     }
 }

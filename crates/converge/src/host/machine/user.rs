@@ -14,7 +14,7 @@ use super::{
     process::run_expecting_success,
 };
 use crate::{
-    host::{HostError, explain_file_system_error},
+    host::{HostError, file_system_error_reason_with_advice},
     host_root::HostRoot,
 };
 
@@ -57,7 +57,7 @@ impl AccountDatabase {
             match authorized_keys::observe_authorized_keys(root, home, user.uid) {
                 Ok(keys) => _ = facts.insert(FactKind::AuthorizedKeys, keys),
                 Err(error) => {
-                    let because = explain_file_system_error(&error);
+                    let because = file_system_error_reason_with_advice(&error);
                     return Observation::Unreadable(format!(
                         "cannot read {home}/.ssh/authorized_keys: {because}"
                     ));

@@ -39,7 +39,7 @@ async fn publication_needs_a_grant_in_every_environment_that_follows_the_channel
     let publish = async |grants: &[&str], channel: &Name| {
         story
             .back_office
-            .publish_received_packages(
+            .publish_received_packages_in_channel(
                 &permit(grants),
                 channel,
                 PublicationRequest { files: files(), preview: false },

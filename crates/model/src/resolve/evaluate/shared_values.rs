@@ -132,7 +132,7 @@ impl ValueEvaluator<'_, '_> {
     }
 
     /// Keeps the value in evaluation for other servers, if it is the same for them; `text` is what it was made of.
-    pub(super) fn add_value_to_shared_cache(
+    pub(super) fn cache_value_unless_server_specific(
         &self,
         slot: usize,
         value: EvaluatedValue,

@@ -156,7 +156,10 @@ fn preview_fails_exactly_as_the_operation() {
         let (channel, files) = (name(channel), [file.to_owned()]);
         assert_eq!(
             test.repository.catalog_after_publication(&channel, &files).unwrap_err().to_string(),
-            test.repository.publish_received_packages(&channel, &files, NOON).unwrap_err().to_string()
+            test.repository
+                .publish_received_packages_in_channel(&channel, &files, NOON)
+                .unwrap_err()
+                .to_string()
         );
     }
     let lacking = test.component("lacking", "1.0", &[("gone", "*")]);

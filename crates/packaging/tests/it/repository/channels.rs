@@ -42,7 +42,8 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
 fn publishing_into_an_unknown_channel_is_refused_naming_the_nearest() {
     let test = TestRepository::new();
     let files = test.component("shop", "1.0", &[]);
-    let error = test.repository.publish_received_packages(&name("prodd"), &files, NOON).unwrap_err();
+    let error =
+        test.repository.publish_received_packages_in_channel(&name("prodd"), &files, NOON).unwrap_err();
     assert_eq!(
         error.to_string(),
         "there is no channel `prodd`; did you mean `prod`? (channels: dev, prod; `punch channel create` makes another)"

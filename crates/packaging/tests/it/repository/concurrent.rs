@@ -22,7 +22,7 @@ fn threads_publishing_at_once_lose_nothing() {
                 for (n, file) in chunk.iter().enumerate() {
                     let repository = if n % 2 == 0 { repository } else { &own };
                     repository
-                        .publish_received_packages(&name("dev"), std::slice::from_ref(file), NOON)
+                        .publish_received_packages_in_channel(&name("dev"), std::slice::from_ref(file), NOON)
                         .unwrap();
                     repository.read_catalog().unwrap();
                 }
@@ -48,7 +48,7 @@ fn processes_publishing_at_once_lose_nothing() {
         let (root, files) = order.split_once('|').unwrap();
         let repository = Repository::open_repository(root.as_ref()).unwrap();
         for file in files.split(',') {
-            repository.publish_received_packages(&name("dev"), &[file.to_owned()], NOON).unwrap();
+            repository.publish_received_packages_in_channel(&name("dev"), &[file.to_owned()], NOON).unwrap();
         }
         return;
     }
@@ -83,7 +83,9 @@ fn check_during_publications_and_retentions_finds_nothing() {
         let publisher = scope.spawn(|| {
             for n in 0..60 {
                 let file = test.take(Rpm::new("tool", &format!("1.{n}")));
-                test.repository.publish_received_packages(&name("dev"), &[file], NOON + n * 4000).unwrap();
+                test.repository
+                    .publish_received_packages_in_channel(&name("dev"), &[file], NOON + n * 4000)
+                    .unwrap();
                 if n % 10 == 9 {
                     test.repository
                         .remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 2, NOON + n * 4000)

@@ -47,7 +47,11 @@ fn full_disk_leaves_the_repository_as_it_was() {
         let path = Rpm::new(&format!("tool{n:02}"), "1.0").build(&built, Some(&packager));
         let file = path.file_name().unwrap().to_str().unwrap().to_owned();
         let done = repository.receive_package(fs::File::open(&path).unwrap(), &file, LIMIT).and_then(|_| {
-            repository.publish_received_packages(&name("dev"), std::slice::from_ref(&file), NOON + n * 7200)
+            repository.publish_received_packages_in_channel(
+                &name("dev"),
+                std::slice::from_ref(&file),
+                NOON + n * 7200,
+            )
         });
         match done {
             Ok(_) => published.push(file),

@@ -86,7 +86,7 @@ impl TestRepository {
     }
 
     fn publish(&self, channel: &str, files: &[String]) -> model::wire::FilesAddedToChannel {
-        self.repository.publish_received_packages(&name(channel), files, NOON).unwrap()
+        self.repository.publish_received_packages_in_channel(&name(channel), files, NOON).unwrap()
     }
 }
 

@@ -32,7 +32,8 @@ fn half_a_component_is_refused_and_nothing_becomes_visible() {
     let shop = test.take(payload("shop", "1.0"));
     let lone = test.take(deployment("lone", "2.0", &[]));
     let tool = test.take(Rpm::new("tool", "1.0"));
-    let publish = |files: &[String]| test.repository.publish_received_packages(&name("dev"), files, NOON);
+    let publish =
+        |files: &[String]| test.repository.publish_received_packages_in_channel(&name("dev"), files, NOON);
     assert_eq!(
         publish(&[tool.clone(), shop.clone()]).unwrap_err().to_string(),
         "shop-1.0-1.noarch.rpm cannot be in channel `dev` without shop-deployment-1.0-1: a component is deployed by both, so publish them together"
@@ -53,8 +54,10 @@ fn half_a_component_is_refused_and_nothing_becomes_visible() {
 fn publication_of_a_package_that_was_not_received_is_refused() {
     let test = TestRepository::new();
     for file in ["shop-1.0-1.noarch.rpm", "../../signing.key", ""] {
-        let error =
-            test.repository.publish_received_packages(&name("dev"), &[file.to_owned()], NOON).unwrap_err();
+        let error = test
+            .repository
+            .publish_received_packages_in_channel(&name("dev"), &[file.to_owned()], NOON)
+            .unwrap_err();
         assert_eq!(error.to_string(), format!("{file} is not in the repository: upload it first"));
     }
 }
@@ -76,7 +79,9 @@ fn files_of_older_repomd_stay_for_an_hour_and_are_then_removed() {
     for minor in 0..8 {
         let file = test.take(Rpm::new("tool", &format!("1.{minor}")));
         // Publications two hours apart: age alone keeps none of them.
-        test.repository.publish_received_packages(&name("dev"), &[file], NOON + minor * 2 * hour).unwrap();
+        test.repository
+            .publish_received_packages_in_channel(&name("dev"), &[file], NOON + minor * 2 * hour)
+            .unwrap();
         ages.push(named(&test));
         assert_eq!(ages[ages.len() - 1].len(), 3);
     }
@@ -89,7 +94,9 @@ fn files_of_older_repomd_stay_for_an_hour_and_are_then_removed() {
     // Within an hour all stay, however many there are.
     for second in 0..60 {
         let file = test.take(Rpm::new("tool", &format!("2.{second}")));
-        test.repository.publish_received_packages(&name("dev"), &[file], NOON + 16 * hour + second).unwrap();
+        test.repository
+            .publish_received_packages_in_channel(&name("dev"), &[file], NOON + 16 * hour + second)
+            .unwrap();
         ages.push(named(&test));
     }
     for files in ages.iter().rev().take(61) {

@@ -297,7 +297,7 @@ fn package_of_a_withdrawn_key_is_refused_until_the_key_is_trusted_again() {
     assert!(message.contains(&fingerprint) && message.contains("was withdrawn"), "{message}");
     // What was received before is still trusted: it can be published, and nothing calls it damaged.
     test.repository.create_channel(&name("dev"), None, NOON).unwrap();
-    test.repository.publish_received_packages(&name("dev"), &[before], NOON).unwrap();
+    test.repository.publish_received_packages_in_channel(&name("dev"), &[before], NOON).unwrap();
     let keys = test.repository.list_trusted_keys().unwrap();
     let withdrawn = keys.iter().find(|key| key.fingerprint.as_str() == fingerprint).unwrap().withdrawn;
     assert_eq!(withdrawn, Some(NOON.into()));

@@ -67,7 +67,7 @@ fn reader_of_older_metadata_finds_its_packages_for_an_hour() {
     assert_eq!(test.repository.check_repository().unwrap(), []);
     // Other changes meanwhile do not forget it; that it is away is known when it is.
     test.repository
-        .publish_received_packages(&name("dev"), std::slice::from_ref(&three), NOON + 3599)
+        .publish_received_packages_in_channel(&name("dev"), std::slice::from_ref(&three), NOON + 3599)
         .unwrap();
     assert_eq!(links(), [one.clone(), two.clone(), three.clone()]);
     test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 9, NOON + 3600).unwrap();
@@ -76,7 +76,9 @@ fn reader_of_older_metadata_finds_its_packages_for_an_hour() {
     // What comes back stays.
     test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 1, NOON + 3600).unwrap();
     test.take(Rpm::new("tool", "2.0"));
-    test.repository.publish_received_packages(&name("dev"), std::slice::from_ref(&two), NOON + 3601).unwrap();
+    test.repository
+        .publish_received_packages_in_channel(&name("dev"), std::slice::from_ref(&two), NOON + 3601)
+        .unwrap();
     test.repository.remove_unneeded_versions_from_every_channel(&BTreeSet::new(), 9, NOON + 9999).unwrap();
     assert!(links().contains(&two));
     assert_eq!(test.repository.check_repository().unwrap(), []);

@@ -65,7 +65,7 @@ impl KeyArgs {
             KeyCommand::New(new) => new.run(context),
             KeyCommand::Public(public) => public.run(context),
             KeyCommand::List(list) => list.run_key_list_command(context),
-            KeyCommand::Trust(trust) => trust.run_key_trust_command(context),
+            KeyCommand::Trust(trust) => trust.run_repository_key_trust_command(context),
             KeyCommand::Withdraw(withdraw) => withdraw.run_key_withdraw_command(context),
         }
     }

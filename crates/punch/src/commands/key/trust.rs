@@ -22,7 +22,10 @@ pub(crate) struct KeyTrustArgs {
 }
 
 impl KeyTrustArgs {
-    pub(super) fn run_key_trust_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn run_repository_key_trust_command(
+        self,
+        context: &CommandContext,
+    ) -> Result<Exit, CommandError> {
         let armored = std::fs::read_to_string(&self.file)
             .map_err(|error| CommandError::cannot_read_file_error(&self.file, &error))?;
         let keys: TrustedKeyList =

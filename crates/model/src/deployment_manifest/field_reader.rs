@@ -81,7 +81,7 @@ impl<'a> ResourceFieldReader<'a> {
         self.take(name, "a text", scalar_to_text)
     }
 
-    pub(crate) fn read_bool(&mut self, name: &str) -> Option<bool> {
+    pub(crate) fn read_bool_field(&mut self, name: &str) -> Option<bool> {
         self.take(name, "true or false", |value| match value {
             Value::Boolean(flag) => Some(flag),
             _ => None,

@@ -181,7 +181,7 @@ impl<'a> ManifestEvaluator<'a> {
         };
         let kind = resource_body::resource_kind_from_keyword(&declaration.kind)?;
         let mut body = resource_body::read_resource_body_fields(kind, &text, &mut fields, template);
-        let present = fields.read_bool("present").unwrap_or(true);
+        let present = fields.read_bool_field("present").unwrap_or(true);
         if !present && matches!(declaration.kind.as_str(), "service" | "exec") {
             fields.add_declaration_error(
                 "it cannot be absent; write `enabled: false` and `running: false` for a service",
