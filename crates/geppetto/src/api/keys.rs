@@ -15,11 +15,11 @@ use crate::auth::{Admin, UnscopedPermit, Viewer};
     get, path = "/api/v1/keys", tag = "packages",
     responses((status = 200, description = "The keys", body = wire::TrustedKeyList))
 )]
-pub(super) async fn list_trusted_package_keys(
+pub(super) async fn list_package_key_statuses(
     State(app): State<ApiState>,
     permit: UnscopedPermit<Viewer>,
 ) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
-    Ok(Json(app.back_office.list_trusted_package_keys(&permit).await?))
+    Ok(Json(app.back_office.list_package_key_statuses(&permit).await?))
 }
 
 /// Trust packages signed by these keys

@@ -72,7 +72,7 @@ fn api() -> OpenApiRouter<ApiState> {
             OpenApiRouter::new()
                 .routes(routes!(reports::list_reports_of_server, reports::receive_report))
                 .routes(routes!(packages::publish_received_packages_in_channel))
-                .routes(routes!(keys::list_trusted_package_keys, keys::trust_package_keys))
+                .routes(routes!(keys::list_package_key_statuses, keys::trust_package_keys))
                 .routes(routes!(keys::withdraw_package_key))
                 .layer(DefaultBodyLimit::max(LIST_BYTES)),
         )

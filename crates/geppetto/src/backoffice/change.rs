@@ -21,7 +21,7 @@ use model::{
 
 use super::{
     BackOffice, BackOfficeError, EstateSnapshot,
-    effects::{find_affected_environments_and_components, group_and_mask_effects},
+    effects::{find_affected_environment_component_pairs, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
     resolution_rows::NewResolutionRowFactory,
@@ -308,7 +308,7 @@ impl ProposalEvaluation<'_> {
             true => masked_diffs(&state.estate, &next.estate, &changes, self.secrets),
             false => changes.iter().map(|change| changed_place(state, change)).collect(),
         };
-        let scopes = find_affected_environments_and_components(
+        let scopes = find_affected_environment_component_pairs(
             &checked.effects,
             &state.estate,
             &next.estate,

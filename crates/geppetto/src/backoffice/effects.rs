@@ -71,7 +71,7 @@ fn summarize(effect: &Effect) -> wire::EffectDescription {
 }
 
 /// Where effects fall, and what else a change touches: a grant is needed in each.
-pub(super) fn find_affected_environments_and_components(
+pub(super) fn find_affected_environment_component_pairs(
     effects: &BTreeMap<ServerName, Vec<Effect>>,
     old: &Estate,
     new: &Estate,

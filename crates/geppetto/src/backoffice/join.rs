@@ -57,7 +57,8 @@ impl BackOffice {
             return Ok(None);
         };
         let now_us = self.clock.now_us();
-        let Some(hash) = self.store.read_join_token_hash(&presented.id, &join.server, now_us).await? else {
+        let Some(hash) = self.store.read_usable_join_token_hash(&presented.id, &join.server, now_us).await?
+        else {
             return Ok(None);
         };
         if presented.kind != BearerSecretKind::Join || !presented.matches_hash(&hash) {

@@ -38,7 +38,7 @@ pub(super) struct SecretParameters {
 }
 
 /// The catalog whose secrets are remembered, and all that are.
-pub(super) type CachedSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>;
+pub(super) type CatalogAndEverSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>;
 
 impl BackOffice {
     /// The parameters that a version declares secret which is or ever was in a channel; those that are new are recorded.

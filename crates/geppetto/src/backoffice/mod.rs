@@ -61,7 +61,7 @@ pub(crate) struct BackOffice {
     /// What was resolved, for as long as it holds.
     cache: Mutex<resolution_cache::ResolutionCache>,
     /// What is secret for ever.
-    secrets: Mutex<mask::CachedSecretParameters>,
+    secrets: Mutex<mask::CatalogAndEverSecretParameters>,
     /// Held by the one change that this control plane is making: two of them would only overtake each other.
     changing: tokio::sync::Mutex<()>,
     /// What people wrote that means what is stored.

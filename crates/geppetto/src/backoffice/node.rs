@@ -61,7 +61,7 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
         match self.may_have_signed(principal, server).await? {
-            true => Ok(Some(self.current_or_new_node_generation(server).await?)),
+            true => Ok(Some(self.get_or_store_current_node_generation(server).await?)),
             false => Ok(None),
         }
     }
@@ -151,7 +151,7 @@ impl BackOffice {
     /// Which generation a server must be at now; a new one is made if the content has changed.
     ///
     /// As long as nothing that reaches this server changes, this asks the database for one number.
-    pub(super) async fn current_or_new_node_generation(
+    pub(super) async fn get_or_store_current_node_generation(
         &self,
         server: &ServerName,
     ) -> Result<NodeGenerationAndDigest, BackOfficeError> {
@@ -169,7 +169,7 @@ impl BackOffice {
                 return Ok(version);
             }
             let draft = self.resolve_unnumbered_node(server).await?;
-            let Some(version) = self.store_resolution_and_generation_if_changed(&draft).await? else {
+            let Some(version) = self.store_resolved_node_unless_outdated(&draft).await? else {
                 continue;
             };
             self.cache().insert_node_generation_unless_outdated(
@@ -219,7 +219,7 @@ impl BackOffice {
         &self,
         server: &ServerName,
     ) -> Result<StoredNodeFile, BackOfficeError> {
-        let version = self.current_or_new_node_generation(server).await?;
+        let version = self.get_or_store_current_node_generation(server).await?;
         let stored = self.store.read_node_file_of_generation(server.as_str(), version.generation).await?;
         stored.ok_or_else(|| {
             BackOfficeError::Broken(format!("generation {} of {server} is not stored", version.generation))
@@ -270,7 +270,7 @@ impl BackOffice {
 
     /// Stores the resolution of a draft, and the draft as the next generation if it differs from the latest; `None`, and
     /// nothing is stored, when a newer generation was stored or a newer revision committed meanwhile.
-    pub(super) async fn store_resolution_and_generation_if_changed(
+    pub(super) async fn store_resolved_node_unless_outdated(
         &self,
         draft: &UnnumberedNode,
     ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {

@@ -237,7 +237,7 @@ impl BackOffice {
     }
 
     /// The keys that packages and metadata are or were trusted by.
-    pub(crate) async fn list_trusted_package_keys(
+    pub(crate) async fn list_package_key_statuses(
         &self,
         _permit: &UnscopedPermit<Viewer>,
     ) -> Result<wire::TrustedKeyList, BackOfficeError> {

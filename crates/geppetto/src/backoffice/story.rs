@@ -174,7 +174,7 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
     assert_eq!(story.change(&files).await.unwrap().affected_servers().len(), 20);
     let all = async || {
         for n in 0..20 {
-            back_office.current_or_new_node_generation(&server(&format!("s{n}"))).await.unwrap();
+            back_office.get_or_store_current_node_generation(&server(&format!("s{n}"))).await.unwrap();
         }
         back_office.resolution_count_since_start()
     };
@@ -192,7 +192,7 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
     assert_eq!(all().await, 22);
     story.publish("1.2.0", SHOP, "prod").await;
     assert_eq!(all().await, 42, "a publication in their channel reaches all of its servers");
-    assert_eq!(back_office.current_or_new_node_generation(&server("s0")).await.unwrap().generation, 2);
+    assert_eq!(back_office.get_or_store_current_node_generation(&server("s0")).await.unwrap().generation, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,15 +208,15 @@ async fn restarted_control_plane_resolves_no_server_that_nothing_reached() {
     ];
     story.change(&documents).await.unwrap();
     for name in ["web-01", "other-01"] {
-        story.back_office.current_or_new_node_generation(&server(name)).await.unwrap();
+        story.back_office.get_or_store_current_node_generation(&server(name)).await.unwrap();
     }
     // A change that does not reach web-01, and then a new process.
     story.change(&[("roles/other.yaml", &role("*", 9000))]).await.unwrap();
     let restarted = story.open_again().await;
-    let known = story.back_office.current_or_new_node_generation(&server("web-01")).await.unwrap();
-    assert_eq!(restarted.current_or_new_node_generation(&server("web-01")).await.unwrap(), known);
+    let known = story.back_office.get_or_store_current_node_generation(&server("web-01")).await.unwrap();
+    assert_eq!(restarted.get_or_store_current_node_generation(&server("web-01")).await.unwrap(), known);
     assert_eq!(restarted.resolution_count_since_start(), 0);
-    restarted.current_or_new_node_generation(&server("other-01")).await.unwrap();
+    restarted.get_or_store_current_node_generation(&server("other-01")).await.unwrap();
     assert_eq!(restarted.resolution_count_since_start(), 1, "it was reached, and is resolved");
 }
 
@@ -266,13 +266,13 @@ async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
     story.change(&web).await.unwrap();
     let slow = back_office.resolve_unnumbered_node(&server("web-01")).await.unwrap();
     story.publish("1.1.0", SHOP, "prod").await;
-    let fast = back_office.current_or_new_node_generation(&server("web-01")).await.unwrap();
+    let fast = back_office.get_or_store_current_node_generation(&server("web-01")).await.unwrap();
     assert_eq!(
-        back_office.store_resolution_and_generation_if_changed(&slow).await.unwrap(),
+        back_office.store_resolved_node_unless_outdated(&slow).await.unwrap(),
         None,
         "it was overtaken"
     );
-    assert_eq!(back_office.current_or_new_node_generation(&server("web-01")).await.unwrap(), fast);
+    assert_eq!(back_office.get_or_store_current_node_generation(&server("web-01")).await.unwrap(), fast);
     assert!(
         back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap().text.contains("1.1.0")
     );

@@ -4,7 +4,10 @@ mod fixtures;
 
 use std::collections::BTreeMap;
 
-use fixtures::{ANN, CHECK_JOB, becomes, grant_row, node, open, path_equals_text, store};
+use fixtures::{
+    SAMPLE_CHECK_JOB, TIME_AND_ACTOR_ANN, change_place_text, format_path_text_pairs, open_empty_test_store,
+    open_store_of_test_database, sample_grant_row, sample_node_file,
+};
 
 use super::{
     test_database::{TestDatabase, TestEngine},
@@ -48,22 +51,34 @@ on_both_engines!(
 );
 
 async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     assert_eq!(store.read_current_revision_number().await.unwrap(), 0);
-    let first = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
-    assert_eq!(store.commit_revision(0, &first, "start", &[], &ANN).await.unwrap(), 1);
+    let first = [change_place_text("roles/a.yaml", "a1"), change_place_text("roles/b.yaml", "b1")];
+    assert_eq!(store.commit_revision(0, &first, "start", &[], &TIME_AND_ACTOR_ANN).await.unwrap(), 1);
     let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
-    store.commit_revision(1, &[becomes("roles/a.yaml", "a2"), removal], "less", &[], &ANN).await.unwrap();
-    store.commit_revision(2, &[becomes("roles/b.yaml", "b3")], "more", &[], &ANN).await.unwrap();
+    store
+        .commit_revision(
+            1,
+            &[change_place_text("roles/a.yaml", "a2"), removal],
+            "less",
+            &[],
+            &TIME_AND_ACTOR_ANN,
+        )
+        .await
+        .unwrap();
+    store
+        .commit_revision(2, &[change_place_text("roles/b.yaml", "b3")], "more", &[], &TIME_AND_ACTOR_ANN)
+        .await
+        .unwrap();
 
     assert!(store.read_revision_places(0).await.unwrap().is_empty());
     assert_eq!(
-        path_equals_text(store.read_revision_places(1).await.unwrap()),
+        format_path_text_pairs(store.read_revision_places(1).await.unwrap()),
         ["roles/a.yaml=a1", "roles/b.yaml=b1"]
     );
-    assert_eq!(path_equals_text(store.read_revision_places(2).await.unwrap()), ["roles/a.yaml=a2"]);
+    assert_eq!(format_path_text_pairs(store.read_revision_places(2).await.unwrap()), ["roles/a.yaml=a2"]);
     assert_eq!(
-        path_equals_text(store.read_revision_places(3).await.unwrap()),
+        format_path_text_pairs(store.read_revision_places(3).await.unwrap()),
         ["roles/a.yaml=a2", "roles/b.yaml=b3"]
     );
     let history = store.read_revisions(None, 2).await.unwrap();
@@ -72,20 +87,35 @@ async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
 }
 
 async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
-    let error = store.commit_revision(0, &[becomes("roles/a.yaml", "x")], "", &[], &ANN).await.unwrap_err();
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    store
+        .commit_revision(0, &[change_place_text("roles/a.yaml", "a1")], "", &[], &TIME_AND_ACTOR_ANN)
+        .await
+        .unwrap();
+    let error = store
+        .commit_revision(0, &[change_place_text("roles/a.yaml", "x")], "", &[], &TIME_AND_ACTOR_ANN)
+        .await
+        .unwrap_err();
     assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
-    assert_eq!(path_equals_text(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
+    assert_eq!(format_path_text_pairs(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
 async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let mut attempts = tokio::task::JoinSet::new();
     for n in 0..8 {
         let store = store.clone();
         attempts.spawn(async move {
-            store.commit_revision(0, &[becomes("roles/a.yaml", &n.to_string())], "", &[], &ANN).await.is_ok()
+            store
+                .commit_revision(
+                    0,
+                    &[change_place_text("roles/a.yaml", &n.to_string())],
+                    "",
+                    &[],
+                    &TIME_AND_ACTOR_ANN,
+                )
+                .await
+                .is_ok()
         });
     }
     assert_eq!(attempts.join_all().await.into_iter().filter(|won| *won).count(), 1);
@@ -93,51 +123,60 @@ async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestEngi
 }
 
 async fn token_is_valid_until_it_expires_or_is_revoked(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    let grants = [grant_row("developer", Some("staging"), None), grant_row("viewer", None, Some("shop"))];
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    let grants = [
+        sample_grant_row("developer", Some("staging"), None),
+        sample_grant_row("viewer", None, Some("shop")),
+    ];
     let ci = NewTokenRow { id: "1", name: "ci", grants: &grants, hash: "h", expires_us: Some(2_000) };
-    store.insert_token_and_grants(&ci, &ANN).await.unwrap();
+    store.insert_token_and_grants(&ci, &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.read_valid_token_by_id("1", 1_999).await.unwrap().unwrap().grants.len(), 2);
     assert_eq!(store.read_all_tokens().await.unwrap()[0].grants, grants);
     assert_eq!(store.read_valid_token_by_id("1", 2_000).await.unwrap(), None);
 
     let again = NewTokenRow { id: "2", expires_us: None, ..ci.clone() };
     assert!(
-        matches!(store.insert_token_and_grants(&again, &ANN).await, Err(StoreError::NameTaken(name)) if name == "ci")
+        matches!(store.insert_token_and_grants(&again, &TIME_AND_ACTOR_ANN).await, Err(StoreError::NameTaken(name)) if name == "ci")
     );
-    assert!(store.revoke_token("ci", &ANN).await.unwrap());
-    assert!(!store.revoke_token("ci", &ANN).await.unwrap());
+    assert!(store.revoke_token("ci", &TIME_AND_ACTOR_ANN).await.unwrap());
+    assert!(!store.revoke_token("ci", &TIME_AND_ACTOR_ANN).await.unwrap());
     assert_eq!(store.read_valid_token_by_id("1", 1_500).await.unwrap(), None);
-    store.insert_token_and_grants(&again, &ANN).await.unwrap();
+    store.insert_token_and_grants(&again, &TIME_AND_ACTOR_ANN).await.unwrap();
     assert!(store.read_valid_token_by_id("2", i64::MAX).await.unwrap().is_some());
 
     // The name of an expired token can be given again.
     let short = NewTokenRow { id: "3", name: "short", expires_us: Some(500), ..ci };
-    store.insert_token_and_grants(&short, &TimeAndActor { at_us: 400, ..ANN }).await.unwrap();
-    store.insert_token_and_grants(&NewTokenRow { id: "4", ..short }, &ANN).await.unwrap();
+    store.insert_token_and_grants(&short, &TimeAndActor { at_us: 400, ..TIME_AND_ACTOR_ANN }).await.unwrap();
+    store.insert_token_and_grants(&NewTokenRow { id: "4", ..short }, &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.read_all_tokens().await.unwrap().len(), 4);
 }
 
 async fn places_are_read_by_path_however_many(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let paths: Vec<String> = (0..40).map(|n| format!("roles/r{n:02}.yaml")).collect();
     assert_eq!(store.read_current_places_at_paths(&paths[..2]).await.unwrap(), (0, BTreeMap::new()));
-    let first: Vec<_> = paths[..39].iter().map(|path| becomes(path, path)).collect();
-    store.commit_revision(0, &first, "", &[], &ANN).await.unwrap();
+    let first: Vec<_> = paths[..39].iter().map(|path| change_place_text(path, path)).collect();
+    store.commit_revision(0, &first, "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     let removed = PlaceChange { path: paths[0].clone(), becomes: None };
-    store.commit_revision(1, &[removed], "", &[], &ANN).await.unwrap();
+    store.commit_revision(1, &[removed], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     let (revision, places) = store.read_current_places_at_paths(&paths).await.unwrap();
     assert_eq!((revision, places.keys().collect::<Vec<_>>()), (2, paths[1..39].iter().collect()));
     assert_eq!(places[&paths[38]].text, paths[38]);
 }
 
 async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    let both = [becomes("roles/a.yaml", "a1"), becomes("roles/b.yaml", "b1")];
-    store.commit_revision(0, &both, "", &[], &ANN).await.unwrap();
-    store.commit_revision(1, &[becomes("roles/a.yaml", "a2")], "", &[], &ANN).await.unwrap();
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    let both = [change_place_text("roles/a.yaml", "a1"), change_place_text("roles/b.yaml", "b1")];
+    store.commit_revision(0, &both, "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store
+        .commit_revision(1, &[change_place_text("roles/a.yaml", "a2")], "", &[], &TIME_AND_ACTOR_ANN)
+        .await
+        .unwrap();
     let gone = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
-    store.commit_revision(2, &[gone], "", &[], &TimeAndActor { actor: "token bob", ..ANN }).await.unwrap();
+    store
+        .commit_revision(2, &[gone], "", &[], &TimeAndActor { actor: "token bob", ..TIME_AND_ACTOR_ANN })
+        .await
+        .unwrap();
     let changed = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
     assert_eq!(
         store.read_last_place_changes_since(1).await.unwrap(),
@@ -148,15 +187,18 @@ async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: T
         [changed("roles/b.yaml", 3, "token bob")].into()
     );
     let (newest, objects) = store.read_current_places().await.unwrap();
-    assert_eq!((newest, path_equals_text(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
+    assert_eq!((newest, format_path_text_pairs(objects)), (3, vec!["roles/a.yaml=a2".to_owned()]));
 }
 
 async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let ci = NewTokenRow { id: "1", name: "ci", grants: &[], hash: "h", expires_us: None };
-    store.insert_token_and_grants(&ci, &ANN).await.unwrap();
-    store.commit_revision(0, &[], "why", &[], &ANN).await.unwrap();
-    store.insert_repository_audit_entry(&ANN, "publish", "shop", "to dev", None).await.unwrap();
+    store.insert_token_and_grants(&ci, &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision(0, &[], "why", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store
+        .insert_repository_audit_entry(&TIME_AND_ACTOR_ANN, "publish", "shop", "to dev", None)
+        .await
+        .unwrap();
     let log = store.read_audit_entries(None, 10).await.unwrap();
     assert_eq!(
         log.iter().map(|a| a.action.as_str()).collect::<Vec<_>>(),
@@ -169,13 +211,16 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
         assert!(error.to_string().contains("append-only"), "{error}");
     }
     // A write that fails leaves no entry.
-    store.insert_token_and_grants(&ci, &ANN).await.unwrap_err();
+    store.insert_token_and_grants(&ci, &TIME_AND_ACTOR_ANN).await.unwrap_err();
     assert_eq!(store.read_audit_entries(None, 10).await.unwrap().len(), 3);
 }
 
 async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: TestEngine) {
-    let Some((store, database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("roles/a.yaml", "a1")], "", &[], &ANN).await.unwrap();
+    let Some((store, database)) = open_empty_test_store(engine).await else { return };
+    store
+        .commit_revision(0, &[change_place_text("roles/a.yaml", "a1")], "", &[], &TIME_AND_ACTOR_ANN)
+        .await
+        .unwrap();
     store.close().await;
     let opened = async || StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
     assert!(opened().await.has_been_sealed());
@@ -183,15 +228,18 @@ async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine
     assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
     let wrong = opened().await.check_or_set_both_keys(SealingKey::new(&[7; 32]), "another node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongNodeKey(_))));
-    let store = open(&database).await;
-    assert_eq!(path_equals_text(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
+    let store = open_store_of_test_database(&database).await;
+    assert_eq!(format_path_text_pairs(store.read_revision_places(1).await.unwrap()), ["roles/a.yaml=a1"]);
 }
 
 async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: TestEngine) {
-    let Some((store, database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("roles/a.yaml", "hunter2")], "", &[], &ANN).await.unwrap();
-    let secret = NewNodeFile { text: "hunter2", ..node(1, "the digest", &[]) };
-    assert!(store.insert_node_file_unless_outdated(&secret, &ANN).await.unwrap());
+    let Some((store, database)) = open_empty_test_store(engine).await else { return };
+    store
+        .commit_revision(0, &[change_place_text("roles/a.yaml", "hunter2")], "", &[], &TIME_AND_ACTOR_ANN)
+        .await
+        .unwrap();
+    let secret = NewNodeFile { text: "hunter2", ..sample_node_file(1, "the digest", &[]) };
+    assert!(store.insert_node_file_unless_outdated(&secret, &TIME_AND_ACTOR_ANN).await.unwrap());
     let mut connection = store.connection("testing").await.unwrap();
     let stored: Vec<(String,)> = fetch_all!(
         connection,
@@ -232,14 +280,14 @@ async fn next_event(events: &mut tokio::sync::broadcast::Receiver<Event>) -> Eve
 }
 
 async fn events_are_received_after_the_commit_and_not_before(engine: TestEngine) {
-    let Some((store, database)) = store(engine).await else { return };
+    let Some((store, database)) = open_empty_test_store(engine).await else { return };
     let mut events = store.subscribe_to_events();
     // On PostgreSQL another control plane hears of it too.
-    let other = open(&database).await;
+    let other = open_store_of_test_database(&database).await;
     let mut heard = other.subscribe_to_events();
-    let refused = store.commit_revision(7, &[], "", &[], &ANN).await;
+    let refused = store.commit_revision(7, &[], "", &[], &TIME_AND_ACTOR_ANN).await;
     assert!(refused.is_err(), "there is no revision 7 to make one from");
-    store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
+    store.commit_revision(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(next_event(&mut events).await, Event::RevisionCommitted { revision: 1 });
     if engine == TestEngine::Postgres {
         assert_eq!(next_event(&mut heard).await, Event::RevisionCommitted { revision: 1 });
@@ -247,8 +295,8 @@ async fn events_are_received_after_the_commit_and_not_before(engine: TestEngine)
 }
 
 async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    let id = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.take_due_job("early", 999, 2_000).await.unwrap(), None);
     let mut takers = tokio::task::JoinSet::new();
     for n in 0..8 {
@@ -296,28 +344,34 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
 }
 
 async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    let id = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
-    assert_eq!(store.request_job_cancellation(id, &ANN).await.unwrap(), Some(JobState::Running));
+    assert_eq!(
+        store.request_job_cancellation(id, &TIME_AND_ACTOR_ANN).await.unwrap(),
+        Some(JobState::Running)
+    );
     assert_eq!(
         store.save_progress_renew_lease_check_cancellation(&taken, 3_000, (0, 0)).await.unwrap(),
         Some(true)
     );
     assert!(store.end_or_reschedule_job(&taken, JobState::Cancelled, None, None, None, 1_500).await.unwrap());
-    assert_eq!(store.request_job_cancellation(id, &ANN).await.unwrap(), None);
-    let waiting = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
-    assert_eq!(store.request_job_cancellation(waiting, &ANN).await.unwrap(), Some(JobState::Cancelled));
+    assert_eq!(store.request_job_cancellation(id, &TIME_AND_ACTOR_ANN).await.unwrap(), None);
+    let waiting = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
+    assert_eq!(
+        store.request_job_cancellation(waiting, &TIME_AND_ACTOR_ANN).await.unwrap(),
+        Some(JobState::Cancelled)
+    );
     assert_eq!(store.take_due_job("plane", 9_000, 9_999).await.unwrap(), None);
 }
 
 async fn old_jobs_are_pruned_with_their_logs(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    let id = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     store.append_job_log(&taken, 1_500, &["one".to_owned()]).await.unwrap();
     assert!(store.end_or_reschedule_job(&taken, JobState::Done, None, None, None, 2_000).await.unwrap());
-    let waiting = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
+    let waiting = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.prune_ended_jobs(2_000).await.unwrap(), 0);
     assert_eq!(store.prune_ended_jobs(2_001).await.unwrap(), 1);
     assert_eq!(store.read_job(id).await.unwrap(), None);
@@ -326,14 +380,14 @@ async fn old_jobs_are_pruned_with_their_logs(engine: TestEngine) {
 }
 
 async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.ensure_unfinished_job(&CHECK_JOB, 0).await.unwrap();
-    store.ensure_unfinished_job(&CHECK_JOB, 0).await.unwrap();
-    let id = store.insert_job_or_get_unfinished(&CHECK_JOB, &ANN).await.unwrap();
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    store.ensure_unfinished_job(&SAMPLE_CHECK_JOB, 0).await.unwrap();
+    store.ensure_unfinished_job(&SAMPLE_CHECK_JOB, 0).await.unwrap();
+    let id = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 1);
     let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(taken.job.id, id);
-    let next = NewJob { due_us: 90_000, ..CHECK_JOB };
+    let next = NewJob { due_us: 90_000, ..SAMPLE_CHECK_JOB };
     assert!(
         store.end_or_reschedule_job(&taken, JobState::Done, None, None, Some(&next), 1_500).await.unwrap()
     );

@@ -152,7 +152,7 @@ impl Store {
             node.server,
             signed(node.generation),
         )?;
-        resolutions::write_resolutions(
+        resolutions::write_resolution_digests_and_reads(
             &mut transaction,
             &self.seal,
             node.revision,

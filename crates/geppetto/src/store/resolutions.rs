@@ -49,7 +49,7 @@ fn read_reads(server: &str, text: &str) -> Result<ResolutionReads, StoreError> {
 }
 
 /// Writes resolutions from revision `revision` over earlier ones.
-pub(super) async fn write_resolutions(
+pub(super) async fn write_resolution_digests_and_reads(
     transaction: &mut WriteTransaction,
     seal: &SealingKey,
     revision: u64,
@@ -105,7 +105,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         let doing = "storing a resolution";
         let mut transaction = self.begin(doing).await?;
-        write_resolutions(&mut transaction, &self.seal, revision, std::slice::from_ref(row), at_us).await?;
+        write_resolution_digests_and_reads(
+            &mut transaction,
+            &self.seal,
+            revision,
+            std::slice::from_ref(row),
+            at_us,
+        )
+        .await?;
         transaction.commit_and_announce_events(doing).await
     }
 

@@ -288,8 +288,14 @@ impl Store {
                 &place.origins,
             )?;
         }
-        resolutions::write_resolutions(&mut transaction, &self.seal, next, resolutions, context.at_us)
-            .await?;
+        resolutions::write_resolution_digests_and_reads(
+            &mut transaction,
+            &self.seal,
+            next,
+            resolutions,
+            context.at_us,
+        )
+        .await?;
         resolutions::carry_over_resolutions_that_select_servers(&mut transaction, base, next).await?;
         let detail = format!("{} places: {message}", changes.len());
         audit::insert_audit_entry(&mut transaction, context, "commit", &format!("revision {next}"), &detail)

@@ -73,7 +73,7 @@ impl Store {
     }
 
     /// The hash of the join token with this public part, if it is for `server` and good at `now_us`.
-    pub(crate) async fn read_join_token_hash(
+    pub(crate) async fn read_usable_join_token_hash(
         &self,
         id: &str,
         server: &str,

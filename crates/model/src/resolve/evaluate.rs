@@ -10,7 +10,7 @@ use std::{rc::Rc, sync::Arc};
 
 use super::{
     fault::{EstateFaultKind, UnlocatedEstateFault},
-    merge::{merge_values_of_places, remove_map_entry},
+    merge::{merge_values_of_places, remove_nested_map_entry},
     numbered_parameters::{ComponentsWithNumberedParameters, IndexedParameter, ParametersTouchedByPlace},
     operations::{
         ValueOrRemoval, collect_operations_on_parameter, mark_effective_removals, provenance_of_operations,
@@ -243,7 +243,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         self.states[slot] = ValueEvaluationState::Begun;
         self.path.push(ValueInEvaluation::new(slot));
         let faults = self.faults.len();
-        let value = match self.find_or_fill_in_shared_value(slot) {
+        let value = match self.reuse_value_of_other_servers(slot) {
             Some(known) => Some(known),
             None => self.evaluate(slot),
         };
@@ -300,7 +300,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             for (stronger_at, stronger) in operations[..at].iter().enumerate() {
                 if let ValueOrRemoval::RemoveEntry(path) = stronger.what
                     && stronger.effective
-                    && remove_map_entry(&mut value, path)
+                    && remove_nested_map_entry(&mut value, path)
                 {
                     removals_with_part.push(stronger_at);
                 }

@@ -90,7 +90,7 @@ fn fill(strong: &mut BTreeMap<String, Value>, weak: &BTreeMap<String, Value>) ->
 }
 
 /// Takes the entry at `path` out of a map, which is copied only if it has one; whether it had.
-pub(super) fn remove_map_entry(value: &mut Arc<Value>, path: &[String]) -> bool {
+pub(super) fn remove_nested_map_entry(value: &mut Arc<Value>, path: &[String]) -> bool {
     if find_nested_map_value(value, path).is_none() {
         return false;
     }

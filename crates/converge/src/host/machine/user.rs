@@ -10,7 +10,7 @@ use model::{
 use super::{
     account_database::AccountDatabase,
     account_tools::AccountTools,
-    group::{is_recorded_user_private_group, record_user_private_group, remove_user_private_group_record},
+    group::{forget_group_made_with_user, is_recorded_user_private_group, record_user_private_group},
     process::run_expecting_success,
 };
 use crate::{
@@ -147,6 +147,6 @@ impl AccountTools<'_> {
             }
             _ => (),
         }
-        remove_user_private_group_record(root, name)
+        forget_group_made_with_user(root, name)
     }
 }

@@ -7,24 +7,29 @@ use crate::store::{
     *,
 };
 
-pub(super) async fn store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
+pub(super) async fn open_empty_test_store(engine: TestEngine) -> Option<(Store, TestDatabase)> {
     let database = TestDatabase::create_empty_if_engine_installed(engine)?;
-    Some((open(&database).await, database))
+    Some((open_store_of_test_database(&database).await, database))
 }
 
-pub(super) async fn open(database: &TestDatabase) -> Store {
+pub(super) async fn open_store_of_test_database(database: &TestDatabase) -> Store {
     let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
     opened.check_or_set_both_keys(SealingKey::new(&[7; 32]), "node key").await.unwrap()
 }
 
-pub(super) const ANN: TimeAndActor<'static> = TimeAndActor { at_us: 1_000, actor: "token ann" };
+pub(super) const TIME_AND_ACTOR_ANN: TimeAndActor<'static> =
+    TimeAndActor { at_us: 1_000, actor: "token ann" };
 
-pub(super) fn becomes(path: &str, text: &str) -> PlaceChange {
+pub(super) fn change_place_text(path: &str, text: &str) -> PlaceChange {
     let object = PlaceTextAndOriginsRow { text: text.to_owned(), origins: "{}".to_owned() };
     PlaceChange { path: path.to_owned(), becomes: Some(object) }
 }
 
-pub(super) fn grant_row(access_level: &str, environment: Option<&str>, component: Option<&str>) -> GrantRow {
+pub(super) fn sample_grant_row(
+    access_level: &str,
+    environment: Option<&str>,
+    component: Option<&str>,
+) -> GrantRow {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     GrantRow {
         access_level: access_level.to_owned(),
@@ -33,7 +38,7 @@ pub(super) fn grant_row(access_level: &str, environment: Option<&str>, component
     }
 }
 
-pub(super) fn node<'a>(
+pub(super) fn sample_node_file<'a>(
     generation: u64,
     digest: &'a str,
     components: &'a [(String, String)],
@@ -56,13 +61,16 @@ pub(super) async fn insert_sample_report(store: &Store, server: &str, generation
         unchanged: 3,
         entries: 4,
     };
-    store.insert_report(&NewReport { server, head, json: &generation.to_string() }, &ANN).await.unwrap()
+    store
+        .insert_report(&NewReport { server, head, json: &generation.to_string() }, &TIME_AND_ACTOR_ANN)
+        .await
+        .unwrap()
 }
 
-pub(super) const CHECK_JOB: NewJob<'static> =
+pub(super) const SAMPLE_CHECK_JOB: NewJob<'static> =
     NewJob { kind: "check", input: "{}", unique_key: Some("check"), due_us: 1_000, max_attempts: 3 };
 
-pub(super) fn path_equals_text(
+pub(super) fn format_path_text_pairs(
     objects: std::collections::BTreeMap<String, PlaceTextAndOriginsRow>,
 ) -> Vec<String> {
     objects.into_iter().map(|(path, object)| format!("{path}={}", object.text)).collect()

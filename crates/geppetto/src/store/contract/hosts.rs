@@ -1,6 +1,8 @@
 //! What the store must hold to about servers: joining, node files, reports.
 
-use super::fixtures::{ANN, becomes, insert_sample_report, node, store};
+use super::fixtures::{
+    TIME_AND_ACTOR_ANN, change_place_text, insert_sample_report, open_empty_test_store, sample_node_file,
+};
 use crate::store::{test_database::TestEngine, *};
 
 on_both_engines! {
@@ -16,12 +18,12 @@ on_both_engines! {
 }
 
 async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let token = JoinTokenRow { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
-    store.insert_join_token(&token, &ANN).await.unwrap();
-    assert_eq!(store.read_join_token_hash("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
-    assert_eq!(store.read_join_token_hash("j", "web-02", 1_000).await.unwrap(), None);
-    assert_eq!(store.read_join_token_hash("j", "web-01", 2_000).await.unwrap(), None);
+    store.insert_join_token(&token, &TIME_AND_ACTOR_ANN).await.unwrap();
+    assert_eq!(store.read_usable_join_token_hash("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
+    assert_eq!(store.read_usable_join_token_hash("j", "web-02", 1_000).await.unwrap(), None);
+    assert_eq!(store.read_usable_join_token_hash("j", "web-01", 2_000).await.unwrap(), None);
 
     assert!(
         !store
@@ -30,13 +32,20 @@ async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngi
                 "web-01",
                 "c0",
                 "h0",
-                &TimeAndActor { at_us: 2_000, ..ANN }
+                &TimeAndActor { at_us: 2_000, ..TIME_AND_ACTOR_ANN }
             )
             .await
             .unwrap()
     );
-    assert!(store.replace_credential_by_join_token("j", "web-01", "c1", "h1", &ANN).await.unwrap());
-    assert!(!store.replace_credential_by_join_token("j", "web-01", "c2", "h2", &ANN).await.unwrap());
+    assert!(
+        store.replace_credential_by_join_token("j", "web-01", "c1", "h1", &TIME_AND_ACTOR_ANN).await.unwrap()
+    );
+    assert!(
+        !store
+            .replace_credential_by_join_token("j", "web-01", "c2", "h2", &TIME_AND_ACTOR_ANN)
+            .await
+            .unwrap()
+    );
     assert_eq!(
         store.read_unrevoked_credential_by_id("c1").await.unwrap(),
         Some(("web-01".to_owned(), "h1".to_owned()))
@@ -45,12 +54,15 @@ async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngi
 }
 
 async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
         let token = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
-        store.insert_join_token(&token, &ANN).await.unwrap();
+        store.insert_join_token(&token, &TIME_AND_ACTOR_ANN).await.unwrap();
         assert!(
-            store.replace_credential_by_join_token(token.id, "web-01", credential, "h", &ANN).await.unwrap()
+            store
+                .replace_credential_by_join_token(token.id, "web-01", credential, "h", &TIME_AND_ACTOR_ANN)
+                .await
+                .unwrap()
         );
     }
     assert_eq!(store.read_unrevoked_credential_by_id("c1").await.unwrap(), None);
@@ -58,7 +70,7 @@ async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
 }
 
 async fn reports_of_unchanged_runs_are_counted_and_not_in_the_audit_log(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     for (generation, outcome) in
         [(1, "changed"), (2, "unchanged"), (3, "unchanged"), (3, "unchanged"), (4, "failed")]
     {
@@ -72,13 +84,28 @@ async fn reports_of_unchanged_runs_are_counted_and_not_in_the_audit_log(engine: 
 }
 
 async fn generation_is_stored_once_and_kept(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    store.commit_revision(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
-    assert!(store.insert_node_file_unless_outdated(&node(1, "d1", &shop), &ANN).await.unwrap());
-    assert!(!store.insert_node_file_unless_outdated(&node(1, "other", &[]), &ANN).await.unwrap());
-    assert!(store.insert_node_file_unless_outdated(&node(2, "d2", &[]), &ANN).await.unwrap());
+    assert!(
+        store
+            .insert_node_file_unless_outdated(&sample_node_file(1, "d1", &shop), &TIME_AND_ACTOR_ANN)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .insert_node_file_unless_outdated(&sample_node_file(1, "other", &[]), &TIME_AND_ACTOR_ANN)
+            .await
+            .unwrap()
+    );
+    assert!(
+        store
+            .insert_node_file_unless_outdated(&sample_node_file(2, "d2", &[]), &TIME_AND_ACTOR_ANN)
+            .await
+            .unwrap()
+    );
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap().unwrap().digest, "d2");
     assert_eq!(store.read_node_file_of_generation("web-01", 1).await.unwrap().unwrap().digest, "d1");
     assert_eq!(store.read_node_file_of_generation("web-02", 1).await.unwrap(), None);
@@ -88,15 +115,20 @@ async fn generation_is_stored_once_and_kept(engine: TestEngine) {
 }
 
 async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[], "", &[], &ANN).await.unwrap();
-    store.commit_revision(1, &[], "", &[], &ANN).await.unwrap();
-    assert!(!store.insert_node_file_unless_outdated(&node(1, "old", &[]), &ANN).await.unwrap());
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    store.commit_revision(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision(1, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    assert!(
+        !store
+            .insert_node_file_unless_outdated(&sample_node_file(1, "old", &[]), &TIME_AND_ACTOR_ANN)
+            .await
+            .unwrap()
+    );
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
 }
 
 async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     for generation in 1..=5 {
         insert_sample_report(&store, "web-01", generation, "changed").await;
     }
@@ -118,7 +150,7 @@ async fn reports_are_listed_newest_first_in_pages(engine: TestEngine) {
 }
 
 async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let first = insert_sample_report(&store, "web-01", 1, "failed").await;
     assert_eq!(insert_sample_report(&store, "web-01", 1, "failed").await, first);
     assert_eq!(store.read_audit_entries(None, 10).await.unwrap().len(), 1);
@@ -133,38 +165,47 @@ async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(eng
 }
 
 async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
-    store.commit_revision(0, &[becomes("servers/web-01.yaml", "x")], "", &[], &ANN).await.unwrap();
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
+    store
+        .commit_revision(0, &[change_place_text("servers/web-01.yaml", "x")], "", &[], &TIME_AND_ACTOR_ANN)
+        .await
+        .unwrap();
     let join = async |token: &'static str, credential: &str| {
         let new = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
-        store.insert_join_token(&new, &ANN).await.unwrap();
+        store.insert_join_token(&new, &TIME_AND_ACTOR_ANN).await.unwrap();
         assert!(
-            store.replace_credential_by_join_token(token, "web-01", credential, "h", &ANN).await.unwrap()
+            store
+                .replace_credential_by_join_token(token, "web-01", credential, "h", &TIME_AND_ACTOR_ANN)
+                .await
+                .unwrap()
         );
     };
     join("j1", "c1").await;
-    assert!(store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
-    assert!(!store.revoke_server_credential_and_join_tokens("web-01", &ANN).await.unwrap());
+    assert!(store.revoke_server_credential_and_join_tokens("web-01", &TIME_AND_ACTOR_ANN).await.unwrap());
+    assert!(!store.revoke_server_credential_and_join_tokens("web-01", &TIME_AND_ACTOR_ANN).await.unwrap());
     assert_eq!(store.read_unrevoked_credential_by_id("c1").await.unwrap(), None);
     join("j2", "c2").await;
     let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
-    store.insert_join_token(&spare, &ANN).await.unwrap();
+    store.insert_join_token(&spare, &TIME_AND_ACTOR_ANN).await.unwrap();
     let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
-    store.commit_revision(1, &[removal], "", &[], &ANN).await.unwrap();
+    store.commit_revision(1, &[removal], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.read_unrevoked_credential_by_id("c2").await.unwrap(), None);
-    assert_eq!(store.read_join_token_hash("j3", "web-01", 1_000).await.unwrap(), None);
+    assert_eq!(store.read_usable_join_token_hash("j3", "web-01", 1_000).await.unwrap(), None);
 }
 
 async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestEngine) {
-    let Some((store, _database)) = store(engine).await else { return };
+    let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let mut joins = tokio::task::JoinSet::new();
     for n in 0..8 {
         let store = store.clone();
         joins.spawn(async move {
             let (token, credential) = (format!("j{n}"), format!("c{n}"));
             let row = JoinTokenRow { id: &token, server: "web-01", hash: "h", expires_us: 2_000 };
-            store.insert_join_token(&row, &ANN).await.unwrap();
-            store.replace_credential_by_join_token(&token, "web-01", &credential, "h", &ANN).await.unwrap()
+            store.insert_join_token(&row, &TIME_AND_ACTOR_ANN).await.unwrap();
+            store
+                .replace_credential_by_join_token(&token, "web-01", &credential, "h", &TIME_AND_ACTOR_ANN)
+                .await
+                .unwrap()
         });
     }
     assert!(joins.join_all().await.into_iter().all(|joined| joined));

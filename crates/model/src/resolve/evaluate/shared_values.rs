@@ -26,7 +26,7 @@ const MAX_COMPARED: usize = 8;
 
 impl ValueEvaluator<'_, '_> {
     /// The value that other servers have, if what it depends on is the same here.
-    pub(super) fn find_or_fill_in_shared_value(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
+    pub(super) fn reuse_value_of_other_servers(&mut self, slot: usize) -> Option<Rc<EvaluatedValue>> {
         let SharedValueCacheAccess { cache, touching, .. } = self.known?;
         if self.is_own(slot) {
             return None;

@@ -18,7 +18,10 @@ pub(crate) struct RepositoryCheckArgs {
 }
 
 impl RepositoryCheckArgs {
-    pub(super) fn run_repository_check_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(super) fn start_and_follow_repository_check_job(
+        self,
+        context: &CommandContext,
+    ) -> Result<Exit, CommandError> {
         let request = JobRequest { kind: "check-repository".to_owned(), keep: None, channel: None };
         create_and_follow_job(context, &self.remote.new_api_client(context)?, &request)
     }

@@ -26,9 +26,9 @@ enum RepositoryCommand {
 impl RepositoryArgs {
     pub(super) fn run_repository_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
-            RepositoryCommand::Check(args) => args.run_repository_check_command(context),
-            RepositoryCommand::Retain(args) => args.run_repository_retain_command(context),
-            RepositoryCommand::Rebuild(args) => args.run_repository_rebuild_command(context),
+            RepositoryCommand::Check(args) => args.start_and_follow_repository_check_job(context),
+            RepositoryCommand::Retain(args) => args.start_and_follow_repository_retain_job(context),
+            RepositoryCommand::Rebuild(args) => args.start_and_follow_repository_rebuild_job(context),
         }
     }
 }

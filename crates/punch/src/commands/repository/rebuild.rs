@@ -20,7 +20,7 @@ pub(crate) struct RepositoryRebuildArgs {
 }
 
 impl RepositoryRebuildArgs {
-    pub(super) fn run_repository_rebuild_command(
+    pub(super) fn start_and_follow_repository_rebuild_job(
         self,
         context: &CommandContext,
     ) -> Result<Exit, CommandError> {

@@ -21,7 +21,7 @@ pub(crate) struct RepositoryRetainArgs {
 }
 
 impl RepositoryRetainArgs {
-    pub(super) fn run_repository_retain_command(
+    pub(super) fn start_and_follow_repository_retain_job(
         self,
         context: &CommandContext,
     ) -> Result<Exit, CommandError> {
