@@ -94,6 +94,14 @@ impl ControlPlaneProcess {
             .ok_or_else(|| self.trouble("geppetto does not run any more", "ps"))
     }
 
+    /// Kills it, as a crash would, and waits until it is gone.
+    pub(crate) fn kill_at_once(&mut self) -> Result<(), ChoreFailure> {
+        let killed = self.server.kill().and_then(|()| self.server.wait());
+        killed
+            .map(drop)
+            .map_err(|error| self.trouble(&format!("geppetto cannot be killed: {error}"), "kill -9"))
+    }
+
     /// How much CPU time it took so far.
     pub(crate) fn read_cpu_time(&self) -> Result<CpuTimeReading, ChoreFailure> {
         CpuTimeReading::read_process_cpu_time(self.server.id())

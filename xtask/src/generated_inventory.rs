@@ -32,7 +32,7 @@ const VERSION: &str = "1.0.0";
 type PlaceValues = BTreeMap<&'static str, BTreeMap<&'static str, Value>>;
 
 /// A made-up inventory.
-pub(crate) struct Inventory {
+pub(crate) struct GeneratedInventory {
     components: Vec<InventoryComponent>,
     roles: Vec<InventoryRole>,
     environments: Vec<InventoryPlace>,
@@ -78,10 +78,10 @@ struct InventoryServer {
     roles: Vec<String>,
 }
 
-impl Inventory {
+impl GeneratedInventory {
     /// Makes the inventory of so many servers.
-    pub(crate) fn generate_inventory(servers: usize) -> Inventory {
-        Inventory {
+    pub(crate) fn generate_inventory(servers: usize) -> GeneratedInventory {
+        GeneratedInventory {
             components: catalog::generate_all_components(),
             roles: places::generate_all_roles(),
             environments: places::generate_all_environments(),
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn inventory_has_60_roles_and_550_parameters_and_repeats() {
-        let inventory = Inventory::generate_inventory(40);
+        let inventory = GeneratedInventory::generate_inventory(40);
         assert_eq!(
             (inventory.roles.len(), inventory.environments.len(), inventory.groups.len()),
             (60, 5, 30)
@@ -126,8 +126,8 @@ mod tests {
         assert_eq!((inventory.components.len(), parameters.sum::<usize>()), (25, 550));
         assert!(inventory.servers.iter().all(|server| (3..=4).contains(&server.roles.len())));
         assert_eq!(inventory.evenly_spread_server_names(4), ["web-0001", "web-0011", "web-0021", "web-0031"]);
-        let again = Inventory::generate_inventory(40);
-        let values = |inventory: &Inventory| inventory.servers[39].place.values.clone();
+        let again = GeneratedInventory::generate_inventory(40);
+        let values = |inventory: &GeneratedInventory| inventory.servers[39].place.values.clone();
         assert_eq!(values(&inventory), values(&again));
     }
 }

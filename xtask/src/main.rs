@@ -7,7 +7,7 @@ mod control_plane;
 mod cpu_time;
 mod demo;
 mod e2e;
-mod inventory;
+mod generated_inventory;
 mod output;
 mod resolve_estate;
 mod scripted_developer;
@@ -74,7 +74,7 @@ enum Chore {
         only: Option<bench::BenchPart>,
     },
     /// Write the inventory that resolution is measured with: FOLDER/estate and the same for reclass, FOLDER/reclass
-    Inventory {
+    GeneratedInventory {
         /// An empty or missing folder
         folder: PathBuf,
         /// How many servers it has
@@ -138,9 +138,10 @@ fn main() -> ExitCode {
                 only,
             }))
         }
-        Chore::Inventory { folder, servers } => {
-            exit_code(inventory::Inventory::generate_inventory(servers).write_as_estate_and_reclass(&folder))
-        }
+        Chore::GeneratedInventory { folder, servers } => exit_code(
+            generated_inventory::GeneratedInventory::generate_inventory(servers)
+                .write_as_estate_and_reclass(&folder),
+        ),
         Chore::ResolveEstate(arguments) => {
             exit_code(resolve_estate::resolve_estate_and_print_digest(&arguments))
         }

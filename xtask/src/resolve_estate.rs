@@ -29,7 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
-    inventory::INVENTORY_CHANNEL,
+    generated_inventory::INVENTORY_CHANNEL,
     output,
 };
 
@@ -182,12 +182,12 @@ fn peak_memory_kb() -> Result<u64, ChoreFailure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inventory::Inventory;
+    use crate::generated_inventory::GeneratedInventory;
 
     #[test]
     fn every_server_of_the_inventory_has_all_values() {
         let folder = tempfile::tempdir().unwrap();
-        Inventory::generate_inventory(2).write_as_estate_and_reclass(folder.path()).unwrap();
+        GeneratedInventory::generate_inventory(2).write_as_estate_and_reclass(folder.path()).unwrap();
         let estate = read_estate(&folder.path().join("estate")).unwrap();
         let catalog = read_catalog(&folder.path().join("estate/catalog")).unwrap();
         for server in estate.servers.keys() {

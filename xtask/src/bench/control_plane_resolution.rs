@@ -11,7 +11,7 @@ use super::{
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
     control_plane::ControlPlaneProcess,
-    inventory::{self, INVENTORY_CHANNEL, Inventory},
+    generated_inventory::{self, GeneratedInventory, INVENTORY_CHANNEL},
     output,
     scripted_developer::{self, DeveloperWorkspace},
 };
@@ -50,13 +50,13 @@ pub(super) fn time_import_preview_and_first_answer(
             }
         };
 
-    let inventory = Inventory::generate_inventory(servers);
+    let inventory = GeneratedInventory::generate_inventory(servers);
     let port = ControlPlaneProcess::find_free_port("127.0.0.1")?;
     terminal
         .run_line_expecting_success(&format!("geppetto init --data data --channel {INVENTORY_CHANNEL}"))?;
     let control_plane = start(developer, port)?;
     publish_components(developer, &control_plane, &inventory)?;
-    inventory::write_inventory_as_estate(&inventory, &developer.folder.join("estate"))?;
+    generated_inventory::write_inventory_as_estate(&inventory, &developer.folder.join("estate"))?;
 
     let import =
         CommandToTime { before: "", typed: "punch import estate", control_plane: Some(&control_plane) };
@@ -112,10 +112,10 @@ fn start(developer: &DeveloperWorkspace, port: u16) -> Result<ControlPlaneProces
 fn publish_components(
     developer: &DeveloperWorkspace,
     control_plane: &ControlPlaneProcess,
-    inventory: &Inventory,
+    inventory: &GeneratedInventory,
 ) -> Result<(), ChoreFailure> {
     scripted_developer::log_in_and_create_trusted_developer_key(&developer.terminal, control_plane)?;
-    inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
+    generated_inventory::write_component_folders(inventory, &developer.folder.join("components"))?;
     for name in inventory.component_names() {
         developer.terminal.run_line_expecting_success(&format!(
             "punch package components/{name} --out dist --key alice.key"
@@ -132,7 +132,7 @@ fn publish_components(
 fn first_answers(
     developer: &DeveloperWorkspace,
     port: u16,
-    inventory: &Inventory,
+    inventory: &GeneratedInventory,
     starts: usize,
 ) -> Result<TimeAndMemoryCost, ChoreFailure> {
     let token = developer.folder.join("alice.token");

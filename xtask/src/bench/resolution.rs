@@ -11,7 +11,7 @@ use super::{
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::CommandShell,
-    inventory::Inventory,
+    generated_inventory::GeneratedInventory,
     output,
 };
 
@@ -80,7 +80,7 @@ fn resolve_all(
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(io_failure_maker_for_path("remove", &folder))?;
     }
-    let inventory = Inventory::generate_inventory(servers);
+    let inventory = GeneratedInventory::generate_inventory(servers);
     inventory.write_as_estate_and_reclass(&folder)?;
     let (estate, reclass) = (folder.join("estate"), folder.join("reclass"));
     let program = bench.programs.join("xtask");

@@ -7,6 +7,8 @@ mod archetypes;
 mod balancer;
 mod examples;
 mod failures;
+mod large_estate;
+mod large_estate_environment;
 mod service;
 mod test_environment;
 mod time_limit;
@@ -44,7 +46,7 @@ struct Story {
 }
 
 /// All stories, in the order they run.
-static STORIES: [Story; 5] = [
+static STORIES: [Story; 6] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
@@ -70,6 +72,11 @@ static STORIES: [Story; 5] = [
         summary: "a balancer's backends follow the servers that have a role",
         checks: balancer::BALANCER_STORY_CHECKS,
     },
+    Story {
+        name: "large-estate",
+        summary: "10,000 servers in one control plane, one of them a host",
+        checks: large_estate::LARGE_ESTATE_STORY_CHECKS,
+    },
 ];
 
 /// The longest that a story may take, and that the preparation of all of them may take.
@@ -78,7 +85,7 @@ const LONGEST_STORY: Duration = Duration::from_secs(15 * 60);
 /// Prints the stories, one a line.
 pub(crate) fn print_stories() {
     for story in &STORIES {
-        output::print_line(&format!("{:<12}{}", story.name, story.summary));
+        output::print_line(&format!("{:<14}{}", story.name, story.summary));
     }
 }
 

@@ -1,8 +1,13 @@
 //! What the checks share: a developer, a control plane, a host that has joined.
 
-use std::{fs, thread::sleep, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread::sleep,
+    time::Duration,
+};
 
-use super::E2eSettings;
+use super::{E2eSettings, large_estate_environment::LargeEstateEnvironment};
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
     command_shell::{CommandOutput, CommandShell},
@@ -40,8 +45,14 @@ pub(super) struct TestEnvironment {
     pub(super) added_hosts: Vec<BootedHost>,
     /// The control plane; absent while a check has stopped it.
     pub(super) control_plane: Option<ControlPlaneProcess>,
+    /// What the story of the large estate has of its own; absent before it.
+    pub(super) large_estate: Option<LargeEstateEnvironment>,
     /// The developer.
     pub(super) developer: DeveloperWorkspace,
+    checkout: PathBuf,
+    work: PathBuf,
+    programs: PathBuf,
+    profile: String,
     image: HostImage,
     hosts: TestHostLauncher,
 }
@@ -86,7 +97,19 @@ impl TestEnvironment {
         let host = hosts.boot_host_and_wait(&image, "web-01")?;
         scripted_developer::install_punch_on_host(&host.root_command_shell(), terminal, &control_plane)?;
         let (control_plane, added_hosts) = (Some(control_plane), Vec::new());
-        let test = TestEnvironment { host, added_hosts, control_plane, developer, image, hosts };
+        let test = TestEnvironment {
+            host,
+            added_hosts,
+            control_plane,
+            large_estate: None,
+            developer,
+            checkout: e2e.root.to_owned(),
+            work: e2e.work.to_owned(),
+            programs: e2e.programs.clone(),
+            profile: e2e.profile.to_owned(),
+            image,
+            hosts,
+        };
         test.role("punch: \">=0.1\"", "punch: {automatic: false}")?;
         test.write_estate_file("environments/prod.yaml", "format: geppetto/environment/1\nchannel: prod\n")?;
         test.write_estate_file(
@@ -99,13 +122,36 @@ impl TestEnvironment {
         Ok(test)
     }
 
+    /// A developer with an emptied folder of his own beside the shared one.
+    pub(super) fn create_developer_workspace(&self, name: &str) -> Result<DeveloperWorkspace, ChoreFailure> {
+        DeveloperWorkspace::create_emptied_workspace(
+            &self.checkout,
+            &self.work,
+            name,
+            &self.programs,
+            &self.profile,
+        )
+    }
+
+    /// The checkout.
+    pub(super) fn checkout(&self) -> &Path {
+        &self.checkout
+    }
+
+    /// Where hosts reach what listens on this machine.
+    pub(super) fn address_of_this_machine(&self) -> String {
+        self.hosts.address_of_this_machine()
+    }
+
+    /// Boots one more host, on which nothing is installed.
+    pub(super) fn boot_host_without_joining(&mut self, name: &str) -> Result<BootedHost, ChoreFailure> {
+        self.hosts.boot_host_and_wait(&self.image, name)
+    }
+
     /// Boots one more host and joins it as the server of its name, which the estate must have.
     pub(super) fn boot_and_join_host(&mut self, name: &str) -> Result<(), ChoreFailure> {
-        let host = self.hosts.boot_host_and_wait(&self.image, name)?;
-        let control_plane = self
-            .control_plane
-            .as_ref()
-            .ok_or_else(|| ChoreFailure::new("no control plane is running", "the check that stopped it"))?;
+        let host = self.boot_host_without_joining(name)?;
+        let control_plane = self.running_control_plane()?;
         let developer = self.developer_terminal();
         scripted_developer::install_punch_on_host(&host.root_command_shell(), developer, control_plane)?;
         self.join(&host)?;
@@ -179,18 +225,13 @@ impl TestEnvironment {
     }
 
     fn join(&self, host: &BootedHost) -> Result<(), ChoreFailure> {
-        let name = host.host_name();
-        let token = self
-            .developer_terminal()
-            .run_line_expecting_success(&format!("punch server join-token {name}"))?
-            .out;
-        let token = token.trim().lines().last().unwrap_or_default().to_owned();
-        let address = match &self.control_plane {
-            Some(control_plane) => control_plane.address_and_fingerprint_arguments()?,
-            None => self.control_plane_url(),
-        };
-        let typed = format!("punch join {address} --server {name} --token {token}");
-        host.root_command_shell().run_line_to_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
+        join_host(host, self.developer_terminal(), self.running_control_plane()?)
+    }
+
+    fn running_control_plane(&self) -> Result<&ControlPlaneProcess, ChoreFailure> {
+        self.control_plane
+            .as_ref()
+            .ok_or_else(|| ChoreFailure::new("no control plane is running", "the check that stopped it"))
     }
 
     fn role(&self, components: &str, values: &str) -> Result<(), ChoreFailure> {
@@ -206,6 +247,20 @@ impl TestEnvironment {
         }
         fs::write(&file, text).map_err(io_failure_maker_for_path("write", &file))
     }
+}
+
+/// Joins a host as the server of its name, with a token that the developer makes.
+pub(super) fn join_host(
+    host: &BootedHost,
+    developer: &CommandShell,
+    control_plane: &ControlPlaneProcess,
+) -> Result<(), ChoreFailure> {
+    let name = host.host_name();
+    let token = developer.run_line_expecting_success(&format!("punch server join-token {name}"))?.out;
+    let token = token.trim().lines().last().unwrap_or_default().to_owned();
+    let address = control_plane.address_and_fingerprint_arguments()?;
+    let typed = format!("punch join {address} --server {name} --token {token}");
+    host.root_command_shell().run_line_to_any_exit(&typed)?.expect_exit_code(0, "geppetto.log").map(drop)
 }
 
 /// Restores a host, which must succeed.

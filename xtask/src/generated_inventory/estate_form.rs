@@ -5,13 +5,16 @@ use std::{fs, path::Path};
 use serde_json::{Map, Value, json};
 
 use super::{
-    INVENTORY_CHANNEL, Inventory, InventoryComponent, InventoryPlace, PlaceValues, VERSION,
+    GeneratedInventory, INVENTORY_CHANNEL, InventoryComponent, InventoryPlace, PlaceValues, VERSION,
     yaml_text::write_yaml_map,
 };
 use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
 
 /// Writes `roles/`, `groups/`, `environments/` and `servers/` into `folder`.
-pub(crate) fn write_inventory_as_estate(inventory: &Inventory, folder: &Path) -> Result<(), ChoreFailure> {
+pub(crate) fn write_inventory_as_estate(
+    inventory: &GeneratedInventory,
+    folder: &Path,
+) -> Result<(), ChoreFailure> {
     for kind in ["roles", "groups", "environments", "servers"] {
         let folder = folder.join(kind);
         fs::create_dir_all(&folder).map_err(io_failure_maker_for_path("create", &folder))?;
@@ -39,7 +42,10 @@ pub(crate) fn write_inventory_as_estate(inventory: &Inventory, folder: &Path) ->
 }
 
 /// Writes every component's description as `NAME.yaml` into `folder`.
-pub(super) fn write_component_descriptions(inventory: &Inventory, folder: &Path) -> Result<(), ChoreFailure> {
+pub(super) fn write_component_descriptions(
+    inventory: &GeneratedInventory,
+    folder: &Path,
+) -> Result<(), ChoreFailure> {
     fs::create_dir_all(folder).map_err(io_failure_maker_for_path("create", folder))?;
     for component in &inventory.components {
         let file = folder.join(format!("{}.yaml", component.name));
@@ -49,7 +55,10 @@ pub(super) fn write_component_descriptions(inventory: &Inventory, folder: &Path)
 }
 
 /// Writes every component into a folder of its own below `folder`, ready to be packaged.
-pub(crate) fn write_component_folders(inventory: &Inventory, folder: &Path) -> Result<(), ChoreFailure> {
+pub(crate) fn write_component_folders(
+    inventory: &GeneratedInventory,
+    folder: &Path,
+) -> Result<(), ChoreFailure> {
     for component in &inventory.components {
         let name = component.name;
         let deploy = folder.join(name).join("deploy");
@@ -58,7 +67,7 @@ pub(crate) fn write_component_folders(inventory: &Inventory, folder: &Path) -> R
         fs::write(&file, component_text(component)).map_err(io_failure_maker_for_path("write", &file))?;
         let manifest = deploy.join("manifest.yaml");
         let text = format!(
-            "format: geppetto/manifest/1\nresources:\n  - file: /etc/{name}.conf\n    content: \"{{{{ title }}}}\\n\"\n"
+            "format: geppetto/manifest/1\nresources:\n  - file: /etc/{name}.conf\n    content: \"{{{{ title }}}}\\nuser {{{{ user }}}}\\n\"\n"
         );
         fs::write(&manifest, text).map_err(io_failure_maker_for_path("write", &manifest))?;
     }

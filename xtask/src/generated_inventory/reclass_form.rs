@@ -7,11 +7,14 @@ use std::{fs, path::Path};
 
 use serde_json::{Map, Value, json};
 
-use super::{Inventory, PlaceValues, yaml_text::write_yaml_map};
+use super::{GeneratedInventory, PlaceValues, yaml_text::write_yaml_map};
 use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
 
 /// Writes the inventory into `folder`.
-pub(super) fn write_inventory_as_reclass(inventory: &Inventory, folder: &Path) -> Result<(), ChoreFailure> {
+pub(super) fn write_inventory_as_reclass(
+    inventory: &GeneratedInventory,
+    folder: &Path,
+) -> Result<(), ChoreFailure> {
     let classes = folder.join("classes");
     for component in &inventory.components {
         let defaults =
