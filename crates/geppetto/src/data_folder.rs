@@ -25,6 +25,9 @@ use crate::{
     store::{DatabaseLocation, DatabaseUrl},
 };
 
+/// Lies in a data folder while a backup is recovered into it: what is there is not whole.
+pub(crate) const RECOVERY_MARK: &str = "recovery-not-completed";
+
 /// The folder of a control plane, and what of it lies elsewhere.
 #[derive(Debug, Clone)]
 pub(crate) struct DataFolder {
@@ -34,6 +37,28 @@ pub(crate) struct DataFolder {
 }
 
 impl DataFolder {
+    /// The folder as it is, or is not: nothing is made or looked at.
+    pub(crate) fn locate_without_creating(
+        root: &Path,
+        database: Option<DatabaseUrl>,
+        repository: Option<PathBuf>,
+    ) -> Self {
+        Self { root: root.to_owned(), database, repository }
+    }
+
+    /// Refuses a folder in which no control plane was ever started.
+    pub(crate) fn require_used_before(&self) -> Result<(), DaemonCommandError> {
+        match fs::symlink_metadata(self.database_key_path()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(DaemonCommandError::invalid_input_error(format!(
+                "there is no control plane in `{}`: `{}` cannot be read: {error}",
+                self.root.display(),
+                self.database_key_path().display()
+            ))
+            .with_hint("name its data folder with --data DIR, and run this as the user who serves it")),
+        }
+    }
+
     /// Opens the folder and makes what is missing of it. The database is a file in it, or at a URL; the repository
     /// is in it, or in a shared folder.
     pub(crate) fn create_or_open(
@@ -50,6 +75,13 @@ impl DataFolder {
             .with_hint("choose a folder you may write to with --data DIR")
         };
         folder.refuse_folder_of_others()?;
+        if folder.root.join(RECOVERY_MARK).exists() {
+            return Err(DaemonCommandError::invalid_input_error(format!(
+                "a backup was being recovered into `{}`, and that did not end: what is there is not whole",
+                root.display()
+            ))
+            .with_hint("remove what is in that folder, and run `geppetto recover` again"));
+        }
         for path in [folder.root.clone(), folder.keys()] {
             DirBuilder::new()
                 .recursive(true)

@@ -7,6 +7,7 @@
 mod api;
 mod auth;
 mod backoffice;
+mod backup;
 mod clock;
 mod commands;
 mod connections;

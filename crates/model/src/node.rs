@@ -30,10 +30,30 @@ pub struct Node {
     pub environment: Name,
     /// The channel its packages come from.
     pub channel: Name,
+    /// Which life of the control plane made it: each recovery from a backup begins a higher one. 0 before the
+    /// back-office numbered it.
+    pub epoch: u64,
     /// Grows by one each time the content changes; 0 before the back-office numbered it.
     pub generation: u64,
     /// The components it runs, by name. Servers that get the same component in the same way share it.
     pub components: BTreeMap<Name, Arc<NodeComponent>>,
+}
+
+/// The number of a node file. Of two, the one of the higher epoch is the newer; within an epoch, the one of the
+/// higher generation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EpochAndGeneration {
+    /// [`Node::epoch`].
+    pub epoch: u64,
+    /// [`Node::generation`].
+    pub generation: u64,
+}
+
+impl Node {
+    /// Its number.
+    pub fn epoch_and_generation(&self) -> EpochAndGeneration {
+        EpochAndGeneration { epoch: self.epoch, generation: self.generation }
+    }
 }
 
 /// One component on a server: an exact version and final values.

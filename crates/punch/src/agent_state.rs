@@ -6,7 +6,7 @@ use converge::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunL
 use model::{
     exit::Exit,
     format::node,
-    node::{Node, digest_node},
+    node::{EpochAndGeneration, Node, digest_node},
     report::Report,
 };
 use nix::sys::stat::{Mode, umask};
@@ -53,9 +53,17 @@ pub(crate) struct LastGoodNode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HighestBegunGeneration {
+    pub(crate) epoch: u64,
     pub(crate) generation: u64,
     /// The digest of its content.
     pub(crate) digest: String,
+}
+
+impl HighestBegunGeneration {
+    /// Its number.
+    pub(crate) fn epoch_and_generation(&self) -> EpochAndGeneration {
+        EpochAndGeneration { epoch: self.epoch, generation: self.generation }
+    }
 }
 
 impl AgentStateFiles {
@@ -138,11 +146,16 @@ impl AgentStateFiles {
         node: &Node,
         begun: Option<&HighestBegunGeneration>,
     ) -> Result<(), CommandError> {
-        if node.generation <= begun.map_or(0, |begun| begun.generation) {
+        let number = node.epoch_and_generation();
+        let is_newer = begun.is_none_or(|begun| number > begun.epoch_and_generation());
+        if node.generation == 0 || !is_newer {
             return Ok(());
         }
-        let begun =
-            HighestBegunGeneration { generation: node.generation, digest: digest_node(node).to_string() };
+        let begun = HighestBegunGeneration {
+            epoch: node.epoch,
+            generation: node.generation,
+            digest: digest_node(node).to_string(),
+        };
         let text = serde_json::to_vec(&begun).map_err(|error| {
             CommandError::new(Exit::Bug, format!("a generation cannot be written: {error}"))
         })?;
@@ -375,8 +388,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = AgentStateFiles::new(&HostFileAccess::new(folder.path()).unwrap());
         drop(state.acquire_run_lock_and_set_umask().unwrap());
-        for (begins, highest) in [(7, 7), (0, 7), (9, 9), (8, 9)] {
-            let text = format!("format: geppetto/node/1\ngeneration: {begins}\ncomponents: {{}}\n");
+        // An older generation of a higher epoch is newer: the control plane was recovered from a backup.
+        for (epoch, begins, highest) in [(1, 7, 7), (0, 0, 7), (1, 9, 9), (1, 8, 9), (2, 3, 3), (1, 10, 3)] {
+            let text =
+                format!("format: geppetto/node/1\nepoch: {epoch}\ngeneration: {begins}\ncomponents: {{}}\n");
             let node = node::parse_node_yaml("n", &text).unwrap();
             state
                 .record_highest_begun_generation(

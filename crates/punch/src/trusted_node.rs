@@ -78,9 +78,9 @@ impl TrustedNode {
         &self,
         begun: Option<&HighestBegunGeneration>,
     ) -> Result<(), CommandError> {
-        let before = begun.map(|begun| (begun.generation, begun.digest.as_str()));
+        let before = begun.map(|begun| (begun.epoch_and_generation(), begun.digest.as_str()));
         let digest = digest_node(&self.node).to_string();
-        node::check_generation_may_follow(before, (self.node.generation, &digest)).map_err(|why| {
+        node::check_generation_may_follow(before, (self.node.epoch_and_generation(), &digest)).map_err(|why| {
             CommandError::invalid_input_error(format!("{}: {why}", self.file))
                 .with_hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })

@@ -13,7 +13,10 @@
 CREATE TABLE control_plane (
     only_row BIGINT NOT NULL PRIMARY KEY CHECK (only_row = 1),
     sealed   TEXT   NOT NULL,
-    node_key TEXT   NOT NULL              -- the public key that verifies node files, in base64
+    node_key TEXT   NOT NULL,              -- the public key that verifies node files, in base64
+    -- Grows each time this database is recovered from a backup: hosts follow a node file of a higher epoch, whatever
+    -- its generation.
+    epoch    BIGINT NOT NULL CHECK (epoch > 0)
 );
 
 -- A revision is one committed state of all roles, groups, environments and servers. Each is made from the one
@@ -93,6 +96,7 @@ CREATE UNIQUE INDEX credentials_server ON credentials (server) WHERE revoked_us 
 CREATE TABLE nodes (
     server     TEXT   NOT NULL,
     generation BIGINT NOT NULL CHECK (generation > 0),
+    epoch      BIGINT NOT NULL CHECK (epoch > 0),
     digest     TEXT   NOT NULL,           -- of the content without its number, sealed
     text       TEXT   NOT NULL,           -- signed, compressed, sealed
     components TEXT   NOT NULL,           -- JSON: the component versions it needs; many servers need the same

@@ -149,9 +149,9 @@ pub(super) async fn get_unsigned_node_file_without_secrets(
     Ok((headers, text).into_response())
 }
 
-/// The tag of a signed text: its number, and the digest of its content.
+/// The tag of a signed text: its epoch and number, and the digest of its content.
 fn node_etag(version: &NodeGenerationAndDigest) -> HeaderValue {
-    etag::quote_etag(&format!("{}-{}", version.generation, version.digest))
+    etag::quote_etag(&format!("{}-{}-{}", version.epoch, version.generation, version.digest))
 }
 
 fn node_response(node: &SignedOrMaskedNode, headers: &HeaderMap) -> Response {

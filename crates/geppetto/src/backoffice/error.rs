@@ -132,6 +132,8 @@ impl From<StoreError> for DaemonCommandError {
                 "check that this user may read and write the data folder and that its disk has room, or that the \
                  database of the URL exists, answers and lets this user in",
             ),
+            StoreError::NotEmpty(_) => DaemonCommandError::invalid_input_error(message)
+                .with_hint("make a new database (`createdb`), and name it with --database"),
             _ => DaemonCommandError::operation_failed_error(message),
         }
     }

@@ -71,6 +71,23 @@ pub(crate) struct BackOffice {
     health_written_us: tokio::sync::Mutex<i64>,
 }
 
+/// Opens the database with the keys of the data folder; keys that are missing are made, unless the database was used with
+/// others before.
+pub(crate) async fn open_store_with_its_keys(
+    data: &DataFolder,
+) -> Result<(Store, SigningKey), DaemonCommandError> {
+    let opened = StoreWithUncheckedSeal::open_and_migrate(&data.database_location()).await?;
+    let seal = SealingKey::new(&keys::load_or_create_database_key(
+        &data.database_key_path(),
+        opened.has_been_sealed(),
+        &mut OsRng,
+    )?);
+    let node_key =
+        keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
+    let store = opened.check_or_set_both_keys(seal, &keys::public_key_base64(&node_key)).await?;
+    Ok((store, node_key))
+}
+
 /// How long the answer of a health check holds, in microseconds.
 const HEALTH_HOLDS_US: i64 = 5_000_000;
 
@@ -78,15 +95,7 @@ impl BackOffice {
     /// Opens the database and the repository; keys that are missing are made, unless the database was used with
     /// others before.
     pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonCommandError> {
-        let opened = StoreWithUncheckedSeal::open_and_migrate(&data.database_location()).await?;
-        let seal = SealingKey::new(&keys::load_or_create_database_key(
-            &data.database_key_path(),
-            opened.has_been_sealed(),
-            &mut OsRng,
-        )?);
-        let node_key =
-            keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
-        let store = opened.check_or_set_both_keys(seal, &keys::public_key_base64(&node_key)).await?;
+        let (store, node_key) = open_store_with_its_keys(data).await?;
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
         let (cache, secrets, changing, submitted_texts, resolutions, health_written_us) = Default::default();
         Ok(Self {

@@ -23,6 +23,8 @@ const ATTEMPTS: usize = 10;
 /// Which content, without the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NodeGenerationAndDigest {
+    /// The epoch it was made in.
+    pub(crate) epoch: u64,
     /// Counted from 1.
     pub(crate) generation: u64,
     /// Of its content without the number.
@@ -48,7 +50,7 @@ pub(super) struct UnnumberedNode {
 
 impl From<&StoredNodeFile> for NodeGenerationAndDigest {
     fn from(node: &StoredNodeFile) -> Self {
-        Self { generation: node.generation, digest: node.digest.clone() }
+        Self { epoch: node.epoch, generation: node.generation, digest: node.digest.clone() }
     }
 }
 
@@ -208,10 +210,10 @@ impl BackOffice {
         {
             return Ok(None);
         }
-        let latest = self.store.read_latest_generation_and_digest(server.as_str()).await?;
-        Ok(latest
-            .filter(|(_, digest)| *digest == stored.digest)
-            .map(|(generation, digest)| (NodeGenerationAndDigest { generation, digest }, stored.reads)))
+        let latest = self.store.read_latest_generation_and_digest_of_epoch(server.as_str()).await?;
+        Ok(latest.filter(|(_, digest)| *digest == stored.digest).map(|(generation, digest)| {
+            (NodeGenerationAndDigest { epoch: self.store.epoch(), generation, digest }, stored.reads)
+        }))
     }
 
     /// The signed text of the current node version.
@@ -277,14 +279,19 @@ impl BackOffice {
         let digest = draft.resolution.digest.to_string();
         let resolution = NewResolutionRowFactory::new(&draft.catalog)
             .build_resolution_row(draft.resolution.node.server.clone(), Some((&draft.resolution).into()));
-        if let Some(latest) = draft.latest.as_ref().filter(|latest| latest.digest == digest) {
+        if let Some(latest) = draft
+            .latest
+            .as_ref()
+            .filter(|latest| latest.digest == digest && latest.epoch == self.store.epoch())
+        {
             self.store
                 .store_resolution_unless_newer(draft.revision, &resolution, self.clock.now_us())
                 .await?;
             return Ok(Some(latest.into()));
         }
         let generation = draft.latest.as_ref().map_or(1, |latest| latest.generation + 1);
-        let numbered = Node { generation, ..draft.resolution.node.clone() };
+        let epoch = self.store.epoch();
+        let numbered = Node { epoch, generation, ..draft.resolution.node.clone() };
         let components: Vec<(String, String)> = numbered
             .components
             .iter()
@@ -302,7 +309,7 @@ impl BackOffice {
         };
         let actor = Principal::CONTROL_PLANE_ITSELF.audit_actor();
         let added = self.store.insert_node_file_unless_outdated(&new, &self.audit_context(&actor)).await?;
-        Ok(added.then_some(NodeGenerationAndDigest { generation, digest }))
+        Ok(added.then_some(NodeGenerationAndDigest { epoch: self.store.epoch(), generation, digest }))
     }
 
     /// How many nodes were resolved since the start: what changes and publications have cost.

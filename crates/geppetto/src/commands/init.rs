@@ -35,6 +35,23 @@ pub(crate) struct DatabaseAndRepositoryArgs {
     repository: Option<PathBuf>,
 }
 
+impl DatabaseAndRepositoryArgs {
+    /// The database, if it is not in the data folder. Parsed here, because the command line would print a wrong value with
+    /// its password.
+    pub(super) fn parse_database_url(&self) -> Result<Option<DatabaseUrl>, DaemonCommandError> {
+        self.database.as_deref().map(str::parse).transpose().map_err(|why: String| {
+            DaemonCommandError::invalid_input_error(format!(
+                "the database given by --database or GEPPETTO_DATABASE cannot be used: {why}"
+            ))
+        })
+    }
+
+    /// The repository, if it is not in the data folder.
+    pub(super) fn repository_folder(&self) -> Option<PathBuf> {
+        self.repository.clone()
+    }
+}
+
 /// The channels of a new repository, in the order of promotion.
 const DEFAULT_CHANNELS: [&str; 3] = ["dev", "staging", "prod"];
 
@@ -64,15 +81,11 @@ pub(super) async fn open_or_create_control_plane(
     storage: &DatabaseAndRepositoryArgs,
     channels: &[Name],
 ) -> Result<(DataFolder, BackOffice), DaemonCommandError> {
-    let DatabaseAndRepositoryArgs { database, repository } = storage;
-    // Parsed here, because the command line would print a wrong value with its password.
-    let database: Option<DatabaseUrl> =
-        database.as_deref().map(str::parse).transpose().map_err(|why: String| {
-            DaemonCommandError::invalid_input_error(format!(
-                "the database given by --database or GEPPETTO_DATABASE cannot be used: {why}"
-            ))
-        })?;
-    let data = DataFolder::create_or_open(&context.data, database, repository.clone())?;
+    let data = DataFolder::create_or_open(
+        &context.data,
+        storage.parse_database_url()?,
+        storage.repository_folder(),
+    )?;
     let back_office = BackOffice::open(&data, context.clock.clone()).await?;
     let permit = UnscopedPermit::new_for_local_administrator(nix::unistd::geteuid().as_raw());
     back_office.create_first_channels(&permit.to_permit_of_lower_level(), channels).await?;

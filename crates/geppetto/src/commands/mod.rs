@@ -1,9 +1,11 @@
 //! The command line: every verb, its arguments and an example. One file a verb.
 
+mod backup;
 mod completion;
 mod init;
 mod man;
 mod openapi;
+mod recover;
 mod serve;
 mod tls_args;
 
@@ -44,6 +46,10 @@ pub(crate) enum GeppettoVerb {
     Init(init::InitArgs),
     /// Serve the API and the repository
     Serve(serve::ServeArgs),
+    /// Copy everything a control plane needs into a new folder, also while it serves
+    Backup(backup::BackupArgs),
+    /// Make a control plane of a backup, in an empty data folder
+    Recover(recover::RecoverArgs),
     /// Print the completion script of a shell
     Completion(completion::DaemonCompletionArgs),
     /// Write the manual pages of geppetto to a folder, one per command
@@ -73,6 +79,8 @@ pub(crate) async fn run_geppetto_command(cli: GeppettoCli, clock: Clock) -> Resu
     match cli.verb {
         GeppettoVerb::Init(init) => init.run_init_command(&context).await,
         GeppettoVerb::Serve(serve) => serve.run_serve_command(&context).await,
+        GeppettoVerb::Backup(backup) => backup.run_backup_command(&context).await,
+        GeppettoVerb::Recover(recover) => recover.run_recover_command(&context).await,
         GeppettoVerb::Completion(completion) => completion.run_completion_command(GeppettoCli::command()),
         GeppettoVerb::Man(man) => man.run_man_command(GeppettoCli::command()),
         GeppettoVerb::Openapi(openapi) => openapi.run_openapi_command(),

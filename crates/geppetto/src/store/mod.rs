@@ -10,6 +10,7 @@ mod connection;
 mod audit;
 #[cfg(test)]
 mod contract;
+mod database_snapshot;
 mod jobs;
 mod nodes;
 mod postgres;
@@ -31,6 +32,7 @@ use tokio::sync::broadcast;
 
 pub(crate) use audit::TimeAndActor;
 use connection::{DatabasePool, PooledReadConnection, WriteTransaction};
+pub(crate) use database_snapshot::restore_postgres_dump_into_empty_database;
 pub(crate) use jobs::{JobRow, JobState, LeasedJob, NewJob};
 pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
@@ -77,6 +79,7 @@ impl std::fmt::Display for DatabaseLocation {
 pub(crate) struct Store {
     pool: DatabasePool,
     seal: SealingKey,
+    epoch: u64,
     events: EventSender,
 }
 
@@ -85,7 +88,7 @@ pub(crate) struct Store {
 pub(crate) struct StoreWithUncheckedSeal {
     pool: DatabasePool,
     name: String,
-    sealed: Option<(String, String)>,
+    sealed: Option<(String, String, i64)>,
 }
 
 /// Why the database did not do what was asked.
@@ -135,6 +138,17 @@ pub(crate) enum StoreError {
     /// A sealed text cannot be opened.
     #[error("the sealed text of {0} in the database cannot be opened: it was changed by another program")]
     Sealed(String),
+    /// A program of PostgreSQL did not do what it was asked to.
+    #[error("{program} failed: {why}")]
+    ClientProgram {
+        /// `pg_dump` or `pg_restore`.
+        program: &'static str,
+        /// Its own words, or why it could not be started.
+        why: String,
+    },
+    /// The database that a backup shall be recovered into is not empty.
+    #[error("the database `{0}` is not empty: a backup is recovered into an empty one")]
+    NotEmpty(String),
     /// The name of a token is taken.
     #[error("there is a token named `{0}` already")]
     NameTaken(String),
@@ -240,14 +254,15 @@ impl StoreWithUncheckedSeal {
             execute!(
                 transaction,
                 doing,
-                "INSERT INTO control_plane (only_row, sealed, node_key) VALUES (1, $1, $2) ON CONFLICT DO NOTHING",
+                "INSERT INTO control_plane (only_row, sealed, node_key, epoch) VALUES (1, $1, $2, 1)
+                 ON CONFLICT DO NOTHING",
                 seal.seal_text(SEAL_CONTEXT, "whole")?,
                 node_key,
             )?;
             transaction.commit_and_announce_events(doing).await?;
             self.sealed = self.read_seal().await?;
         }
-        let (sealed, known_node_key) = self.sealed.unwrap_or_default();
+        let (sealed, known_node_key, epoch) = self.sealed.unwrap_or_default();
         if seal.open_sealed_text(SEAL_CONTEXT, &sealed).is_err() {
             return Err(StoreError::WrongKey(self.name));
         }
@@ -259,13 +274,13 @@ impl StoreWithUncheckedSeal {
                 postgres::open_event_listener(pool).await.map_err(query_error("listening to events"))?;
             tokio::spawn(postgres::forward_postgres_events(pool.clone(), listener, events.clone()));
         }
-        Ok(Store { pool: self.pool, seal, events })
+        Ok(Store { pool: self.pool, seal, epoch: unsigned(epoch, "epoch")?, events })
     }
 
-    async fn read_seal(&self) -> Result<Option<(String, String)>, StoreError> {
+    async fn read_seal(&self) -> Result<Option<(String, String, i64)>, StoreError> {
         let doing = "reading the seal of the database";
         let mut connection = self.pool.acquire_read_connection(doing).await?;
-        fetch_optional!(connection, doing, "SELECT sealed, node_key FROM control_plane")
+        fetch_optional!(connection, doing, "SELECT sealed, node_key, epoch FROM control_plane")
     }
 }
 
@@ -281,6 +296,11 @@ impl Store {
         let mut transaction = self.begin(doing).await?;
         execute!(transaction, doing, "UPDATE health SET written_us = $1", at_us)?;
         transaction.commit_and_announce_events(doing).await
+    }
+
+    /// The epoch of the node files made from now on: 1 until the database is recovered from a backup.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// What changes from now on.

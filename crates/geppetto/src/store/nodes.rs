@@ -11,6 +11,8 @@ use super::{NewResolutionRow, Store, StoreError, TimeAndActor, audit, resolution
 pub(crate) struct StoredNodeFile {
     /// Counted from 1, for each server.
     pub(crate) generation: u64,
+    /// The epoch it was made in: [`Store::epoch`].
+    pub(crate) epoch: u64,
     /// Of its content without the number.
     pub(crate) digest: String,
     /// The signed text.
@@ -38,7 +40,7 @@ pub(crate) struct NewNodeFile<'a> {
     pub(crate) resolution: NewResolutionRow,
 }
 
-type Row = (i64, String, String, i64);
+type Row = (i64, i64, String, String, i64);
 
 /// What the text of a node file is sealed with, and its digest.
 fn seal_context(server: &str, generation: i64) -> (String, String) {
@@ -49,10 +51,11 @@ fn seal_context(server: &str, generation: i64) -> (String, String) {
 
 impl Store {
     fn stored_node(&self, server: &str, row: Row) -> Result<StoredNodeFile, StoreError> {
-        let (generation, digest, text, created_us) = row;
+        let (generation, epoch, digest, text, created_us) = row;
         let (of_text, of_digest) = seal_context(server, generation);
         Ok(StoredNodeFile {
             generation: unsigned(generation, "generation")?,
+            epoch: unsigned(epoch, "epoch")?,
             digest: self.seal.open_sealed_text(&of_digest, &digest)?,
             text: self.seal.open_sealed_text(&of_text, &text)?,
             created_us,
@@ -69,15 +72,15 @@ impl Store {
         let row: Option<Row> = fetch_optional!(
             connection,
             doing,
-            "SELECT generation, digest, text, created_us FROM nodes
+            "SELECT generation, epoch, digest, text, created_us FROM nodes
              WHERE server = $1 ORDER BY generation DESC LIMIT 1",
             server,
         )?;
         row.map(|row| self.stored_node(server, row)).transpose()
     }
 
-    /// The number and content digest of the newest node file of a server.
-    pub(crate) async fn read_latest_generation_and_digest(
+    /// The number and content digest of the newest node file of a server, if it is of this epoch.
+    pub(crate) async fn read_latest_generation_and_digest_of_epoch(
         &self,
         server: &str,
     ) -> Result<Option<(u64, String)>, StoreError> {
@@ -86,8 +89,10 @@ impl Store {
         let row: Option<(i64, String)> = fetch_optional!(
             connection,
             doing,
-            "SELECT generation, digest FROM nodes WHERE server = $1 ORDER BY generation DESC LIMIT 1",
+            "SELECT generation, digest FROM nodes
+             WHERE server = $1 AND epoch = $2 ORDER BY generation DESC LIMIT 1",
             server,
+            signed(self.epoch),
         )?;
         let Some((generation, digest)) = row else { return Ok(None) };
         let (_, of_digest) = seal_context(server, generation);
@@ -105,7 +110,7 @@ impl Store {
         let row: Option<Row> = fetch_optional!(
             connection,
             doing,
-            "SELECT generation, digest, text, created_us FROM nodes WHERE server = $1 AND generation = $2",
+            "SELECT generation, epoch, digest, text, created_us FROM nodes WHERE server = $1 AND generation = $2",
             server,
             signed(generation),
         )?;
@@ -129,8 +134,8 @@ impl Store {
         let added = execute!(
             transaction,
             doing,
-            "INSERT INTO nodes (server, generation, digest, text, components, revision, created_us)
-             SELECT $1, CAST($2 AS BIGINT), $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT)
+            "INSERT INTO nodes (server, generation, digest, text, components, revision, created_us, epoch)
+             SELECT $1, CAST($2 AS BIGINT), $3, $4, $5, CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($8 AS BIGINT)
              WHERE CAST($6 AS BIGINT) = (SELECT MAX(number) FROM revisions)
              ON CONFLICT DO NOTHING",
             node.server,
@@ -140,6 +145,7 @@ impl Store {
             serde_json::to_string(node.components).unwrap_or_default(),
             signed(node.revision),
             context.at_us,
+            signed(self.epoch),
         )?;
         if added == 0 {
             return Ok(false);

@@ -24,7 +24,7 @@ const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// other: the migrations hold an advisory lock.
 pub(super) async fn connect_and_migrate_postgres(url: &DatabaseUrl) -> Result<PgPool, StoreError> {
     let name = url.to_string();
-    let options = PgConnectOptions::from_str(&url.0)
+    let options = PgConnectOptions::from_str(url.text_with_password())
         .map_err(|source| StoreError::Open { database: name.clone(), source })?
         .application_name("geppetto")
         // The text of a statement that fails is in the log of PostgreSQL already.
@@ -96,6 +96,13 @@ async fn pass_on_until_lost(listener: &mut PgListener, sender: &EventSender) -> 
 /// The URL of a PostgreSQL database; printed without its password.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// As it was given: not to be shown.
+    pub(super) fn text_with_password(&self) -> &str {
+        &self.0
+    }
+}
 
 impl std::str::FromStr for DatabaseUrl {
     type Err = String;

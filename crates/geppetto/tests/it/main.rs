@@ -4,6 +4,7 @@
 
 mod api;
 mod backoffice;
+mod backup;
 mod cli;
 mod control_plane;
 mod effects;

@@ -19,8 +19,8 @@ use crate::{
     estate::{PlaceId, RevisionAndAuthor},
     name::{Key, Name, ServerName},
     node::{
-        Node, NodeComponent, NodeValue, RequirementProvenanceEntry, RequirementProvenanceKind,
-        ValueProvenanceEntry,
+        EpochAndGeneration, Node, NodeComponent, NodeValue, RequirementProvenanceEntry,
+        RequirementProvenanceKind, ValueProvenanceEntry,
     },
     value::Value,
     version::{Version, VersionRange},
@@ -43,6 +43,9 @@ pub(super) struct NodeFile {
     /// The channel its packages come from; `local` when left out.
     #[serde(default = "local")]
     channel: Name,
+    /// Grows each time the control plane is recovered from a backup; 0 in a file written by hand.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    epoch: u64,
     /// Grows by one each time the content changes; 0 in a file written by hand.
     #[serde(default)]
     generation: u64,
@@ -158,6 +161,7 @@ pub fn parse_node_yaml(file: &str, text: &str) -> Result<Node, FormatError> {
         server: document.server,
         environment: document.environment,
         channel: document.channel,
+        epoch: document.epoch,
         generation: document.generation,
         components,
     })
@@ -173,29 +177,48 @@ pub fn node_to_json(node: &Node) -> serde_json::Value {
     serde_json::to_value(NodeFile::new(node)).unwrap_or_default()
 }
 
-/// Whether a host whose highest generation so far is `last` may go on to `new`; both are a generation and
-/// its [`digest_node`](crate::node::digest_node).
+/// Whether a host whose highest number so far is `last` may go on to `new`; both are a number and its
+/// [`digest_node`](crate::node::digest_node).
 ///
 /// Generation 0 is a file written by hand: it is always accepted, and nothing is older than it.
-pub fn check_generation_may_follow(last: Option<(u64, &str)>, new: (u64, &str)) -> Result<(), String> {
+pub fn check_generation_may_follow(
+    last: Option<(EpochAndGeneration, &str)>,
+    new: (EpochAndGeneration, &str),
+) -> Result<(), String> {
     let Some((had, digest)) = last else { return Ok(()) };
-    let (generation, content) = new;
+    let (number, content) = new;
+    let generation = number.generation;
     if generation == 0 {
         return Ok(());
     }
-    if generation < had {
+    if number.epoch < had.epoch {
         return Err(format!(
-            "generation {generation} is older than generation {had}, which this host already had; \
-             this may be a replay of an old node file. Run `punch restore` again to fetch the current one"
+            "generation {generation} was made before the control plane was recovered from a backup (epoch {}; this host \
+             already had epoch {}); this may be a replay of an old node file. Run `punch restore` again to fetch the \
+             current one",
+            number.epoch, had.epoch
         ));
     }
-    if generation == had && content != digest {
+    if number < had {
         return Err(format!(
-            "generation {generation} has other content than the generation {had} this host already had; \
+            "generation {generation} is older than generation {}, which this host already had; this may be a replay of \
+             an old node file. Run `punch restore` again to fetch the current one. If the data of the control plane was \
+             put back from a copy by hand, do it again with `geppetto recover`, which hosts accept",
+            had.generation
+        ));
+    }
+    if number == had && content != digest {
+        return Err(format!(
+            "generation {generation} has other content than the generation {generation} this host already had; \
              one number must never stand for two contents. Ask the back-office for a new generation"
         ));
     }
     Ok(())
+}
+
+/// What is not written.
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl NodeFile {
@@ -205,6 +228,7 @@ impl NodeFile {
             server: node.server.clone(),
             environment: node.environment.clone(),
             channel: node.channel.clone(),
+            epoch: node.epoch,
             generation: node.generation,
             components: node
                 .components

@@ -174,6 +174,7 @@ impl<'a> Resolver<'a> {
             server: places.name.clone(),
             environment: stack.environment.clone(),
             channel: stack.channel.clone(),
+            epoch: 0,
             generation: 0,
             components: names.zip(components.into_iter().map(|(component, _)| component)).collect(),
         };

@@ -97,6 +97,7 @@ fn ruby_reads_every_value_as_it_was() {
         server: "web-01".parse().unwrap(),
         environment: Name::new("prod").unwrap(),
         channel: Name::new("prod").unwrap(),
+        epoch: 1,
         generation: 7,
         components: BTreeMap::from([(Name::new("shop").unwrap(), Arc::new(component))]),
     };

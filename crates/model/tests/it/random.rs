@@ -123,15 +123,21 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
                     values: values.into_iter().collect(),
                 })
             });
-    (server_name(), name(), name(), any::<u64>(), collection::btree_map(name(), component, 0..3)).prop_map(
-        |(server, environment, channel, generation, components)| Node {
+    (
+        server_name(),
+        name(),
+        name(),
+        (any::<u64>(), any::<u64>()),
+        collection::btree_map(name(), component, 0..3),
+    )
+        .prop_map(|(server, environment, channel, (epoch, generation), components)| Node {
             server,
             environment,
             channel,
+            epoch,
             generation,
             components,
-        },
-    )
+        })
 }
 
 fn removal() -> impl Strategy<Value = RemovedInheritedItem> {

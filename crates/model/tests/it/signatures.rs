@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use model::{
     format::node,
-    node::{Node, digest_node},
+    node::{EpochAndGeneration, Node, digest_node},
 };
 use proptest::prelude::*;
 
@@ -60,17 +60,36 @@ fn unsigned_foreign_key_and_forged_node_files_have_different_errors() {
     assert!(says(&signed.replace(" ed25519 ", " rsa ")).contains("not signed"));
 }
 
+fn number(epoch: u64, generation: u64) -> EpochAndGeneration {
+    EpochAndGeneration { epoch, generation }
+}
+
 #[test]
 fn older_generation_or_changed_content_of_the_same_generation_is_refused() {
-    assert_eq!(node::check_generation_may_follow(None, (3, "a")), Ok(()));
-    assert_eq!(node::check_generation_may_follow(Some((3, "a")), (3, "a")), Ok(()));
-    assert_eq!(node::check_generation_may_follow(Some((3, "a")), (4, "a")), Ok(()));
-    assert_eq!(node::check_generation_may_follow(Some((3, "a")), (0, "b")), Ok(()), "written by hand");
-    assert_eq!(node::check_generation_may_follow(Some((0, "a")), (1, "b")), Ok(()));
-    let older = node::check_generation_may_follow(Some((3, "a")), (2, "b")).unwrap_err();
+    let check = |last: Option<(u64, &str)>, new: (u64, &str)| {
+        let in_first_epoch = |(generation, digest)| (number(1, generation), digest);
+        node::check_generation_may_follow(last.map(in_first_epoch), in_first_epoch(new))
+    };
+    assert_eq!(check(None, (3, "a")), Ok(()));
+    assert_eq!(check(Some((3, "a")), (3, "a")), Ok(()));
+    assert_eq!(check(Some((3, "a")), (4, "a")), Ok(()));
+    assert_eq!(check(Some((3, "a")), (0, "b")), Ok(()), "written by hand");
+    assert_eq!(check(Some((0, "a")), (1, "b")), Ok(()));
+    let older = check(Some((3, "a")), (2, "b")).unwrap_err();
     assert!(older.starts_with("generation 2 is older than generation 3"), "{older}");
-    let other = node::check_generation_may_follow(Some((3, "a")), (3, "b")).unwrap_err();
+    let other = check(Some((3, "a")), (3, "b")).unwrap_err();
     assert!(other.starts_with("generation 3 has other content"), "{other}");
+}
+
+#[test]
+fn older_generation_of_a_higher_epoch_is_accepted_and_a_higher_one_of_an_older_epoch_refused() {
+    let check = node::check_generation_may_follow;
+    assert_eq!(check(Some((number(1, 50), "a")), (number(2, 10), "b")), Ok(()));
+    let replayed = check(Some((number(2, 10), "b")), (number(1, 51), "c")).unwrap_err();
+    assert!(
+        replayed.starts_with("generation 51 was made before the control plane was recovered"),
+        "{replayed}"
+    );
 }
 
 /// The node without what does not count for its digest.

@@ -31,6 +31,7 @@ mod catalog_after;
 mod channel_generation;
 mod check;
 mod commit_generation;
+mod copy_repository;
 mod durable_writes;
 mod metadata_batch;
 mod package_components;

@@ -17,7 +17,7 @@ pub(crate) struct ControlPlane<'a> {
 }
 
 /// Where cargo put the other program, if it built it.
-fn program() -> Option<PathBuf> {
+pub(crate) fn geppetto_program() -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_BIN_EXE_punch")).with_file_name("geppetto");
     if path.exists() {
         return Some(path);
@@ -38,9 +38,9 @@ impl<'a> ControlPlane<'a> {
         Self::start_with_options(test, listen, &[])
     }
 
-    fn start_with_options(test: &'a TestFolder, listen: &str, options: &[&str]) -> Option<Self> {
+    pub(crate) fn start_with_options(test: &'a TestFolder, listen: &str, options: &[&str]) -> Option<Self> {
         let _ = std::fs::remove_file(test.path("ready"));
-        let mut command = Command::new(program()?);
+        let mut command = Command::new(geppetto_program()?);
         command.args([
             "--data",
             "data",

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     components::packaged,
-    control_plane::ControlPlane,
+    control_plane::{ControlPlane, geppetto_program},
     test_folder::{TestFolder, mode},
 };
 
@@ -199,4 +199,44 @@ fn unreachable_package_is_reported_before_any_change() {
     let history = test.ok(&["history", "--root", "root", "--json"]).json();
     assert_eq!(history[0]["outcome"], "blocked");
     assert_eq!(history[0]["entries"][0]["action"], "fetch packages");
+}
+
+#[test]
+fn host_follows_a_recovered_control_plane_and_refuses_node_files_from_before_it() {
+    let test = TestFolder::new();
+    if !has_tool("rpm") {
+        return;
+    }
+    let Some(control_plane) = ControlPlane::with_shop(&test) else { return };
+    let geppetto = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(geppetto_program().unwrap());
+        let ended = command.args(arguments).current_dir(test.path("")).output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    };
+    test.ok(&RESTORE);
+    geppetto(&["backup", "--data", "data", "--out", "backup"]);
+    // The host goes on, to generations that are in no backup.
+    for greeting in ["one", "two"] {
+        control_plane.import_greeting(greeting);
+        test.ok(&RESTORE);
+    }
+    let replayed = test.read("root/var/lib/geppetto/punch/node.yaml");
+    assert!(replayed.contains("generation: 3"), "{replayed}");
+    let address = control_plane.stop();
+
+    geppetto(&["recover", "--data", "recovered", "--from", "backup"]);
+    fs::remove_dir_all(test.path("data")).unwrap();
+    fs::rename(test.path("recovered"), test.path("data")).unwrap();
+    let Some(_recovered) = ControlPlane::start(&test, address.trim_start_matches("http://")) else { return };
+    test.ok(&RESTORE);
+    assert!(
+        test.read("root/etc/shop/shop.conf").contains("hello"),
+        "{}",
+        test.read("root/etc/shop/shop.conf")
+    );
+    assert!(test.read("root/var/lib/geppetto/punch/node.yaml").contains("generation: 2"));
+    // And on from there.
+    test.write("replayed.yaml", &replayed);
+    test.punch(&["apply", "replayed.yaml", "--repository", "dist", "--root", "root"])
+        .fails(1, &["generation 3 was made before the control plane was recovered from a backup"]);
 }

@@ -38,6 +38,9 @@ impl NodeYamlWriterWithSharedComponents {
             _ = write!(text, "\n{key}: ");
             write_quoted_text(&mut text, value.as_str());
         }
+        if node.epoch > 0 {
+            _ = write!(text, "\nepoch: {}", node.epoch);
+        }
         _ = write!(text, "\ngeneration: {}\ncomponents:", node.generation);
         if node.components.is_empty() {
             text.push_str(" {}");
@@ -59,7 +62,7 @@ impl NodeYamlWriterWithSharedComponents {
 
     /// Writes a node file to try on another machine: generation 0, and a placeholder for each secret.
     fn write_unsigned_node_yaml_without_secrets(&mut self, node: &Node) -> String {
-        let mut node = Node { generation: 0, ..node.clone() };
+        let mut node = Node { epoch: 0, generation: 0, ..node.clone() };
         let mut secrets = Vec::new();
         for (name, component) in &mut node.components {
             if !component.values.values().any(|value| value.secret) {

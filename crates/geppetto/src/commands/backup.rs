@@ -1,0 +1,47 @@
+//! `geppetto backup`: copies everything a control plane needs into a new folder, with checksums.
+
+use std::path::PathBuf;
+
+use super::{DaemonContext, init::DatabaseAndRepositoryArgs};
+use crate::{backoffice, backup, daemon_error::DaemonCommandError, data_folder::DataFolder, output};
+
+/// Copy everything a control plane needs into a new folder, also while it serves
+///
+/// Database, keys, packages and channels, as they are at one moment; publications wait for that moment. SHA256SUMS in
+/// the folder covers every file: `sha256sum -c SHA256SUMS` checks it anywhere. Who has the backup has the keys in it, and
+/// with them every secret and every server: keep it as you keep the data folder. A database of PostgreSQL is copied by
+/// `pg_dump`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  geppetto backup --data /var/lib/geppetto --out /backup/geppetto-$(date +%F)"
+)]
+pub(crate) struct BackupArgs {
+    /// The folder to make; it must not exist
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    storage: DatabaseAndRepositoryArgs,
+}
+
+impl BackupArgs {
+    /// Runs the command.
+    pub(crate) async fn run_backup_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
+        let data = DataFolder::locate_without_creating(
+            &context.data,
+            self.storage.parse_database_url()?,
+            self.storage.repository_folder(),
+        );
+        data.require_used_before()?;
+        let (store, _) = backoffice::open_store_with_its_keys(&data).await?;
+        let made = backup::create_backup(&data, &store, context.clock.now_us(), &self.out).await;
+        store.close().await;
+        let (files, bytes) = made?;
+        output::print_note(&format!(
+            "{} holds the backup: {files} files, {:.1} MiB; `geppetto recover --from {} --dry-run` reads and checks it",
+            self.out.display(),
+            bytes as f64 / (1024.0 * 1024.0),
+            self.out.display(),
+        ));
+        Ok(())
+    }
+}

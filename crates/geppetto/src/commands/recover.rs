@@ -1,0 +1,95 @@
+//! `geppetto recover`: makes a control plane of a backup, in an empty place and a new epoch.
+
+use std::path::PathBuf;
+
+use time::OffsetDateTime;
+
+use super::{DaemonContext, init::DatabaseAndRepositoryArgs};
+use crate::{
+    auth::{Operator, UnscopedPermit},
+    backoffice,
+    backup::{self, PlannedRecovery},
+    daemon_error::DaemonCommandError,
+    data_folder::DataFolder,
+    output,
+    store::TimeAndActor,
+};
+
+/// Make a control plane of a backup, in an empty data folder
+///
+/// Checks the whole backup before anything is written. The recovered control plane begins a new epoch: servers follow
+/// its node files although their generations may be lower than what they had, and refuse every node file from before. What
+/// happened after the backup is gone. Start only one control plane of a backup: end the old one for good.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  geppetto recover --from /backup/geppetto-2026-11-30 --data /var/lib/geppetto --dry-run\n  \
+                  geppetto recover --from /backup/geppetto-2026-11-30 --data /var/lib/geppetto"
+)]
+pub(crate) struct RecoverArgs {
+    /// The backup: a folder that `geppetto backup` made
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// Check the backup and where it would go, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    storage: DatabaseAndRepositoryArgs,
+}
+
+impl RecoverArgs {
+    /// Runs the command.
+    pub(crate) async fn run_recover_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
+        let data = DataFolder::locate_without_creating(
+            &context.data,
+            self.storage.parse_database_url()?,
+            self.storage.repository_folder(),
+        );
+        let planned = backup::verify_backup_and_plan_recovery(
+            &self.from,
+            data.folder_path(),
+            &data.database_location(),
+            &data.repository_path(),
+        )?;
+        let created = format_utc(planned.backup_created_us());
+        let whole = format!(
+            "the backup of {created} is whole: {} files, revision {}",
+            planned.file_count(),
+            planned.revision()
+        );
+        output::print_note(&whole);
+        if self.dry_run {
+            output::print_note(&format!(
+                "nothing was recovered into {} (--dry-run)",
+                data.folder_path().display()
+            ));
+            return Ok(());
+        }
+        let now_us = context.clock.now_us();
+        let epoch = planned.epoch_to_begin(now_us);
+        planned.copy_into_empty_places(&data).await?;
+        let (store, _) = backoffice::open_store_with_its_keys(&data).await?;
+        let permit: UnscopedPermit<Operator> =
+            UnscopedPermit::new_for_local_administrator(nix::unistd::geteuid().as_raw())
+                .to_permit_of_lower_level();
+        let actor = permit.audit_actor();
+        let detail = format!("from the backup of {created}, revision {}", planned.revision());
+        let begun = store.begin_epoch(epoch, &detail, &TimeAndActor { at_us: now_us, actor: &actor }).await;
+        store.close().await;
+        begun?;
+        PlannedRecovery::remove_recovery_mark(&data)?;
+        output::print_note(&format!(
+            "the control plane in {} is recovered, in epoch {epoch}: start it with `geppetto serve`\n\
+             what happened after {created} is gone: tokens and keys that were revoked since are valid again (`punch token \
+             list`, `punch key list`), and servers that joined since must join again (`punch server join-token`)",
+            data.folder_path().display()
+        ));
+        Ok(())
+    }
+}
+
+/// `2026-11-23 09:08:16 UTC`.
+fn format_utc(at_us: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(at_us.div_euclid(1_000_000))
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    format!("{} {:02}:{:02}:{:02} UTC", at.date(), at.hour(), at.minute(), at.second())
+}

@@ -1,0 +1,156 @@
+//! Backups of a running control plane, and their recovery, on both databases.
+
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+    path::Path,
+    process::Command,
+};
+
+use model::format::node;
+
+use crate::{
+    control_plane::{ControlPlane, ESTATE, local_administrator},
+    postgres_cluster,
+};
+
+/// A control plane with a published component and an estate whose servers have node files.
+fn filled(arguments: &[&str]) -> ControlPlane {
+    let plane = ControlPlane::start_with(arguments);
+    let key = plane.trusted_key();
+    plane.publish_shop("1.0.0", &key, "prod");
+    plane.import(&ESTATE).ok();
+    plane
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The number of the server's node file: its epoch and generation.
+fn number(plane: &ControlPlane, token: &str) -> (u64, u64) {
+    let answer = plane.get("/api/v1/servers/web-01/node", token);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let node = node::parse_node_yaml("node", &answer.text()).unwrap();
+    (node.epoch, node.generation)
+}
+
+fn backup_and_recovery(storage: &[&str], empty_storage: &[&str], database_file: &str) {
+    let plane = filled(storage);
+    // The token is in the backup.
+    let admin = plane.admin();
+    assert_eq!(number(&plane, &admin), (1, 1));
+    let backup = plane.path("backup");
+    plane.run(&[&["backup", "--out", text(&backup)], storage].concat()).ok();
+    for private in [backup.clone(), backup.join(database_file), backup.join("keys/store.key")] {
+        let mode = fs::metadata(&private).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{}: {mode:o}", private.display());
+    }
+    // Everybody's own program checks it.
+    let checked =
+        Command::new("sha256sum").args(["-c", "--quiet", "SHA256SUMS"]).current_dir(&backup).output();
+    assert!(checked.unwrap().status.success());
+
+    // What happens after the backup is gone.
+    let lost = plane.create_token("made-later", &["viewer"]);
+    let recovered = ControlPlane::empty();
+    recovered.run(&[&["recover", "--from", text(&backup), "--dry-run"], empty_storage].concat()).ok();
+    assert!(!recovered.data().exists(), "a dry run made something");
+    let said = recovered.run(&[&["recover", "--from", text(&backup)], empty_storage].concat());
+    assert!(said.err.contains("is recovered, in epoch"), "{}", said.err);
+    let mut recovered = recovered;
+    recovered.serve(empty_storage);
+
+    // The generation goes on, in a higher epoch, although the content is the same.
+    let (epoch, generation) = number(&recovered, &admin);
+    assert!(epoch > 1_700_000_000, "an epoch is never lower than the time: {epoch}");
+    assert_eq!(generation, 2);
+    assert_eq!(number(&recovered, &admin), (epoch, generation));
+    recovered.get("/api/v1/servers", &lost).problem(401);
+    let audit = recovered.get("/api/v1/audit", &admin).text();
+    assert!(audit.contains(&format!("epoch {epoch}")) && audit.contains(&local_administrator()), "{audit}");
+    // Packages are one file with several names again, others may read the channels, and nobody the key.
+    let repository = recovered.data().join("repository");
+    let package = repository.join("channels/prod/packages/shop-1.0.0-1.noarch.rpm");
+    let found = fs::metadata(&package).unwrap();
+    assert_eq!((found.nlink(), found.permissions().mode() & 0o777), (2, 0o644));
+    let key = fs::metadata(repository.join("signing.key")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    recovered.punch(&["repository", "check"]).ok();
+    let key = recovered.trusted_key();
+    recovered.publish_shop_as(&admin, "1.1.0", &key, "prod");
+
+    // What is there stays: neither the folder nor the database is empty any more.
+    let again = ["recover", "--from", text(&backup)];
+    let occupied = recovered.run(&[&again, empty_storage].concat()).failed(1);
+    assert!(occupied.contains("is not empty"), "{occupied}");
+    if !empty_storage.is_empty() {
+        let occupied = ControlPlane::empty().run(&[&again, empty_storage].concat());
+        assert_eq!(occupied.code, 1, "{}", occupied.err);
+        assert!(occupied.err.contains("error: the database"), "{}", occupied.err);
+    }
+}
+
+#[test]
+fn recovered_backup_of_sqlite_has_what_was_there_in_a_higher_epoch() {
+    backup_and_recovery(&[], &[], "geppetto.db");
+}
+
+#[test]
+fn recovered_backup_of_postgres_has_what_was_there_in_a_higher_epoch() {
+    let Some(first) = postgres_cluster::create_database() else { return };
+    let Some(second) = postgres_cluster::create_database() else { return };
+    backup_and_recovery(&["--database", &first], &["--database", &second], "geppetto.pgdump");
+}
+
+#[test]
+fn damaged_or_unfinished_backup_is_refused_and_nothing_is_recovered() {
+    let plane = filled(&[]);
+    let backup = plane.path("backup");
+    plane.run(&["backup", "--out", text(&backup)]).ok();
+    let recovered = ControlPlane::empty();
+    let refused = |what: &str| {
+        let said = recovered.run(&["recover", "--from", text(&backup)]).failed(1);
+        assert!(said.contains(what), "{said}");
+        assert!(!recovered.data().exists(), "a refused recovery made something");
+    };
+    let key = backup.join("keys/node.key");
+    let kept = fs::read(&key).unwrap();
+    fs::write(&key, b"x").unwrap();
+    refused("keys/node.key has changed since the backup was made");
+    fs::remove_file(&key).unwrap();
+    refused("keys/node.key is missing");
+    fs::write(&key, kept).unwrap();
+    fs::write(backup.join("keys/more.key"), b"x").unwrap();
+    refused("keys/more.key is no part of it");
+    fs::remove_file(backup.join("keys/more.key")).unwrap();
+    fs::rename(backup.join("SHA256SUMS"), plane.path("sums")).unwrap();
+    refused("has no SHA256SUMS");
+    let sums = fs::read_to_string(plane.path("sums")).unwrap();
+    fs::write(backup.join("SHA256SUMS"), sums.replace("keys/node.key", "../node.key")).unwrap();
+    refused("has the line");
+}
+
+#[test]
+fn backup_into_a_folder_that_exists_and_of_no_control_plane_are_refused() {
+    let plane = filled(&[]);
+    fs::create_dir(plane.path("backup")).unwrap();
+    let said = plane.run(&["backup", "--out", text(&plane.path("backup"))]).failed(1);
+    assert!(said.contains("exists already"), "{said}");
+    let nothing = ControlPlane::empty();
+    let said = nothing.run(&["backup", "--out", text(&nothing.path("backup"))]).failed(1);
+    assert!(said.contains("there is no control plane in"), "{said}");
+    assert!(!nothing.data().exists() && !nothing.path("backup").exists());
+}
+
+#[test]
+fn control_plane_does_not_start_where_a_recovery_did_not_end() {
+    let plane = ControlPlane::empty();
+    fs::create_dir(plane.data()).unwrap();
+    fs::create_dir(plane.data().join("keys")).unwrap();
+    fs::write(plane.data().join("recovery-not-completed"), "").unwrap();
+    let said = plane.run(&["serve", "--listen", "127.0.0.1:0"]).failed(1);
+    assert!(said.contains("did not end"), "{said}");
+    let said = plane.run(&["recover", "--from", "/nonexistent"]).failed(1);
+    assert!(said.contains("is not empty"), "{said}");
+}
