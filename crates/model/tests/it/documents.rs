@@ -19,7 +19,7 @@ fn docs() -> PathBuf {
 }
 
 fn read(family: &str, text: &str) -> Option<Result<(), FormatError>> {
-    let file = "docs/formats.md";
+    let file = "docs/reference/formats.md";
     Some(match family {
         "component" => format::component::parse_component_yaml(file, text)
             .map(|_| ())
@@ -36,7 +36,7 @@ fn read(family: &str, text: &str) -> Option<Result<(), FormatError>> {
 
 #[test]
 fn every_example_in_formats_md_is_read() {
-    let document = fs::read_to_string(docs().join("formats.md")).unwrap();
+    let document = fs::read_to_string(docs().join("reference/formats.md")).unwrap();
     let mut count = 0;
     for block in document.split("```yaml\n").skip(1) {
         let text = block.split("```").next().unwrap();
@@ -50,7 +50,7 @@ fn every_example_in_formats_md_is_read() {
         match read(family, text) {
             Some(Ok(())) => count += 1,
             Some(Err(error)) => panic!("{error}\n{text}"),
-            None => panic!("docs/formats.md has an example of an unknown format `{family}`"),
+            None => panic!("docs/reference/formats.md has an example of an unknown format `{family}`"),
         }
     }
     assert!(count >= 7, "only {count} examples were found");
@@ -76,7 +76,7 @@ fn schema_files_in_the_reference_match_the_code() {
     }
 }
 
-/// The estate and the catalog of the example in `docs/resolution.md`; each block begins with the path of its file.
+/// The estate and the catalog of the example in `docs/explanation/resolution.md`; each block begins with the path of its file.
 fn example(document: &str) -> (EstateYamlByPath, Catalog) {
     let blocks = document.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap());
     let mut files: EstateYamlByPath = blocks
@@ -101,7 +101,7 @@ fn table(document: &str, head: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn example_in_resolution_md_resolves_to_the_versions_and_values_in_its_tables() {
-    let document = fs::read_to_string(docs().join("resolution.md")).unwrap();
+    let document = fs::read_to_string(docs().join("explanation/resolution.md")).unwrap();
     let (files, catalog) = example(&document);
     let estate = estate::parse_estate_yaml(&files).unwrap();
     let resolver = Resolver::new(&estate, &catalog);

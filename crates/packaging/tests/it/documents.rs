@@ -25,7 +25,7 @@ fn committed_schema_equals_the_generated_one() {
 
 #[test]
 fn archetype_in_the_formats_document_is_read() {
-    let text = fs::read_to_string(docs().join("formats.md")).unwrap();
+    let text = fs::read_to_string(docs().join("reference/formats.md")).unwrap();
     let block =
         text.split("```yaml\n").find(|block| block.starts_with("format: geppetto/archetype/1\n")).unwrap();
     let (yaml, _) = block.split_once("```").unwrap();

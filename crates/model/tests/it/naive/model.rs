@@ -1,5 +1,5 @@
 //! Resolution written down in the most obvious way: nothing is shared, nothing is remembered, versions are found by
-//! trying every combination. Slow, and easy to compare with `docs/resolution.md`.
+//! trying every combination. Slow, and easy to compare with `docs/explanation/resolution.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
