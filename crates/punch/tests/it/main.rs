@@ -9,6 +9,7 @@ mod canned;
 mod cli;
 mod components;
 mod control_plane;
+mod documentation;
 mod estate;
 mod keys;
 mod packaging;
@@ -20,5 +21,7 @@ mod test_folder;
 mod tls;
 mod trust;
 
+#[path = "../../../../tests/documentation_page.rs"]
+mod documentation_page;
 #[path = "../../../../tests/skip.rs"]
 mod skip;
