@@ -6,6 +6,8 @@ mod command_shell;
 mod control_plane;
 mod cpu_time;
 mod demo;
+#[path = "../../tests/documentation_page.rs"]
+mod documentation_page;
 mod e2e;
 mod generated_inventory;
 mod output;

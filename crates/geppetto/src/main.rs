@@ -23,6 +23,7 @@ mod serve;
 mod skip;
 mod store;
 mod tls;
+mod web;
 
 use std::process::ExitCode;
 

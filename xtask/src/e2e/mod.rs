@@ -5,6 +5,7 @@
 
 mod archetypes;
 mod balancer;
+mod documentation;
 mod examples;
 mod failures;
 mod large_estate;
@@ -46,7 +47,7 @@ struct Story {
 }
 
 /// All stories, in the order they run.
-static STORIES: [Story; 6] = [
+static STORIES: [Story; 7] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
@@ -71,6 +72,11 @@ static STORIES: [Story; 6] = [
         name: "balancer",
         summary: "a balancer's backends follow the servers that have a role",
         checks: balancer::BALANCER_STORY_CHECKS,
+    },
+    Story {
+        name: "documentation",
+        summary: "the how-tos that need a host, typed from top to bottom",
+        checks: documentation::DOCUMENTATION_STORY_CHECKS,
     },
     Story {
         name: "large-estate",

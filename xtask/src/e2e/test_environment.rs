@@ -148,12 +148,22 @@ impl TestEnvironment {
         self.hosts.boot_host_and_wait(&self.image, name)
     }
 
+    /// Installs punch on a host, from the repository that the stories share.
+    pub(super) fn install_punch_of_shared_control_plane(
+        &self,
+        host: &BootedHost,
+    ) -> Result<(), ChoreFailure> {
+        scripted_developer::install_punch_on_host(
+            &host.root_command_shell(),
+            self.developer_terminal(),
+            self.running_control_plane()?,
+        )
+    }
+
     /// Boots one more host and joins it as the server of its name, which the estate must have.
     pub(super) fn boot_and_join_host(&mut self, name: &str) -> Result<(), ChoreFailure> {
         let host = self.boot_host_without_joining(name)?;
-        let control_plane = self.running_control_plane()?;
-        let developer = self.developer_terminal();
-        scripted_developer::install_punch_on_host(&host.root_command_shell(), developer, control_plane)?;
+        self.install_punch_of_shared_control_plane(&host)?;
         self.join(&host)?;
         self.added_hosts.push(host);
         Ok(())

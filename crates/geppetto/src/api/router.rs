@@ -21,6 +21,7 @@ use super::{
     ApiState, changes, etag, events, health, history, jobs, join, keys, nodes, packages, places, problem,
     reports, repository_files, servers, tokens, upload,
 };
+use crate::web;
 
 /// The largest body of a small request, in bytes. Unauthenticated clients can send one.
 const WORDS_BYTES: usize = 16 * 1024;
@@ -115,6 +116,8 @@ pub(crate) fn build_router(app: ApiState) -> Router {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path())
         }))
         .with_state(app)
+        // Pages have errors of their own, which are pages too.
+        .merge(web::documentation_routes())
 }
 
 /// The OpenAPI document.

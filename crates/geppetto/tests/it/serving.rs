@@ -232,3 +232,49 @@ fn log_holds_no_token() {
     assert!(log.contains("/api/v1/nothing"), "{log}");
     assert!(!log.contains(admin.rsplit('_').next().unwrap()), "{log}");
 }
+
+#[test]
+fn documentation_is_served_whole_without_a_token_and_every_link_in_it_leads_somewhere() {
+    let plane = ControlPlane::start();
+    let (mut waiting, mut seen) = (vec!["/docs".to_owned()], std::collections::BTreeMap::new());
+    let mut wanted = Vec::new();
+    while let Some(address) = waiting.pop() {
+        if seen.contains_key(&address) {
+            continue;
+        }
+        let page = plane.get(&address, "");
+        assert_eq!(page.status, 200, "{address}");
+        assert!(page.header("content-security-policy").contains("default-src 'none'"), "{address}");
+        let text = page.text();
+        for link in text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            if link.starts_with("https://") || link.starts_with("http://") {
+                continue;
+            }
+            let (file, fragment) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { address.clone() } else { file.to_owned() };
+            assert!(target.starts_with("/docs"), "{address} leads to {link}");
+            wanted.push((address.clone(), target.clone(), fragment.to_owned()));
+            waiting.push(target);
+        }
+        assert!(!text.contains("<script"), "{address}");
+        seen.insert(address, text);
+    }
+    for (from, target, fragment) in wanted {
+        let is_there = fragment.is_empty() || seen[&target].contains(&format!("id=\"{fragment}\""));
+        assert!(is_there, "{from} leads to #{fragment} of {target}, which has no such heading");
+    }
+    // Every page of the folder is reached.
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    for kind in ["tutorial", "how-to", "reference", "explanation"] {
+        for entry in std::fs::read_dir(docs.join(kind)).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let Some(page) = name.strip_suffix(".md") else { continue };
+            assert!(seen.contains_key(&format!("/docs/{kind}/{page}")), "{kind}/{name} is not served");
+        }
+    }
+    let again =
+        plane.ask("GET", "/docs", "", &[("if-none-match", plane.get("/docs", "").header("etag"))], &[]);
+    assert_eq!(again.status, 304);
+    let absent = plane.get("/docs/how-to/../../etc/passwd", "");
+    assert_eq!((absent.status, absent.header("content-type")), (404, "text/html; charset=utf-8"));
+}

@@ -1,0 +1,155 @@
+//! `/docs`: the documentation of this very version, from the binary.
+
+use std::sync::OnceLock;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, Request},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use rust_embed::RustEmbed;
+use sha2::{Digest as _, Sha256};
+
+use super::markdown::{self, RenderedPage};
+
+/// The files of `docs/`.
+#[derive(RustEmbed)]
+#[folder = "../../docs"]
+#[include = "*.md"]
+#[exclude = "decisions/*"]
+#[exclude = "checklists/*"]
+struct DocumentationFiles;
+
+const STYLE: &str = include_str!("../../assets/documentation.css");
+
+/// The kinds of pages, in the order of the list, and what each is for.
+const KINDS: [(&str, &str); 4] = [
+    ("tutorial", "Tutorial"),
+    ("how-to", "How to"),
+    ("reference", "Reference"),
+    ("explanation", "Explanation"),
+];
+
+/// No script, nothing from elsewhere, in no frame.
+const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A page and its place in the list.
+struct DocumentationPage {
+    /// `how-to/withdraw.md`.
+    path: String,
+    /// `/docs/how-to/withdraw`.
+    address: String,
+    content: RenderedPage,
+}
+
+/// A heading of the list and the pages below it.
+struct PageGroup<'a> {
+    name: &'a str,
+    pages: Vec<&'a DocumentationPage>,
+}
+
+/// The whole page. `body` is HTML that we made of our own Markdown.
+#[derive(Template)]
+#[template(path = "documentation.html")]
+struct DocumentationTemplate<'a> {
+    title: &'a str,
+    address: &'a str,
+    body: &'a str,
+    sections: &'a [(String, String)],
+    groups: Vec<PageGroup<'a>>,
+    version: &'static str,
+}
+
+/// The routes of `/docs`, which anybody may read.
+pub(crate) fn documentation_routes() -> Router {
+    Router::new()
+        .route("/docs", get(async |headers: HeaderMap| page_response("index", &headers)))
+        .route("/docs/", get(async |headers: HeaderMap| page_response("index", &headers)))
+        .route(
+            "/docs/{*page}",
+            get(async |Path(page): Path<String>, headers: HeaderMap| match page.as_str() {
+                "style.css" => ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response(),
+                page => page_response(page, &headers),
+            }),
+        )
+        .layer(middleware::from_fn(add_security_headers))
+}
+
+async fn add_security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The page at an address below `/docs/`.
+fn page_response(name: &str, headers: &HeaderMap) -> Response {
+    // Links from the sources name the files.
+    let path = format!("{}.md", name.trim_end_matches('/').trim_end_matches(".md"));
+    let Some(page) = all_pages().iter().find(|page| page.path == path) else {
+        let body = "<h1>There is no such page</h1>\n<p>The list on this page has all there are.</p>\n";
+        let text = render_in_frame("There is no such page", "", body, &[]);
+        return (StatusCode::NOT_FOUND, Html(text)).into_response();
+    };
+    let text =
+        render_in_frame(&page.content.title, &page.address, &page.content.html, &page.content.sections);
+    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&text)[..16]));
+    let has_it = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    match has_it {
+        true => (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response(),
+        false => ([(header::ETAG, tag)], Html(text)).into_response(),
+    }
+}
+
+fn render_in_frame(title: &str, address: &str, body: &str, sections: &[(String, String)]) -> String {
+    let page = DocumentationTemplate {
+        title,
+        address,
+        body,
+        sections,
+        groups: page_groups(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    // It writes into a text and reads nothing that can fail.
+    page.render().unwrap_or_default()
+}
+
+/// Every page, rendered once.
+fn all_pages() -> &'static [DocumentationPage] {
+    static PAGES: OnceLock<Vec<DocumentationPage>> = OnceLock::new();
+    PAGES.get_or_init(|| {
+        let mut paths: Vec<String> = DocumentationFiles::iter().map(|path| path.into_owned()).collect();
+        paths.sort();
+        let is_page = |path: &str| DocumentationFiles::get(path).is_some();
+        paths
+            .into_iter()
+            .filter_map(|path| {
+                let file = DocumentationFiles::get(&path)?;
+                let text = String::from_utf8_lossy(&file.data).into_owned();
+                let content = markdown::render_markdown(&path, &text, &is_page);
+                Some(DocumentationPage { address: markdown::page_address(&path), path, content })
+            })
+            .collect()
+    })
+}
+
+/// The list of all pages, by their kind; those of none come first.
+fn page_groups() -> Vec<PageGroup<'static>> {
+    let of_kind = |kind: &str| all_pages().iter().filter(move |page| page.path.starts_with(kind)).collect();
+    let top = all_pages().iter().filter(|page| !page.path.contains('/')).collect();
+    std::iter::once(PageGroup { name: "Geppetto", pages: top })
+        .chain(KINDS.iter().map(|(folder, name)| PageGroup { name, pages: of_kind(&format!("{folder}/")) }))
+        .collect()
+}
