@@ -131,7 +131,15 @@ fn all_pages() -> &'static [DocumentationPage] {
     static PAGES: OnceLock<Vec<DocumentationPage>> = OnceLock::new();
     PAGES.get_or_init(|| {
         let mut paths: Vec<String> = DocumentationFiles::iter().map(|path| path.into_owned()).collect();
-        paths.sort();
+        // In the order in which the index names them; what it does not name comes last.
+        let index =
+            DocumentationFiles::get("index.md").map(|file| file.data.into_owned()).unwrap_or_default();
+        let index = String::from_utf8_lossy(&index).into_owned();
+        let place = |path: &str| match path {
+            "index.md" => 0,
+            path => index.find(&format!("({path})")).unwrap_or(usize::MAX),
+        };
+        paths.sort_by_cached_key(|path| (place(path), path.clone()));
         let is_page = |path: &str| DocumentationFiles::get(path).is_some();
         paths
             .into_iter()
