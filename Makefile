@@ -3,13 +3,16 @@ SHELL := /bin/bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test e2e bench check build tools-build tools-demo tools-test tools-e2e tools-bench clean
+.PHONY: help demo test e2e bench check build packages tools-build tools-packages tools-demo tools-test tools-e2e tools-bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 build: tools-build ## Build the two programs (target/release)
 	$(CARGO) build --release --locked
+
+packages: tools-packages build ## RPM and Debian packages of the two programs (dist); KEY=FILE signs the RPMs
+	scripts/build-packages dist $(if $(KEY),--key $(KEY))
 
 demo: tools-demo build ## From an archetype to a running service on a booted host, on embedded defaults
 	$(CARGO) xtask demo
@@ -31,7 +34,7 @@ check: ## What CI adds to the tests: formatting, lints, documentation, the proje
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
 	$(CARGO) xtask tidy
 
-tools-build tools-demo tools-test tools-e2e tools-bench: tools-%:
+tools-build tools-packages tools-demo tools-test tools-e2e tools-bench: tools-%:
 	@scripts/install-tools $*
 
 clean: ## Remove the work folder (cached host images, demo data); build output stays

@@ -164,11 +164,11 @@ fn ipv4_and_ipv6_addresses_are_listened_on_and_probed() {
         let values = [("address", Value::from(address))];
         let evaluated = deployed(&geppetto, &values, Some(OsFamily::Deb));
         let text = file(&evaluated, "/etc/geppetto/geppetto.env");
-        assert!(text.contains(&format!("\nLISTEN={listening}8700\n")), "{text}");
+        assert!(text.contains(&format!("\nGEPPETTO_LISTEN={listening}8700\n")), "{text}");
         // Beyond the machine it speaks TLS, and whether somebody listens is all that is asked.
         let plain = address == "127.0.0.1" || address == "::1";
         let scheme = if plain { "http" } else { "https" };
-        assert!(text.contains(&format!("\nADVERTISE={scheme}://web-01:8700\n")), "{text}");
+        assert!(text.contains(&format!("\nGEPPETTO_ADVERTISE={scheme}://web-01:8700\n")), "{text}");
         let health = [format!("{asking}8700/api/v1/health")];
         assert_eq!(asked(&evaluated), if plain { &health[..] } else { &[] });
         let proxied = deployed(
