@@ -182,16 +182,21 @@ impl BackOffice {
         .await
     }
 
-    /// Creates `channels`, in this order of promotion, if the repository has none at all.
+    /// Creates `channels`, in this order of promotion, if the repository has none at all; completes a creation that was
+    /// killed.
     pub(crate) async fn create_first_channels(
         &self,
         permit: &UnscopedPermit<Operator>,
         channels: &[Name],
     ) -> Result<(), BackOfficeError> {
-        if self.run_blocking_with_repository(Repository::list_channels).await?.is_empty() {
-            for channel in channels {
-                self.create_channel(permit, channel, None).await?;
-            }
+        let channels = channels.to_vec();
+        let missing = self
+            .run_blocking_with_repository(move |repository| {
+                repository.list_first_channels_to_create(&channels)
+            })
+            .await?;
+        for channel in &missing {
+            self.create_channel(permit, channel, None).await?;
         }
         Ok(())
     }
@@ -365,9 +370,12 @@ impl From<RepositoryError> for BackOfficeError {
             R::Io { why, .. } if why.kind() == std::io::ErrorKind::StorageFull => {
                 BackOfficeError::DiskFull(text)
             }
-            R::Io { .. } | R::Damaged { .. } | R::Absent { .. } | R::Exists { .. } | R::Key(_) => {
-                BackOfficeError::Broken(text)
-            }
+            R::Io { .. }
+            | R::Damaged { .. }
+            | R::Absent { .. }
+            | R::Exists { .. }
+            | R::KeyLost { .. }
+            | R::Key(_) => BackOfficeError::Broken(text),
             R::TooLarge { .. } => BackOfficeError::TooLarge(text),
             R::OtherBytes { .. }
             | R::SameVersion { .. }

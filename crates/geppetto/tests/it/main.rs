@@ -7,6 +7,7 @@ mod backoffice;
 mod cli;
 mod control_plane;
 mod effects;
+mod first_start;
 mod full_disk;
 mod jobs;
 mod nodes;

@@ -2,7 +2,8 @@
 //!
 //! `order.json` lists the channels' names, from the first a version is published to, to the last it is
 //! promoted to. A new channel is entered there first, then gets its first, empty generation: an entry
-//! without a generation, left by a process that was killed, is no channel yet.
+//! without a generation, left by a process that was killed, is no channel yet. Until a package is received, those
+//! are the first channels that are still to be created.
 
 use std::{collections::BTreeSet, io};
 
@@ -19,22 +20,25 @@ impl Repository {
     /// `now` is in seconds since 1970.
     pub fn create_channel(&self, name: &Name, after: Option<&Name>, now: u32) -> Result<bool> {
         let _lock = self.lock()?;
-        let mut order = self.list_channels()?;
+        let created = self.list_channels()?;
         if let Some(after) = after {
             self.load_current_generation_of_published_channel(after)?;
         }
-        if order.contains(name) {
+        if created.contains(name) {
             return match after {
-                Some(after) if !comes_before(&order, after, name) => {
-                    Err(RepositoryError::ChannelExists { channel: name.clone(), order: listed(&order) })
+                Some(after) if !comes_before(&created, after, name) => {
+                    Err(RepositoryError::ChannelExists { channel: name.clone(), order: listed(&created) })
                 }
                 _ => Ok(false),
             };
         }
-        let at = after.and_then(|after| order.iter().position(|known| known == after));
-        order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
-        let path = self.layout().promotion_order_path();
-        self.write(&path, &durable_writes::to_json_bytes(&path, &order)?)?;
+        let mut order = self.read_promotion_order()?;
+        if after.is_some() || !order.contains(name) {
+            order.retain(|known| known != name);
+            let at = after.and_then(|after| order.iter().position(|known| known == after));
+            order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
+        }
+        self.write_promotion_order(&order)?;
         self.commit_next_generation(
             &*self.load_current_or_empty_generation(name)?,
             Vec::new(),
@@ -44,8 +48,37 @@ impl Repository {
         Ok(true)
     }
 
+    /// The first channels that are still to be created, in the order of promotion: `channels` in a repository that has
+    /// none, and the rest of those it began with where their creation was killed. None once a package was received.
+    pub fn list_first_channels_to_create(&self, channels: &[Name]) -> Result<Vec<Name>> {
+        let _lock = self.lock()?;
+        let created = self.list_channels()?;
+        if !self.is_pool_empty()? {
+            return Ok(if created.is_empty() { channels.to_vec() } else { Vec::new() });
+        }
+        let mut order = self.read_promotion_order()?;
+        if order.is_empty() {
+            channels.clone_into(&mut order);
+            self.write_promotion_order(&order)?;
+        }
+        order.retain(|name| !created.contains(name));
+        Ok(order)
+    }
+
+    fn write_promotion_order(&self, order: &Vec<Name>) -> Result<()> {
+        let path = self.layout().promotion_order_path();
+        self.write(&path, &durable_writes::to_json_bytes(&path, order)?)
+    }
+
     /// The names of all channels, in the order of promotion.
     pub fn list_channels(&self) -> Result<Vec<Name>> {
+        let mut order = self.read_promotion_order()?;
+        order.retain(|name| self.layout().channel_current_generation_link_path(name).is_symlink());
+        Ok(order)
+    }
+
+    /// The same with the channels that are not created yet.
+    fn read_promotion_order(&self) -> Result<Vec<Name>> {
         let path = self.layout().promotion_order_path();
         let mut order: Vec<Name> = match durable_writes::read_json_file(&path) {
             Err(RepositoryError::Io { why, .. }) if why.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -57,7 +90,6 @@ impl Repository {
         order.extend(
             found.iter().filter_map(|name| Name::new(name).ok()).filter(|name| !known.contains(name)),
         );
-        order.retain(|name| self.layout().channel_current_generation_link_path(name).is_symlink());
         Ok(order)
     }
 
