@@ -177,7 +177,7 @@ impl BackOffice {
         self.change_repository_audited(
             entry,
             move |repository| repository.create_channel(&channel, after.as_ref(), now),
-            |new| if *new { "created" } else { "existed already" }.to_owned(),
+            describe_creation,
         )
         .await
     }
@@ -195,8 +195,19 @@ impl BackOffice {
                 repository.list_first_channels_to_create(&channels)
             })
             .await?;
-        for channel in &missing {
-            self.create_channel(permit, channel, None).await?;
+        for channel in missing {
+            permit.require_grant_everywhere()?;
+            let place = "in the first order of promotion";
+            let entry =
+                RepositoryAuditEntry::new(&permit.audit_actor(), "create-channel", channel.as_str(), place)
+                    .announce_channel_change_when_done(&channel);
+            let now = self.now_unix_seconds();
+            self.change_repository_audited(
+                entry,
+                move |repository| repository.create_first_channel(&channel, now),
+                describe_creation,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -360,6 +371,10 @@ impl RepositoryAuditEntry {
     pub(super) fn announce_channel_change_when_done(self, channel: &Name) -> Self {
         Self { event: Some(Event::ChannelChanged { channel: channel.to_string() }), ..self }
     }
+}
+
+fn describe_creation(is_new: &bool) -> String {
+    if *is_new { "created" } else { "existed already" }.to_owned()
 }
 
 impl From<RepositoryError> for BackOfficeError {

@@ -40,6 +40,7 @@ mod promote;
 mod promotion_order;
 mod publish;
 mod receive;
+mod remove_leftovers;
 mod repository_error;
 mod repository_layout;
 mod retain_versions;

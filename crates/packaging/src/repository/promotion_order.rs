@@ -20,31 +20,22 @@ impl Repository {
     /// `now` is in seconds since 1970.
     pub fn create_channel(&self, name: &Name, after: Option<&Name>, now: u32) -> Result<bool> {
         let _lock = self.lock()?;
-        let created = self.list_channels()?;
+        let mut order = self.list_channels()?;
         if let Some(after) = after {
             self.load_current_generation_of_published_channel(after)?;
         }
-        if created.contains(name) {
+        if order.contains(name) {
             return match after {
-                Some(after) if !comes_before(&created, after, name) => {
-                    Err(RepositoryError::ChannelExists { channel: name.clone(), order: listed(&created) })
+                Some(after) if !comes_before(&order, after, name) => {
+                    Err(RepositoryError::ChannelExists { channel: name.clone(), order: listed(&order) })
                 }
                 _ => Ok(false),
             };
         }
-        let mut order = self.read_promotion_order()?;
-        if after.is_some() || !order.contains(name) {
-            order.retain(|known| known != name);
-            let at = after.and_then(|after| order.iter().position(|known| known == after));
-            order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
-        }
+        let at = after.and_then(|after| order.iter().position(|known| known == after));
+        order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
         self.write_promotion_order(&order)?;
-        self.commit_next_generation(
-            &*self.load_current_or_empty_generation(name)?,
-            Vec::new(),
-            UnflushedWrites::default(),
-            now,
-        )?;
+        self.show_first_generation(name, now)?;
         Ok(true)
     }
 
@@ -53,16 +44,32 @@ impl Repository {
     pub fn list_first_channels_to_create(&self, channels: &[Name]) -> Result<Vec<Name>> {
         let _lock = self.lock()?;
         let created = self.list_channels()?;
-        if !self.is_pool_empty()? {
-            return Ok(if created.is_empty() { channels.to_vec() } else { Vec::new() });
-        }
         let mut order = self.read_promotion_order()?;
-        if order.is_empty() {
+        let is_used = !self.is_pool_empty()?;
+        if created.is_empty() && (order.is_empty() || is_used) {
             channels.clone_into(&mut order);
             self.write_promotion_order(&order)?;
+        } else if is_used {
+            return Ok(Vec::new());
         }
         order.retain(|name| !created.contains(name));
         Ok(order)
+    }
+
+    /// Creates the empty channel `name`, one of [`Repository::list_first_channels_to_create`], at the place it has in that
+    /// order. Returns whether it is new.
+    pub fn create_first_channel(&self, name: &Name, now: u32) -> Result<bool> {
+        let _lock = self.lock()?;
+        if self.list_channels()?.contains(name) {
+            return Ok(false);
+        }
+        self.show_first_generation(name, now)?;
+        Ok(true)
+    }
+
+    fn show_first_generation(&self, name: &Name, now: u32) -> Result<()> {
+        let nothing = self.load_current_or_empty_generation(name)?;
+        self.commit_next_generation(&nothing, Vec::new(), UnflushedWrites::default(), now).map(drop)
     }
 
     fn write_promotion_order(&self, order: &Vec<Name>) -> Result<()> {
