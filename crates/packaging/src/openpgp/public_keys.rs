@@ -1,6 +1,6 @@
 //! The public half: trusted keys, and whether a signature is by one of them.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use pgp::{
     composed::{ArmorOptions, Deserializable, DetachedSignature, SignedPublicKey},
@@ -128,22 +128,21 @@ impl TrustedPublicKeys {
         Ok(signer)
     }
 
-    /// Checks a signature packet, as RPM headers carry them, over `data`.
+    /// Checks a signature packet, as RPM headers carry them, over `data`. Nothing may follow it.
     pub(crate) fn verify_signature_packet(
         &self,
-        data: &[u8],
+        data: impl Read,
         packet: &[u8],
     ) -> Result<KeyFingerprint, SignatureError> {
-        let signature = PacketParser::new(packet)
-            .find_map(|packet| match packet {
-                Ok(Packet::Signature(signature)) => Some(signature),
-                _ => None,
-            })
-            .ok_or_else(|| SignatureError::Unreadable("it holds no OpenPGP signature".to_owned()))?;
+        let mut packets = PacketParser::new(packet);
+        let (first, second) = (packets.next(), packets.next());
+        let (Some(Ok(Packet::Signature(signature))), None) = (first, second) else {
+            return Err(SignatureError::Unreadable("it is not one OpenPGP signature".to_owned()));
+        };
         self.verify(&signature, data)
     }
 
-    fn verify(&self, signature: &Signature, data: &[u8]) -> Result<KeyFingerprint, SignatureError> {
+    fn verify(&self, signature: &Signature, data: impl Read) -> Result<KeyFingerprint, SignatureError> {
         match signature.hash_alg() {
             None => return Err(SignatureError::Unreadable("its version is unknown".to_owned())),
             Some(weak @ (HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160)) => {
@@ -220,7 +219,7 @@ fn check<K: VerifyingKey + KeyDetails>(
     statements: &[&Signature],
     life: Option<pgp::types::Duration>,
     name: KeyFingerprint,
-    data: &[u8],
+    data: impl Read,
 ) -> Result<KeyFingerprint, SignatureError> {
     let flagged: Vec<_> = statements
         .iter()

@@ -286,6 +286,20 @@ fn folder_without_repository_is_an_error_naming_it() {
 }
 
 #[test]
+fn package_with_a_wrong_digest_in_its_signature_section_is_refused_and_leaves_nothing() {
+    let test = TestRepository::new();
+    let (mut bytes, file) = build(&test, Rpm::new("tool", "1.0"));
+    let digest = bytes.windows(65).position(|text| {
+        text[64] == 0 && text[..64].iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte))
+    });
+    let digest = digest.unwrap();
+    bytes[digest] = if bytes[digest] == b'0' { b'1' } else { b'0' };
+    let message = refused(&test, &bytes, &file);
+    let start = format!("{file} is refused, as every host's rpm would: its SHA-256 digest of the header is ");
+    assert!(message.starts_with(&start) && message.ends_with("build and sign it again"), "{message}");
+}
+
+#[test]
 fn package_of_a_withdrawn_key_is_refused_until_the_key_is_trusted_again() {
     let test = TestRepository::new();
     let fingerprint = test.packager.fingerprint().to_string();
