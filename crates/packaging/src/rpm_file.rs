@@ -21,7 +21,7 @@ use self::{
     header_section::{RpmHeaderSection, RpmSectionFault},
     recorded_digests::{ContentDigests, RecordedDigests},
 };
-use crate::openpgp::{KeyFingerprint, SignatureError, TrustedPublicKeys};
+use crate::openpgp::{SignatureError, TrustedPublicKeys, VerifiedSigner};
 
 /// Why a file is not a package that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -130,7 +130,7 @@ impl RpmFile {
     pub(crate) fn verify_header_signature(
         &self,
         keys: &TrustedPublicKeys,
-    ) -> Result<KeyFingerprint, RpmReadOrVerifyError> {
+    ) -> Result<VerifiedSigner, RpmReadOrVerifyError> {
         let refused = |why| RpmReadOrVerifyError::Signature { file: self.shown.clone(), why };
         let io = |why| RpmReadOrVerifyError::Read { file: self.shown.clone(), why };
         let header = &self.head[self.header.start..];
