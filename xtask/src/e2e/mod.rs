@@ -3,6 +3,7 @@
 //! The checks of a story run in order and build on one another; each says in its name what must be true. Stories do
 //! not build on one another: each can run alone.
 
+mod api;
 mod archetypes;
 mod balancer;
 mod examples;
@@ -46,7 +47,7 @@ struct Story {
 }
 
 /// All stories, in the order they run.
-static STORIES: [Story; 6] = [
+static STORIES: [Story; 7] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
@@ -71,6 +72,11 @@ static STORIES: [Story; 6] = [
         name: "balancer",
         summary: "a balancer's backends follow the servers that have a role",
         checks: balancer::BALANCER_STORY_CHECKS,
+    },
+    Story {
+        name: "api",
+        summary: "the API answers as its OpenAPI document says",
+        checks: api::API_STORY_CHECKS,
     },
     Story {
         name: "large-estate",

@@ -25,6 +25,7 @@ pub(super) enum RouteKind {
 /// The name of the schema that every refusal has.
 const PROBLEM_SCHEMA: &str = "ProblemDetails";
 const JSON: &str = "application/json";
+const YAML: &str = "text/yaml";
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Adds what holds for all endpoints of this kind.
@@ -38,7 +39,7 @@ pub(super) fn complete_description(document: &mut OpenApi, kind: RouteKind) {
         ] {
             let Some(operation) = operation else { continue };
             add_refusals(operation, method, kind);
-            operation.responses.responses.values_mut().for_each(set_media_type_of_problem);
+            operation.responses.responses.values_mut().for_each(correct_content);
             for parameter in operation.parameters.iter_mut().flatten() {
                 if let RefOr::T(parameter) = parameter {
                     parameter.schema.iter_mut().for_each(bound_numbers);
@@ -92,9 +93,13 @@ fn add_refusals(operation: &mut Operation, method: &str, kind: RouteKind) {
     }
 }
 
-/// Gives a documented refusal the media type it is sent with (RFC 9457).
-fn set_media_type_of_problem(response: &mut RefOr<Response>) {
+/// Gives a documented refusal the media type it is sent with (RFC 9457), and says that a node file is a map.
+fn correct_content(response: &mut RefOr<Response>) {
     let RefOr::T(response) = response else { return };
+    if let Some(RefOr::T(yaml)) = response.content.get_mut(YAML) {
+        let map = ObjectBuilder::new().description(Some("`docs/formats.md` describes it")).build();
+        yaml.schema = Some(RefOr::T(Schema::Object(map)));
+    }
     let is_problem = |content: &RefOr<Content>| {
         let RefOr::T(content) = content else { return false };
         matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location.ends_with(PROBLEM_SCHEMA))

@@ -177,6 +177,7 @@ pub(super) async fn list_components_with_newest_versions(
     responses(
         (status = 200, description = "A page of them, with the channels each is visible in", body = ComponentVersionPage),
         (status = 404, description = "There is no such component", body = wire::ProblemDetails),
+        (status = 422, description = "`after` is no version of it", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn list_component_versions(
