@@ -72,7 +72,8 @@ shape! {
     pub struct JoinTokenRequest {
         /// The server that may join.
         pub server: String,
-        /// Seconds the token is good for.
+        /// Seconds the token is good for: up to thirty days.
+        #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 2_592_000))]
         pub seconds: u32,
     }
 

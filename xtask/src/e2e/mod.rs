@@ -3,6 +3,7 @@
 //! The checks of a story run in order and build on one another; each says in its name what must be true. Stories do
 //! not build on one another: each can run alone.
 
+mod api;
 mod archetypes;
 mod balancer;
 mod documentation;
@@ -47,7 +48,7 @@ struct Story {
 }
 
 /// All stories, in the order they run.
-static STORIES: [Story; 7] = [
+static STORIES: [Story; 8] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
@@ -77,6 +78,11 @@ static STORIES: [Story; 7] = [
         name: "documentation",
         summary: "the how-tos that need a host, typed from top to bottom",
         checks: documentation::DOCUMENTATION_STORY_CHECKS,
+    },
+    Story {
+        name: "api",
+        summary: "the API answers as its OpenAPI document says",
+        checks: api::API_STORY_CHECKS,
     },
     Story {
         name: "large-estate",

@@ -23,6 +23,7 @@ use crate::{
     post, path = "/api/v1/changes", tag = "back-office", request_body = wire::EstateChangeRequest,
     responses(
         (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::EstateChangeResult),
+        (status = 404, description = "There is no revision `base`", body = wire::ProblemDetails),
         (status = 409, description = "The same place was changed since `base`", body = wire::ProblemDetails),
         (status = 422, description = "It cannot be accepted; `faults` lists every reason", body = wire::ProblemDetails),
     )
@@ -38,7 +39,7 @@ pub(super) async fn submit_change(
         true => {
             let removed = documents.iter().find(|(_, text)| text.is_none());
             if let Some((path, _)) = removed {
-                return Err(ProblemResponse::bad_request(format!(
+                return Err(ProblemResponse::refused(format!(
                     "`{path}` is null in a change of the whole estate; leave out what is to be removed"
                 )));
             }

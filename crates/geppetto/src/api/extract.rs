@@ -6,7 +6,8 @@ use axum::{
     extract::{FromRequest, FromRequestParts},
     http::{HeaderMap, header, request::Parts},
 };
-use serde::Deserialize;
+use model::name::ServerName;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{ApiState, problem::ProblemResponse};
@@ -94,6 +95,40 @@ impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for UnscopedPermit<L> {
     }
 }
 
+/// A permit that holds everywhere: who has none is refused before the body is read.
+pub(super) struct PermitHeldEverywhere<L>(pub UnscopedPermit<L>);
+
+impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for PermitHeldEverywhere<L> {
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
+        let permit = UnscopedPermit::from_request_parts(parts, app).await?;
+        permit
+            .require_grant_everywhere()
+            .map_err(|denied| ProblemResponse::forbidden_problem(denied.to_string()))?;
+        Ok(Self(permit))
+    }
+}
+
+/// A server that asks for itself at an address below `/servers/{server}`: others are refused before the body is read.
+pub(super) struct ServerItself {
+    pub(super) principal: Principal,
+    pub(super) server: ServerName,
+}
+
+impl FromRequestParts<ApiState> for ServerItself {
+    type Rejection = ProblemResponse;
+
+    async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
+        let principal = Principal::from_request_parts(parts, app).await?;
+        let PathParameters(server) = PathParameters::<ServerName>::from_request_parts(parts, app).await?;
+        principal
+            .require_to_be_this_server(&server)
+            .map_err(|denied| ProblemResponse::forbidden_problem(denied.to_string()))?;
+        Ok(Self { principal, server })
+    }
+}
+
 /// A place among the few large bodies that are held at once.
 ///
 /// To be taken after the caller is known and before the body is read.
@@ -117,6 +152,7 @@ impl FromRequestParts<ApiState> for LargeBodyMemorySlot {
 #[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// How many items at most: 1 to 1000, 100 if absent.
+    #[param(minimum = 1, maximum = 1000)]
     pub(crate) limit: Option<u32>,
     /// The `next` of the page before.
     pub(crate) after: Option<String>,
@@ -127,9 +163,20 @@ pub(super) struct PageQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct HistoryPageQuery {
     /// How many items at most: 1 to 1000, 100 if absent.
+    #[param(minimum = 1, maximum = 1000)]
     pub(crate) limit: Option<u32>,
     /// Only items older than this number; the `next` of the page before.
+    #[serde(default, deserialize_with = "deserialize_row_number")]
     pub(crate) before: Option<u64>,
+}
+
+/// Rows are numbered up to what a signed number of 64 bits holds.
+fn deserialize_row_number<'de, D: Deserializer<'de>>(number: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<u64>::deserialize(number)?;
+    match number.is_some_and(|number| i64::try_from(number).is_err()) {
+        true => Err(D::Error::custom(format!("numbers go up to {}", i64::MAX))),
+        false => Ok(number),
+    }
 }
 
 impl PageQuery {

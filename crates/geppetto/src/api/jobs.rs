@@ -5,7 +5,7 @@ use model::wire;
 
 use super::{
     ApiState, extract,
-    extract::{HistoryPageQuery, JsonBody, PathParameters, QueryParameters},
+    extract::{HistoryPageQuery, JsonBody, PathParameters, PermitHeldEverywhere, QueryParameters},
     problem::ProblemResponse,
 };
 use crate::auth::{Operator, UnscopedPermit, Viewer};
@@ -22,7 +22,7 @@ use crate::auth::{Operator, UnscopedPermit, Viewer};
 )]
 pub(super) async fn create_job_or_start_waiting_one(
     State(app): State<ApiState>,
-    permit: UnscopedPermit<Operator>,
+    PermitHeldEverywhere(permit): PermitHeldEverywhere<Operator>,
     JsonBody(request): JsonBody<wire::JobRequest>,
 ) -> Result<(StatusCode, Json<wire::Job>), ProblemResponse> {
     Ok((

@@ -5,7 +5,7 @@ use model::wire;
 
 use super::{
     ApiState,
-    extract::{JsonBody, PathParameters},
+    extract::{JsonBody, PathParameters, PermitHeldEverywhere},
     problem::ProblemResponse,
 };
 use crate::auth::{Admin, UnscopedPermit, Viewer};
@@ -32,7 +32,7 @@ pub(super) async fn list_package_key_statuses(
 )]
 pub(super) async fn trust_package_keys(
     State(app): State<ApiState>,
-    permit: UnscopedPermit<Admin>,
+    PermitHeldEverywhere(permit): PermitHeldEverywhere<Admin>,
     JsonBody(request): JsonBody<wire::KeyTrustRequest>,
 ) -> Result<Json<wire::TrustedKeyList>, ProblemResponse> {
     Ok(Json(app.back_office.trust_package_keys(&permit, request.armored).await?))

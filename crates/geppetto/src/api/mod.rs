@@ -10,6 +10,7 @@ mod jobs;
 mod join;
 mod keys;
 mod nodes;
+mod openapi_description;
 mod packages;
 mod places;
 mod problem;

@@ -97,6 +97,7 @@ pub(super) struct ValueExplanationQuery {
     responses(
         (status = 200, description = "The provenance; secrets are never shown", body = Explanation),
         (status = 404, description = "There is no such server or key", body = wire::ProblemDetails),
+        (status = 409, description = "Its node file cannot be made: versions or values contradict each other", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn explain_value(
@@ -115,6 +116,7 @@ pub(super) async fn explain_value(
     responses(
         (status = 200, description = "All components and values with their provenance; secrets are never shown", body = Vec<Explanation>),
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
+        (status = 409, description = "Its node file cannot be made: versions or values contradict each other", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn explain_all_versions_and_values(
@@ -134,6 +136,7 @@ pub(super) async fn explain_all_versions_and_values(
     responses(
         (status = 200, description = "The node file", body = String, content_type = "text/yaml"),
         (status = 404, description = "There is no such server", body = wire::ProblemDetails),
+        (status = 409, description = "Its node file cannot be made: versions or values contradict each other", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn get_unsigned_node_file_without_secrets(

@@ -16,7 +16,7 @@ use model::{
 
 use super::{
     ApiState, extract,
-    extract::{PageQuery, PathParameters, QueryParameters},
+    extract::{PageQuery, PathParameters, PermitHeldEverywhere, QueryParameters},
     problem::ProblemResponse,
     upload,
 };
@@ -147,10 +147,10 @@ pub(super) async fn list_channels(
 )]
 pub(super) async fn create_channel(
     State(app): State<ApiState>,
-    permit: UnscopedPermit<Operator>,
+    PermitHeldEverywhere(permit): PermitHeldEverywhere<Operator>,
     extract::JsonBody(request): extract::JsonBody<wire::ChannelRequest>,
 ) -> Result<Json<wire::ChannelCreationResult>, ProblemResponse> {
-    let named = |text: &str| Name::new(text).map_err(|error| ProblemResponse::bad_request(error.to_string()));
+    let named = |text: &str| Name::new(text).map_err(|error| ProblemResponse::refused(error.to_string()));
     let channel = named(&request.name)?;
     let after = request.after.as_deref().map(named).transpose()?;
     let created = app.back_office.create_channel(&permit, &channel, after.as_ref()).await?;
@@ -177,6 +177,7 @@ pub(super) async fn list_components_with_newest_versions(
     responses(
         (status = 200, description = "A page of them, with the channels each is visible in", body = ComponentVersionPage),
         (status = 404, description = "There is no such component", body = wire::ProblemDetails),
+        (status = 422, description = "`after` is no version of it", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn list_component_versions(
@@ -189,7 +190,7 @@ pub(super) async fn list_component_versions(
     let mut items = app.back_office.list_component_versions(&permit, &name).await?;
     if let Some(after) = &page.after {
         let at = items.iter().position(|version| &version.version == after).ok_or_else(|| {
-            ProblemResponse::bad_request(format!(
+            ProblemResponse::refused(format!(
                 "`after` is `{after}`, which is no version of {name}: use `next` as it came"
             ))
         })?;

@@ -39,6 +39,11 @@ impl ProblemResponse {
         Self::new(StatusCode::BAD_REQUEST, "bad-request", "Bad request", detail)
     }
 
+    /// The request is well formed, and what it asks for is refused.
+    pub(crate) fn refused(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
+    }
+
     /// The resource does not exist.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
@@ -143,13 +148,10 @@ impl From<BackOfficeError> for ProblemResponse {
                 Self::not_found(error.to_string())
             }
             BackOfficeError::Denied(denied) => Self::forbidden_problem(denied.to_string()),
-            BackOfficeError::Refused(detail) => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
-            }
+            BackOfficeError::Refused(detail) => Self::refused(detail),
             BackOfficeError::Invalid(faults) => {
                 let detail = BackOfficeError::Invalid(faults.clone()).to_string();
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
-                    .with_faults(faults)
+                Self::refused(detail).with_faults(faults)
             }
             BackOfficeError::Unresolvable { ref faults, .. } => {
                 let faults = faults.clone();

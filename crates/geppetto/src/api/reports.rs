@@ -5,7 +5,7 @@ use model::{name::ServerName, report::Report, wire};
 
 use super::{
     ApiState, extract,
-    extract::{HistoryPageQuery, PathParameters, QueryParameters},
+    extract::{HistoryPageQuery, PathParameters, QueryParameters, ServerItself},
     problem::ProblemResponse,
 };
 use crate::auth::Principal;
@@ -21,12 +21,11 @@ use crate::auth::Principal;
 )]
 pub(super) async fn receive_report(
     State(app): State<ApiState>,
-    principal: Principal,
-    PathParameters(server): PathParameters<ServerName>,
+    ServerItself { principal, server }: ServerItself,
     extract::JsonBody(report): extract::JsonBody<Report>,
 ) -> Result<(StatusCode, Json<wire::StoredReport>), ProblemResponse> {
     if report.server != server.as_str() {
-        return Err(ProblemResponse::bad_request(format!(
+        return Err(ProblemResponse::refused(format!(
             "the report is about `{}` and was sent as one of {server}; report for the server that ran",
             report.server
         )));

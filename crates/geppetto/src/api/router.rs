@@ -11,15 +11,14 @@ use axum::{
 };
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
 use utoipa::openapi::{
-    Components, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
-    SecurityRequirement,
+    Components, InfoBuilder, OpenApi, OpenApiBuilder, SecurityRequirement,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    ApiState, changes, etag, events, health, history, jobs, join, keys, nodes, packages, places, problem,
-    reports, repository_files, servers, tokens, upload,
+    ApiState, changes, etag, events, health, history, jobs, join, keys, nodes, openapi_description, packages,
+    places, problem, reports, repository_files, servers, tokens, upload,
 };
 use crate::web;
 
@@ -122,50 +121,17 @@ pub(crate) fn build_router(app: ApiState) -> Router {
 
 /// The OpenAPI document.
 pub(crate) fn openapi_document() -> OpenApi {
-    let mut document = api().merge(uploads()).merge(streams()).split_for_parts().1;
-    for item in document.paths.paths.values_mut() {
-        for operation in
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().flatten()
-        {
-            operation.responses.responses.values_mut().for_each(set_media_type_of_problem);
-            // Whatever needs a token can be refused for want of a good one.
-            if operation.security.is_none() {
-                operation.responses.responses.extend([
-                    ("401".to_owned(), problem_response("No good token was shown")),
-                    ("403".to_owned(), problem_response("The token may not do this")),
-                ]);
-            }
-        }
-        for operation in item.get.iter_mut().filter(|operation| operation.security.is_none()) {
-            let unchanged = Response::new("It is the one named by `If-None-Match`");
-            operation.responses.responses.entry("304".to_owned()).or_insert(RefOr::T(unchanged));
-        }
+    let mut document = api().split_for_parts().1;
+    openapi_description::complete_description(&mut document, openapi_description::RouteKind::Bounded);
+    for (router, kind) in [
+        (uploads(), openapi_description::RouteKind::Upload),
+        (streams(), openapi_description::RouteKind::Stream),
+    ] {
+        let mut other = router.split_for_parts().1;
+        openapi_description::complete_description(&mut other, kind);
+        document.merge(other);
     }
     document
-}
-
-/// The name of the schema that every refusal has.
-const PROBLEM_SCHEMA: &str = "ProblemDetails";
-
-/// Gives a documented refusal the media type it is sent with (RFC 9457).
-fn set_media_type_of_problem(response: &mut RefOr<Response>) {
-    let RefOr::T(response) = response else { return };
-    let is_problem = |content: &RefOr<Content>| {
-        let RefOr::T(content) = content else { return false };
-        matches!(&content.schema, Some(RefOr::Ref(schema)) if schema.ref_location.ends_with(PROBLEM_SCHEMA))
-    };
-    if response.content.get("application/json").is_some_and(is_problem)
-        && let Some(content) = response.content.shift_remove("application/json")
-    {
-        response.content.insert("application/problem+json".to_owned(), content);
-    }
-}
-
-fn problem_response(description: &str) -> RefOr<Response> {
-    let content = Content::new(Some(Ref::from_schema_name(PROBLEM_SCHEMA)));
-    RefOr::T(
-        ResponseBuilder::new().description(description).content("application/problem+json", content).build(),
-    )
 }
 
 fn api_info() -> OpenApi {

@@ -5,7 +5,7 @@ use model::wire;
 
 use super::{
     ApiState,
-    extract::{JsonBody, PathParameters},
+    extract::{JsonBody, PathParameters, PermitHeldEverywhere},
     problem::ProblemResponse,
 };
 use crate::auth::{Admin, Principal, UnscopedPermit};
@@ -33,7 +33,7 @@ pub(super) async fn whoami(
 )]
 pub(super) async fn create_token(
     State(app): State<ApiState>,
-    permit: UnscopedPermit<Admin>,
+    PermitHeldEverywhere(permit): PermitHeldEverywhere<Admin>,
     JsonBody(request): JsonBody<wire::TokenRequest>,
 ) -> Result<(StatusCode, Json<wire::IssuedToken>), ProblemResponse> {
     Ok((StatusCode::CREATED, Json(app.back_office.create_token(&permit, &request, &app.address).await?)))

@@ -73,6 +73,14 @@ impl Principal {
         matches!(self, Principal::Server(mine) if mine == server)
     }
 
+    /// Refuses whoever reports for a server without being it.
+    pub(crate) fn require_to_be_this_server(&self, server: &ServerName) -> Result<(), AccessDenied> {
+        match self.is_this_server(server) {
+            true => Ok(()),
+            false => Err(AccessDenied::new(format!("only {server} itself may report for {server}"))),
+        }
+    }
+
     /// Whether a grant covers what needs `level` and has its effects in `scope`.
     pub(crate) fn has_grant_in_scope(
         &self,

@@ -24,14 +24,14 @@ impl BackOffice {
         seconds: u32,
         control_plane: &wire::ControlPlaneAddress,
     ) -> Result<wire::IssuedJoinToken, BackOfficeError> {
+        let environment = self.require_visible_environment_of_server(permit.principal(), server).await?;
+        permit
+            .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(&environment))?;
         if seconds == 0 || seconds > LONGEST_SECONDS {
             return Err(BackOfficeError::Refused(format!(
                 "a join token can be good for 1 to {LONGEST_SECONDS} seconds, not {seconds}"
             )));
         }
-        let environment = self.require_visible_environment_of_server(permit.principal(), server).await?;
-        permit
-            .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(&environment))?;
         let now_us = self.clock.now_us();
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
         let generated = generate_bearer_secret(BearerSecretKind::Join, &mut OsRng);

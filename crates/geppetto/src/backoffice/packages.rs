@@ -177,21 +177,37 @@ impl BackOffice {
         self.change_repository_audited(
             entry,
             move |repository| repository.create_channel(&channel, after.as_ref(), now),
-            |new| if *new { "created" } else { "existed already" }.to_owned(),
+            describe_creation,
         )
         .await
     }
 
-    /// Creates `channels`, in this order of promotion, if the repository has none at all.
+    /// Creates `channels`, in this order of promotion, if the repository has none at all; completes a creation that was
+    /// killed.
     pub(crate) async fn create_first_channels(
         &self,
         permit: &UnscopedPermit<Operator>,
         channels: &[Name],
     ) -> Result<(), BackOfficeError> {
-        if self.run_blocking_with_repository(Repository::list_channels).await?.is_empty() {
-            for channel in channels {
-                self.create_channel(permit, channel, None).await?;
-            }
+        let channels = channels.to_vec();
+        let missing = self
+            .run_blocking_with_repository(move |repository| {
+                repository.list_first_channels_to_create(&channels)
+            })
+            .await?;
+        for channel in missing {
+            permit.require_grant_everywhere()?;
+            let place = "in the first order of promotion";
+            let entry =
+                RepositoryAuditEntry::new(&permit.audit_actor(), "create-channel", channel.as_str(), place)
+                    .announce_channel_change_when_done(&channel);
+            let now = self.now_unix_seconds();
+            self.change_repository_audited(
+                entry,
+                move |repository| repository.create_first_channel(&channel, now),
+                describe_creation,
+            )
+            .await?;
         }
         Ok(())
     }
@@ -357,6 +373,10 @@ impl RepositoryAuditEntry {
     }
 }
 
+fn describe_creation(is_new: &bool) -> String {
+    if *is_new { "created" } else { "existed already" }.to_owned()
+}
+
 impl From<RepositoryError> for BackOfficeError {
     fn from(error: RepositoryError) -> Self {
         use RepositoryError as R;
@@ -365,9 +385,12 @@ impl From<RepositoryError> for BackOfficeError {
             R::Io { why, .. } if why.kind() == std::io::ErrorKind::StorageFull => {
                 BackOfficeError::DiskFull(text)
             }
-            R::Io { .. } | R::Damaged { .. } | R::Absent { .. } | R::Exists { .. } | R::Key(_) => {
-                BackOfficeError::Broken(text)
-            }
+            R::Io { .. }
+            | R::Damaged { .. }
+            | R::Absent { .. }
+            | R::Exists { .. }
+            | R::KeyLost { .. }
+            | R::Key(_) => BackOfficeError::Broken(text),
             R::TooLarge { .. } => BackOfficeError::TooLarge(text),
             R::OtherBytes { .. }
             | R::SameVersion { .. }

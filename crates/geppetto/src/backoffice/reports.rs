@@ -9,7 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{BackOffice, BackOfficeError};
 use crate::{
-    auth::{AccessDenied, Principal},
+    auth::Principal,
     store::{NewReport, ReportSummaryColumns},
 };
 
@@ -26,9 +26,7 @@ impl BackOffice {
         server: &ServerName,
         mut report: Report,
     ) -> Result<wire::StoredReport, BackOfficeError> {
-        if !principal.is_this_server(server) {
-            return Err(AccessDenied::new(format!("only {server} itself may report for {server}")).into());
-        }
+        principal.require_to_be_this_server(server)?;
         if report.entries.len() > MAX_ENTRIES {
             return Err(BackOfficeError::Refused(format!(
                 "the report has {} entries, and at most {MAX_ENTRIES} are stored; `punch history` on {server} \

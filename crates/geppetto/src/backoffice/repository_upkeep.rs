@@ -2,7 +2,7 @@
 //!
 //! A version stays that a node file needs: a kept generation, or the next one.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
 use packaging::repository::{RepositoryFinding, RetentionResult};
@@ -60,6 +60,20 @@ impl BackOffice {
         permit.require_grant_everywhere()?;
         self.run_blocking_with_repository(move |repository| {
             repository.check_repository_with_progress(progress)
+        })
+        .await
+    }
+
+    /// Removes what uploads, publications and channel creations left in the repository that were killed more than an hour
+    /// ago. Nobody has ever seen any of it, so no audit entry says that it is gone.
+    pub(crate) async fn remove_leftovers_of_killed_processes(
+        &self,
+        permit: &UnscopedPermit<Operator>,
+    ) -> Result<Vec<PathBuf>, BackOfficeError> {
+        permit.require_grant_everywhere()?;
+        let now = self.now_unix_seconds();
+        self.run_blocking_with_repository(move |repository| {
+            repository.remove_leftovers_of_killed_processes(now)
         })
         .await
     }

@@ -11,6 +11,8 @@ use crate::{
 
 /// The most grants a token can have.
 const MAX_GRANTS: usize = 100;
+/// A day, in microseconds.
+const DAY_US: i64 = 86_400_000_000;
 
 impl BackOffice {
     /// Creates a token with these grants, good for `days` or for ever.
@@ -42,7 +44,7 @@ impl BackOffice {
         let now_us = self.clock.now_us();
         let generated = generate_bearer_secret(BearerSecretKind::Token, &mut OsRng);
         let rows: Vec<_> = grants.iter().map(access::grant_to_row).collect();
-        let expires_us = days.map(|days| now_us.saturating_add(i64::from(days) * 86_400_000_000));
+        let expires_us = days.map(|days| now_us.saturating_add(i64::from(days).saturating_mul(DAY_US)));
         let token = NewTokenRow { id: &generated.id, name, grants: &rows, hash: &generated.hash, expires_us };
         self.store.insert_token_and_grants(&token, &self.audit_context(&permit.audit_actor())).await?;
         let grants = grants.iter().map(Grant::to_string).collect();

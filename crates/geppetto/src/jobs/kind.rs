@@ -25,13 +25,17 @@ pub(crate) enum JobKind {
     },
     /// Removes old reports and jobs.
     PruneHistory,
+    /// Removes what killed uploads and publications left in the repository.
+    RemoveLeftovers,
 }
 
 const CHECK_REPOSITORY: &str = "check-repository";
 const RETAIN_VERSIONS: &str = "retain-versions";
 const REBUILD_CHANNEL: &str = "rebuild-channel";
 const PRUNE_HISTORY: &str = "prune-history";
-const NAMES: [&str; 4] = [CHECK_REPOSITORY, RETAIN_VERSIONS, REBUILD_CHANNEL, PRUNE_HISTORY];
+const REMOVE_LEFTOVERS: &str = "remove-leftovers";
+const NAMES: [&str; 5] =
+    [CHECK_REPOSITORY, RETAIN_VERSIONS, REBUILD_CHANNEL, PRUNE_HISTORY, REMOVE_LEFTOVERS];
 
 const HOUR_US: i64 = 3_600 * 1_000_000;
 
@@ -59,6 +63,7 @@ impl JobKind {
         let kind = match (name, keep, channel) {
             (CHECK_REPOSITORY, None, None) => JobKind::CheckRepository,
             (PRUNE_HISTORY, None, None) => JobKind::PruneHistory,
+            (REMOVE_LEFTOVERS, None, None) => JobKind::RemoveLeftovers,
             (RETAIN_VERSIONS, keep, None) => JobKind::RetainVersions { keep },
             (REBUILD_CHANNEL, None, Some(channel)) => JobKind::RebuildChannel { channel },
             (REBUILD_CHANNEL, None, None) => {
@@ -95,6 +100,7 @@ impl JobKind {
             JobKind::RetainVersions { .. } => RETAIN_VERSIONS,
             JobKind::RebuildChannel { .. } => REBUILD_CHANNEL,
             JobKind::PruneHistory => PRUNE_HISTORY,
+            JobKind::RemoveLeftovers => REMOVE_LEFTOVERS,
         }
     }
 
@@ -110,23 +116,24 @@ impl JobKind {
         match self {
             JobKind::RetainVersions { keep } => (*keep, None),
             JobKind::RebuildChannel { channel } => (None, Some(channel.clone())),
-            JobKind::CheckRepository | JobKind::PruneHistory => (None, None),
+            JobKind::CheckRepository | JobKind::PruneHistory | JobKind::RemoveLeftovers => (None, None),
         }
     }
 
     /// Of a reconciler there is one unfinished job.
     pub(crate) fn unique_key_while_unfinished(&self) -> Option<&'static str> {
         match self {
-            JobKind::CheckRepository | JobKind::PruneHistory | JobKind::RetainVersions { keep: None } => {
-                Some(self.job_kind_name())
-            }
+            JobKind::CheckRepository
+            | JobKind::PruneHistory
+            | JobKind::RemoveLeftovers
+            | JobKind::RetainVersions { keep: None } => Some(self.job_kind_name()),
             JobKind::RetainVersions { keep: Some(_) } | JobKind::RebuildChannel { .. } => None,
         }
     }
 
     /// The reconcilers that run by themselves.
     pub(crate) fn scheduled_reconcilers(schedule: &RepositoryReconcilerSettings) -> Vec<JobKind> {
-        let mut kinds = vec![JobKind::PruneHistory];
+        let mut kinds = vec![JobKind::PruneHistory, JobKind::RemoveLeftovers];
         if schedule.check_repository_every.is_some() {
             kinds.push(JobKind::CheckRepository);
         }
@@ -139,7 +146,7 @@ impl JobKind {
     /// After how long a reconciler runs again, in microseconds; `None` if it does not.
     pub(crate) fn repeat_interval_us(&self, schedule: &RepositoryReconcilerSettings) -> Option<i64> {
         match self {
-            JobKind::PruneHistory => Some(HOUR_US),
+            JobKind::PruneHistory | JobKind::RemoveLeftovers => Some(HOUR_US),
             JobKind::CheckRepository => {
                 schedule.check_repository_every.map(|hours| i64::from(hours) * HOUR_US)
             }
@@ -191,6 +198,13 @@ impl JobKind {
                 let (reports, jobs) = back_office.prune_reports_and_ended_jobs(&permit).await?;
                 Ok(format!("{reports} old reports and {jobs} old jobs removed"))
             }
+            JobKind::RemoveLeftovers => {
+                let removed = back_office.remove_leftovers_of_killed_processes(&permit).await?;
+                for path in &removed {
+                    job.append_log_line(format!("removed {}", path.display()));
+                }
+                Ok(format!("{} leftover files and folders of killed processes removed", removed.len()))
+            }
         }
     }
 }
@@ -208,6 +222,7 @@ mod tests {
             JobKind::RetainVersions { keep: None },
             JobKind::RebuildChannel { channel: Name::new("prod").unwrap() },
             JobKind::PruneHistory,
+            JobKind::RemoveLeftovers,
         ] {
             assert_eq!(
                 JobKind::from_stored_name_and_input(kind.job_kind_name(), &kind.input_json()).unwrap(),

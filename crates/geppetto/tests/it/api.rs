@@ -17,10 +17,12 @@ fn every_endpoint_refuses_a_request_without_a_good_token() {
             let path = fill(template);
             let open = OPEN.contains(&template.as_str());
             assert_eq!(operation["security"].is_array(), open, "{template} says whether it is open");
-            for status in ["401", "403"] {
-                let output = &operation["responses"][status]["content"]["application/problem+json"];
-                assert_eq!(output.is_object(), !open, "{method} {template} says what {status} is");
-            }
+            let is_documented = |status: &str| {
+                operation["responses"][status]["content"]["application/problem+json"].is_object()
+            };
+            assert_eq!(is_documented("401"), !open, "{method} {template} says what 401 is");
+            // A join token can be wrong as well.
+            assert_eq!(is_documented("403"), template != OPEN[0], "{method} {template} says what 403 is");
             if open {
                 continue;
             }
@@ -45,6 +47,66 @@ fn fill(template: &str) -> String {
         .replace("{name}", "web")
         .replace("{job}", "1")
         .replace("{fingerprint}", "0123456789ABCDEF")
+}
+
+#[test]
+fn broken_body_is_not_looked_at_before_the_rights() {
+    let (plane, _) = ControlPlane::with_shop();
+    let document = plane.get("/api/v1/openapi.json", "").ok();
+    let (viewer, admin) = (plane.token("viewer"), plane.admin());
+    let elsewhere = plane.create_token("elsewhere", &["admin:mars/rover"]);
+    let server = plane.credential("web-01");
+    // These concern the whole control plane: a grant that holds elsewhere is no right.
+    let everywhere = ["/api/v1/tokens", "/api/v1/keys", "/api/v1/jobs", "/api/v1/channels"];
+    let json = ("content-type", "application/json");
+    let too_large = vec![b' '; 64 << 10];
+    let mut visited = 0;
+    for (template, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if !operation["requestBody"].is_object() || OPEN.contains(&template.as_str()) {
+                continue;
+            }
+            visited += 1;
+            let (method, path) = (method.to_uppercase(), fill(template));
+            let bodies = [
+                (json, b"{".as_slice()),
+                (json, b"[]"),
+                (("content-type", "text/plain"), b"x"),
+                (json, &too_large),
+            ];
+            for (header, body) in bodies {
+                let ask = |token: &str| plane.ask(&method, &path, token, &[header], body);
+                ask("").problem(401);
+                ask(&viewer).problem(403);
+                if everywhere.contains(&template.as_str()) {
+                    ask(&elsewhere).problem(403);
+                }
+                if template.ends_with("/reports") {
+                    ask(&admin).problem(403);
+                    plane
+                        .ask(&method, &path.replace("web-01", "web-02"), &server, &[header], body)
+                        .problem(403);
+                }
+            }
+        }
+    }
+    assert!(visited >= 11, "{visited}");
+}
+
+#[test]
+fn numbers_beyond_their_bounds_are_refused_and_the_largest_are_not() {
+    let plane = ControlPlane::start();
+    let admin = plane.admin();
+    for path in ["audit", "jobs", "revisions"] {
+        plane.get(&format!("/api/v1/{path}?before={}", i64::MAX), &admin).ok();
+        plane.get(&format!("/api/v1/{path}?before={}", i64::MAX as u64 + 1), &admin).problem(400);
+        plane.get(&format!("/api/v1/{path}?limit=0"), &admin).problem(400);
+        plane.get(&format!("/api/v1/{path}?limit=1001"), &admin).problem(400);
+    }
+    let token = json!({"name": "long", "grants": ["viewer"], "days": u32::MAX});
+    plane.post("/api/v1/tokens", &admin, &token).ok();
+    let token = json!({"name": "longer", "grants": ["viewer"], "days": u64::from(u32::MAX) + 1});
+    plane.post("/api/v1/tokens", &admin, &token).problem(422);
 }
 
 /// What each access level is answered by each endpoint: the weakest level that is let in.

@@ -34,6 +34,12 @@ fn job_is_created_run_listed_and_tried_again() {
     assert_eq!((&check["state"], &check["result"]), (&json!("done"), &json!("the repository is whole")));
     let list = plane.punch(&["job", "list"]).ok();
     assert!(list.contains("rebuild-channel") && list.contains("prune-history"), "{list}");
+    let dead = plane.data().join("repository/incoming/upload-dead");
+    std::fs::write(&dead, "half").unwrap();
+    let sweep =
+        plane.post("/api/v1/jobs", &admin, &json!({"kind": "remove-leftovers"})).ok()["id"].to_string();
+    plane.punch(&["job", "show", &sweep, "--follow"]).ok();
+    assert!(!dead.exists(), "what a killed upload left is removed");
     // The audit log names who asked for it.
     let log = plane.get("/api/v1/audit?limit=20", &admin).text();
     assert!(log.contains("\"rebuild\"") && log.contains("create-job"), "{log}");

@@ -8,6 +8,7 @@ mod backup;
 mod cli;
 mod control_plane;
 mod effects;
+mod first_start;
 mod full_disk;
 mod jobs;
 mod nodes;

@@ -75,3 +75,44 @@ fn references_in_the_api_description_resolve_and_refusals_have_the_problem_media
         }
     }
 }
+
+#[test]
+fn every_operation_of_the_api_description_says_its_refusals_and_the_bounds_of_its_numbers() {
+    let text = result_of(program().arg("openapi").output().unwrap()).ok();
+    let description: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let mut expected = vec!["500", "503"];
+            if operation["requestBody"]["content"]["application/json"].is_object() {
+                expected.extend(["400", "413", "415", "422"]);
+            }
+            if operation["security"].is_null() {
+                expected.extend(["401", "403"]);
+            }
+            if path.contains('{') {
+                expected.push("404");
+            }
+            if method != "get" {
+                expected.push("507");
+            }
+            for status in expected {
+                assert!(operation["responses"][status].is_object(), "{method} {path} says what {status} is");
+            }
+        }
+    }
+    let upload = &description["paths"]["/api/v1/packages/{file}"]["put"]["requestBody"]["content"];
+    for media_type in ["application/x-rpm", "application/octet-stream"] {
+        assert_eq!(upload[media_type]["schema"], serde_json::json!({"type": "string", "format": "binary"}));
+    }
+    let mut open = vec![&description];
+    let mut numbers = 0;
+    while let Some(value) = open.pop() {
+        if value["minimum"] == 0 || value["minimum"] == 1 {
+            assert!(value["maximum"].is_number(), "{value} has no maximum");
+            numbers += 1;
+        }
+        open.extend(value.as_object().into_iter().flat_map(|object| object.values()));
+        open.extend(value.as_array().into_iter().flatten());
+    }
+    assert!(numbers > 50, "{numbers}");
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 shape! {
     /// `POST /api/v1/jobs`: work on the repository.
     pub struct JobRequest {
-        /// `check-repository`, `retain-versions`, `rebuild-channel` or `prune-history`.
+        /// `check-repository`, `retain-versions`, `rebuild-channel`, `prune-history` or `remove-leftovers`.
         pub kind: String,
         /// With `retain-versions`: how many of the newest versions of each component are kept in any case.
         #[serde(default)]

@@ -9,6 +9,7 @@ mod secret_key;
 use std::fmt;
 
 pub use public_keys::{SignatureError, TrustedPublicKeys};
+pub(crate) use public_keys::{SigningSubkey, VerifiedSigner};
 pub use secret_key::{SecretKey, SecretKeyError};
 
 /// The fingerprint that names a key, in upper-case hexadecimal as `gpg` shows it.

@@ -1,11 +1,11 @@
 //! The public half: trusted keys, and whether a signature is by one of them.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use pgp::{
-    composed::{ArmorOptions, Deserializable, DetachedSignature, SignedPublicKey},
+    composed::{ArmorOptions, Deserializable, DetachedSignature, SignedPublicKey, SignedPublicSubKey},
     crypto::hash::HashAlgorithm,
-    packet::{Packet, PacketParser, Signature},
+    packet::{Packet, PacketParser, Signature, SignatureType},
     types::{KeyDetails, VerifyingKey},
 };
 
@@ -43,6 +43,40 @@ pub enum SignatureError {
     /// The signature is younger than its key's life.
     #[error("it was signed by key {0} after that key had expired")]
     Expired(KeyFingerprint),
+}
+
+/// Who made a signature that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct VerifiedSigner {
+    /// The (primary) key of the certificate.
+    pub(crate) key: KeyFingerprint,
+    /// The subkey that signed, if it was not the primary key.
+    pub(crate) subkey: Option<SigningSubkey>,
+}
+
+/// A subkey that signs for its primary key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SigningSubkey {
+    pub(crate) fingerprint: KeyFingerprint,
+    /// When it expires, in seconds since 1970; `None` if it does not.
+    pub(crate) expires: Option<u64>,
+    pub(crate) revoked: bool,
+}
+
+impl SigningSubkey {
+    fn new(subkey: &SignedPublicSubKey) -> Self {
+        let newest = newest_binding(subkey);
+        let life = newest.and_then(Signature::key_expiration_time).map_or(0, |life| life.as_secs());
+        let created = u64::from(subkey.key.created_at().as_secs());
+        Self {
+            fingerprint: KeyFingerprint::of(&subkey.key),
+            expires: (life > 0).then(|| created + u64::from(life)),
+            revoked: subkey
+                .signatures
+                .iter()
+                .any(|statement| statement.typ() == Some(SignatureType::SubkeyRevocation)),
+        }
+    }
 }
 
 /// The certificates whose signatures are trusted.
@@ -116,7 +150,7 @@ impl TrustedPublicKeys {
     ) -> Result<KeyFingerprint, SignatureError> {
         let (signature, _) = DetachedSignature::from_string(signature)
             .map_err(|e| SignatureError::Unreadable(e.to_string()))?;
-        self.verify(&signature.signature, data)
+        self.verify(&signature.signature, data).map(|signer| signer.key)
     }
 
     /// Checks an RPM file: its header is signed by one of these keys, and its content is what that header
@@ -125,25 +159,24 @@ impl TrustedPublicKeys {
         let mut rpm_file = RpmFile::open_and_read_headers(path)?;
         let signer = rpm_file.verify_header_signature(self)?;
         rpm_file.verify_payload_and_hash_whole_file()?;
-        Ok(signer)
+        Ok(signer.key)
     }
 
-    /// Checks a signature packet, as RPM headers carry them, over `data`.
+    /// Checks a signature packet, as RPM headers carry them, over `data`. Nothing may follow it.
     pub(crate) fn verify_signature_packet(
         &self,
-        data: &[u8],
+        data: impl Read,
         packet: &[u8],
-    ) -> Result<KeyFingerprint, SignatureError> {
-        let signature = PacketParser::new(packet)
-            .find_map(|packet| match packet {
-                Ok(Packet::Signature(signature)) => Some(signature),
-                _ => None,
-            })
-            .ok_or_else(|| SignatureError::Unreadable("it holds no OpenPGP signature".to_owned()))?;
+    ) -> Result<VerifiedSigner, SignatureError> {
+        let mut packets = PacketParser::new(packet);
+        let (first, second) = (packets.next(), packets.next());
+        let (Some(Ok(Packet::Signature(signature))), None) = (first, second) else {
+            return Err(SignatureError::Unreadable("it is not one OpenPGP signature".to_owned()));
+        };
         self.verify(&signature, data)
     }
 
-    fn verify(&self, signature: &Signature, data: &[u8]) -> Result<KeyFingerprint, SignatureError> {
+    fn verify(&self, signature: &Signature, data: impl Read) -> Result<VerifiedSigner, SignatureError> {
         match signature.hash_alg() {
             None => return Err(SignatureError::Unreadable("its version is unknown".to_owned())),
             Some(weak @ (HashAlgorithm::Md5 | HashAlgorithm::Sha1 | HashAlgorithm::Ripemd160)) => {
@@ -159,13 +192,15 @@ impl TrustedPublicKeys {
                 let statements: Vec<_> =
                     key.details.direct_signatures.iter().chain(&mut statements).collect();
                 let life = key_lifetime(key);
-                return check(signature, &key.primary_key, &statements, life, name, data);
+                check(signature, &key.primary_key, &statements, life, &name, data)?;
+                return Ok(VerifiedSigner { key: name, subkey: None });
             }
             for sub in &key.public_subkeys {
                 if made_by(signature, &sub.key) {
                     let statements: Vec<_> = sub.signatures.iter().collect();
-                    let life = statements.iter().find_map(|statement| statement.key_expiration_time());
-                    return check(signature, &sub.key, &statements, life, name, data);
+                    let life = newest_binding(sub).and_then(Signature::key_expiration_time);
+                    check(signature, &sub.key, &statements, life, &name, data)?;
+                    return Ok(VerifiedSigner { key: name, subkey: Some(SigningSubkey::new(sub)) });
                 }
             }
         }
@@ -187,6 +222,13 @@ fn key_lifetime(key: &SignedPublicKey) -> Option<pgp::types::Duration> {
         .filter(|statement| statement.key_expiration_time().is_some())
         .max_by_key(|statement| statement.created().map(|made| made.as_secs()));
     newest.and_then(|statement| statement.key_expiration_time())
+}
+
+/// The newest statement of a primary key about its subkey. A renewed certificate may hold earlier ones as well.
+fn newest_binding(subkey: &SignedPublicSubKey) -> Option<&Signature> {
+    let bindings =
+        subkey.signatures.iter().filter(|statement| statement.typ() == Some(SignatureType::SubkeyBinding));
+    bindings.max_by_key(|statement| statement.created().map(|made| made.as_secs()))
 }
 
 /// The armored certificates in `text`, each from its first line to the next one's.
@@ -219,25 +261,25 @@ fn check<K: VerifyingKey + KeyDetails>(
     key: &K,
     statements: &[&Signature],
     life: Option<pgp::types::Duration>,
-    name: KeyFingerprint,
-    data: &[u8],
-) -> Result<KeyFingerprint, SignatureError> {
+    name: &KeyFingerprint,
+    data: impl Read,
+) -> Result<(), SignatureError> {
     let flagged: Vec<_> = statements
         .iter()
         .filter(|statement| statement.key_flags() != pgp::packet::KeyFlags::default())
         .collect();
     if !flagged.is_empty() && !flagged.iter().any(|statement| statement.key_flags().sign()) {
-        return Err(SignatureError::NotForSigning(name));
+        return Err(SignatureError::NotForSigning(name.clone()));
     }
     if signature.verify(key, data).is_err() {
-        return Err(SignatureError::Broken(name));
+        return Err(SignatureError::Broken(name.clone()));
     }
     let life = life.map_or(0, |life| u64::from(life.as_secs()));
     let age = signature.created().map_or(u64::MAX, |made| {
         u64::from(made.as_secs()).saturating_sub(u64::from(key.created_at().as_secs()))
     });
     if life > 0 && age > life {
-        return Err(SignatureError::Expired(name));
+        return Err(SignatureError::Expired(name.clone()));
     }
-    Ok(name)
+    Ok(())
 }

@@ -127,16 +127,20 @@ impl SecretKey {
 
     /// Writes the key, armored, to a new file that only its owner can read.
     pub fn save_secret_key_file(&self, path: &Path) -> Result<(), SecretKeyError> {
-        let text = self
-            .key
-            .to_armored_string(ArmorOptions::default())
-            .map_err(|e| SecretKeyError::Failed { doing: "write the key down", why: e.to_string() })?;
+        let text = self.to_armored_secret_text()?;
         let write = || {
             let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()
         };
         write().map_err(|why| SecretKeyError::Io { doing: "write", path: path.to_owned(), why })
+    }
+
+    /// The secret key, armored.
+    pub(crate) fn to_armored_secret_text(&self) -> Result<String, SecretKeyError> {
+        self.key
+            .to_armored_string(ArmorOptions::default())
+            .map_err(|e| SecretKeyError::Failed { doing: "write the key down", why: e.to_string() })
     }
 
     /// The public half, armored, as `rpm --import` and dnf's `gpgkey=` take it.

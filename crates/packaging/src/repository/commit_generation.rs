@@ -231,47 +231,56 @@ impl Repository {
         channel.gone.iter().cloned().chain(left).filter(stays).collect()
     }
 
-    /// Removes what no reader of `channel` needs any more. Of the state, that of the generation before
-    /// the current one stays: a reader may be using it.
+    /// Removes what no reader of `channel` needs any more, and what killed publications left of later generations.
     pub(super) fn remove_channel_files_no_reader_needs(
         &self,
         channel: &ChannelGeneration,
         now: u32,
-    ) -> Result<()> {
+    ) -> Result<Vec<PathBuf>> {
+        let mut removed = Vec::new();
+        for path in self.list_channel_files_no_reader_needs(channel, now)? {
+            match path.is_dir() && !path.is_symlink() {
+                true => durable_writes::remove_folder_if_present_unsynced(&path)?,
+                false if path.symlink_metadata().is_err() => continue,
+                false => durable_writes::remove_file_if_present(&path)?,
+            }
+            removed.push(path);
+        }
+        Ok(removed)
+    }
+
+    /// Of the state, that of the generation before the current one stays: a reader may be using it.
+    fn list_channel_files_no_reader_needs(
+        &self,
+        channel: &ChannelGeneration,
+        now: u32,
+    ) -> Result<Vec<PathBuf>> {
         let layout = self.layout();
         let current = channel.generation;
         let oldest = channel.history.first().map_or(current, |past| past.generation);
         let number = |name: &str| name.get(..8).and_then(|number| number.parse::<u64>().ok());
-        for name in durable_writes::list_folder(&layout.channel_generations_folder_path(&channel.name))? {
-            if !number(&name).is_some_and(|number| (oldest..=current).contains(&number)) {
-                durable_writes::remove_folder_if_present_unsynced(
-                    &layout.channel_generations_folder_path(&channel.name).join(&name),
-                )?;
-            }
-        }
-        for name in durable_writes::list_folder(&layout.stable_channel_repodata_path(&channel.name))? {
-            if number(&name).is_some_and(|number| !(oldest..=current).contains(&number)) {
-                durable_writes::remove_file_if_present(
-                    &layout.stable_channel_repodata_path(&channel.name).join(&name),
-                )?;
-            }
-        }
-        for name in durable_writes::list_folder(&layout.channel_batches_folder_path(&channel.name))? {
-            let stays = match name.strip_prefix('m') {
-                Some(id) => channel.batches.iter().any(|batch| id.parse() == Ok(batch.id)),
-                None => number(&name).is_some_and(|number| number == current || number + 1 == current),
-            };
-            if !stays {
-                durable_writes::remove_file_if_present(
-                    &layout.channel_batches_folder_path(&channel.name).join(&name),
-                )?;
-            }
-        }
+        let mut unneeded = Vec::new();
+        let mut add_names_of_folder = |folder: PathBuf, is_needed: &dyn Fn(&str) -> bool| -> Result<()> {
+            let names = durable_writes::list_folder(&folder)?;
+            unneeded.extend(names.iter().filter(|name| !is_needed(name)).map(|name| folder.join(name)));
+            Ok(())
+        };
+        add_names_of_folder(layout.channel_generations_folder_path(&channel.name), &|name| {
+            number(name).is_some_and(|number| (oldest..=current).contains(&number))
+        })?;
+        add_names_of_folder(layout.stable_channel_repodata_path(&channel.name), &|name| {
+            number(name).is_none_or(|number| (oldest..=current).contains(&number))
+        })?;
+        add_names_of_folder(layout.channel_batches_folder_path(&channel.name), &|name| match name
+            .strip_prefix('m')
+        {
+            Some(id) => channel.batches.iter().any(|batch| id.parse() == Ok(batch.id)),
+            None => number(name).is_some_and(|number| number == current || number + 1 == current),
+        })?;
+        let packages = layout.channel_packages_folder_path(&channel.name);
         let expired = channel.gone.iter().filter(|gone| over(gone.since, now));
-        let folder = layout.channel_packages_folder_path(&channel.name);
-        expired
-            .into_iter()
-            .try_for_each(|gone| durable_writes::remove_file_if_present(&folder.join(&gone.file)))
+        unneeded.extend(expired.map(|gone| packages.join(&gone.file)));
+        Ok(unneeded)
     }
 }
 

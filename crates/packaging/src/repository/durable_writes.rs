@@ -113,12 +113,22 @@ pub(super) fn write_file_atomically(incoming: &Path, path: &Path, bytes: &[u8]) 
     sync_folder(path.parent().unwrap_or(Path::new(".")))
 }
 
+/// Like [`write_file_atomically()`] for a file that only its owner may read, from its first moment on.
+pub(super) fn write_secret_file_atomically(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file_with_mode(incoming, path, bytes, 0o600)?;
+    sync_folder(path.parent().unwrap_or(Path::new(".")))
+}
+
 /// Like [`write_file_atomically()`], but leaves it to the caller to flush the folder.
 pub(super) fn write_file_without_folder_sync(incoming: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    write_file_with_mode(incoming, path, bytes, 0o644)
+}
+
+fn write_file_with_mode(incoming: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let write = || {
         let mut file = tempfile::Builder::new()
             .prefix("write-")
-            .permissions(fs::Permissions::from_mode(0o644))
+            .permissions(fs::Permissions::from_mode(mode))
             .tempfile_in(incoming)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;

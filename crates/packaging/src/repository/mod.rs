@@ -41,6 +41,7 @@ mod promote;
 mod promotion_order;
 mod publish;
 mod receive;
+mod remove_leftovers;
 mod repository_error;
 mod repository_layout;
 mod retain_versions;
@@ -88,19 +89,31 @@ struct Known {
 
 impl Repository {
     /// Makes a new repository in `root`, whose metadata `key` signs.
+    ///
+    /// It is one when its signing key is there, which is written last: what a process that was killed before has left
+    /// is used or replaced.
     pub fn create_repository(root: &Path, key: SecretKey) -> Result<Self> {
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
         let layout = repository.layout();
         for folder in layout.folders_to_create() {
             durable_writes::create_folder_and_parents(&folder)?;
         }
+        let lock = repository.lock()?;
         let signing = layout.signing_key_path();
         if signing.exists() {
             return Err(RepositoryError::Exists { root: root.to_owned() });
         }
-        repository.key.save_secret_key_file(&signing)?;
+        // Channels are created after the key.
+        if !repository.is_pool_empty()? || !repository.list_channels()?.is_empty() {
+            return Err(RepositoryError::KeyLost { path: signing });
+        }
         repository.write(&layout.trusted_keys_path(), repository.key.armored_public_key()?.as_bytes())?;
-        durable_writes::sync_folder(root)?;
+        durable_writes::write_secret_file_atomically(
+            &layout.incoming_folder_path(),
+            &signing,
+            repository.key.to_armored_secret_text()?.as_bytes(),
+        )?;
+        drop(lock);
         Ok(repository)
     }
 
@@ -112,9 +125,29 @@ impl Repository {
         }
         let key = SecretKey::load_secret_key_file(&repository_key)?;
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
+        repository.complete_first_trusted_key()?;
         // Leftovers of a killed process in `incoming/` are harmless; the next one may remove them.
         let _ = repository.remove_incoming_files_of_killed_processes();
         Ok(repository)
+    }
+
+    /// Writes the list of trusted keys where a creation by an earlier version was killed before it did. One that is lost
+    /// from a repository with packages is not replaced: packages would be refused without a reason.
+    fn complete_first_trusted_key(&self) -> Result<()> {
+        let path = self.layout().trusted_keys_path();
+        if path.exists() || !self.is_pool_empty()? {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
+        match path.exists() {
+            true => Ok(()),
+            false => self.write(&path, self.key.armored_public_key()?.as_bytes()),
+        }
+    }
+
+    /// Whether no package was ever received, or all are gone again.
+    fn is_pool_empty(&self) -> Result<bool> {
+        Ok(durable_writes::list_folder(&self.layout().pool_folder_path())?.is_empty())
     }
 
     /// Whether there is a repository in `root`.

@@ -2,7 +2,8 @@
 //!
 //! `order.json` lists the channels' names, from the first a version is published to, to the last it is
 //! promoted to. A new channel is entered there first, then gets its first, empty generation: an entry
-//! without a generation, left by a process that was killed, is no channel yet.
+//! without a generation, left by a process that was killed, is no channel yet. Until a package is received, those
+//! are the first channels that are still to be created.
 
 use std::{collections::BTreeSet, io};
 
@@ -33,19 +34,58 @@ impl Repository {
         }
         let at = after.and_then(|after| order.iter().position(|known| known == after));
         order.insert(at.map_or(order.len(), |at| at + 1), name.clone());
-        let path = self.layout().promotion_order_path();
-        self.write(&path, &durable_writes::to_json_bytes(&path, &order)?)?;
-        self.commit_next_generation(
-            &*self.load_current_or_empty_generation(name)?,
-            Vec::new(),
-            UnflushedWrites::default(),
-            now,
-        )?;
+        self.write_promotion_order(&order)?;
+        self.show_first_generation(name, now)?;
         Ok(true)
+    }
+
+    /// The first channels that are still to be created, in the order of promotion: `channels` in a repository that has
+    /// none, and the rest of those it began with where their creation was killed. None once a package was received.
+    pub fn list_first_channels_to_create(&self, channels: &[Name]) -> Result<Vec<Name>> {
+        let _lock = self.lock()?;
+        let created = self.list_channels()?;
+        let mut order = self.read_promotion_order()?;
+        let is_used = !self.is_pool_empty()?;
+        if created.is_empty() && (order.is_empty() || is_used) {
+            channels.clone_into(&mut order);
+            self.write_promotion_order(&order)?;
+        } else if is_used {
+            return Ok(Vec::new());
+        }
+        order.retain(|name| !created.contains(name));
+        Ok(order)
+    }
+
+    /// Creates the empty channel `name`, one of [`Repository::list_first_channels_to_create`], at the place it has in that
+    /// order. Returns whether it is new.
+    pub fn create_first_channel(&self, name: &Name, now: u32) -> Result<bool> {
+        let _lock = self.lock()?;
+        if self.list_channels()?.contains(name) {
+            return Ok(false);
+        }
+        self.show_first_generation(name, now)?;
+        Ok(true)
+    }
+
+    fn show_first_generation(&self, name: &Name, now: u32) -> Result<()> {
+        let nothing = self.load_current_or_empty_generation(name)?;
+        self.commit_next_generation(&nothing, Vec::new(), UnflushedWrites::default(), now).map(drop)
+    }
+
+    fn write_promotion_order(&self, order: &Vec<Name>) -> Result<()> {
+        let path = self.layout().promotion_order_path();
+        self.write(&path, &durable_writes::to_json_bytes(&path, order)?)
     }
 
     /// The names of all channels, in the order of promotion.
     pub fn list_channels(&self) -> Result<Vec<Name>> {
+        let mut order = self.read_promotion_order()?;
+        order.retain(|name| self.layout().channel_current_generation_link_path(name).is_symlink());
+        Ok(order)
+    }
+
+    /// The same with the channels that are not created yet.
+    fn read_promotion_order(&self) -> Result<Vec<Name>> {
         let path = self.layout().promotion_order_path();
         let mut order: Vec<Name> = match durable_writes::read_json_file(&path) {
             Err(RepositoryError::Io { why, .. }) if why.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -57,7 +97,6 @@ impl Repository {
         order.extend(
             found.iter().filter_map(|name| Name::new(name).ok()).filter(|name| !known.contains(name)),
         );
-        order.retain(|name| self.layout().channel_current_generation_link_path(name).is_symlink());
         Ok(order)
     }
 

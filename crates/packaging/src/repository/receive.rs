@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use model::wire::UploadedPackage;
@@ -216,17 +216,19 @@ impl Repository {
     }
 
     /// Removes what a killed process left: uploads whose lock is free, and everything that is made
-    /// only under the repository's lock, which is ours now.
-    pub(super) fn remove_incoming_files_of_killed_processes(&self) -> Result<()> {
+    /// only under the repository's lock, which is ours now. Returns what was removed.
+    pub(super) fn remove_incoming_files_of_killed_processes(&self) -> Result<Vec<PathBuf>> {
         let _lock = self.lock()?;
+        let mut removed = Vec::new();
         for name in durable_writes::list_folder(&self.layout().incoming_folder_path())? {
             let path = self.layout().incoming_folder_path().join(name);
             // A link may point to nothing.
             if path.is_symlink() || fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {
                 durable_writes::remove_file_if_present(&path)?;
+                removed.push(path);
             }
         }
-        Ok(())
+        Ok(removed)
     }
 }
 

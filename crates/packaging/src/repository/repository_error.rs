@@ -48,6 +48,15 @@ pub enum RepositoryError {
         /// The folder.
         root: PathBuf,
     },
+    /// The signing key of a repository that was used is gone.
+    #[error(
+        "the signing key {} is missing, and the repository was used with one: restore it from a backup; hosts would refuse what a new one signs",
+        .path.display()
+    )]
+    KeyLost {
+        /// The file.
+        path: PathBuf,
+    },
     /// The signing key.
     #[error(transparent)]
     Key(#[from] SecretKeyError),

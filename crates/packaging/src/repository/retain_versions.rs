@@ -71,6 +71,8 @@ impl Repository {
         let mut needed = BTreeSet::new();
         for name in self.list_channels()? {
             let channel = self.load_current_or_empty_generation(&name)?;
+            // A link must not outlast its package.
+            self.remove_package_links_of_killed_publications(&channel, None)?;
             let components = kept_components(catalog, &name, keep, newest);
             let plain = self.kept_plain(&channel, newest)?;
             let mut gone = BTreeSet::new();

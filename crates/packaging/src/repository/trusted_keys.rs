@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, fs, io};
 
 use super::{Repository, RepositoryError, Result, durable_writes};
-use crate::openpgp::{KeyFingerprint, TrustedPublicKeys};
+use crate::openpgp::{KeyFingerprint, SigningSubkey, TrustedPublicKeys, VerifiedSigner};
 
 /// A key that packages are trusted by, or were.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,20 +74,34 @@ impl Repository {
         Ok(keys.into_iter().map(with_state).collect())
     }
 
-    /// Refuses a package whose key is withdrawn, or has expired, at the time the package is received.
+    /// Refuses a package whose key is withdrawn, or whose key or signing subkey has expired, at the time the package is
+    /// received.
     pub(super) fn refuse_withdrawn_or_expired_key(
         &self,
         file: &str,
-        signer: &KeyFingerprint,
+        signer: &VerifiedSigner,
         received: u64,
     ) -> Result<()> {
-        let keys = self.list_trusted_keys()?;
-        let why = match keys.iter().find(|key| key.fingerprint == *signer) {
-            Some(TrustedKey { withdrawn: Some(_), .. }) => "was withdrawn",
-            Some(TrustedKey { expires: Some(expires), .. }) if *expires <= received => "has expired",
-            _ => return Ok(()),
+        let refused = |fingerprint: String, why| {
+            Err(RepositoryError::KeyNotAccepted { file: file.to_owned(), fingerprint, why })
         };
-        Err(RepositoryError::KeyNotAccepted { file: file.to_owned(), fingerprint: signer.to_string(), why })
+        let keys = self.list_trusted_keys()?;
+        match keys.iter().find(|key| key.fingerprint == signer.key) {
+            Some(TrustedKey { withdrawn: Some(_), .. }) => refused(signer.key.to_string(), "was withdrawn")?,
+            Some(TrustedKey { expires: Some(expires), .. }) if *expires <= received => {
+                refused(signer.key.to_string(), "has expired")?
+            }
+            _ => {}
+        }
+        let Some(subkey) = &signer.subkey else { return Ok(()) };
+        let name = || format!("{}, a subkey of {}", subkey.fingerprint, signer.key);
+        match subkey {
+            SigningSubkey { revoked: true, .. } => refused(name(), "was revoked"),
+            SigningSubkey { expires: Some(expires), .. } if *expires <= received => {
+                refused(name(), "has expired")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The armored public keys that packages and metadata are trusted by, one after the other.

@@ -10,6 +10,7 @@ mod documents;
 mod openpgp;
 mod packages;
 mod repository;
+mod rpm_verdicts;
 mod shipped;
 mod sources;
 mod tools;

@@ -88,6 +88,8 @@ impl Repository {
                 channel,
                 durable_writes::list_folder(&self.layout().channel_packages_folder_path(name))?,
             ))),
+            // Nor is a channel whose creation was killed.
+            Ok(_) if self.is_unfinished_channel_creation(name)? => Ok(None),
             Ok(_) => {
                 findings.add(&switch, "the channel shows no generation", REBUILD);
                 Ok(None)
@@ -167,9 +169,11 @@ impl Repository {
         }
         let gone: BTreeSet<&str> = channel.gone.iter().map(|gone| gone.file.as_str()).collect();
         for file in links {
-            if !listed.contains_key(file.as_str()) && !gone.contains(file.as_str()) {
-                let what = "no metadata names it (an interrupted publication?)";
-                findings.add(&folder.join(file), what, "publish it, or remove it");
+            let named = listed.contains_key(file.as_str()) || gone.contains(file.as_str());
+            // What a killed publication has left is no damage: it is removed after a while.
+            if !named && !self.is_link_to_package_in_pool(&folder.join(file)) {
+                let what = "no metadata names it, and it is not the package in the pool";
+                findings.add(&folder.join(file), what, "remove it");
             }
         }
     }
@@ -275,7 +279,7 @@ impl Repository {
     }
 }
 
-fn is_same_file(one: &Path, other: &Path) -> bool {
+pub(in super::super) fn is_same_file(one: &Path, other: &Path) -> bool {
     match (fs::metadata(one), fs::metadata(other)) {
         (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
         _ => false,

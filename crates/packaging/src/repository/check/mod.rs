@@ -5,7 +5,7 @@
 //! again with it, before anything is reported.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -13,7 +13,7 @@ use std::{
 use super::{Repository, RepositoryError, Result, durable_writes, package_index::PoolPackageIndexEntry};
 use crate::openpgp::TrustedPublicKeys;
 
-mod channels;
+pub(super) mod channels;
 
 const RESTORE: &str =
     "restore it from a backup, or remove it, build that version anew with a higher release and publish it";
@@ -129,7 +129,7 @@ impl Repository {
     }
 
     /// The digest of each package that some channel shows, by file.
-    fn listed_digests(&self) -> BTreeMap<String, String> {
+    pub(super) fn listed_digests(&self) -> BTreeMap<String, String> {
         // Errors of reading a channel are reported by the channel check.
         let channels = self.list_channels().unwrap_or_default();
         let channels: Vec<_> =
@@ -139,27 +139,18 @@ impl Repository {
     }
 
     fn check_index(&self, findings: &mut Findings<'_>) -> Result<()> {
-        let layout = self.layout();
-        let alone = |name: &str, entry: &str| {
-            !entry.strip_suffix(".jsonl").is_some_and(|file| layout.pool_package_path(name, file).is_file())
-        };
-        let mut suspects = BTreeSet::new();
-        for name in durable_writes::list_folder(&layout.index_folder_path())? {
-            for entry in durable_writes::list_folder(&layout.index_folder_path().join(&name))? {
-                if alone(&name, &entry) {
-                    suspects.insert((name.clone(), entry));
-                }
-            }
-        }
+        let suspects = self.list_index_entries_without_package()?;
         if suspects.is_empty() {
             return Ok(());
         }
         // A package that comes in, or goes, has its entry alone for a moment.
         let _lock = self.lock()?;
-        for (name, entry) in suspects {
-            let path = layout.index_folder_path().join(&name).join(&entry);
-            if path.exists() && alone(&name, &entry) {
-                findings.add(&path, "it describes a package that is not in the pool", "remove it");
+        let listed = self.listed_digests();
+        for suspect in suspects {
+            let alone = self.is_index_entry_without_package(&suspect);
+            // What no channel shows is what an upload or a retention has left that was killed.
+            if alone && suspect.package_file().is_some_and(|file| listed.contains_key(file)) {
+                findings.add(&suspect.path, "it describes a package that is not in the pool", RESTORE);
             }
         }
         Ok(())

@@ -50,13 +50,13 @@ fn missing_and_left_over_files_are_found() {
     let test = test();
     fs::remove_file(test.channel("dev").join("packages/shop-1.0-1.noarch.rpm")).unwrap();
     fs::write(test.channel("dev").join("packages/stray.rpm"), "").unwrap();
-    fs::create_dir(test.root().join("index/stray")).unwrap();
-    fs::write(test.root().join("index/stray/stray-1-1.noarch.rpm.jsonl"), "{}").unwrap();
+    fs::remove_file(test.root().join("pool/shop-deployment/shop-deployment-1.0-1.noarch.rpm")).unwrap();
     let found = findings(&test);
     let starts = [
         "channels/dev/packages/shop-1.0-1.noarch.rpm: it is not the package in the pool; `punch repository rebuild`",
+        "channels/dev/packages/shop-deployment-1.0-1.noarch.rpm: the channel lists it, but shop-deployment-1.0-1.noarch.rpm is not in the repository",
         "channels/dev/packages/stray.rpm: no metadata names it",
-        "index/stray/stray-1-1.noarch.rpm.jsonl: it describes a package that is not in the pool",
+        "index/shop-deployment/shop-deployment-1.0-1.noarch.rpm.jsonl: it describes a package that is not in the pool",
     ];
     assert_eq!(found.len(), starts.len(), "{found:?}");
     for (found, start) in found.iter().zip(starts) {

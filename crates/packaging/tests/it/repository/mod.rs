@@ -6,6 +6,7 @@ mod check;
 mod concurrent;
 mod dnf;
 mod full_disk;
+mod leftovers;
 mod metadata;
 mod promote;
 mod publish;

@@ -2,11 +2,12 @@
 
 use std::{
     fs,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::Path,
+    process::{Command, Stdio},
 };
 
-use packaging::repository::Repository;
+use packaging::{openpgp::SecretKey, repository::Repository};
 
 use super::{LIMIT, TestRepository, deployment, name, payload, tree};
 use crate::{
@@ -286,6 +287,20 @@ fn folder_without_repository_is_an_error_naming_it() {
 }
 
 #[test]
+fn package_with_a_wrong_digest_in_its_signature_section_is_refused_and_leaves_nothing() {
+    let test = TestRepository::new();
+    let (mut bytes, file) = build(&test, Rpm::new("tool", "1.0"));
+    let digest = bytes.windows(65).position(|text| {
+        text[64] == 0 && text[..64].iter().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte))
+    });
+    let digest = digest.unwrap();
+    bytes[digest] = if bytes[digest] == b'0' { b'1' } else { b'0' };
+    let message = refused(&test, &bytes, &file);
+    let start = format!("{file} is refused, as every host's rpm would: its SHA-256 digest of the header is ");
+    assert!(message.starts_with(&start) && message.ends_with("build and sign it again"), "{message}");
+}
+
+#[test]
 fn package_of_a_withdrawn_key_is_refused_until_the_key_is_trusted_again() {
     let test = TestRepository::new();
     let fingerprint = test.packager.fingerprint().to_string();
@@ -317,23 +332,8 @@ fn package_of_an_expired_key_is_refused_until_the_key_is_renewed() {
         return;
     }
     let test = TestRepository::new();
-    let home = tempfile::tempdir().unwrap();
-    let gpg = |arguments: &[&str]| {
-        let mut command = std::process::Command::new("gpg");
-        command.args([
-            "--quiet",
-            "--batch",
-            "--yes",
-            "--passphrase",
-            "",
-            "--pinentry-mode",
-            "loopback",
-            "--homedir",
-        ]);
-        let output = command.arg(home.path()).args(arguments).output().unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let home = Gpg::new();
+    let gpg = |arguments: &[&str]| home.run(arguments);
     // It has expired by now, whatever date within its life the signature claims.
     gpg(&[
         "--faked-system-time",
@@ -345,10 +345,7 @@ fn package_of_an_expired_key_is_refused_until_the_key_is_renewed() {
         "30d",
     ]);
     let exported = || gpg(&["--armor", "--export", "old@example.org"]);
-    let secret = home.path().join("old.key");
-    gpg(&["--armor", "--output", secret.to_str().unwrap(), "--export-secret-keys", "old@example.org"]);
-    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let key = packaging::openpgp::SecretKey::load_secret_key_file(&secret).unwrap();
+    let key = home.secret_key("old@example.org");
     test.repository.trust_keys(&exported()).unwrap();
     let path = Rpm::new("tool", "1.0").build(&test.built(), Some(&key));
     let (bytes, file) = (fs::read(&path).unwrap(), path.file_name().unwrap().to_str().unwrap().to_owned());
@@ -358,4 +355,85 @@ fn package_of_an_expired_key_is_refused_until_the_key_is_renewed() {
     gpg(&["--faked-system-time", "20231110T000000", "--quick-set-expire", &fingerprint, "0"]);
     test.repository.trust_keys(&exported()).unwrap();
     test.repository.receive_package(&*bytes, &file, LIMIT).unwrap();
+}
+
+#[test]
+fn package_of_an_expired_or_revoked_subkey_is_refused_until_the_subkey_is_renewed() {
+    if !has_tool("gpg") {
+        return;
+    }
+    let test = TestRepository::new();
+    let home = Gpg::new();
+    let at = |time: &str, arguments: &[&str]| home.run(&[&["--faked-system-time", time], arguments].concat());
+    // The primary key never expires; the subkey that signs has expired by now, whatever date within its life the
+    // signature claims.
+    at("20231101T000000", &["--quick-gen-key", "sub@example.org", "ed25519", "cert", "never"]);
+    let listed = home.run(&["--with-colons", "--list-keys", "sub@example.org"]);
+    let primary =
+        listed.lines().find_map(|line| line.strip_prefix("fpr:::::::::")).unwrap().trim_matches(':');
+    at("20231101T000000", &["--quick-add-key", primary, "ed25519", "sign", "30d"]);
+    let exported = || home.run(&["--armor", "--export", "sub@example.org"]);
+    let key = home.secret_key("sub@example.org");
+    test.repository.trust_keys(&exported()).unwrap();
+    let path = Rpm::new("tool", "1.0").build(&test.built(), Some(&key));
+    let (bytes, file) = (fs::read(&path).unwrap(), path.file_name().unwrap().to_str().unwrap().to_owned());
+    let message = refused(&test, &bytes, &file);
+    assert!(message.contains("a subkey of") && message.contains("has expired"), "{message}");
+    assert!(message.contains(primary), "{message}");
+    let listed = home.run(&["--with-colons", "--list-keys", "sub@example.org"]);
+    let subkey = listed.lines().filter_map(|line| line.strip_prefix("fpr:::::::::")).nth(1).unwrap();
+    let subkey = subkey.trim_matches(':');
+    at("20231110T000000", &["--quick-set-expire", primary, "0", subkey]);
+    test.repository.trust_keys(&exported()).unwrap();
+    test.repository.receive_package(&*bytes, &file, LIMIT).unwrap();
+    // A subkey that is revoked later stays good for what was received before.
+    test.publish("dev", std::slice::from_ref(&file));
+    home.edit_key(primary, "key 1\nrevkey\ny\n0\n\ny\nsave\n");
+    test.repository.trust_keys(&exported()).unwrap();
+    let path = Rpm::new("tool", "2.0").build(&test.built(), Some(&key));
+    let (bytes, file) = (fs::read(&path).unwrap(), path.file_name().unwrap().to_str().unwrap().to_owned());
+    let message = refused(&test, &bytes, &file);
+    assert!(message.contains("was revoked"), "{message}");
+    assert_eq!(test.repository.check_repository().unwrap(), []);
+}
+
+/// Real `gpg` with keys of its own.
+struct Gpg {
+    home: tempfile::TempDir,
+}
+
+impl Gpg {
+    fn new() -> Self {
+        Self { home: tempfile::tempdir().unwrap() }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("gpg");
+        command.args(["--quiet", "--no-tty", "--yes", "--passphrase", "", "--pinentry-mode", "loopback"]);
+        command.arg("--homedir").arg(self.home.path());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command().arg("--batch").args(arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Types `answers` into the editor of a key.
+    fn edit_key(&self, key: &str, answers: &str) {
+        let mut command = self.command();
+        command.args(["--command-fd", "0", "--edit-key", key]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(answers.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    /// The secret key of this user, as our own programs read it.
+    fn secret_key(&self, user: &str) -> SecretKey {
+        let file = self.home.path().join("secret.key");
+        self.run(&["--armor", "--output", file.to_str().unwrap(), "--export-secret-keys", user]);
+        fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        SecretKey::load_secret_key_file(&file).unwrap()
+    }
 }
