@@ -22,6 +22,8 @@ pub(crate) enum ApiClientError {
         url: String,
         /// What happened.
         why: String,
+        /// Whether nothing listens there: nothing was sent.
+        connection_refused: bool,
     },
     /// The response is an error.
     #[error("{}", refused(.url, *.status, .title, .detail, .faults))]
@@ -63,6 +65,8 @@ fn refused(url: &str, status: u16, title: &str, detail: &str, faults: &[Fault]) 
 impl ApiClientError {
     /// Converts an error of the HTTP library.
     pub(crate) fn from_ureq_error(url: &str, error: &ureq::Error) -> Self {
+        let connection_refused =
+            matches!(error, ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused);
         let why = match error {
             ureq::Error::HostNotFound => "no address is known for that host name".to_owned(),
             ureq::Error::Io(error) => connection_error_reason_text(error),
@@ -75,7 +79,7 @@ impl ApiClientError {
             }
             other => other.to_string(),
         };
-        Self::Unreachable { url: url.to_owned(), why }
+        Self::Unreachable { url: url.to_owned(), why, connection_refused }
     }
 
     /// Whether the back-office counts as unreachable: no connection, a 5xx status, or an invalid response.

@@ -1,5 +1,6 @@
 //! The client of the HTTP API: one function per request, shapes from `model::wire`.
 
+mod connection_wait;
 mod error;
 mod events;
 mod pinned_authority;
@@ -24,6 +25,7 @@ use ureq::{
     unversioned::resolver::DefaultResolver,
 };
 
+pub(crate) use connection_wait::{ConnectionWait, ConnectionWaitArgs};
 pub(crate) use error::ApiClientError;
 pub(crate) use pinned_authority::{CaFingerprint, fetch_authority_by_fingerprint};
 pub(crate) use response::strip_control_characters_and_shorten;

@@ -143,8 +143,19 @@ fn join_requires_address_token_and_server_name() {
     let test = TestFolder::new();
     let root = test.path("root");
     let root = root.to_str().unwrap();
-    test.punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "web-01", "--root", root])
-        .fails(6, &["could not be reached"]);
+    test.punch(&[
+        "join",
+        "http://127.0.0.1:1",
+        "--token",
+        "t",
+        "--server",
+        "web-01",
+        "--root",
+        root,
+        "--wait",
+        "0",
+    ])
+    .fails(6, &["could not be reached"]);
     test.punch(&["join", "http://127.0.0.1:1", "--server", "web-01"]).fails(2, &["--token"]);
     test.punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "Web_01"])
         .fails(2, &["lower-case"]);

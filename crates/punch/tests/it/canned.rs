@@ -1,12 +1,14 @@
 //! A back-office with canned responses, for what a real one seldom answers.
 
 use std::{
+    cell::OnceCell,
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     os::unix::net::UnixListener,
     path::Path,
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 /// Answers every request with the answers given, in turn; the last one for ever.
@@ -21,6 +23,18 @@ impl Canned {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let connect = move || listener.accept().unwrap().0;
         Self::answer(url, answers, connect, |stream| stream.try_clone().unwrap())
+    }
+
+    /// The same at an address where nothing listens before `delay` is over.
+    pub(crate) fn listening_after(delay: Duration, answers: Vec<String>) -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener: OnceCell<TcpListener> = OnceCell::new();
+        let listen = move || {
+            thread::sleep(delay);
+            TcpListener::bind(address).unwrap()
+        };
+        let connect = move || listener.get_or_init(&listen).accept().unwrap().0;
+        Self::answer(format!("http://{address}"), answers, connect, |stream| stream.try_clone().unwrap())
     }
 
     /// The same on a Unix socket.

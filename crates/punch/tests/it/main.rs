@@ -11,6 +11,7 @@ mod components;
 mod control_plane;
 mod estate;
 mod keys;
+mod login;
 mod packaging;
 mod reference;
 mod repository;
