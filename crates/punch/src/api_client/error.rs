@@ -39,6 +39,14 @@ pub(crate) enum ApiClientError {
         /// The faults of what was sent.
         faults: Vec<Fault>,
     },
+    /// Another web server answers at the address.
+    #[error("{url} is not a Geppetto control plane: it answered with {seen}")]
+    NotControlPlane {
+        /// The address that was tried.
+        url: String,
+        /// What it answered with.
+        seen: String,
+    },
     /// The response is not what the API documents.
     #[error("{url} does not answer like a back-office: {why}")]
     InvalidResponse {
@@ -87,7 +95,7 @@ impl ApiClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => *status >= 500,
-            Self::InvalidResponse { .. } => true,
+            Self::NotControlPlane { .. } | Self::InvalidResponse { .. } => true,
         }
     }
 
@@ -153,6 +161,12 @@ impl From<ApiClientError> for CommandError {
         let message = error.to_string();
         if error.http_status() == Some(INSUFFICIENT_STORAGE) {
             return CommandError::failed_halfway_error(message);
+        }
+        if matches!(error, ApiClientError::NotControlPlane { .. }) {
+            return CommandError::new(Exit::Unreachable, message).with_hint(
+                "check the address and the port: `geppetto serve` listens on port 8700 unless told otherwise, and \
+                 `punch config` shows which address is set where",
+            );
         }
         if error.is_unavailable() {
             return CommandError::new(Exit::Unreachable, message)

@@ -74,6 +74,9 @@ impl Canned {
     }
 }
 
+/// The answer to `whoami`.
+pub(crate) const PRINCIPAL: &str = r#"{"kind":"token","name":"token admin","grants":["admin"]}"#;
+
 /// An answer with a JSON body.
 pub(crate) fn json(status: &str, body: &str) -> String {
     format!(

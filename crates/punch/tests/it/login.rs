@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    canned::{Canned, json, problem},
+    canned::{Canned, PRINCIPAL, json, problem},
     test_folder::TestFolder,
 };
-
-const PRINCIPAL: &str = r#"{"name":"admin","grants":["admin"]}"#;
 
 #[test]
 fn login_waits_for_a_control_plane_that_listens_later() {
@@ -51,4 +49,62 @@ fn refused_token_is_not_tried_again() {
     let output = test.punch(&["login", &canned.url, "--token-file", "token"]);
     output.fails(1, &["this token is not valid"]);
     assert_eq!(canned.requests().len(), 1);
+}
+
+/// An answer of a web server that is no control plane.
+fn page(status: &str, headers: &str) -> String {
+    let body = "<!DOCTYPE html><html>hello</html>";
+    format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn foreign_web_server_is_named_as_such_and_no_login_is_saved() {
+    let test = TestFolder::new();
+    test.write("token", "s3cret\n");
+    let html = "Server: nginx/1.26\r\nContent-Type: text/html; charset=utf-8\r\n";
+    for (answer, seen) in [
+        (page("200 OK", html), "status 200 OK and an HTML page, from the server `nginx/1.26`"),
+        (page("404 Not Found", html), "status 404 Not Found and an HTML page, from the server `nginx/1.26`"),
+        (page("404 Not Found", "Content-Type: text/plain\r\n"), "status 404 Not Found and an HTML page"),
+        (page("200 OK", ""), "status 200 OK and an HTML page"),
+    ] {
+        let canned = Canned::new(vec![answer]);
+        let message = format!("{} is not a Geppetto control plane: it answered with {seen}", canned.url);
+        let output = test.punch(&["login", &canned.url, "--token-file", "token"]);
+        output.fails(6, &[&message, "listens on port 8700"]);
+        let output = test.punch(&["channel", "create", "dev", "--url", &canned.url]);
+        output.fails(6, &[&message]);
+    }
+    let canned = Canned::new(vec![json("404 Not Found", r#"{"error":"no route"}"#)]);
+    test.punch(&["channel", "create", "dev", "--url", &canned.url])
+        .fails(6, &["is not a Geppetto control plane", "status 404 Not Found and application/json"]);
+    assert!(!test.path("home/.config/geppetto/punch.yaml").exists());
+}
+
+#[test]
+fn json_of_another_shape_is_no_accepted_login() {
+    let test = TestFolder::new();
+    test.write("token", "s3cret\n");
+    let canned = Canned::new(vec![json("200 OK", r#"{"hello":"world"}"#)]);
+    let output = test.punch(&["login", &canned.url, "--token-file", "token"]);
+    output.fails(6, &["does not answer like a back-office"]);
+    assert!(!test.path("home/.config/geppetto/punch.yaml").exists());
+}
+
+#[test]
+fn error_page_of_a_proxy_keeps_its_status() {
+    let test = TestFolder::new();
+    let canned = Canned::new(vec![page("502 Bad Gateway", "Content-Type: text/html\r\n")]);
+    let output = test.punch(&["channel", "list", "--url", &canned.url]);
+    output.fails(6, &["refused: Bad Gateway (status 502)"]);
+}
+
+#[test]
+fn address_without_a_scheme_is_refused_with_the_whole_address() {
+    let test = TestFolder::new();
+    test.write("token", "s3cret\n");
+    test.punch(&["login", "localhost:8700", "--token-file", "token"])
+        .fails(1, &["`localhost:8700` is not an address", "write http://localhost:8700"]);
+    test.punch(&["channel", "list", "--url", "geppetto.example.org:8700"])
+        .fails(1, &["write https://geppetto.example.org:8700"]);
 }

@@ -2,7 +2,7 @@
 
 use crate::skip::skip;
 use crate::{
-    canned::{Canned, json, problem},
+    canned::{Canned, PRINCIPAL, json, problem},
     test_folder::{TestFolder, mode, run},
 };
 
@@ -120,7 +120,7 @@ fn login_keeps_other_settings_and_logout_removes_the_token() {
     let file = "home/.config/geppetto/punch.yaml";
     test.write(file, "channel: next\ntoken_file: old\n");
     test.write("token", "s3cret\n");
-    let canned = Canned::new(vec![json("200 OK", EMPTY_LIST)]);
+    let canned = Canned::new(vec![json("200 OK", PRINCIPAL)]);
     test.ok(&["login", &canned.url, "--token-file", "token"]);
     let saved = test.read(file);
     assert!(saved.contains("channel: next") && saved.contains("s3cret") && !saved.contains("old"), "{saved}");
