@@ -12,6 +12,8 @@ pub use effects::{EffectDescription, ServersWithSameEffectDescriptions};
 pub use event::Event;
 pub use explanation::{ExplainedMapEntry, ExplainedProvenanceEntry, Explanation};
 pub use job::{Job, JobLogEntry, JobPage, JobRequest};
+pub use retention::{ChannelRetentionPreview, RetentionPreview};
+pub use server_credential::ServerCredentialStatus;
 pub use token::{IssuedToken, PrincipalInfo, TokenList, TokenRequest, TokenSummary};
 
 macro_rules! shape {
@@ -29,6 +31,8 @@ macro_rules! shape {
 mod effects;
 mod explanation;
 mod job;
+mod retention;
+mod server_credential;
 mod token;
 
 shape! {
