@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser};
+use clap::{Args, ColorChoice, Parser};
 
 use crate::{command_error::CommandError, commands::PunchCommand, host_files::HostFileAccess};
 
@@ -28,6 +28,9 @@ pub(crate) struct PunchCli {
     /// Print data as JSON
     #[arg(long, global = true)]
     pub(crate) json: bool,
+    /// Colour of what is printed; `auto` is colour on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    pub(crate) color: ColorChoice,
     #[command(subcommand)]
     pub(crate) verb: PunchCommand,
 }

@@ -23,7 +23,9 @@ use crate::{
     health_client,
     host_files::HostFileAccess,
     package_source::{PackageSource, VerifiedFileCache},
-    report_text, time_text,
+    report_text,
+    terminal_output::ChangeLayout,
+    time_text,
     trusted_node::TrustedNode,
 };
 
@@ -139,7 +141,7 @@ pub(crate) fn apply_trusted_node(
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
     prepared.machine.inner_host_mut().make_programs_hold_lock(lock);
-    context.output.print_line_unless_json(prepared.plan.to_string());
+    context.output.print_changes_unless_json(prepared.plan.to_string(), ChangeLayout::Plan);
     let fetched = match converge::fetch_packages_of_plan(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
         Err(problem) => {

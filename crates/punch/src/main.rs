@@ -43,8 +43,7 @@ use crate::{
 
 fn main() -> ExitCode {
     let cli = PunchCli::parse();
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let output = TerminalOutput::new(cli.json, no_colour);
+    let output = TerminalOutput::new(cli.json, cli.color, no_colour());
     let context = CommandContext {
         output: output.clone(),
         now,
@@ -59,6 +58,13 @@ fn main() -> ExitCode {
             exit_code(failure.exit)
         }
     }
+}
+
+/// Whether the environment asks for no colour on a terminal (<https://no-color.org>), or the terminal has none.
+fn no_colour() -> bool {
+    let is =
+        |name, test: fn(&std::ffi::OsStr) -> bool| std::env::var_os(name).is_some_and(|value| test(&value));
+    is("NO_COLOR", |value| !value.is_empty()) || is("TERM", |value| value == "dumb")
 }
 
 fn exit_code(exit: Exit) -> ExitCode {

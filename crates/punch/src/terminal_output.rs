@@ -1,10 +1,15 @@
 //! Everything punch prints: data on stdout, everything else on stderr. No other module prints.
 
+mod change_colours;
+
 use std::io::{self, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use clap::ColorChoice;
 use model::fault::Fault;
 use serde::Serialize;
+
+pub(crate) use change_colours::ChangeLayout;
 
 use crate::command_error::CommandError;
 
@@ -27,15 +32,26 @@ struct ErrorOutput<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct TerminalOutput {
     json: bool,
-    colour: bool,
+    stdout_colour: bool,
+    stderr_colour: bool,
     progress: bool,
 }
 
 impl TerminalOutput {
-    /// JSON on stdout when `json`; colour and progress bars only for people at a terminal.
-    pub(crate) fn new(json: bool, no_colour: bool) -> Self {
-        let terminal = io::stderr().is_terminal();
-        Self { json, colour: terminal && !no_colour, progress: terminal }
+    /// JSON on stdout when `json`; progress bars only at a terminal, and colour unless `colour` says otherwise.
+    /// `no_colour` is what the environment says about a terminal.
+    pub(crate) fn new(json: bool, colour: ColorChoice, no_colour: bool) -> Self {
+        let coloured = |terminal: bool| match colour {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !no_colour,
+        };
+        Self {
+            json,
+            stdout_colour: coloured(io::stdout().is_terminal()),
+            stderr_colour: coloured(io::stderr().is_terminal()),
+            progress: io::stderr().is_terminal(),
+        }
     }
 
     /// Whether JSON was asked for.
@@ -48,6 +64,22 @@ impl TerminalOutput {
         if !self.json {
             write(&mut io::stdout().lock(), text.as_ref());
         }
+    }
+
+    /// Data: a plan, effects or differences on stdout, in colour where that is asked for. Nothing when JSON is asked for.
+    pub(crate) fn print_changes_unless_json(&self, text: impl AsRef<str>, layout: ChangeLayout) {
+        if self.stdout_colour {
+            self.print_line_unless_json(change_colours::colour_changes(text.as_ref(), layout));
+        } else {
+            self.print_line_unless_json(text);
+        }
+    }
+
+    /// Data: the name of a document and its difference on stdout. Nothing when JSON is asked for.
+    pub(crate) fn print_document_diff_unless_json(&self, heading: &str, diff: &str) {
+        let bold = if self.stdout_colour { Style::new().bold() } else { Style::new() };
+        self.print_line_unless_json(format!("{bold}{heading}{bold:#}"));
+        self.print_changes_unless_json(diff, ChangeLayout::Diff);
     }
 
     /// Data: aligned columns on stdout, with a heading. Nothing when JSON is asked for.
@@ -139,7 +171,7 @@ impl TerminalOutput {
     }
 
     fn painted(&self, word: &str, colour: AnsiColor) -> String {
-        if self.colour {
+        if self.stderr_colour {
             let style = Style::new().bold().fg_color(Some(colour.into()));
             format!("{style}{word}{style:#}")
         } else {

@@ -95,8 +95,7 @@ fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
     }
     context.output.print_line_unless_json(summarize_places(&result.objects));
     for (place, diff) in result.objects.iter().filter_map(|place| Some((place, place.diff.as_ref()?))) {
-        context.output.print_line_unless_json(format!("{} {}", place.how, place.object));
-        context.output.print_line_unless_json(diff);
+        context.output.print_document_diff_unless_json(&format!("{} {}", place.how, place.object), diff);
     }
     print_effects(context, &result.effects);
     match result.revision {

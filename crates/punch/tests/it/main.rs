@@ -17,6 +17,7 @@ mod reference;
 mod repository;
 mod restore;
 mod settings;
+mod terminal;
 mod test_folder;
 mod tls;
 mod trust;

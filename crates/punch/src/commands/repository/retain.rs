@@ -7,7 +7,7 @@ use model::{
 
 use crate::{
     command_context::CommandContext, command_error::CommandError, commands::job::create_and_follow_job,
-    settings::ControlPlaneArgs,
+    settings::ControlPlaneArgs, terminal_output::ChangeLayout,
 };
 
 /// Remove old versions that no node file of any kept generation needs
@@ -51,7 +51,7 @@ fn print_retention_preview(context: &CommandContext, preview: &RetentionPreview)
         let versions: Vec<String> =
             channel.versions.iter().map(|version| format!("\n  - {version}")).collect();
         let text = format!("from channel {}:{}", channel.channel, versions.concat());
-        context.output.print_line_unless_json(text);
+        context.output.print_changes_unless_json(text, ChangeLayout::Effects);
     }
     match preview.files.len() {
         0 => context.output.print_line_unless_json("no file would be removed"),

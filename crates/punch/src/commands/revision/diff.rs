@@ -41,8 +41,10 @@ pub(super) fn fetch_and_print_revision_diff(
         context.output.print_line_unless_json("nothing differs");
     }
     for place in &diff.places {
-        context.output.print_line_unless_json(format!("{} {}", place.how, place.object));
-        context.output.print_line_unless_json(place.diff.as_deref().unwrap_or_default());
+        context.output.print_document_diff_unless_json(
+            &format!("{} {}", place.how, place.object),
+            place.diff.as_deref().unwrap_or_default(),
+        );
     }
     context.output.print_json_if_requested(&diff);
     Ok(Exit::Done)
