@@ -11,6 +11,7 @@ const LISTED_EFFECTS: usize = 30;
 
 /// Prints what a change does to servers.
 pub(crate) fn print_effects(context: &CommandContext, groups: &[ServersWithSameEffectDescriptions]) {
+    context.output.hold_output_for_pager();
     context.output.print_changes_unless_json(effect_text(groups), ChangeLayout::Effects);
 }
 

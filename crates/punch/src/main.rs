@@ -38,12 +38,20 @@ use clap::Parser;
 use model::exit::Exit;
 
 use crate::{
-    cli::PunchCli, command_context::CommandContext, settings::Setting, terminal_output::TerminalOutput,
+    cli::PunchCli,
+    command_context::CommandContext,
+    settings::Setting,
+    terminal_output::{OutputSettings, Pager, TerminalOutput},
 };
 
 fn main() -> ExitCode {
     let cli = PunchCli::parse();
-    let output = TerminalOutput::new(cli.json, cli.color, no_colour());
+    let output = TerminalOutput::new(OutputSettings {
+        json: cli.json,
+        colour: cli.color,
+        no_colour: no_colour(),
+        pager: pager_of_environment().filter(|_| !cli.no_pager),
+    });
     let context = CommandContext {
         output: output.clone(),
         now,
@@ -51,13 +59,21 @@ fn main() -> ExitCode {
         environment: environment(),
     };
     terminal_output::install_panic_hook_that_exits();
-    match cli.verb.run_punch_command(&context) {
+    let result = cli.verb.run_punch_command(&context);
+    output.print_held_output();
+    match result {
         Ok(exit) => exit_code(exit),
         Err(failure) => {
             output.print_command_error(&failure);
             exit_code(failure.exit)
         }
     }
+}
+
+/// The pager that the environment asks for.
+fn pager_of_environment() -> Option<Pager> {
+    let value = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    Pager::from_variables(value("PUNCH_PAGER"), value("PAGER"))
 }
 
 /// Whether the environment asks for no colour on a terminal (<https://no-color.org>), or the terminal has none.

@@ -1,8 +1,12 @@
 //! Everything punch prints: data on stdout, everything else on stderr. No other module prints.
 
 mod change_colours;
+mod pager;
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
@@ -10,6 +14,7 @@ use model::fault::Fault;
 use serde::Serialize;
 
 pub(crate) use change_colours::ChangeLayout;
+pub(crate) use pager::Pager;
 
 use crate::command_error::CommandError;
 
@@ -35,12 +40,35 @@ pub(crate) struct TerminalOutput {
     stdout_colour: bool,
     stderr_colour: bool,
     progress: bool,
+    /// Shows what is held back; absent when nothing is.
+    pager: Option<Pager>,
+    held: Arc<Mutex<Option<HeldOutput>>>,
+}
+
+/// Output that waits for the end of the command, so that a pager can show it.
+#[derive(Debug, Default)]
+struct HeldOutput {
+    stdout: String,
+    stderr: String,
+}
+
+/// What the command line and the environment say about output.
+#[derive(Debug)]
+pub(crate) struct OutputSettings {
+    /// Data is printed as JSON.
+    pub(crate) json: bool,
+    /// When there is colour.
+    pub(crate) colour: ColorChoice,
+    /// The environment asks for no colour on a terminal.
+    pub(crate) no_colour: bool,
+    /// Shows long output on a terminal.
+    pub(crate) pager: Option<Pager>,
 }
 
 impl TerminalOutput {
-    /// JSON on stdout when `json`; progress bars only at a terminal, and colour unless `colour` says otherwise.
-    /// `no_colour` is what the environment says about a terminal.
-    pub(crate) fn new(json: bool, colour: ColorChoice, no_colour: bool) -> Self {
+    /// Progress bars and the pager are only for people at a terminal, and so is colour unless it is asked for.
+    pub(crate) fn new(settings: OutputSettings) -> Self {
+        let OutputSettings { json, colour, no_colour, pager } = settings;
         let coloured = |terminal: bool| match colour {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -51,7 +79,40 @@ impl TerminalOutput {
             stdout_colour: coloured(io::stdout().is_terminal()),
             stderr_colour: coloured(io::stderr().is_terminal()),
             progress: io::stderr().is_terminal(),
+            pager: pager.filter(|_| io::stdout().is_terminal() && !json),
+            held: Arc::default(),
         }
+    }
+
+    /// Holds back what is printed from now on until [`TerminalOutput::print_held_output`], which shows it in a pager when
+    /// it is long. Does nothing without a pager: in a pipe, and for programs.
+    pub(crate) fn hold_output_for_pager(&self) {
+        if self.pager.is_some() {
+            self.lock_held_output().get_or_insert_default();
+        }
+    }
+
+    /// Prints what was held back: data in a pager when it does not fit on the terminal, then everything else.
+    pub(crate) fn print_held_output(&self) {
+        let Some(held) = self.lock_held_output().take() else { return };
+        let long = pager::is_longer_than_terminal(&held.stdout);
+        if !(long && self.pager.as_ref().is_some_and(|pager| pager.show_text(&held.stdout))) {
+            write_text(&mut io::stdout().lock(), &held.stdout);
+        }
+        write_text(&mut io::stderr().lock(), &held.stderr);
+    }
+
+    /// Adds a line to what is held back; `false` when nothing is.
+    fn hold_text(&self, stream: impl Fn(&mut HeldOutput) -> &mut String, line: &str) -> bool {
+        match &mut *self.lock_held_output() {
+            Some(held) => stream(held).push_str(&ended_line(line)),
+            None => return false,
+        }
+        true
+    }
+
+    fn lock_held_output(&self) -> std::sync::MutexGuard<'_, Option<HeldOutput>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether JSON was asked for.
@@ -61,7 +122,10 @@ impl TerminalOutput {
 
     /// Data: a line on stdout. Nothing when JSON is asked for.
     pub(crate) fn print_line_unless_json(&self, text: impl AsRef<str>) {
-        if !self.json {
+        if self.json {
+            return;
+        }
+        if !self.hold_text(|held| &mut held.stdout, text.as_ref()) {
             write(&mut io::stdout().lock(), text.as_ref());
         }
     }
@@ -82,11 +146,12 @@ impl TerminalOutput {
         self.print_changes_unless_json(diff, ChangeLayout::Diff);
     }
 
-    /// Data: aligned columns on stdout, with a heading. Nothing when JSON is asked for.
+    /// Data: aligned columns on stdout, with a heading; in a pager when they are many. Nothing when JSON is asked for.
     pub(crate) fn print_table_unless_json(&self, headings: &[&str], rows: &[Vec<String>]) {
         if rows.is_empty() {
             return;
         }
+        self.hold_output_for_pager();
         let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
         let all: Vec<&Vec<String>> = std::iter::once(&headings).chain(rows).collect();
         let widths: Vec<usize> = (0..headings.len())
@@ -122,7 +187,9 @@ impl TerminalOutput {
 
     /// A line of progress or comment, on stderr.
     pub(crate) fn print_note_to_stderr(&self, text: impl AsRef<str>) {
-        write(&mut io::stderr().lock(), text.as_ref());
+        if !self.hold_text(|held| &mut held.stderr, text.as_ref()) {
+            write(&mut io::stderr().lock(), text.as_ref());
+        }
     }
 
     /// Something to know that is not an error, on stderr.
@@ -219,6 +286,15 @@ pub(crate) fn install_panic_hook_that_exits() {
 
 /// Writes a line; a closed pipe (`punch history | head`) is not an error.
 fn write(to: &mut impl Write, text: &str) {
+    write_text(to, &ended_line(text));
+}
+
+/// The text with a newline at its end.
+fn ended_line(text: &str) -> String {
     let newline = if text.ends_with('\n') { "" } else { "\n" };
-    let _gone = write!(to, "{text}{newline}").and_then(|()| to.flush());
+    format!("{text}{newline}")
+}
+
+fn write_text(to: &mut impl Write, text: &str) {
+    let _gone = write!(to, "{text}").and_then(|()| to.flush());
 }

@@ -86,6 +86,7 @@ impl ImportArgs {
 }
 
 fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
+    context.output.hold_output_for_pager();
     for warning in &result.warnings {
         context.output.print_warning(warning.to_string());
     }

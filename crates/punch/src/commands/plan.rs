@@ -64,6 +64,7 @@ impl PlanArgs {
             (context.now)(),
         )?
         .plan;
+        context.output.hold_output_for_pager();
         context.output.print_changes_unless_json(plan.to_string(), ChangeLayout::Plan);
         context.output.print_json_if_requested(&plan_to_view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {

@@ -100,3 +100,41 @@ fn strip_escapes(text: &str) -> String {
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + part.split_once('m').map_or(part, |(_, rest)| rest))
 }
+
+#[test]
+fn long_output_on_a_terminal_is_shown_by_the_pager_of_the_environment() {
+    let test = TestFolder::new();
+    let paged = |arguments: &str, environment: &[(&str, &str)]| {
+        let output = punch_on_terminal(&test, arguments, environment)?;
+        assert!(output.stdout.contains("web-service"), "{}", output.stdout);
+        let ours = output.stdout.lines().filter(|line| line.starts_with("ours:")).count();
+        let theirs = output.stdout.lines().filter(|line| line.starts_with("theirs:")).count();
+        Some((ours > 10, theirs > 10))
+    };
+    let (ours, theirs) = (("PUNCH_PAGER", "sed s/^/ours:/"), ("PAGER", "sed s/^/theirs:/"));
+    let Some(with_both) = paged("archetypes", &[ours, theirs]) else { return };
+    assert_eq!(with_both, (true, false));
+    assert_eq!(paged("archetypes", &[theirs]), Some((false, true)));
+    assert_eq!(paged("archetypes", &[("PUNCH_PAGER", ""), theirs]), Some((false, false)));
+    assert_eq!(paged("archetypes --no-pager", &[ours]), Some((false, false)));
+    assert_eq!(paged("archetypes --json", &[ours]), Some((false, false)));
+    let broken = ("PUNCH_PAGER", "/nowhere/pager");
+    assert_eq!(paged("archetypes", &[broken]), Some((false, false)), "it is printed plainly");
+    let piped = run(test.command(&["archetypes"]).envs([ours]));
+    assert!(!piped.stdout.contains("ours:"), "{}", piped.stdout);
+}
+
+#[test]
+fn less_is_the_pager_of_long_output_and_short_output_has_none() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let test = TestFolder::new();
+    let less = test.write("bin/less", "#!/bin/sh\necho \"less $*\"\ncat\n");
+    std::fs::set_permissions(&less, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", test.path("bin").display(), std::env::var_os("PATH").unwrap().display());
+    let environment = [("PATH", path.as_str())];
+    let Some(long) = punch_on_terminal(&test, "archetypes", &environment) else { return };
+    assert!(long.stdout.starts_with("less -FRX\n"), "{}", long.stdout);
+    let short = punch_on_terminal(&test, "history --root root", &environment).unwrap();
+    assert!(!short.stdout.contains("less -FRX"), "{}", short.stdout);
+    assert!(short.stdout.contains("no run yet on this host"), "notes follow: {}", short.stdout);
+}

@@ -47,6 +47,7 @@ impl RepositoryRetainArgs {
 }
 
 fn print_retention_preview(context: &CommandContext, preview: &RetentionPreview) {
+    context.output.hold_output_for_pager();
     for channel in &preview.channels {
         let versions: Vec<String> =
             channel.versions.iter().map(|version| format!("\n  - {version}")).collect();

@@ -37,6 +37,7 @@ pub(super) fn fetch_and_print_revision_diff(
     let (from, to) = (from.to_string(), to.to_string());
     let diff: RevisionDiff =
         client.get_json_with_query("/api/v1/revisions/diff", &[("from", &from), ("to", &to)])?;
+    context.output.hold_output_for_pager();
     if diff.places.is_empty() {
         context.output.print_line_unless_json("nothing differs");
     }
