@@ -40,12 +40,21 @@ use model::exit::Exit;
 use crate::{
     cli::PunchCli,
     command_context::CommandContext,
+    command_error::CommandError,
     settings::Setting,
     terminal_output::{OutputSettings, Pager, TerminalOutput},
 };
 
 fn main() -> ExitCode {
-    let cli = PunchCli::parse();
+    let cli = match PunchCli::try_parse() {
+        Ok(cli) => cli,
+        // Help and versions are for people, and so is an error without --json.
+        Err(error) if error.use_stderr() && has_json_option() => {
+            TerminalOutput::new_json_output().print_command_error(&usage_error(&error));
+            return exit_code(Exit::Usage);
+        }
+        Err(error) => error.exit(),
+    };
     let output = TerminalOutput::new(OutputSettings {
         json: cli.json,
         colour: cli.color,
@@ -81,6 +90,19 @@ fn no_colour() -> bool {
     let is =
         |name, test: fn(&std::ffi::OsStr) -> bool| std::env::var_os(name).is_some_and(|value| test(&value));
     is("NO_COLOR", |value| !value.is_empty()) || is("TERM", |value| value == "dumb")
+}
+
+/// Whether the command line asks for JSON; it may be wrong in any other way.
+fn has_json_option() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// What is wrong with the command line, without the lines about usage that people get.
+fn usage_error(error: &clap::Error) -> CommandError {
+    let text = error.to_string();
+    let message = text.split("\n\nUsage:").next().unwrap_or_default();
+    CommandError::new(Exit::Usage, message.trim_start_matches("error: ").trim_end())
+        .with_hint("`punch help VERB` shows how a verb is used")
 }
 
 fn exit_code(exit: Exit) -> ExitCode {

@@ -84,6 +84,12 @@ impl TerminalOutput {
         }
     }
 
+    /// JSON without anything for people: for a command line that cannot be read, but asks for JSON.
+    pub(crate) fn new_json_output() -> Self {
+        let (colour, no_colour, pager) = (ColorChoice::Never, true, None);
+        Self::new(OutputSettings { json: true, colour, no_colour, pager })
+    }
+
     /// Holds back what is printed from now on until [`TerminalOutput::print_held_output`], which shows it in a pager when
     /// it is long. Does nothing without a pager: in a pipe, and for programs.
     pub(crate) fn hold_output_for_pager(&self) {
