@@ -168,8 +168,9 @@ shape! {
         pub version: String,
         /// The channel it is in.
         pub from: String,
-        /// The channel it shall be in too.
-        pub to: String,
+        /// The channel it shall be in too; the next one in the order of promotion if absent.
+        #[serde(default)]
+        pub to: Option<String>,
         /// Only say what it would do.
         #[serde(default)]
         pub preview: bool,

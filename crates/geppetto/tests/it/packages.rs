@@ -19,6 +19,17 @@ fn packages_are_uploaded_published_promoted_and_listed() {
     let published = plane.post("/api/v1/promotions", &developer, &promotion).ok();
     assert_eq!(published["channel"], "prod");
     assert_eq!(published["added"].as_array().unwrap().len(), 2, "{published}");
+    let next = json!({"name": "shop", "version": "1.0.0", "from": "dev", "preview": true});
+    assert_eq!(plane.post("/api/v1/promotions", &developer, &next).ok()["channel"], "staging");
+    let last = json!({"name": "shop", "version": "1.0.0", "from": "prod"});
+    let detail = plane.post("/api/v1/promotions", &developer, &last).problem(409);
+    assert!(
+        detail.contains("`prod` is the last channel in the order of promotion (dev, staging, prod)"),
+        "{detail}"
+    );
+    let unknown = json!({"name": "shop", "version": "1.0.0", "from": "dve"});
+    let detail = plane.post("/api/v1/promotions", &developer, &unknown).problem(404);
+    assert!(detail.contains("did you mean `dev`?"), "{detail}");
     let again = plane.post("/api/v1/promotions", &developer, &promotion).ok();
     assert_eq!(again["added"], json!([]));
 
