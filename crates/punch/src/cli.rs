@@ -18,6 +18,8 @@ Exit codes:
    6  the back-office could not be reached
   10  `punch plan` found changes
   70  a bug of ours
+ 130  interrupted (Ctrl-C, SIGINT): the last line says what state things are in
+ 143  ended by SIGTERM: likewise
 
 Data goes to stdout, everything else to stderr; `--json` is for programs. On a terminal there is colour, \
 unless NO_COLOR is set, and what is longer than the terminal is shown by PUNCH_PAGER, else PAGER, else `less -FRX`.";

@@ -17,6 +17,7 @@ mod effect_text;
 mod estate_folder;
 mod health_client;
 mod host_files;
+mod interruption;
 mod membership;
 mod package_source;
 mod report_text;
@@ -41,6 +42,7 @@ use crate::{
     cli::PunchCli,
     command_context::CommandContext,
     command_error::CommandError,
+    interruption::InterruptionHandling,
     settings::Setting,
     terminal_output::{OutputSettings, Pager, TerminalOutput},
 };
@@ -61,15 +63,19 @@ fn main() -> ExitCode {
         no_colour: no_colour(),
         pager: pager_of_environment().filter(|_| !cli.no_pager),
     });
+    let interruption = InterruptionHandling::start(&output);
     let context = CommandContext {
         output: output.clone(),
+        interruption: interruption.clone(),
         now,
         config_path: config_path(),
         environment: environment(),
     };
     terminal_output::install_panic_hook_that_exits();
     let result = cli.verb.run_punch_command(&context);
+    interruption.set_in_pager(true);
     output.print_held_output();
+    interruption.set_in_pager(false);
     match result {
         Ok(exit) => exit_code(exit),
         Err(failure) => {

@@ -225,6 +225,11 @@ impl TerminalOutput {
         }
     }
 
+    /// Prints the error at once, also while other output is held back.
+    pub(crate) fn print_command_error_immediately(&self, failure: &CommandError) {
+        Self { held: Arc::default(), ..self.clone() }.print_command_error(failure);
+    }
+
     /// A progress bar for `bytes` of `what`; invisible when stderr is not a terminal.
     pub(crate) fn new_progress_bar(&self, what: &str, bytes: Option<u64>) -> ProgressBar {
         if !self.progress {

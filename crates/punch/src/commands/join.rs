@@ -87,6 +87,9 @@ impl JoinArgs {
             Some(fingerprint) => Some(fetch_authority_by_fingerprint(&self.url, fingerprint, &wait)?),
             None => None,
         };
+        if let Some(file) = &fetched {
+            context.interruption.remove_file_if_interrupted(file.path());
+        }
         let authorities = fetched.as_ref().map(|file| file.path()).or(self.ca_file.as_deref());
         let client = ApiClient::new(&self.url, None, authorities)?;
         if client.would_send_secrets_unencrypted() {

@@ -52,6 +52,9 @@ impl LoginArgs {
             Some(fingerprint) => Some(fetch_authority_by_fingerprint(&self.url, fingerprint, &wait)?),
             None => None,
         };
+        if let Some(file) = &fetched {
+            context.interruption.remove_file_if_interrupted(file.path());
+        }
         let authorities = fetched.as_ref().map(|file| file.path()).or(self.ca_file.as_deref());
         let client = ApiClient::new(&self.url, Some(token.clone()), authorities)?;
         wait.retry_while_refused(client.base_url(), || client.check_token_is_accepted())?;

@@ -6,7 +6,10 @@ use std::{
     net::TcpListener,
     os::unix::net::UnixListener,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -15,9 +18,13 @@ use std::{
 pub(crate) struct Canned {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
+    waits: Arc<AtomicBool>,
 }
 
 impl Canned {
+    /// An answer that never comes; the connection stays open.
+    pub(crate) const NO_ANSWER: &str = "";
+
     pub(crate) fn new(answers: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -52,20 +59,31 @@ impl Canned {
         clone: impl Fn(&S) -> S + Send + 'static,
     ) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let visited = Arc::clone(&requests);
+        let (visited, waits) = (Arc::clone(&requests), Arc::new(AtomicBool::new(false)));
+        let waiting = Arc::clone(&waits);
         thread::spawn(move || {
             let mut answers = answers.into_iter().peekable();
             let mut last = String::new();
+            let mut unanswered = Vec::new();
             loop {
                 let stream = accept();
                 let reader = BufReader::new(clone(&stream));
                 let next = answers.peek().unwrap_or(&last).clone();
+                if next == Self::NO_ANSWER {
+                    unanswered.push(clone(&stream));
+                }
                 if serve(reader, stream, &next, &visited) {
+                    waiting.fetch_or(next == Self::NO_ANSWER, Ordering::SeqCst);
                     last = answers.next().unwrap_or(next);
                 }
             }
         });
-        Self { url, requests }
+        Self { url, requests, waits }
+    }
+
+    /// Whether a request came whose answer is [`Canned::NO_ANSWER`].
+    pub(crate) fn waits_for_an_answer(&self) -> bool {
+        self.waits.load(Ordering::SeqCst)
     }
 
     /// The requests so far, heads and bodies.

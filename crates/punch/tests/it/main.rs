@@ -10,6 +10,7 @@ mod cli;
 mod components;
 mod control_plane;
 mod estate;
+mod interruption;
 mod json;
 mod keys;
 mod login;
