@@ -12,6 +12,8 @@ pub use effects::{EffectDescription, ServersWithSameEffectDescriptions};
 pub use event::Event;
 pub use explanation::{ExplainedMapEntry, ExplainedProvenanceEntry, Explanation};
 pub use job::{Job, JobLogEntry, JobPage, JobRequest};
+pub use retention::{ChannelRetentionPreview, RetentionPreview};
+pub use server_credential::ServerCredentialStatus;
 pub use token::{IssuedToken, PrincipalInfo, TokenList, TokenRequest, TokenSummary};
 
 macro_rules! shape {
@@ -29,6 +31,8 @@ macro_rules! shape {
 mod effects;
 mod explanation;
 mod job;
+mod retention;
+mod server_credential;
 mod token;
 
 shape! {
@@ -165,8 +169,9 @@ shape! {
         pub version: String,
         /// The channel it is in.
         pub from: String,
-        /// The channel it shall be in too.
-        pub to: String,
+        /// The channel it shall be in too; the next one in the order of promotion if absent.
+        #[serde(default)]
+        pub to: Option<String>,
         /// Only say what it would do.
         #[serde(default)]
         pub preview: bool,

@@ -12,9 +12,11 @@ mod write_rpm;
 use std::path::{Path, PathBuf};
 
 pub use component_commands::{run_component_build_command, run_component_test_command};
+pub use write_rpm::temporary_package_prefix;
 
 use model::fault::{self, Fault, Severity};
 
+use self::write_rpm::TemporaryPackage;
 use crate::{lint::lint_component, openpgp::SecretKey, source::ComponentSource};
 
 /// The two packages of a component version, as files.
@@ -74,7 +76,7 @@ pub enum PackagingError {
 ///
 /// Measured on 25 MB of program and 56 MB of Python: level 9 is 14 to 17 % larger than level 19, at a 17th to a
 /// 22nd of its time and with 20 MB of memory instead of 95; level 3 is another 10 to 16 % larger.
-const LEVEL: i32 = 9;
+pub const DEFAULT_COMPRESSION_LEVEL: i32 = 9;
 
 /// Refuses a component in which lint finds an error. [`create_packages`] does so too; before a long build it saves time.
 pub fn fail_on_lint_errors(source: &ComponentSource) -> Result<(), PackagingError> {
@@ -94,7 +96,7 @@ pub fn create_packages(
     key: Option<&SecretKey>,
     source_date: u32,
 ) -> Result<PayloadAndDeploymentPackages, PackagingError> {
-    create_packages_with_compression(source, out, key, source_date, LEVEL)
+    create_packages_with_compression(source, out, key, source_date, DEFAULT_COMPRESSION_LEVEL)
 }
 
 /// [`create_packages`] with a compression level (1 to 19) of the caller's choice.
@@ -105,6 +107,24 @@ pub fn create_packages_with_compression(
     source_date: u32,
     level: i32,
 ) -> Result<PayloadAndDeploymentPackages, PackagingError> {
+    write_temporary_packages(source, out, key, source_date, level)?.rename_to_final_paths()
+}
+
+/// Both packages, written to temporary files: dropping this leaves nothing.
+pub struct TemporaryPackages {
+    payload: TemporaryPackage,
+    deployment: TemporaryPackage,
+}
+
+/// The first step of [`create_packages_with_compression`], which can take long. The names of its files begin with
+/// [`temporary_package_prefix`].
+pub fn write_temporary_packages(
+    source: &ComponentSource,
+    out: &Path,
+    key: Option<&SecretKey>,
+    source_date: u32,
+    level: i32,
+) -> Result<TemporaryPackages, PackagingError> {
     fail_on_lint_errors(source)?;
     let payload = package_to_write::build_payload_package_contents(source, out)?;
     let deployment = package_to_write::build_deployment_package_contents(source)?;
@@ -112,17 +132,25 @@ pub fn create_packages_with_compression(
     let settings = write_rpm::RpmWriteSettings { key, source_date, level };
     let payload = write_rpm::write_temporary_rpm_package(source, &payload, &out, &settings)?;
     let deployment = write_rpm::write_temporary_rpm_package(source, &deployment, &out, &settings)?;
-    let (path, earlier) = (payload.final_path(), payload.move_existing_package_aside()?);
-    let kept = payload.rename_to_final_path().and_then(|payload| {
-        Ok(PayloadAndDeploymentPackages { payload, deployment: deployment.rename_to_final_path()? })
-    });
-    if kept.is_err() {
-        // Half a pair is worse than none, and an earlier pair is better than both; that it cannot be put back
-        // adds nothing to the error.
-        let _ = match earlier {
-            Some(earlier) => earlier.persist(&path).map_err(|error| error.error),
-            None => std::fs::remove_file(&path),
-        };
+    Ok(TemporaryPackages { payload, deployment })
+}
+
+impl TemporaryPackages {
+    /// Gives both files their names, replacing earlier ones: both or none.
+    pub fn rename_to_final_paths(self) -> Result<PayloadAndDeploymentPackages, PackagingError> {
+        let TemporaryPackages { payload, deployment } = self;
+        let (path, earlier) = (payload.final_path(), payload.move_existing_package_aside()?);
+        let kept = payload.rename_to_final_path().and_then(|payload| {
+            Ok(PayloadAndDeploymentPackages { payload, deployment: deployment.rename_to_final_path()? })
+        });
+        if kept.is_err() {
+            // Half a pair is worse than none, and an earlier pair is better than both; that it cannot be put back
+            // adds nothing to the error.
+            let _ = match earlier {
+                Some(earlier) => earlier.persist(&path).map_err(|error| error.error),
+                None => std::fs::remove_file(&path),
+            };
+        }
+        kept
     }
-    kept
 }

@@ -318,7 +318,7 @@ mod tests {
         state.save_unsent_report(&report(2)).unwrap();
         state.save_unsent_report(&report(1)).unwrap();
         state.save_unsent_report(&report(1)).unwrap();
-        let output = TerminalOutput::new(true, true);
+        let output = TerminalOutput::new_json_output();
         assert_eq!(state.read_unsent_reports_setting_damaged_aside(&output).unwrap(), [report(1), report(2)]);
         state.remove_sent_report(&report(1)).unwrap();
         assert_eq!(state.read_unsent_reports_setting_damaged_aside(&output).unwrap(), [report(2)]);
@@ -332,7 +332,7 @@ mod tests {
         let outbox = folder.path().join("var/lib/geppetto/punch/outbox");
         fs::write(outbox.join("00000000000000000001.json"), "half a rep").unwrap();
         assert_eq!(
-            state.read_unsent_reports_setting_damaged_aside(&TerminalOutput::new(true, true)).unwrap(),
+            state.read_unsent_reports_setting_damaged_aside(&TerminalOutput::new_json_output()).unwrap(),
             [report(2)]
         );
         assert_eq!(state.count_unsent_reports().unwrap(), 1);

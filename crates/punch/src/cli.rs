@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser};
+use clap::{Args, ColorChoice, Parser};
 
 use crate::{command_error::CommandError, commands::PunchCommand, host_files::HostFileAccess};
 
@@ -18,16 +18,29 @@ Exit codes:
    6  the back-office could not be reached
   10  `punch plan` found changes
   70  a bug of ours
+ 130  interrupted (Ctrl-C, SIGINT): the last line says what state things are in
+ 143  ended by SIGTERM: likewise
 
-Data goes to stdout, everything else to stderr; `--json` is for programs.";
+Data goes to stdout, everything else to stderr; `--json` is for programs. On a terminal there is colour, \
+unless NO_COLOR is set, and what is longer than the terminal is shown by PUNCH_PAGER, else PAGER, else `less -FRX`.";
+
+/// The place of the options of all verbs: after each verb's own.
+const GLOBAL_OPTIONS: usize = 900;
 
 /// Create, package, publish and deploy components; operate servers. One command for developers, operators and servers.
 #[derive(Debug, Parser)]
 #[command(name = "punch", version, after_long_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct PunchCli {
     /// Print data as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = GLOBAL_OPTIONS)]
     pub(crate) json: bool,
+    /// When to use colour: auto, always or never
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", display_order = GLOBAL_OPTIONS)]
+    #[arg(hide_default_value = true, hide_possible_values = true)]
+    pub(crate) color: ColorChoice,
+    /// Do not show long output in a pager
+    #[arg(long, global = true, display_order = GLOBAL_OPTIONS)]
+    pub(crate) no_pager: bool,
     #[command(subcommand)]
     pub(crate) verb: PunchCommand,
 }

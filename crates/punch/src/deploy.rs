@@ -23,7 +23,9 @@ use crate::{
     health_client,
     host_files::HostFileAccess,
     package_source::{PackageSource, VerifiedFileCache},
-    report_text, time_text,
+    report_text,
+    terminal_output::ChangeLayout,
+    time_text,
     trusted_node::TrustedNode,
 };
 
@@ -110,6 +112,7 @@ pub(crate) fn apply_trusted_node(
     source: &mut PackageSource,
     limits: &PlanLimits,
 ) -> Result<DeploymentResult, CommandError> {
+    context.interruption.set_state_if_interrupted("nothing was changed on this host");
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let ours = AgentStateFiles::new(root);
     let begun = ours.read_highest_begun_generation()?;
@@ -139,7 +142,7 @@ pub(crate) fn apply_trusted_node(
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
     prepared.machine.inner_host_mut().make_programs_hold_lock(lock);
-    context.output.print_line_unless_json(prepared.plan.to_string());
+    context.output.print_changes_unless_json(prepared.plan.to_string(), ChangeLayout::Plan);
     let fetched = match converge::fetch_packages_of_plan(&prepared.look, &prepared.plan, source) {
         Ok(fetched) => fetched,
         Err(problem) => {
@@ -151,6 +154,9 @@ pub(crate) fn apply_trusted_node(
             );
         }
     };
+    context.interruption.set_state_if_interrupted(
+        "the run stopped in the middle; the next run completes what this one began, and `punch history` shows it",
+    );
     // From here on an older one is refused, also when this run fails half-way.
     if !requirement.signatures_skipped && prepared.plan.blocked.is_empty() {
         ours.record_highest_begun_generation(&requirement.node, begun.as_ref())?;
@@ -179,6 +185,10 @@ pub(crate) fn apply_trusted_node(
     )
     .map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
     remember_last_good(context, root, requirement, last, source, &report)?;
+    context.interruption.set_state_if_interrupted(format!(
+        "the run had ended already: {}",
+        report_text::run_outcome_name(report.outcome)
+    ));
     context.output.print_note_to_stderr(summary(&report));
     Ok(DeploymentResult {
         node_file: requirement.file.clone(),

@@ -2,7 +2,7 @@
 
 use model::wire::ServersWithSameEffectDescriptions;
 
-use crate::command_context::CommandContext;
+use crate::{command_context::CommandContext, terminal_output::ChangeLayout};
 
 /// How many servers of a group are named.
 const NAMED_SERVERS: usize = 10;
@@ -11,7 +11,8 @@ const LISTED_EFFECTS: usize = 30;
 
 /// Prints what a change does to servers.
 pub(crate) fn print_effects(context: &CommandContext, groups: &[ServersWithSameEffectDescriptions]) {
-    context.output.print_line_unless_json(effect_text(groups));
+    context.output.hold_output_for_pager();
+    context.output.print_changes_unless_json(effect_text(groups), ChangeLayout::Effects);
 }
 
 fn effect_text(groups: &[ServersWithSameEffectDescriptions]) -> String {

@@ -17,6 +17,7 @@ mod effect_text;
 mod estate_folder;
 mod health_client;
 mod host_files;
+mod interruption;
 mod membership;
 mod package_source;
 mod report_text;
@@ -38,27 +39,76 @@ use clap::Parser;
 use model::exit::Exit;
 
 use crate::{
-    cli::PunchCli, command_context::CommandContext, settings::Setting, terminal_output::TerminalOutput,
+    cli::PunchCli,
+    command_context::CommandContext,
+    command_error::CommandError,
+    interruption::InterruptionHandling,
+    settings::Setting,
+    terminal_output::{OutputSettings, Pager, TerminalOutput},
 };
 
 fn main() -> ExitCode {
-    let cli = PunchCli::parse();
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let output = TerminalOutput::new(cli.json, no_colour);
+    let cli = match PunchCli::try_parse() {
+        Ok(cli) => cli,
+        // Help and versions are for people, and so is an error without --json.
+        Err(error) if error.use_stderr() && has_json_option() => {
+            TerminalOutput::new_json_output().print_command_error(&usage_error(&error));
+            return exit_code(Exit::Usage);
+        }
+        Err(error) => error.exit(),
+    };
+    let output = TerminalOutput::new(OutputSettings {
+        json: cli.json,
+        colour: cli.color,
+        no_colour: no_colour(),
+        pager: pager_of_environment().filter(|_| !cli.no_pager),
+    });
+    let interruption = InterruptionHandling::start(&output);
     let context = CommandContext {
         output: output.clone(),
+        interruption: interruption.clone(),
         now,
         config_path: config_path(),
         environment: environment(),
     };
     terminal_output::install_panic_hook_that_exits();
-    match cli.verb.run_punch_command(&context) {
+    let result = cli.verb.run_punch_command(&context);
+    interruption.set_in_pager(true);
+    output.print_held_output();
+    interruption.set_in_pager(false);
+    match result {
         Ok(exit) => exit_code(exit),
         Err(failure) => {
             output.print_command_error(&failure);
             exit_code(failure.exit)
         }
     }
+}
+
+/// The pager that the environment asks for.
+fn pager_of_environment() -> Option<Pager> {
+    let value = |name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    Pager::from_variables(value("PUNCH_PAGER"), value("PAGER"))
+}
+
+/// Whether the environment asks for no colour on a terminal (<https://no-color.org>), or the terminal has none.
+fn no_colour() -> bool {
+    let is =
+        |name, test: fn(&std::ffi::OsStr) -> bool| std::env::var_os(name).is_some_and(|value| test(&value));
+    is("NO_COLOR", |value| !value.is_empty()) || is("TERM", |value| value == "dumb")
+}
+
+/// Whether the command line asks for JSON; it may be wrong in any other way.
+fn has_json_option() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// What is wrong with the command line, without the lines about usage that people get.
+fn usage_error(error: &clap::Error) -> CommandError {
+    let text = error.to_string();
+    let message = text.split("\n\nUsage:").next().unwrap_or_default();
+    CommandError::new(Exit::Usage, message.trim_start_matches("error: ").trim_end())
+        .with_hint("`punch help VERB` shows how a verb is used")
 }
 
 fn exit_code(exit: Exit) -> ExitCode {

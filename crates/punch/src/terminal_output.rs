@@ -1,10 +1,20 @@
 //! Everything punch prints: data on stdout, everything else on stderr. No other module prints.
 
-use std::io::{self, IsTerminal, Write};
+mod change_colours;
+mod pager;
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use anstyle::{AnsiColor, Style};
+use clap::ColorChoice;
 use model::fault::Fault;
 use serde::Serialize;
+
+pub(crate) use change_colours::ChangeLayout;
+pub(crate) use pager::Pager;
 
 use crate::command_error::CommandError;
 
@@ -27,15 +37,88 @@ struct ErrorOutput<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct TerminalOutput {
     json: bool,
-    colour: bool,
+    stdout_colour: bool,
+    stderr_colour: bool,
     progress: bool,
+    /// Shows what is held back; absent when nothing is.
+    pager: Option<Pager>,
+    held: Arc<Mutex<Option<HeldOutput>>>,
+}
+
+/// Output that waits for the end of the command, so that a pager can show it.
+#[derive(Debug, Default)]
+struct HeldOutput {
+    stdout: String,
+    stderr: String,
+}
+
+/// What the command line and the environment say about output.
+#[derive(Debug)]
+pub(crate) struct OutputSettings {
+    /// Data is printed as JSON.
+    pub(crate) json: bool,
+    /// When there is colour.
+    pub(crate) colour: ColorChoice,
+    /// The environment asks for no colour on a terminal.
+    pub(crate) no_colour: bool,
+    /// Shows long output on a terminal.
+    pub(crate) pager: Option<Pager>,
 }
 
 impl TerminalOutput {
-    /// JSON on stdout when `json`; colour and progress bars only for people at a terminal.
-    pub(crate) fn new(json: bool, no_colour: bool) -> Self {
-        let terminal = io::stderr().is_terminal();
-        Self { json, colour: terminal && !no_colour, progress: terminal }
+    /// Progress bars and the pager are only for people at a terminal, and so is colour unless it is asked for.
+    pub(crate) fn new(settings: OutputSettings) -> Self {
+        let OutputSettings { json, colour, no_colour, pager } = settings;
+        let coloured = |terminal: bool| match colour {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => terminal && !no_colour,
+        };
+        Self {
+            json,
+            stdout_colour: coloured(io::stdout().is_terminal()),
+            stderr_colour: coloured(io::stderr().is_terminal()),
+            progress: io::stderr().is_terminal(),
+            pager: pager.filter(|_| io::stdout().is_terminal() && !json),
+            held: Arc::default(),
+        }
+    }
+
+    /// JSON without anything for people: for a command line that cannot be read, but asks for JSON.
+    pub(crate) fn new_json_output() -> Self {
+        let (colour, no_colour, pager) = (ColorChoice::Never, true, None);
+        Self::new(OutputSettings { json: true, colour, no_colour, pager })
+    }
+
+    /// Holds back what is printed from now on until [`TerminalOutput::print_held_output`], which shows it in a pager when
+    /// it is long. Does nothing without a pager: in a pipe, and for programs.
+    pub(crate) fn hold_output_for_pager(&self) {
+        if self.pager.is_some() {
+            self.lock_held_output().get_or_insert_default();
+        }
+    }
+
+    /// Prints what was held back: data in a pager when it does not fit on the terminal, then everything else.
+    pub(crate) fn print_held_output(&self) {
+        let Some(held) = self.lock_held_output().take() else { return };
+        let long = pager::is_longer_than_terminal(&held.stdout);
+        if !(long && self.pager.as_ref().is_some_and(|pager| pager.show_text(&held.stdout))) {
+            write_text(&mut io::stdout().lock(), &held.stdout);
+        }
+        write_text(&mut io::stderr().lock(), &held.stderr);
+    }
+
+    /// Adds a line to what is held back; `false` when nothing is.
+    fn hold_text(&self, stream: impl Fn(&mut HeldOutput) -> &mut String, line: &str) -> bool {
+        match &mut *self.lock_held_output() {
+            Some(held) => stream(held).push_str(&ended_line(line)),
+            None => return false,
+        }
+        true
+    }
+
+    fn lock_held_output(&self) -> std::sync::MutexGuard<'_, Option<HeldOutput>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether JSON was asked for.
@@ -45,16 +128,36 @@ impl TerminalOutput {
 
     /// Data: a line on stdout. Nothing when JSON is asked for.
     pub(crate) fn print_line_unless_json(&self, text: impl AsRef<str>) {
-        if !self.json {
+        if self.json {
+            return;
+        }
+        if !self.hold_text(|held| &mut held.stdout, text.as_ref()) {
             write(&mut io::stdout().lock(), text.as_ref());
         }
     }
 
-    /// Data: aligned columns on stdout, with a heading. Nothing when JSON is asked for.
+    /// Data: a plan, effects or differences on stdout, in colour where that is asked for. Nothing when JSON is asked for.
+    pub(crate) fn print_changes_unless_json(&self, text: impl AsRef<str>, layout: ChangeLayout) {
+        if self.stdout_colour {
+            self.print_line_unless_json(change_colours::colour_changes(text.as_ref(), layout));
+        } else {
+            self.print_line_unless_json(text);
+        }
+    }
+
+    /// Data: the name of a document and its difference on stdout. Nothing when JSON is asked for.
+    pub(crate) fn print_document_diff_unless_json(&self, heading: &str, diff: &str) {
+        let bold = if self.stdout_colour { Style::new().bold() } else { Style::new() };
+        self.print_line_unless_json(format!("{bold}{heading}{bold:#}"));
+        self.print_changes_unless_json(diff, ChangeLayout::Diff);
+    }
+
+    /// Data: aligned columns on stdout, with a heading; in a pager when they are many. Nothing when JSON is asked for.
     pub(crate) fn print_table_unless_json(&self, headings: &[&str], rows: &[Vec<String>]) {
         if rows.is_empty() {
             return;
         }
+        self.hold_output_for_pager();
         let headings = headings.iter().map(|heading| (*heading).to_owned()).collect();
         let all: Vec<&Vec<String>> = std::iter::once(&headings).chain(rows).collect();
         let widths: Vec<usize> = (0..headings.len())
@@ -90,7 +193,9 @@ impl TerminalOutput {
 
     /// A line of progress or comment, on stderr.
     pub(crate) fn print_note_to_stderr(&self, text: impl AsRef<str>) {
-        write(&mut io::stderr().lock(), text.as_ref());
+        if !self.hold_text(|held| &mut held.stderr, text.as_ref()) {
+            write(&mut io::stderr().lock(), text.as_ref());
+        }
     }
 
     /// Something to know that is not an error, on stderr.
@@ -120,6 +225,11 @@ impl TerminalOutput {
         }
     }
 
+    /// Prints the error at once, also while other output is held back.
+    pub(crate) fn print_command_error_immediately(&self, failure: &CommandError) {
+        Self { held: Arc::default(), ..self.clone() }.print_command_error(failure);
+    }
+
     /// A progress bar for `bytes` of `what`; invisible when stderr is not a terminal.
     pub(crate) fn new_progress_bar(&self, what: &str, bytes: Option<u64>) -> ProgressBar {
         if !self.progress {
@@ -139,7 +249,7 @@ impl TerminalOutput {
     }
 
     fn painted(&self, word: &str, colour: AnsiColor) -> String {
-        if self.colour {
+        if self.stderr_colour {
             let style = Style::new().bold().fg_color(Some(colour.into()));
             format!("{style}{word}{style:#}")
         } else {
@@ -187,6 +297,15 @@ pub(crate) fn install_panic_hook_that_exits() {
 
 /// Writes a line; a closed pipe (`punch history | head`) is not an error.
 fn write(to: &mut impl Write, text: &str) {
+    write_text(to, &ended_line(text));
+}
+
+/// The text with a newline at its end.
+fn ended_line(text: &str) -> String {
     let newline = if text.ends_with('\n') { "" } else { "\n" };
-    let _gone = write!(to, "{text}{newline}").and_then(|()| to.flush());
+    format!("{text}{newline}")
+}
+
+fn write_text(to: &mut impl Write, text: &str) {
+    let _gone = write!(to, "{text}").and_then(|()| to.flush());
 }

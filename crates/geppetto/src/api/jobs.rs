@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use model::wire;
+use serde::Deserialize;
 
 use super::{
     ApiState, extract,
@@ -29,6 +30,31 @@ pub(super) async fn create_job_or_start_waiting_one(
         StatusCode::ACCEPTED,
         Json(app.back_office.create_job_or_start_waiting_one(&permit, &request).await?),
     ))
+}
+
+/// How many versions a retention keeps.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RetentionQuery {
+    /// How many of the newest versions of each component are kept in any case.
+    #[param(minimum = 1)]
+    keep: u32,
+}
+
+/// What the job `retain-versions` would remove now
+#[utoipa::path(
+    get, path = "/api/v1/retention-preview", tag = "control plane", params(RetentionQuery),
+    responses(
+        (status = 200, description = "The versions that no kept node file needs", body = wire::RetentionPreview),
+        (status = 422, description = "`keep` is 0", body = wire::ProblemDetails),
+    )
+)]
+pub(super) async fn preview_retention(
+    State(app): State<ApiState>,
+    permit: UnscopedPermit<Operator>,
+    QueryParameters(retention): QueryParameters<RetentionQuery>,
+) -> Result<Json<wire::RetentionPreview>, ProblemResponse> {
+    Ok(Json(app.back_office.preview_removal_of_unneeded_versions(&permit, retention.keep).await?))
 }
 
 /// Jobs, newest first

@@ -44,7 +44,10 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(nodes::explain_all_versions_and_values))
         .routes(routes!(nodes::get_unsigned_node_file_without_secrets))
         .routes(routes!(reports::get_report))
-        .routes(routes!(servers::revoke_server_credential_and_join_tokens))
+        .routes(routes!(
+            servers::get_server_credential_status,
+            servers::revoke_server_credential_and_join_tokens
+        ))
         .routes(routes!(places::list_roles))
         .routes(routes!(places::get_role_document))
         .routes(routes!(places::list_groups))
@@ -65,6 +68,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(tokens::revoke_token))
         .routes(routes!(jobs::list_jobs, jobs::create_job_or_start_waiting_one))
         .routes(routes!(jobs::get_job))
+        .routes(routes!(jobs::preview_retention))
         .routes(routes!(jobs::request_job_cancellation))
         .routes(routes!(jobs::retry_job_as_new_job))
         .layer(DefaultBodyLimit::max(WORDS_BYTES))

@@ -71,7 +71,17 @@ impl BackOffice {
         promotion: &PromotionRequest,
     ) -> Result<ChannelChangeResult, BackOfficeError> {
         let name = read_name(&promotion.name)?;
-        let (from, to) = (read_name(&promotion.from)?, read_name(&promotion.to)?);
+        let from = read_name(&promotion.from)?;
+        let to = match &promotion.to {
+            Some(to) => read_name(to)?,
+            None => {
+                let from = from.clone();
+                self.run_blocking_with_repository(move |repository| {
+                    repository.next_channel_in_promotion_order(&from)
+                })
+                .await?
+            }
+        };
         let version = read_version(&promotion.version)?;
         // What is taken along needs the same grants; it is known under the repository's lock only.
         let required = self.publication_scopes(permit.clone(), &to).await?;

@@ -1,6 +1,10 @@
 //! How a server joins: an operator makes a one-time token for it, the server shows it and gets a credential.
 
-use model::{name::ServerName, wire};
+use model::{
+    estate::Server,
+    name::{Name, ServerName},
+    wire,
+};
 use rand::rngs::OsRng;
 
 use super::{BackOffice, BackOfficeError, keys};
@@ -88,6 +92,51 @@ impl BackOffice {
         }))
     }
 
+    /// What revoking the credential of a server takes away.
+    pub(crate) async fn get_server_credential_status(
+        &self,
+        permit: &UnscopedPermit<Operator>,
+        server: &ServerName,
+    ) -> Result<wire::ServerCredentialStatus, BackOfficeError> {
+        let state = self.cached_or_read_current_estate().await?;
+        let found = state.estate.servers.get(server);
+        self.require_revocation_grant(permit, found)?;
+        let credential = self.store.read_credential_status(server.as_str(), self.clock.now_us()).await?;
+        if found.is_none() && credential.joined_us.is_none() {
+            self.require_visible_environment_of_server(permit.principal(), server).await?;
+        }
+        let name = server.as_str();
+        let status =
+            self.store.read_server_statuses_in_range(name, name).await?.remove(name).unwrap_or_default();
+        let roles = found.iter().flat_map(|server| &server.roles).map(Name::to_string).collect();
+        Ok(wire::ServerCredentialStatus {
+            server: server.to_string(),
+            environment: found.map(|server| server.environment.to_string()),
+            roles,
+            joined_us: credential.joined_us,
+            usable_join_tokens: credential.usable_join_tokens,
+            reported_us: status.reported_us,
+            outcome: status.outcome,
+            reported_generation: status.reported_generation,
+        })
+    }
+
+    /// Checks that the principal may revoke the credential of a server of the estate, or of one that left it.
+    fn require_revocation_grant(
+        &self,
+        permit: &UnscopedPermit<Operator>,
+        server: Option<&Server>,
+    ) -> Result<(), BackOfficeError> {
+        match server {
+            Some(found) => permit.require_grant_in_scope(
+                &AffectedEnvironmentAndComponent::scope_of_environment(&found.environment),
+            )?,
+            // A server that left the estate belongs to no environment.
+            None => permit.require_grant_everywhere()?,
+        }
+        Ok(())
+    }
+
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.
     pub(crate) async fn revoke_server_credential_and_join_tokens(
         &self,
@@ -95,13 +144,7 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<bool, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;
-        match state.estate.servers.get(server) {
-            Some(found) => permit.require_grant_in_scope(
-                &AffectedEnvironmentAndComponent::scope_of_environment(&found.environment),
-            )?,
-            // A server that left the estate belongs to no environment.
-            None => permit.require_grant_everywhere()?,
-        }
+        self.require_revocation_grant(permit, state.estate.servers.get(server))?;
         let revoked = self
             .store
             .revoke_server_credential_and_join_tokens(

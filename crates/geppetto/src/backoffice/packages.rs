@@ -397,7 +397,8 @@ impl From<RepositoryError> for BackOfficeError {
             | R::Alone { .. }
             | R::Incomplete { .. }
             | R::ChannelExists { .. }
-            | R::BackwardPromotion { .. } => BackOfficeError::Conflict(text),
+            | R::BackwardPromotion { .. }
+            | R::NoNextChannel { .. } => BackOfficeError::Conflict(text),
             R::NoChannel { .. } | R::NoVersion { .. } | R::NoKey { .. } => BackOfficeError::Absent(text),
             _ => BackOfficeError::Refused(text),
         }

@@ -4,13 +4,14 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version};
+use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version, wire};
 use packaging::repository::{RepositoryFinding, RetentionResult};
 use tokio::runtime::Handle;
 
 use super::{BackOffice, BackOfficeError, estate_snapshot, packages::RepositoryAuditEntry};
 use crate::{
     auth::{Operator, UnscopedPermit},
+    jobs::{JobKind, RETAIN_VERSIONS},
     store::{Store, StoreError},
 };
 
@@ -49,6 +50,35 @@ impl BackOffice {
             |removed| format!("{} files of {} bytes removed", removed.files.len(), removed.bytes),
         )
         .await
+    }
+
+    /// What [`BackOffice::remove_unneeded_versions_from_every_channel`] would remove now.
+    pub(crate) async fn preview_removal_of_unneeded_versions(
+        &self,
+        permit: &UnscopedPermit<Operator>,
+        keep: u32,
+    ) -> Result<wire::RetentionPreview, BackOfficeError> {
+        permit.require_grant_everywhere()?;
+        // It refuses the numbers that the job refuses.
+        JobKind::job_kind_from_request(RETAIN_VERSIONS, Some(keep), None)
+            .map_err(|error| BackOfficeError::Refused(error.to_string()))?;
+        let (store, now, runtime) = (self.store.clone(), self.now_unix_seconds(), Handle::current());
+        let planned = self
+            .run_blocking_with_repository(move |repository| {
+                repository.preview_removal_of_unneeded_versions(
+                    |catalog| runtime.block_on(needed_versions(&store, catalog)),
+                    keep as usize,
+                    now,
+                )
+            })
+            .await?;
+        let RetentionResult { channels, mut versions, files, bytes } = planned;
+        let channels = channels.into_iter().map(|(channel, files)| {
+            let versions = versions.remove(&channel).unwrap_or_default();
+            let versions = versions.iter().map(|(name, version)| format!("{name}@{version}")).collect();
+            wire::ChannelRetentionPreview { channel: channel.to_string(), versions, files }
+        });
+        Ok(wire::RetentionPreview { keep, channels: channels.collect(), files, bytes })
     }
 
     /// Reads every package and all metadata of the repository, and gives what is damaged.

@@ -30,7 +30,8 @@ pub(crate) enum JobKind {
 }
 
 const CHECK_REPOSITORY: &str = "check-repository";
-const RETAIN_VERSIONS: &str = "retain-versions";
+/// The job that removes old versions.
+pub(crate) const RETAIN_VERSIONS: &str = "retain-versions";
 const REBUILD_CHANNEL: &str = "rebuild-channel";
 const PRUNE_HISTORY: &str = "prune-history";
 const REMOVE_LEFTOVERS: &str = "remove-leftovers";
@@ -64,6 +65,12 @@ impl JobKind {
             (CHECK_REPOSITORY, None, None) => JobKind::CheckRepository,
             (PRUNE_HISTORY, None, None) => JobKind::PruneHistory,
             (REMOVE_LEFTOVERS, None, None) => JobKind::RemoveLeftovers,
+            (RETAIN_VERSIONS, Some(0), None) => {
+                return Err(InvalidJobKindError(format!(
+                    "{RETAIN_VERSIONS} with `keep` 0 would also remove the newest version of every component that no \
+                     node file names yet; keep at least 1"
+                )));
+            }
             (RETAIN_VERSIONS, keep, None) => JobKind::RetainVersions { keep },
             (REBUILD_CHANNEL, None, Some(channel)) => JobKind::RebuildChannel { channel },
             (REBUILD_CHANNEL, None, None) => {
@@ -232,6 +239,7 @@ mod tests {
         let refused = |name: &str, keep, channel| {
             JobKind::job_kind_from_request(name, keep, channel).unwrap_err().to_string()
         };
+        assert!(refused("retain-versions", Some(0), None).contains("keep at least 1"));
         assert!(refused("check-repository", Some(3), None).contains("does not take"));
         assert!(refused("rebuild-channel", None, None).contains("needs a `channel`"));
         assert!(refused("retain-versions", Some(3), prod()).contains("does not take"));

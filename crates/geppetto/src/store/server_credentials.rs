@@ -2,7 +2,7 @@
 
 use model::wire::Event;
 
-use super::{Store, StoreError, TimeAndActor, WriteTransaction, audit, is_taken, query_error};
+use super::{Store, StoreError, TimeAndActor, WriteTransaction, audit, is_taken, query_error, unsigned};
 
 /// A join token to be stored.
 #[derive(Debug, Clone)]
@@ -15,6 +15,15 @@ pub(crate) struct JoinTokenRow<'a> {
     pub(crate) hash: &'a str,
     /// Until when it is good, in microseconds since 1970-01-01 UTC.
     pub(crate) expires_us: i64,
+}
+
+/// How a server is let in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct CredentialStatusRow {
+    /// When it got its credential, in microseconds since 1970-01-01 UTC; absent when it has none.
+    pub(crate) joined_us: Option<i64>,
+    /// How many join tokens for it can still be used.
+    pub(crate) usable_join_tokens: u64,
 }
 
 /// How often a join is tried again because the same server joined with another token at the same moment. Each time
@@ -165,6 +174,33 @@ impl Store {
             "SELECT server, hash FROM credentials WHERE id = $1 AND revoked_us IS NULL",
             id,
         )
+    }
+
+    /// Whether a server has a credential, and how many join tokens for it can be used at `now_us`.
+    pub(crate) async fn read_credential_status(
+        &self,
+        server: &str,
+        now_us: i64,
+    ) -> Result<CredentialStatusRow, StoreError> {
+        let doing = "looking up a credential";
+        let mut connection = self.connection(doing).await?;
+        let credential: Option<(i64,)> = fetch_optional!(
+            connection,
+            doing,
+            "SELECT created_us FROM credentials WHERE server = $1 AND revoked_us IS NULL",
+            server,
+        )?;
+        let tokens: Option<(i64,)> = fetch_optional!(
+            connection,
+            doing,
+            "SELECT COUNT(*) FROM join_tokens WHERE server = $1 AND used_us IS NULL AND expires_us > $2",
+            server,
+            now_us,
+        )?;
+        Ok(CredentialStatusRow {
+            joined_us: credential.map(|(created_us,)| created_us),
+            usable_join_tokens: unsigned(tokens.map_or(0, |(count,)| count), "count of join tokens")?,
+        })
     }
 
     /// Revokes a server's credential and the join tokens made for it; `false` if it had no credential.

@@ -110,7 +110,7 @@ fn numbers_beyond_their_bounds_are_refused_and_the_largest_are_not() {
 }
 
 /// What each access level is answered by each endpoint: the weakest level that is let in.
-const WEAKEST: [(&str, &str, &str); 42] = [
+const WEAKEST: [(&str, &str, &str); 44] = [
     ("GET", "/api/v1/audit", "operator"),
     ("GET", "/api/v1/channels", "viewer"),
     ("POST", "/api/v1/channels", "operator"),
@@ -136,12 +136,14 @@ const WEAKEST: [(&str, &str, &str); 42] = [
     ("PUT", "/api/v1/packages/{file}", "developer"),
     ("POST", "/api/v1/promotions", "developer"),
     ("POST", "/api/v1/withdrawals", "developer"),
+    ("GET", "/api/v1/retention-preview", "operator"),
     ("GET", "/api/v1/revisions", "viewer"),
     ("GET", "/api/v1/revisions/diff", "viewer"),
     ("GET", "/api/v1/roles", "viewer"),
     ("GET", "/api/v1/roles/{name}", "viewer"),
     ("GET", "/api/v1/servers", "viewer"),
     ("GET", "/api/v1/servers/{server}", "viewer"),
+    ("GET", "/api/v1/servers/{server}/credential", "operator"),
     ("DELETE", "/api/v1/servers/{server}/credential", "operator"),
     ("GET", "/api/v1/servers/{server}/explain", "viewer"),
     ("GET", "/api/v1/servers/{server}/explanations", "viewer"),

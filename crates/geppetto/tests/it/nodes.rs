@@ -248,6 +248,17 @@ fn reports_are_bounded_listed_without_what_was_done_and_stored_once() {
 fn server_that_is_revoked_or_removed_must_join_again() {
     let (plane, _) = ControlPlane::with_shop();
     let first = plane.credential("web-01");
+    let preview = plane.punch(&["server", "revoke", "web-01", "--dry-run"]).ok();
+    for expected in [
+        "web-01: environment prod, roles: ",
+        "\nlast report: never\njoined: 2",
+        "\nwould be revoked: its credential and 0 usable join tokens; it gets no node file",
+    ] {
+        assert!(preview.contains(expected), "{expected}: {preview}");
+    }
+    assert_eq!(plane.get(NODE, &first).status, 200, "a preview revokes nothing");
+    let unknown = plane.punch(&["server", "revoke", "web-1", "--dry-run"]).failed(1);
+    assert!(unknown.contains("did you mean `web-01`?"), "{unknown}");
     let message = plane.punch(&["server", "revoke", "web-01"]);
     assert!(message.err.contains("punch server join-token web-01"), "{}", message.err);
     assert!(plane.get(NODE, &first).problem(401).contains("joins again"));
@@ -268,6 +279,8 @@ fn server_that_is_revoked_or_removed_must_join_again() {
     assert_eq!(plane.get(NODE, &third).status, 200);
     plane.import(&ESTATE[..2]).ok();
     plane.get(NODE, &third).problem(401);
+    let preview = plane.get("/api/v1/servers/web-01/credential", &plane.admin());
+    preview.problem(404);
     plane.get("/api/v1/servers/web-01/reports", &third).problem(401);
     // It is not let in again by being named again.
     plane.import(&ESTATE).ok();

@@ -19,6 +19,17 @@ fn packages_are_uploaded_published_promoted_and_listed() {
     let published = plane.post("/api/v1/promotions", &developer, &promotion).ok();
     assert_eq!(published["channel"], "prod");
     assert_eq!(published["added"].as_array().unwrap().len(), 2, "{published}");
+    let next = json!({"name": "shop", "version": "1.0.0", "from": "dev", "preview": true});
+    assert_eq!(plane.post("/api/v1/promotions", &developer, &next).ok()["channel"], "staging");
+    let last = json!({"name": "shop", "version": "1.0.0", "from": "prod"});
+    let detail = plane.post("/api/v1/promotions", &developer, &last).problem(409);
+    assert!(
+        detail.contains("`prod` is the last channel in the order of promotion (dev, staging, prod)"),
+        "{detail}"
+    );
+    let unknown = json!({"name": "shop", "version": "1.0.0", "from": "dve"});
+    let detail = plane.post("/api/v1/promotions", &developer, &unknown).problem(404);
+    assert!(detail.contains("did you mean `dev`?"), "{detail}");
     let again = plane.post("/api/v1/promotions", &developer, &promotion).ok();
     assert_eq!(again["added"], json!([]));
 
@@ -255,11 +266,24 @@ fn retention_keeps_the_newest_and_what_any_generation_of_a_node_file_needs() {
         plane.publish_shop(version, &key, "prod");
     }
     plane.get("/api/v1/servers/web-01/node", &plane.admin());
+    let preview = plane.punch(&["repository", "retain", "--keep", "1", "--dry-run"]).ok();
+    assert!(
+        preview.starts_with("from channel prod:\n  - shop@1.1.0-1\n  - shop@1.2.0-1\n4 files of "),
+        "{preview}"
+    );
+    let before = plane.get("/api/v1/components/shop/versions", &plane.admin()).ok();
+    assert_eq!(before["items"].as_array().unwrap().len(), 4, "a preview removes nothing");
     let removed = plane.punch(&["repository", "retain", "--keep", "1"]).ok();
     let versions = plane.get("/api/v1/components/shop/versions", &plane.admin()).ok();
     let left: Vec<&str> =
         versions["items"].as_array().unwrap().iter().map(|item| item["version"].as_str().unwrap()).collect();
     assert_eq!(left, ["1.3.0-1", "1.0.0-1"], "{removed}");
+    let preview = plane.punch(&["repository", "retain", "--keep", "1", "--dry-run"]).ok();
+    assert_eq!(preview, "no file would be removed\n");
+    let message = plane.punch(&["repository", "retain", "--keep", "0"]).failed(2);
+    assert!(message.contains("keep at least 1"), "{message}");
+    let detail = plane.get("/api/v1/retention-preview?keep=0", &plane.admin()).problem(422);
+    assert!(detail.contains("keep at least 1"), "{detail}");
     assert_eq!(plane.punch(&["repository", "check"]).ok(), "");
     // What is kept is really there.
     assert_eq!(plane.import(&ESTATE).ok(), "nothing to change\n");

@@ -24,6 +24,11 @@ use super::{
 };
 use crate::{openpgp::SecretKey, source::ComponentSource};
 
+/// How the names of this program's temporary files begin in the folder that packages are written to.
+pub fn temporary_package_prefix() -> String {
+    format!(".geppetto-{}-", std::process::id())
+}
+
 /// What all packages of one run share.
 pub(super) struct RpmWriteSettings<'a> {
     pub(super) key: Option<&'a SecretKey>,
@@ -59,7 +64,7 @@ impl PackageOutputFolder {
 
     fn temporary(&self) -> Result<NamedTempFile, PackagingError> {
         tempfile::Builder::new()
-            .prefix(".geppetto-")
+            .prefix(&temporary_package_prefix())
             .tempfile_in(&self.dir)
             .map_err(|error| self.failed(&error))
     }

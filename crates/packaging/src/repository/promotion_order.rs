@@ -100,6 +100,18 @@ impl Repository {
         Ok(order)
     }
 
+    /// The channel that comes after `channel` in the order of promotion.
+    pub fn next_channel_in_promotion_order(&self, channel: &Name) -> Result<Name> {
+        let order = self.list_channels()?;
+        let Some(at) = order.iter().position(|known| known == channel) else {
+            return Err(self.unknown_channel_error(channel)?);
+        };
+        order
+            .get(at + 1)
+            .cloned()
+            .ok_or_else(|| RepositoryError::NoNextChannel { from: channel.clone(), order: listed(&order) })
+    }
+
     /// Refuses a promotion that does not go forward in the order of promotion.
     pub(super) fn check_promotion_goes_forward(&self, from: &Name, to: &Name) -> Result<()> {
         let order = self.list_channels()?;

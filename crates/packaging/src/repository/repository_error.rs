@@ -200,6 +200,16 @@ pub enum RepositoryError {
         /// All channels, in order.
         order: String,
     },
+    /// There is no channel to promote to.
+    #[error(
+        "`{from}` is the last channel in the order of promotion ({order}): no channel comes after it; create one, or name an earlier source"
+    )]
+    NoNextChannel {
+        /// The source channel.
+        from: Name,
+        /// All channels, in order.
+        order: String,
+    },
     /// The version is not there.
     #[error("channel `{channel}` has no version `{version}` of `{name}` ({known})")]
     NoVersion {

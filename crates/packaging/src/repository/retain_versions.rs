@@ -2,8 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fs, io,
     os::unix::fs::MetadataExt,
+    path::PathBuf,
+    sync::Arc,
 };
 
 use model::{catalog::Catalog, name::Name, version::Version};
@@ -20,15 +22,35 @@ use super::{
 /// A package that was received but not published is left alone for this long.
 const GRACE_SECONDS: u64 = 24 * 3600;
 
-/// What a retention removed.
+/// What a retention removes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RetentionResult {
     /// By channel: the files that are no longer visible there.
     pub channels: BTreeMap<Name, Vec<String>>,
+    /// By channel: the component versions of these files.
+    pub versions: BTreeMap<Name, BTreeSet<(Name, Version)>>,
     /// The files that no channel shows any more.
     pub files: Vec<String>,
     /// The bytes of these files, which are free when the last reader's hour is over.
     pub bytes: u64,
+}
+
+/// What a retention will do, and has not done yet.
+#[derive(Default)]
+struct PlannedRetention {
+    /// All channels, each with the files that it will not show any more.
+    channels: Vec<(Arc<ChannelGeneration>, BTreeSet<String>)>,
+    /// The files that no channel will show any more.
+    pool: Vec<UnneededPoolFile>,
+    /// What is removed, when it is done.
+    result: RetentionResult,
+}
+
+/// A file that no channel shows.
+struct UnneededPoolFile {
+    package: PathBuf,
+    index_entry: PathBuf,
+    file: String,
 }
 
 impl Repository {
@@ -57,17 +79,31 @@ impl Repository {
         let _lock = self.lock()?;
         let catalog = self.read_catalog()?;
         let keep = needed(&catalog)?;
-        Ok(self.remove_others(&catalog, &keep, newest, now)?)
+        let plan = self.plan_retention(&catalog, &keep, newest, now)?;
+        Ok(self.remove_planned_versions(plan, now)?)
     }
 
-    fn remove_others(
+    /// What [`Repository::lock_and_remove_unneeded_versions`] would remove now. Changes nothing, and takes no lock: a
+    /// publication at the same moment may be missing in it.
+    pub fn preview_removal_of_unneeded_versions<E: From<RepositoryError>>(
+        &self,
+        needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
+        newest: usize,
+        now: u32,
+    ) -> std::result::Result<RetentionResult, E> {
+        let catalog = self.read_catalog()?;
+        let keep = needed(&catalog)?;
+        Ok(self.plan_retention(&catalog, &keep, newest, now)?.result)
+    }
+
+    fn plan_retention(
         &self,
         catalog: &Catalog,
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
-    ) -> Result<RetentionResult> {
-        let mut removed = RetentionResult::default();
+    ) -> Result<PlannedRetention> {
+        let mut plan = PlannedRetention::default();
         let mut needed = BTreeSet::new();
         for name in self.list_channels()? {
             let channel = self.load_current_or_empty_generation(&name)?;
@@ -75,38 +111,56 @@ impl Repository {
             self.remove_package_links_of_killed_publications(&channel, None)?;
             let components = kept_components(catalog, &name, keep, newest);
             let plain = self.kept_plain(&channel, newest)?;
-            let mut gone = BTreeSet::new();
+            let (mut gone, mut versions) = (BTreeSet::new(), BTreeSet::new());
             for listed in channel.iter_packages() {
                 let record = self.cached_or_read_package_record(listed)?;
-                let stays = match record.component_and_version() {
-                    Some((component, version)) => components.contains(&(component.clone(), version)),
+                let component = record.component_and_version().map(|(name, version)| (name.clone(), version));
+                let stays = match &component {
+                    Some(component) => components.contains(component),
                     None => plain.contains(&record.file),
                 };
                 if stays {
                     needed.insert(record.file.clone());
                 } else {
                     gone.insert(record.file.clone());
+                    versions.extend(component);
                 }
             }
+            if !gone.is_empty() {
+                plan.result.channels.insert(name.clone(), gone.iter().cloned().collect());
+                plan.result.versions.insert(name, versions);
+            }
+            plan.channels.push((channel, gone));
+        }
+        self.plan_removal_from_pool(&needed, now, &mut plan)?;
+        Ok(plan)
+    }
+
+    fn remove_planned_versions(&self, plan: PlannedRetention, now: u32) -> Result<RetentionResult> {
+        for (channel, gone) in &plan.channels {
             if gone.is_empty() {
-                self.remove_channel_files_no_reader_needs(&channel, now)?;
+                self.remove_channel_files_no_reader_needs(channel, now)?;
                 continue;
             }
             self.commit_next_generation(
-                &channel,
-                batches_after_removing_packages(&channel, &gone),
+                channel,
+                batches_after_removing_packages(channel, gone),
                 UnflushedWrites::default(),
                 now,
             )?;
-            removed.channels.insert(name, gone.into_iter().collect());
         }
-        self.empty_pool(&needed, now, &mut removed)?;
-        Ok(removed)
+        for unneeded in &plan.pool {
+            // The package goes first: its entry in the index alone means nothing.
+            durable_writes::remove_file_if_present(&unneeded.package)?;
+            durable_writes::remove_file_if_present(&unneeded.index_entry)?;
+            self.known().records.remove(&unneeded.file);
+        }
+        Ok(plan.result)
     }
 
     /// The newest packages that belong to no component.
     fn kept_plain(&self, channel: &ChannelGeneration, newest: usize) -> Result<BTreeSet<String>> {
-        let mut by_name: BTreeMap<(String, String), Vec<std::sync::Arc<PackageRecord>>> = BTreeMap::new();
+        let mut by_name: BTreeMap<(String, String), Vec<Arc<PackageRecord>>> = BTreeMap::new();
         for listed in channel.iter_packages() {
             let record = self.cached_or_read_package_record(listed)?;
             if record.component_and_version().is_none() {
@@ -121,36 +175,38 @@ impl Repository {
         Ok(kept)
     }
 
-    /// Removes from the pool what is in no channel any more.
-    fn empty_pool(&self, needed: &BTreeSet<String>, now: u32, removed: &mut RetentionResult) -> Result<()> {
+    /// Finds what is in no channel any more.
+    fn plan_removal_from_pool(
+        &self,
+        needed: &BTreeSet<String>,
+        now: u32,
+        plan: &mut PlannedRetention,
+    ) -> Result<()> {
         let layout = self.layout();
-        let mut just_gone: BTreeSet<&str> = BTreeSet::new();
-        just_gone.extend(removed.channels.values().flatten().map(String::as_str));
-        let mut files = Vec::new();
+        let just_gone: BTreeSet<&String> = plan.channels.iter().flat_map(|(_, gone)| gone).collect();
         for name in durable_writes::list_folder(&layout.pool_folder_path())? {
             for file in durable_writes::list_folder(&layout.pool_folder_path().join(&name))? {
                 if needed.contains(&file) {
                     continue;
                 }
-                let (path, indexed) =
+                let (package, index_entry) =
                     (layout.pool_package_path(&name, &file), layout.index_entry_path(&name, &file));
-                let metadata =
-                    fs::metadata(&path).map_err(|why| RepositoryError::from_io_error("read", &path, why))?;
+                let metadata = match fs::metadata(&package) {
+                    // A preview holds no lock: another retention may have removed it.
+                    Err(why) if why.kind() == io::ErrorKind::NotFound => continue,
+                    read => read.map_err(|why| RepositoryError::from_io_error("read", &package, why))?,
+                };
                 // The package came in first when it was written, and last when its entry was touched.
-                let touched = fs::metadata(&indexed).map_or(0, |entry| entry.mtime());
+                let touched = fs::metadata(&index_entry).map_or(0, |entry| entry.mtime());
                 let age = u64::from(now).saturating_sub(metadata.mtime().max(touched).max(0) as u64);
-                if !just_gone.contains(file.as_str()) && age < GRACE_SECONDS {
+                if !just_gone.contains(&file) && age < GRACE_SECONDS {
                     continue;
                 }
-                // The package goes first: its entry in the index alone means nothing.
-                durable_writes::remove_file_if_present(&path)?;
-                durable_writes::remove_file_if_present(&indexed)?;
-                self.known().records.remove(&file);
-                removed.bytes += metadata.len();
-                files.push(file);
+                plan.result.bytes += metadata.len();
+                plan.result.files.push(file.clone());
+                plan.pool.push(UnneededPoolFile { package, index_entry, file });
             }
         }
-        removed.files = files;
         Ok(())
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum ApiClientError {
         url: String,
         /// What happened.
         why: String,
+        /// Whether nothing listens there: nothing was sent.
+        connection_refused: bool,
     },
     /// The response is an error.
     #[error("{}", refused(.url, *.status, .title, .detail, .faults))]
@@ -36,6 +38,14 @@ pub(crate) enum ApiClientError {
         detail: String,
         /// The faults of what was sent.
         faults: Vec<Fault>,
+    },
+    /// Another web server answers at the address.
+    #[error("{url} is not a Geppetto control plane: it answered with {seen}")]
+    NotControlPlane {
+        /// The address that was tried.
+        url: String,
+        /// What it answered with.
+        seen: String,
     },
     /// The response is not what the API documents.
     #[error("{url} does not answer like a back-office: {why}")]
@@ -63,6 +73,8 @@ fn refused(url: &str, status: u16, title: &str, detail: &str, faults: &[Fault]) 
 impl ApiClientError {
     /// Converts an error of the HTTP library.
     pub(crate) fn from_ureq_error(url: &str, error: &ureq::Error) -> Self {
+        let connection_refused =
+            matches!(error, ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused);
         let why = match error {
             ureq::Error::HostNotFound => "no address is known for that host name".to_owned(),
             ureq::Error::Io(error) => connection_error_reason_text(error),
@@ -75,7 +87,7 @@ impl ApiClientError {
             }
             other => other.to_string(),
         };
-        Self::Unreachable { url: url.to_owned(), why }
+        Self::Unreachable { url: url.to_owned(), why, connection_refused }
     }
 
     /// Whether the back-office counts as unreachable: no connection, a 5xx status, or an invalid response.
@@ -83,7 +95,7 @@ impl ApiClientError {
         match self {
             Self::Unreachable { .. } => true,
             Self::Refused { status, .. } => *status >= 500,
-            Self::InvalidResponse { .. } => true,
+            Self::NotControlPlane { .. } | Self::InvalidResponse { .. } => true,
         }
     }
 
@@ -149,6 +161,12 @@ impl From<ApiClientError> for CommandError {
         let message = error.to_string();
         if error.http_status() == Some(INSUFFICIENT_STORAGE) {
             return CommandError::failed_halfway_error(message);
+        }
+        if matches!(error, ApiClientError::NotControlPlane { .. }) {
+            return CommandError::new(Exit::Unreachable, message).with_hint(
+                "check the address and the port: `geppetto serve` listens on port 8700 unless told otherwise, and \
+                 `punch config` shows which address is set where",
+            );
         }
         if error.is_unavailable() {
             return CommandError::new(Exit::Unreachable, message)

@@ -1,5 +1,6 @@
 //! The client of the HTTP API: one function per request, shapes from `model::wire`.
 
+mod connection_wait;
 mod error;
 mod events;
 mod pinned_authority;
@@ -7,7 +8,7 @@ mod response;
 mod unix_socket;
 mod upload_package;
 
-use std::{path::Path, time::Duration};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use model::{
     name::{Name, ServerName},
@@ -24,6 +25,7 @@ use ureq::{
     unversioned::resolver::DefaultResolver,
 };
 
+pub(crate) use connection_wait::{ConnectionWait, ConnectionWaitArgs};
 pub(crate) use error::ApiClientError;
 pub(crate) use pinned_authority::{CaFingerprint, fetch_authority_by_fingerprint};
 pub(crate) use response::strip_control_characters_and_shorten;
@@ -113,9 +115,8 @@ impl ApiClient {
 
     /// Whether secrets would be sent unencrypted.
     pub(crate) fn would_send_secrets_unencrypted(&self) -> bool {
-        let host =
-            self.base.strip_prefix("http://").map(|rest| rest.split(['/', ':']).next().unwrap_or(rest));
-        host.is_some_and(|host| !matches!(host, "localhost" | "127.0.0.1" | "[") && !host.starts_with("127."))
+        let uri = self.base.starts_with("http://").then(|| self.base.parse::<Uri>().ok()).flatten();
+        uri.is_some_and(|uri| !is_loopback_host(uri.host().unwrap_or_default()))
     }
 
     /// Exchanges a one-time token for a credential and the keys to trust.
@@ -240,8 +241,7 @@ impl ApiClient {
 
     /// Checks that the back-office accepts the token.
     pub(crate) fn check_token_is_accepted(&self) -> Result<(), ApiClientError> {
-        let response = self.authorize(self.agent.get(self.url("/api/v1/whoami"))).call();
-        self.check_status(response).map(|_| ())
+        self.get_json::<wire::PrincipalInfo>("/api/v1/whoami").map(|_| ())
     }
 
     /// Checks that the back-office answers.
@@ -284,6 +284,9 @@ impl ApiClient {
         if response.status().is_client_error() || response.status().is_server_error() {
             return Err(response::read_error_response(&self.base, &mut response));
         }
+        if response::is_html(&response, "") {
+            return Err(response::not_control_plane(&self.base, &response, ""));
+        }
         Ok(response)
     }
 }
@@ -310,6 +313,11 @@ pub(crate) fn check_and_trim_base_url(url: &str) -> Result<String, CommandError>
         ))
         .with_hint("write it like https://geppetto.example.org or http://127.0.0.1:8700")
     };
+    if let Some(with_scheme) = address_with_missing_scheme(url) {
+        return Err(
+            wrong("it does not begin with http:// or https://").with_hint(format!("write {with_scheme}"))
+        );
+    }
     let uri: Uri = url.parse().map_err(|_| wrong("it is not a URL"))?;
     match uri.scheme_str() {
         Some("http" | "https") => (),
@@ -323,6 +331,25 @@ pub(crate) fn check_and_trim_base_url(url: &str) -> Result<String, CommandError>
         return Err(wrong("it must not hold a `?`"));
     }
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+/// `https://geppetto.example.org:8700` for `geppetto.example.org:8700`, and `http://` for the loopback interface; nothing
+/// when the address has a scheme or is none in any case.
+fn address_with_missing_scheme(url: &str) -> Option<String> {
+    let trimmed = url.trim_matches('/');
+    if url.contains("://") || trimmed.is_empty() || trimmed.starts_with(UNIX_SCHEME) {
+        return None;
+    }
+    let secure: Uri = format!("https://{trimmed}").parse().ok()?;
+    let loopback = is_loopback_host(secure.host()?);
+    let port = if loopback && secure.port().is_none() { ":8700" } else { "" };
+    Some(format!("{}://{trimmed}{port}", if loopback { "http" } else { "https" }))
+}
+
+/// Whether a host of a URL is this machine's loopback interface.
+fn is_loopback_host(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// An HTTP agent with timeouts. A long body may take any time while data keeps arriving.
@@ -384,7 +411,7 @@ mod tests {
         assert_eq!(check_and_trim_base_url("http://127.0.0.1:8470/").unwrap(), "http://127.0.0.1:8470");
         for (url, why) in [
             ("", "it is not a URL"),
-            ("geppetto.example.org", "must begin with http"),
+            ("geppetto.example.org", "does not begin with http:// or https://"),
             ("ftp://x", "must begin with http"),
             ("http://a:b@x", "use a token"),
             ("http://x/?a=1", "must not hold a `?`"),
@@ -395,12 +422,29 @@ mod tests {
     }
 
     #[test]
+    fn address_without_a_scheme_is_refused_and_the_whole_address_suggested() {
+        for (url, suggested) in [
+            ("localhost:8700", "write http://localhost:8700"),
+            ("localhost", "write http://localhost:8700"),
+            ("127.0.0.1:8700/", "write http://127.0.0.1:8700"),
+            ("[::1]:8700", "write http://[::1]:8700"),
+            ("geppetto.example.org:8700", "write https://geppetto.example.org:8700"),
+            ("//geppetto.example.org/a", "write https://geppetto.example.org/a"),
+        ] {
+            let failure = check_and_trim_base_url(url).unwrap_err();
+            assert_eq!(failure.hint.unwrap(), suggested, "{}", failure.message);
+        }
+    }
+
+    #[test]
     fn plain_http_is_unencrypted_except_on_loopback() {
         for (url, exposed) in [
             ("http://geppetto.example.org", true),
             ("https://geppetto.example.org", false),
             ("http://127.0.0.1:8470", false),
             ("http://localhost:8470", false),
+            ("http://[::1]:8470", false),
+            ("http://[2001:db8::1]:8470", true),
         ] {
             assert_eq!(
                 ApiClient::new(url, None, None).unwrap().would_send_secrets_unencrypted(),

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use ureq::http::Uri;
 
-use super::{check_and_trim_base_url, error::connection_error_reason_text};
+use super::{ConnectionWait, check_and_trim_base_url, error::connection_error_reason_text};
 use crate::command_error::CommandError;
 
 /// How long connecting, and each answer of the handshake, may take.
@@ -53,10 +53,12 @@ struct FingerprintVerifier {
     found: Mutex<Option<CertificateDer<'static>>>,
 }
 
-/// Asks the control plane at `url` for the authority with this fingerprint; gives its certificate in a PEM file.
+/// Asks the control plane at `url` for the authority with this fingerprint, waiting while nothing listens there; gives
+/// its certificate in a PEM file.
 pub(crate) fn fetch_authority_by_fingerprint(
     url: &str,
     fingerprint: &CaFingerprint,
+    wait: &ConnectionWait<'_>,
 ) -> Result<NamedTempFile, CommandError> {
     let base = check_and_trim_base_url(url)?;
     let uri: Uri =
@@ -73,7 +75,9 @@ pub(crate) fn fetch_authority_by_fingerprint(
         CommandError::new(Exit::Unreachable, format!("{base} could not be reached: {error}"))
             .with_hint("check the address, the network and that `geppetto serve` runs there")
     };
-    let mut stream = connect(&host, port).map_err(|error| unreachable(&error))?;
+    let mut stream = wait
+        .retry_while_refused(&base, || connect(&host, port))
+        .map_err(|error| unreachable(&connection_error_reason_text(&error)))?;
     let verifier = Arc::new(FingerprintVerifier {
         fingerprint: fingerprint.clone(),
         provider: Arc::new(ring::default_provider()),

@@ -23,9 +23,12 @@ pub(super) fn read_response_json<T: DeserializeOwned>(
     response: &mut Response<Body>,
 ) -> Result<T, ApiClientError> {
     let text = read_response_text(url, response)?;
-    serde_json::from_str(&text).map_err(|error| ApiClientError::InvalidResponse {
-        url: url.to_owned(),
-        why: format!("{error} in {}", strip_control_characters_and_shorten(&text, 120)),
+    serde_json::from_str(&text).map_err(|error| match is_html(response, &text) {
+        true => not_control_plane(url, response, &text),
+        false => ApiClientError::InvalidResponse {
+            url: url.to_owned(),
+            why: format!("{error} in {}", strip_control_characters_and_shorten(&text, 120)),
+        },
     })
 }
 
@@ -43,12 +46,39 @@ pub(super) fn read_error_response(url: &str, response: &mut Response<Body>) -> A
                 faults,
             )
         }
+        // A proxy before a control plane has error pages of its own, but never for what the API does not have.
+        Err(_) if matches!(status, 404 | 405 | 501) => return not_control_plane(url, response, &body),
         Err(_) => {
             let reason = response.status().canonical_reason().unwrap_or_default();
             (strip_control_characters_and_shorten(reason, 200), String::new(), Vec::new())
         }
     };
     ApiClientError::Refused { url: url.to_owned(), status, title, detail, faults }
+}
+
+/// Whether the answer is a page for people, which the API never sends.
+pub(super) fn is_html(response: &Response<Body>, body: &str) -> bool {
+    let media_type = response_header_text(response, "content-type").unwrap_or_default();
+    let start = body.trim_start().get(..5).unwrap_or_default();
+    media_type.to_ascii_lowercase().starts_with("text/html")
+        || start.eq_ignore_ascii_case("<html")
+        || start.eq_ignore_ascii_case("<!doc")
+}
+
+/// The error for an answer that no control plane gives.
+pub(super) fn not_control_plane(url: &str, response: &Response<Body>, body: &str) -> ApiClientError {
+    let status = response.status();
+    let kind = match (is_html(response, body), response_header_text(response, "content-type")) {
+        (true, _) => "an HTML page".to_owned(),
+        (false, Some(media_type)) => strip_control_characters_and_shorten(&media_type, 80),
+        (false, None) => "no content type".to_owned(),
+    };
+    let reason = status.canonical_reason().map(|reason| format!(" {reason}")).unwrap_or_default();
+    let server = response_header_text(response, "server")
+        .map(|server| format!(", from the server `{}`", strip_control_characters_and_shorten(&server, 80)))
+        .unwrap_or_default();
+    let seen = format!("status {}{reason} and {kind}{server}", status.as_u16());
+    ApiClientError::NotControlPlane { url: url.to_owned(), seen }
 }
 
 /// Makes the texts of a fault from the network safe to print.

@@ -41,6 +41,7 @@ impl ArchetypesArgs {
             Some(folder) => in_folder(folder)?,
             None => archetype::list_built_in_archetypes(),
         };
+        context.output.hold_output_for_pager();
         let width = all.iter().map(|archetype| archetype.name.as_str().len()).max().unwrap_or(0);
         for archetype in &all {
             context.output.print_line_unless_json(format!(

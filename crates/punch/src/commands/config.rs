@@ -65,7 +65,9 @@ impl ConfigArgs {
         };
         let mut rows = Vec::new();
         for setting in &view.settings {
-            let value = setting.value.clone().unwrap_or_else(|| "-".to_owned());
+            let missing =
+                if setting.name == Setting::PromoteTo.config_file_key() { "(next channel)" } else { "-" };
+            let value = setting.value.clone().unwrap_or_else(|| missing.to_owned());
             let source = setting.source.clone().unwrap_or_else(|| format!("not set ({})", setting.variable));
             rows.push(vec![setting.name.to_owned(), value, source]);
             for OverriddenView { value, source } in &setting.overridden {

@@ -44,6 +44,7 @@ impl ExplainArgs {
             Some(server) => self.ask(context, server)?,
             None => self.explain_here()?,
         };
+        context.output.hold_output_for_pager();
         match (&self.key, &explained[..]) {
             (Some(_), [explanation]) => {
                 context.output.print_line_unless_json(explanation.to_string());

@@ -33,6 +33,7 @@ struct Run {
 
 impl HistoryArgs {
     pub(super) fn run_host_history_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        context.output.hold_output_for_pager();
         let state = AgentStateFiles::new(&self.host.open_host_files()?);
         let Some(number) = self.number else {
             let runs = state.read_latest_reports(self.limit)?;

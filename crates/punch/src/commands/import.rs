@@ -48,6 +48,7 @@ pub(crate) struct ImportArgs {
 
 impl ImportArgs {
     pub(super) fn run_import_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        context.interruption.set_state_if_interrupted("nothing was committed");
         let EstateFolderYamlTexts { documents, subfolder_paths, .. } =
             estate_folder::read_estate_yaml_files(&self.folder)?;
         let base = estate_folder::read_base_revision(&self.folder)?;
@@ -68,9 +69,20 @@ impl ImportArgs {
             base: base.filter(|_| !self.overwrite),
             diffs: self.diff,
         };
+        if !self.dry_run {
+            context.interruption.set_state_if_interrupted(
+                "the import was sent and may be committed: `punch revision list` shows it, and the same command changes \
+                 nothing then",
+            );
+        }
         let result: EstateChangeResult = client
             .post_json("/api/v1/changes", &request)
             .map_err(|error| error.with_files_renamed(&subfolder_paths))?;
+        if let Some(revision) = result.revision {
+            context
+                .interruption
+                .set_state_if_interrupted(format!("the import is committed as revision {revision}"));
+        }
         print(context, &result, self.dry_run);
         context.output.print_json_if_requested(&result);
         if let (Some(_), Some(revision)) = (base, result.revision)
@@ -86,6 +98,7 @@ impl ImportArgs {
 }
 
 fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
+    context.output.hold_output_for_pager();
     for warning in &result.warnings {
         context.output.print_warning(warning.to_string());
     }
@@ -95,8 +108,7 @@ fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
     }
     context.output.print_line_unless_json(summarize_places(&result.objects));
     for (place, diff) in result.objects.iter().filter_map(|place| Some((place, place.diff.as_ref()?))) {
-        context.output.print_line_unless_json(format!("{} {}", place.how, place.object));
-        context.output.print_line_unless_json(diff);
+        context.output.print_document_diff_unless_json(&format!("{} {}", place.how, place.object), diff);
     }
     print_effects(context, &result.effects);
     match result.revision {

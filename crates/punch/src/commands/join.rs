@@ -14,7 +14,10 @@ use serde::Serialize;
 
 use crate::{
     agent_state::AgentStateFiles,
-    api_client::{ApiClient, ApiClientError, BearerToken, CaFingerprint, fetch_authority_by_fingerprint},
+    api_client::{
+        ApiClient, ApiClientError, BearerToken, CaFingerprint, ConnectionWaitArgs,
+        fetch_authority_by_fingerprint,
+    },
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
@@ -50,6 +53,8 @@ pub(crate) struct JoinArgs {
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "ca_file")]
     ca_fingerprint: Option<CaFingerprint>,
     #[command(flatten)]
+    wait: ConnectionWaitArgs,
+    #[command(flatten)]
     host: HostArgs,
 }
 
@@ -77,10 +82,14 @@ impl JoinArgs {
                 ));
             }
         };
+        let wait = self.wait.new_connection_wait(&context.output);
         let fetched = match &self.ca_fingerprint {
-            Some(fingerprint) => Some(fetch_authority_by_fingerprint(&self.url, fingerprint)?),
+            Some(fingerprint) => Some(fetch_authority_by_fingerprint(&self.url, fingerprint, &wait)?),
             None => None,
         };
+        if let Some(file) = &fetched {
+            context.interruption.remove_file_if_interrupted(file.path());
+        }
         let authorities = fetched.as_ref().map(|file| file.path()).or(self.ca_file.as_deref());
         let client = ApiClient::new(&self.url, None, authorities)?;
         if client.would_send_secrets_unencrypted() {
@@ -93,11 +102,9 @@ impl JoinArgs {
         prepare(&root)?;
         let state = AgentStateFiles::new(&root);
         let _lock = state.acquire_run_lock_and_set_umask()?;
-        let joined = client
-            .send_join_request(&JoinRequest {
-                token: token.expose_secret().to_owned(),
-                server: server.to_string(),
-            })
+        let request = JoinRequest { token: token.expose_secret().to_owned(), server: server.to_string() };
+        let joined = wait
+            .retry_while_refused(client.base_url(), || client.send_join_request(&request))
             .map_err(refused)?;
         save(&root, &client, &joined, authorities)?;
         state.forget_generation_and_last_contact()?;

@@ -6,7 +6,7 @@ use model::exit::Exit;
 use serde::Serialize;
 
 use crate::{
-    api_client::{ApiClient, CaFingerprint, fetch_authority_by_fingerprint},
+    api_client::{ApiClient, CaFingerprint, ConnectionWaitArgs, fetch_authority_by_fingerprint},
     command_context::CommandContext,
     command_error::CommandError,
     settings::{ConfigFile, Setting, read_token_file_or_stdin},
@@ -29,6 +29,8 @@ pub(crate) struct LoginArgs {
     /// `punch token create` show it; its certificate is fetched and kept
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "ca_file")]
     ca_fingerprint: Option<CaFingerprint>,
+    #[command(flatten)]
+    wait: ConnectionWaitArgs,
 }
 
 /// What `--json` prints.
@@ -45,13 +47,17 @@ impl LoginArgs {
                 .with_hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
         let token = read_token_file_or_stdin(&self.token_file)?;
+        let wait = self.wait.new_connection_wait(&context.output);
         let fetched = match &self.ca_fingerprint {
-            Some(fingerprint) => Some(fetch_authority_by_fingerprint(&self.url, fingerprint)?),
+            Some(fingerprint) => Some(fetch_authority_by_fingerprint(&self.url, fingerprint, &wait)?),
             None => None,
         };
+        if let Some(file) = &fetched {
+            context.interruption.remove_file_if_interrupted(file.path());
+        }
         let authorities = fetched.as_ref().map(|file| file.path()).or(self.ca_file.as_deref());
         let client = ApiClient::new(&self.url, Some(token.clone()), authorities)?;
-        client.check_token_is_accepted()?;
+        wait.retry_while_refused(client.base_url(), || client.check_token_is_accepted())?;
         if client.would_send_secrets_unencrypted() {
             context.output.print_warning(format!(
                 "{} is not encrypted: the token can be read on the way",

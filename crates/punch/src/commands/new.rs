@@ -91,6 +91,8 @@ impl NewArgs {
             )
         })?;
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
+        // It takes a moment, and its folder is there whole or not at all.
+        let _deferred = context.interruption.defer_interruption();
         let files = archetype::generate_component(archetype, &name, answers, &dir)
             .map_err(archetype_command_error)?;
         for file in &files {
@@ -120,6 +122,7 @@ impl NewArgs {
             }
             None => None,
         };
+        let _deferred = context.interruption.defer_interruption();
         let updated =
             archetype::update_component(&dir, newer.as_ref(), answers).map_err(archetype_command_error)?;
         for (file, outcome) in &updated.files {

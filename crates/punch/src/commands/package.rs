@@ -54,6 +54,7 @@ impl PackageArgs {
             .resolve_setting_value(Setting::Key, key)
             .map(PathBuf::from);
         let key = key.as_deref().map(key::load_secret_key).transpose()?;
+        context.interruption.set_state_if_interrupted("no package was written; what was there before stays");
         let source = ComponentSource::load_component_source(&self.dir)?;
         package::fail_on_lint_errors(&source).map_err(packaging_command_error)?;
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
@@ -62,8 +63,17 @@ impl PackageArgs {
             package::run_component_build_command(&source, date, &mut show)
                 .map_err(packaging_command_error)?;
         }
-        let packages = package::create_packages(&source, &self.out, key.as_ref(), date)
+        let (interruption, out) = (&context.interruption, self.out.display());
+        interruption.remove_files_if_interrupted(&self.out, &package::temporary_package_prefix());
+        let level = package::DEFAULT_COMPRESSION_LEVEL;
+        let packages = package::write_temporary_packages(&source, &self.out, key.as_ref(), date, level)
             .map_err(packaging_command_error)?;
+        let packages = {
+            let _deferred = interruption.defer_interruption();
+            let packages = packages.rename_to_final_paths().map_err(packaging_command_error)?;
+            interruption.set_state_if_interrupted(format!("both packages were written to {out}"));
+            packages
+        };
         context.output.print_line_unless_json(packages.payload.display().to_string());
         context.output.print_line_unless_json(packages.deployment.display().to_string());
         context.output.print_json_if_requested(&Packaged {

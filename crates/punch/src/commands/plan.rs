@@ -14,6 +14,7 @@ use crate::{
     deploy,
     host_files::HostFileAccess,
     package_source::PackageSource,
+    terminal_output::ChangeLayout,
     trusted_node::TrustedNode,
 };
 
@@ -63,7 +64,8 @@ impl PlanArgs {
             (context.now)(),
         )?
         .plan;
-        context.output.print_line_unless_json(plan.to_string());
+        context.output.hold_output_for_pager();
+        context.output.print_changes_unless_json(plan.to_string(), ChangeLayout::Plan);
         context.output.print_json_if_requested(&plan_to_view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
             (false, _) => Exit::Blocked,

@@ -13,17 +13,18 @@ use crate::{
 /// Make a version visible in another channel, with the components it requires
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  punch promote shop@1.2.0 --from dev --to staging\n  punch promote shop@1.2.0 --from staging --to prod --dry-run\n\n\
-    Both packages and the closure of required components move together, or nothing does."
+    after_help = "Example:\n  punch promote shop@1.2.0\n  punch promote shop@1.2.0 --from dev --to staging\n  punch promote shop@1.2.0 --from staging --to prod --dry-run\n\n\
+    Both packages and the closure of required components move together, or nothing does.\n\
+    Without --from it is the channel that `punch publish` publishes to, without --to the next one in the order of promotion."
 )]
 pub(crate) struct PromoteArgs {
     /// Component and version
     #[arg(value_name = "NAME@VERSION")]
     component: ComponentVersionArg,
-    /// Channel it is in [env: PUNCH_PROMOTE_FROM] [config: promote.from]
+    /// Channel it is in; the one `channel` sets when nothing sets this [env: PUNCH_PROMOTE_FROM] [config: promote.from]
     #[arg(long, value_name = "CHANNEL")]
     from: Option<Name>,
-    /// Channel to make it visible in [env: PUNCH_PROMOTE_TO] [config: promote.to]
+    /// Channel to make it visible in; the next one after --from when nothing sets it [env: PUNCH_PROMOTE_TO] [config: promote.to]
     #[arg(long, value_name = "CHANNEL")]
     to: Option<Name>,
     /// Only show what it would do to servers
@@ -36,14 +37,12 @@ pub(crate) struct PromoteArgs {
 impl PromoteArgs {
     pub(super) fn run_promote_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let settings = SettingsResolver::new_with_config_file(context)?;
-        let channel = |setting: Setting, option: Option<Name>, name: &str| {
-            settings.resolve_setting_value(setting, option.map(|name| name.to_string())).ok_or_else(|| {
-                CommandError::new(Exit::Usage, format!("`--{name} CHANNEL` is missing, and no configuration sets it"))
-                    .with_hint("write `punch promote NAME@VERSION --from dev --to prod`, or set `promote: {from: dev, to: prod}` in ~/.config/geppetto/punch.yaml")
-            })
+        let channel = |setting: Setting, option: Option<Name>| {
+            settings.resolve_setting_value(setting, option.map(|name| name.to_string()))
         };
-        let from = channel(Setting::PromoteFrom, self.from, "from")?;
-        let to = channel(Setting::PromoteTo, self.to, "to")?;
+        // The setting has a default; without one the control plane names what is missing.
+        let from = channel(Setting::PromoteFrom, self.from).unwrap_or_default();
+        let to = channel(Setting::PromoteTo, self.to);
         let published = self.remote.new_api_client(context)?.promote_version(&PromotionRequest {
             name: self.component.name.to_string(),
             version: self.component.version.to_string(),

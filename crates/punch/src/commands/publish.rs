@@ -43,6 +43,10 @@ impl PublishArgs {
                 .with_hint("`punch config` shows where it is set")
         })?;
         let client = self.remote.new_api_client(context)?;
+        context.interruption.set_state_if_interrupted(format!(
+            "nothing was changed in {channel}; packages that were sent whole are kept in the repository, and the same \
+             command completes it"
+        ));
         let mut files = Vec::with_capacity(named.len());
         for (path, name, size) in named {
             let received = {
@@ -52,10 +56,20 @@ impl PublishArgs {
             context.output.print_note_to_stderr(format!("sent {} ({} bytes)", received.file, received.size));
             files.push(received.file);
         }
+        if !self.dry_run {
+            context.interruption.set_state_if_interrupted(format!(
+                "all packages were sent, and {channel} may have changed: the same command completes it, or finds it done"
+            ));
+        }
         let published = client.publish_received_packages_in_channel(
             &channel,
             &PublicationRequest { files, preview: self.dry_run },
         )?;
+        if !self.dry_run {
+            context
+                .interruption
+                .set_state_if_interrupted(format!("the packages are visible in {channel} already"));
+        }
         for file in &published.added {
             let becomes = if self.dry_run { "would be" } else { "is now" };
             context.output.print_line_unless_json(format!("{file} {becomes} in {}", published.channel));

@@ -6,8 +6,10 @@ use model::exit::Exit;
 use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
-use crate::source_date::SourceDateArg;
-use crate::{command_context::CommandContext, command_error::CommandError};
+use crate::{
+    command_context::CommandContext, command_error::CommandError, interruption::InterruptionHandling,
+    source_date::SourceDateArg,
+};
 
 /// Run a component's own test
 #[derive(Debug, clap::Args)]
@@ -65,6 +67,9 @@ impl TestArgs {
 
 /// A component that cannot be built, tested or packaged is the user's to mend; a folder that cannot be written to is blocked.
 pub(super) fn packaging_command_error(error: package::PackagingError) -> CommandError {
+    if matches!(&error, package::PackagingError::Command { outcome, .. } if ended_by_signal(outcome)) {
+        InterruptionHandling::give_way();
+    }
     match error {
         package::PackagingError::Faults(faults) => {
             CommandError::error_from_faults("the component has faults:", faults)
@@ -75,4 +80,9 @@ pub(super) fn packaging_command_error(error: package::PackagingError) -> Command
             CommandError::invalid_input_error(error.to_string())
         }
     }
+}
+
+/// Whether a command ended by a signal that Ctrl-C or whoever ended punch sent to both.
+fn ended_by_signal(outcome: &str) -> bool {
+    outcome.contains("(SIGINT)") || outcome.contains("(SIGTERM)")
 }

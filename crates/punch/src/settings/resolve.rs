@@ -112,6 +112,8 @@ pub(crate) enum SettingSource {
         /// The line of the value.
         line: u64,
     },
+    /// The value of the setting `channel`, which is the default of another one.
+    ConfiguredChannel,
     /// A default of punch.
     Default,
 }
@@ -123,7 +125,7 @@ impl SettingSource {
             Self::Option(_) => 0,
             Self::Variable(_) => 1,
             Self::File { .. } => 2,
-            Self::Default => 3,
+            Self::ConfiguredChannel | Self::Default => 3,
         }
     }
 }
@@ -134,6 +136,7 @@ impl fmt::Display for SettingSource {
             Self::Option(name) => write!(f, "option {name}"),
             Self::Variable(name) => write!(f, "variable {name}"),
             Self::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Self::ConfiguredChannel => f.write_str("default: the setting channel"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -197,6 +200,13 @@ impl<'a> SettingsResolver<'a> {
         match setting {
             Setting::Channel => {
                 all.push(SettingCandidate { value: "dev".to_owned(), source: SettingSource::Default });
+            }
+            // What is promoted was published to that channel.
+            Setting::PromoteFrom => {
+                let channel = self.resolve_setting_value(Setting::Channel, None);
+                all.extend(
+                    channel.map(|value| SettingCandidate { value, source: SettingSource::ConfiguredChannel }),
+                );
             }
             Setting::Socket => {
                 let path = self.context.local_control_plane_socket_path();

@@ -1,7 +1,7 @@
 //! What punch says when a back-office refuses, is down, or is none.
 
 use crate::{
-    canned::{Canned, json, problem},
+    canned::{Canned, PRINCIPAL, json, problem},
     test_folder::{TestFolder, mode},
 };
 
@@ -47,7 +47,7 @@ fn refusal_shows_the_detail_of_the_back_office() {
 #[test]
 fn response_of_another_server_is_refused_as_invalid() {
     let test = TestFolder::new();
-    let canned = Canned::new(vec![json("200 OK", "<html>\u{1b}[2J</html>")]);
+    let canned = Canned::new(vec![json("200 OK", "[1] \u{1b}[2J")]);
     let output = test.punch(&["component", "show", "shop", "--url", &canned.url]);
     output.fails(6, &["does not answer like a back-office"]);
     assert!(!output.stderr.contains('\u{1b}'), "{:?}", output.stderr);
@@ -77,7 +77,8 @@ fn all_pages_of_a_list_are_read() {
 fn saved_token_is_sent_only_to_the_saved_address() {
     let test = TestFolder::new();
     test.write("token", "s3cret\n");
-    let canned = Canned::new(vec![json("200 OK", r#"{"items":[],"next":null}"#)]);
+    let empty = json("200 OK", r#"{"items":[],"next":null}"#);
+    let canned = Canned::new(vec![json("200 OK", PRINCIPAL), empty]);
     test.ok(&["login", &canned.url, "--token-file", "token"]);
     assert_eq!(mode(&test.path("home/.config/geppetto/punch.yaml")), 0o600);
     let output = test.ok(&["component", "show", "shop"]);
@@ -143,8 +144,19 @@ fn join_requires_address_token_and_server_name() {
     let test = TestFolder::new();
     let root = test.path("root");
     let root = root.to_str().unwrap();
-    test.punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "web-01", "--root", root])
-        .fails(6, &["could not be reached"]);
+    test.punch(&[
+        "join",
+        "http://127.0.0.1:1",
+        "--token",
+        "t",
+        "--server",
+        "web-01",
+        "--root",
+        root,
+        "--wait",
+        "0",
+    ])
+    .fails(6, &["could not be reached"]);
     test.punch(&["join", "http://127.0.0.1:1", "--server", "web-01"]).fails(2, &["--token"]);
     test.punch(&["join", "http://127.0.0.1:1", "--token", "t", "--server", "Web_01"])
         .fails(2, &["lower-case"]);

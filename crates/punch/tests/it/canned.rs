@@ -1,26 +1,47 @@
 //! A back-office with canned responses, for what a real one seldom answers.
 
 use std::{
+    cell::OnceCell,
     io::{BufRead, BufReader, Read, Write},
     net::TcpListener,
     os::unix::net::UnixListener,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
+    time::Duration,
 };
 
 /// Answers every request with the answers given, in turn; the last one for ever.
 pub(crate) struct Canned {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
+    waits: Arc<AtomicBool>,
 }
 
 impl Canned {
+    /// An answer that never comes; the connection stays open.
+    pub(crate) const NO_ANSWER: &str = "";
+
     pub(crate) fn new(answers: Vec<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let connect = move || listener.accept().unwrap().0;
         Self::answer(url, answers, connect, |stream| stream.try_clone().unwrap())
+    }
+
+    /// The same at an address where nothing listens before `delay` is over.
+    pub(crate) fn listening_after(delay: Duration, answers: Vec<String>) -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener: OnceCell<TcpListener> = OnceCell::new();
+        let listen = move || {
+            thread::sleep(delay);
+            TcpListener::bind(address).unwrap()
+        };
+        let connect = move || listener.get_or_init(&listen).accept().unwrap().0;
+        Self::answer(format!("http://{address}"), answers, connect, |stream| stream.try_clone().unwrap())
     }
 
     /// The same on a Unix socket.
@@ -38,20 +59,31 @@ impl Canned {
         clone: impl Fn(&S) -> S + Send + 'static,
     ) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let visited = Arc::clone(&requests);
+        let (visited, waits) = (Arc::clone(&requests), Arc::new(AtomicBool::new(false)));
+        let waiting = Arc::clone(&waits);
         thread::spawn(move || {
             let mut answers = answers.into_iter().peekable();
             let mut last = String::new();
+            let mut unanswered = Vec::new();
             loop {
                 let stream = accept();
                 let reader = BufReader::new(clone(&stream));
                 let next = answers.peek().unwrap_or(&last).clone();
+                if next == Self::NO_ANSWER {
+                    unanswered.push(clone(&stream));
+                }
                 if serve(reader, stream, &next, &visited) {
+                    waiting.fetch_or(next == Self::NO_ANSWER, Ordering::SeqCst);
                     last = answers.next().unwrap_or(next);
                 }
             }
         });
-        Self { url, requests }
+        Self { url, requests, waits }
+    }
+
+    /// Whether a request came whose answer is [`Canned::NO_ANSWER`].
+    pub(crate) fn waits_for_an_answer(&self) -> bool {
+        self.waits.load(Ordering::SeqCst)
     }
 
     /// The requests so far, heads and bodies.
@@ -59,6 +91,9 @@ impl Canned {
         self.requests.lock().unwrap().clone()
     }
 }
+
+/// The answer to `whoami`.
+pub(crate) const PRINCIPAL: &str = r#"{"kind":"token","name":"token admin","grants":["admin"]}"#;
 
 /// An answer with a JSON body.
 pub(crate) fn json(status: &str, body: &str) -> String {

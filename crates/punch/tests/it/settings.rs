@@ -2,7 +2,7 @@
 
 use crate::skip::skip;
 use crate::{
-    canned::{Canned, json, problem},
+    canned::{Canned, PRINCIPAL, json, problem},
     test_folder::{TestFolder, mode, run},
 };
 
@@ -108,10 +108,34 @@ fn publish_and_promote_take_their_channels_from_the_configuration() {
 }
 
 #[test]
-fn promote_without_channels_is_a_usage_error() {
-    TestFolder::new()
-        .punch(&["promote", "a@1.0"])
-        .fails(2, &["`--from CHANNEL` is missing", "promote: {from: dev"]);
+fn promote_without_channels_goes_from_the_configured_one_to_the_next() {
+    let test = TestFolder::new();
+    let answer = json(
+        "200 OK",
+        r#"{"channel":"staging","added":["a.rpm"],"present":[], "preview": false, "removed": [], "effects": []}"#,
+    );
+    let canned = Canned::new(vec![answer]);
+    let promote = ["promote", "a@1.0", "--url", &canned.url];
+    test.ok(&promote);
+    let output = run(test.command(&promote).env("PUNCH_CHANNEL", "next"));
+    assert!(output.stdout.contains("a.rpm is now in staging"), "{}", output.stdout);
+    test.ok(&[&promote[..], &["--from", "staging"]].concat());
+    let bodies: Vec<serde_json::Value> = canned
+        .requests()
+        .iter()
+        .map(|request| serde_json::from_str(request.split_once("\r\n\r\n").unwrap().1).unwrap())
+        .collect();
+    let from: Vec<_> = bodies.iter().map(|body| body["from"].as_str().unwrap()).collect();
+    assert_eq!(from, ["dev", "next", "staging"]);
+    assert!(bodies.iter().all(|body| body["to"].is_null()), "{bodies:?}");
+    let config = run(test.command(&["config"]).env("PUNCH_CHANNEL", "next")).stdout;
+    let row = |name: &str| config.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(
+        row("promote.from").contains("next ")
+            && row("promote.from").ends_with("default: the setting channel"),
+        "{config}"
+    );
+    assert!(row("promote.to").contains("(next channel)"), "{config}");
 }
 
 #[test]
@@ -120,7 +144,7 @@ fn login_keeps_other_settings_and_logout_removes_the_token() {
     let file = "home/.config/geppetto/punch.yaml";
     test.write(file, "channel: next\ntoken_file: old\n");
     test.write("token", "s3cret\n");
-    let canned = Canned::new(vec![json("200 OK", EMPTY_LIST)]);
+    let canned = Canned::new(vec![json("200 OK", PRINCIPAL)]);
     test.ok(&["login", &canned.url, "--token-file", "token"]);
     let saved = test.read(file);
     assert!(saved.contains("channel: next") && saved.contains("s3cret") && !saved.contains("old"), "{saved}");

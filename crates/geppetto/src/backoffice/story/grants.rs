@@ -62,7 +62,7 @@ async fn promotion_needs_a_grant_for_each_component_it_takes_along() {
     story.publish_component("app", "1.0.0", "requires: {lib: '*'}\n", "dev").await;
     let promote = async |grants: &[&str]| {
         let [name, version, from, to] = ["app", "1.0.0", "dev", "prod"].map(str::to_owned);
-        let request = model::wire::PromotionRequest { name, version, from, to, preview: false };
+        let request = model::wire::PromotionRequest { name, version, from, to: Some(to), preview: false };
         story.back_office.promote_version(&permit(grants), &request).await
     };
     let error = promote(&["developer:prod/app"]).await.unwrap_err();

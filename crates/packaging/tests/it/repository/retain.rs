@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use packaging::repository::RepositoryError;
+
 use super::{TestRepository, name, tree, visible};
 use crate::tools::{NOON, Rpm};
 
@@ -29,7 +31,12 @@ fn retention_keeps_the_newest_the_named_and_what_they_require() {
         test.publish("dev", &[file]);
     }
     let keep = BTreeSet::from([(name("shop"), "1.0-1".parse().unwrap())]);
+    let previewed = test
+        .repository
+        .preview_removal_of_unneeded_versions(|_| Ok::<_, RepositoryError>(keep.clone()), 1, NOON)
+        .unwrap();
     let removed = test.repository.remove_unneeded_versions_from_every_channel(&keep, 1, NOON).unwrap();
+    assert_eq!(previewed, removed, "the preview names what the removal removes");
     let gone = [
         "base-1.0-1.noarch.rpm",
         "base-2.0-1.noarch.rpm",

@@ -28,6 +28,9 @@ pub(super) fn follow_job(
     client: &ApiClient,
     id: u64,
 ) -> Result<Exit, CommandError> {
+    context.interruption.set_state_if_interrupted(format!(
+        "job {id} goes on; `punch job show {id} --follow` waits for it again"
+    ));
     let mut printed = 0;
     loop {
         let job: Job = client.get_json(&format!("/api/v1/jobs/{id}"))?;

@@ -27,6 +27,7 @@ impl JobShowArgs {
             return follow_job(context, &client, self.job);
         }
         let job: Job = client.get_json(&format!("/api/v1/jobs/{}", self.job))?;
+        context.output.hold_output_for_pager();
         context.output.print_line_unless_json(format!("job {}: {}, {}", job.id, job.kind, job.state));
         context.output.print_line_unless_json(format!(
             "created {} by {}",

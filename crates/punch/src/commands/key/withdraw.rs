@@ -1,6 +1,7 @@
 //! `punch key withdraw`: the repository accepts no new package signed by a key.
 
 use model::exit::Exit;
+use serde::Serialize;
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
@@ -19,11 +20,19 @@ pub(crate) struct KeyWithdrawArgs {
     remote: ControlPlaneArgs,
 }
 
+/// What `--json` prints.
+#[derive(Serialize)]
+struct WithdrawnKey<'a> {
+    withdrawn: &'a str,
+}
+
 impl KeyWithdrawArgs {
     pub(super) fn run_key_withdraw_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let path = format!("/api/v1/keys/{}", self.fingerprint.replace(' ', ""));
+        let fingerprint = self.fingerprint.replace(' ', "");
+        let path = format!("/api/v1/keys/{fingerprint}");
         self.remote.new_api_client(context)?.send_delete_request(&path)?;
         context.output.print_note_to_stderr("withdrawn: no new package that it signed is accepted");
+        context.output.print_json_if_requested(&WithdrawnKey { withdrawn: &fingerprint });
         Ok(Exit::Done)
     }
 }

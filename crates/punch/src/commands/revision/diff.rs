@@ -37,12 +37,15 @@ pub(super) fn fetch_and_print_revision_diff(
     let (from, to) = (from.to_string(), to.to_string());
     let diff: RevisionDiff =
         client.get_json_with_query("/api/v1/revisions/diff", &[("from", &from), ("to", &to)])?;
+    context.output.hold_output_for_pager();
     if diff.places.is_empty() {
         context.output.print_line_unless_json("nothing differs");
     }
     for place in &diff.places {
-        context.output.print_line_unless_json(format!("{} {}", place.how, place.object));
-        context.output.print_line_unless_json(place.diff.as_deref().unwrap_or_default());
+        context.output.print_document_diff_unless_json(
+            &format!("{} {}", place.how, place.object),
+            place.diff.as_deref().unwrap_or_default(),
+        );
     }
     context.output.print_json_if_requested(&diff);
     Ok(Exit::Done)

@@ -39,6 +39,7 @@ impl ServerNodeArgs {
             let parsed = node::parse_node_yaml(&format!("the node file of {}", self.server), &text)?;
             context.output.print_json_if_requested(&node::node_to_json(&parsed));
         } else {
+            context.output.hold_output_for_pager();
             context.output.print_line_unless_json(&text);
         }
         Ok(Exit::Done)

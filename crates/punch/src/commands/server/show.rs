@@ -18,6 +18,7 @@ impl ServerShowArgs {
     pub(super) fn run_server_show_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let document: PlaceDocument =
             self.remote.new_api_client(context)?.get_json(&format!("/api/v1/servers/{}", self.server))?;
+        context.output.hold_output_for_pager();
         context.output.print_line_unless_json(&document.document);
         context.output.print_note_to_stderr(format!("{} of revision {}", document.path, document.revision));
         context.output.print_json_if_requested(&document);

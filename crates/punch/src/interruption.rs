@@ -1,0 +1,164 @@
+//! SIGINT (Ctrl-C) and SIGTERM: punch removes its temporary files, says in one sentence what state things are in, and ends.
+//!
+//! Both signals are blocked in all threads but one, which waits for them. The program then ends by the signal itself, as
+//! a shell expects of it: the shell shows the exit code 130 or 143. Programs that punch runs get the usual signal mask.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use model::exit::Exit;
+use nix::sys::signal::{SigSet, Signal, raise};
+
+use crate::{command_error::CommandError, terminal_output::TerminalOutput};
+
+/// How long punch takes at most to end by a signal.
+const TIME_TO_END: Duration = Duration::from_millis(300);
+
+/// What is true of a command that is interrupted now.
+#[derive(Debug, Default)]
+struct InterruptedState {
+    /// A sentence without a full stop; nothing when the command changes nothing.
+    sentence: Option<String>,
+    /// A pager is in front, and Ctrl-C is for it.
+    in_pager: bool,
+    temporary: Vec<TemporaryFiles>,
+}
+
+/// Files that are of no use without the command that writes them.
+#[derive(Debug)]
+struct TemporaryFiles {
+    folder: PathBuf,
+    /// How their names begin.
+    prefix: String,
+}
+
+/// What happens on SIGINT and SIGTERM, as the command that runs wants it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct InterruptionHandling {
+    state: Arc<Mutex<InterruptedState>>,
+    deferral: Arc<Mutex<()>>,
+}
+
+/// SIGINT and SIGTERM wait as long as this lives.
+#[must_use]
+pub(crate) struct DeferredInterruption<'a>(
+    #[expect(dead_code, reason = "held until it is dropped")] MutexGuard<'a, ()>,
+);
+
+impl InterruptionHandling {
+    /// Blocks the signals in this thread and all that it starts, and starts the thread that waits for them. To be called
+    /// before any other thread is started.
+    pub(crate) fn start(output: &TerminalOutput) -> Self {
+        let handling = Self::default();
+        let mut signals = SigSet::empty();
+        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+            // A shell starts background commands with SIGINT ignored: then it stays so.
+            if !is_ignored(signal) {
+                signals.add(signal);
+            }
+        }
+        let (waiting, output) = (handling.clone(), output.clone());
+        // Where this fails, the signals end the program as they always do.
+        if signals.thread_block().is_ok() {
+            thread::spawn(move || waiting.end_by_signal(signals, &output));
+        }
+        handling
+    }
+
+    /// What is true from now on if the command is interrupted: one sentence, without a full stop.
+    pub(crate) fn set_state_if_interrupted(&self, sentence: impl Into<String>) {
+        self.lock_state().sentence = Some(sentence.into());
+    }
+
+    /// Removes the files in `folder` whose names begin with `prefix` if the command is interrupted.
+    pub(crate) fn remove_files_if_interrupted(&self, folder: &Path, prefix: &str) {
+        let files = TemporaryFiles { folder: folder.to_owned(), prefix: prefix.to_owned() };
+        self.lock_state().temporary.push(files);
+    }
+
+    /// Removes this file if the command is interrupted.
+    pub(crate) fn remove_file_if_interrupted(&self, path: &Path) {
+        if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+            self.remove_files_if_interrupted(folder, &name.to_string_lossy());
+        }
+    }
+
+    /// Lets Ctrl-C be for the pager, or for punch again.
+    pub(crate) fn set_in_pager(&self, in_pager: bool) {
+        self.lock_state().in_pager = in_pager;
+    }
+
+    /// Lets the signals wait for a step that takes a moment and must not be cut in two.
+    pub(crate) fn defer_interruption(&self) -> DeferredInterruption<'_> {
+        DeferredInterruption(self.deferral.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Lets a signal end punch that reached a program it ran as well, as Ctrl-C on a terminal does, before the failure of
+    /// that program does.
+    pub(crate) fn give_way() {
+        thread::sleep(TIME_TO_END);
+    }
+
+    fn lock_state(&self) -> MutexGuard<'_, InterruptedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a signal, then cleans up and ends the program by it.
+    fn end_by_signal(&self, signals: SigSet, output: &TerminalOutput) {
+        while let Ok(signal) = signals.wait() {
+            let _deferred = self.defer_interruption();
+            // Nothing may change what is true between saying so and the end.
+            let state = self.lock_state();
+            if state.in_pager && signal == Signal::SIGINT {
+                continue;
+            }
+            for files in &state.temporary {
+                files.remove();
+            }
+            output.print_command_error_immediately(&interruption_error(signal, state.sentence.as_deref()));
+            let only = SigSet::from(signal);
+            let _ended = only.thread_unblock().and_then(|()| raise(signal));
+            std::process::exit(exit_of_signal(signal) as i32);
+        }
+    }
+}
+
+impl TemporaryFiles {
+    /// Removes them; one that is gone already, or cannot be removed, is left.
+    fn remove(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&self.prefix) {
+                let _gone = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+fn interruption_error(signal: Signal, sentence: Option<&str>) -> CommandError {
+    let message = match sentence {
+        Some(sentence) => format!("interrupted by {signal}: {sentence}"),
+        None => format!("interrupted by {signal}"),
+    };
+    CommandError::new(exit_of_signal(signal), message)
+}
+
+/// The exit code that shells show for a program that a signal ended.
+fn exit_of_signal(signal: Signal) -> Exit {
+    match signal {
+        Signal::SIGTERM => Exit::Terminated,
+        _ => Exit::Interrupted,
+    }
+}
+
+/// Whether whoever started punch had the signal ignored.
+fn is_ignored(signal: Signal) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask & (1 << (signal as u32 - 1)) != 0
+}
