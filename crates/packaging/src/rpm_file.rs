@@ -120,6 +120,10 @@ impl RpmFile {
             RpmSectionFault::Io(_) => new_malformed_rpm_error(shown, "it ends in the middle of its headers"),
             RpmSectionFault::Form(why) => new_malformed_rpm_error(shown, why),
         })?;
+        if !signature_section::can_be_merged(&head, &signatures, &header) {
+            let why = "an entry of its section of signatures is not what rpm expects";
+            return Err(new_malformed_rpm_error(shown, why));
+        }
         let metadata = PackageMetadata::parse(&mut Cursor::new(&head))
             .map_err(|why| new_malformed_rpm_error(shown, &why.to_string()))?;
         Ok(Self { path: path.to_owned(), shown: shown.to_owned(), file, head, signatures, header, metadata })

@@ -4,8 +4,6 @@
 
 use std::io::{self, Read};
 
-use super::signature_section;
-
 const LEAD: usize = 96;
 const INTRO: usize = 16;
 const ENTRY: usize = 16;
@@ -114,9 +112,6 @@ pub(super) fn read_lead_and_sections(
     let padding = (8 - bytes.len() % 8) % 8;
     take(input, bytes, padding)?;
     let header = read_section(input, bytes, HEADER_REGION, MAX_ENTRIES, MAX_HEADER)?;
-    if !signature_section::can_be_merged(bytes, &signatures, &header) {
-        return Err(RpmSectionFault::Form("an entry of its section of signatures is not what rpm expects"));
-    }
     Ok((signatures, header))
 }
 
