@@ -2,6 +2,7 @@
 //! machine, the rest as root on a booted host.
 
 use std::{
+    collections::BTreeMap,
     fs,
     io::{BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
@@ -19,14 +20,29 @@ use crate::{
 
 pub(super) const DOCUMENTATION_STORY_CHECKS: &[Check] = &[
     ("every how-to with commands for a host is typed here", every_page_is_typed),
-    ("adding a host goes as the page says", |test| type_page(test, "add-a-host", true)),
+    ("adding a host goes as the page says", |test| type_page(test, "add-a-host", HostsHave::Punch)),
     ("a server built by hand is taken over as the page says", |test| {
-        type_page(test, "take-over-a-hand-built-server", true)
+        type_page(test, "take-over-a-hand-built-server", HostsHave::Punch)
+    }),
+    ("the Debian packages are installed, and removed, as the page says", |test| {
+        type_page(test, "install", HostsHave::DebianPackages)
+    }),
+    ("a control plane is upgraded, and put back, as the page says", |test| {
+        type_page(test, "upgrade", HostsHave::DebianPackages)
     }),
 ];
 
 /// The pages that are typed here.
-const PAGES: [&str; 2] = ["add-a-host", "take-over-a-hand-built-server"];
+const PAGES: [&str; 4] = ["add-a-host", "take-over-a-hand-built-server", "install", "upgrade"];
+
+/// What is on the hosts of a page when the reader begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HostsHave {
+    /// punch, as a server gets it from a repository.
+    Punch,
+    /// Nothing but our Debian packages, as files in the home of root.
+    DebianPackages,
+}
 
 /// A bash that a reader types in.
 struct ReaderSession {
@@ -58,13 +74,9 @@ fn read_steps(page: &Path) -> Result<Vec<PageStep>, ChoreFailure> {
     parse_page_steps(&text).map_err(|why| ChoreFailure::new(why, page.display().to_string()))
 }
 
-fn type_page(test: &mut TestEnvironment, page: &str, has_punch: bool) -> Result<(), ChoreFailure> {
+fn type_page(test: &mut TestEnvironment, page: &str, hosts_have: HostsHave) -> Result<(), ChoreFailure> {
     let file = test.checkout().join("docs/how-to").join(format!("{page}.md"));
     let steps = read_steps(&file)?;
-    let host = test.boot_host_without_joining(&format!("doc-{}", page.split('-').next().unwrap_or(page)))?;
-    if has_punch {
-        test.install_punch_of_shared_control_plane(&host)?;
-    }
     let address = test.address_of_this_machine();
     let port = ControlPlaneProcess::find_free_port(&address)?;
     let reader = test.create_developer_workspace(&format!("e2e-{page}"))?;
@@ -77,6 +89,10 @@ fn type_page(test: &mut TestEnvironment, page: &str, has_punch: bool) -> Result<
             ("CONTROL_PLANE", format!("https://{address}:{port}")),
         ],
     )?;
+    if hosts_have == HostsHave::DebianPackages {
+        serve_debian_packages(test, &mut session, &address, port)?;
+    }
+    let mut hosts: BTreeMap<String, BootedHost> = BTreeMap::new();
     for step in &steps {
         match step {
             PageStep::WriteFile { path, text } => {
@@ -91,16 +107,80 @@ fn type_page(test: &mut TestEnvironment, page: &str, has_punch: bool) -> Result<
                 let script = at_port(&typed.script);
                 let (code, printed) = match &typed.host {
                     None => session.type_commands(&script, typed.exit_code == 0)?,
-                    Some(_) => type_on_host(&host, &session.exported_variables()?, &script)?,
+                    Some(name) => {
+                        if !hosts.contains_key(name) {
+                            let host = boot_host_of_page(test, page, name, hosts_have, &address, port)?;
+                            hosts.insert(name.clone(), host);
+                        }
+                        type_on_host(&hosts[name], &session.exported_variables()?, typed, &script)?
+                    }
                 };
-                check(&place, typed, code, &printed)?;
+                let expected: Vec<String> = typed.expected.iter().map(|line| at_port(line)).collect();
+                check(&place, typed, &expected, code, &printed)?;
             }
         }
     }
     Ok(())
 }
 
-fn check(place: &str, typed: &TypedCommands, code: i32, printed: &str) -> Result<(), ChoreFailure> {
+/// Makes the Debian packages of the programs under test, and serves them to the hosts beside the control plane's port.
+fn serve_debian_packages(
+    test: &TestEnvironment,
+    session: &mut ReaderSession,
+    address: &str,
+    port: u16,
+) -> Result<(), ChoreFailure> {
+    let script = format!(
+        "{}/scripts/build-packages packages --profile {}\npython3 -m http.server {} --bind {address} --directory packages &\n",
+        test.checkout().display(),
+        test.profile(),
+        packages_port(port),
+    );
+    let (code, printed) = session.type_commands(&script, true)?;
+    match code {
+        0 => Ok(()),
+        _ => {
+            Err(ChoreFailure { output: printed, ..ChoreFailure::new("the packages cannot be made", script) })
+        }
+    }
+}
+
+/// Where the packages are served.
+fn packages_port(control_plane_port: u16) -> u16 {
+    control_plane_port.checked_add(1).unwrap_or(8701)
+}
+
+fn boot_host_of_page(
+    test: &mut TestEnvironment,
+    page: &str,
+    name: &str,
+    hosts_have: HostsHave,
+    address: &str,
+    port: u16,
+) -> Result<BootedHost, ChoreFailure> {
+    let host =
+        test.boot_host_without_joining(&format!("{}-{name}", page.split('-').next().unwrap_or(page)))?;
+    match hosts_have {
+        HostsHave::Punch => test.install_punch_of_shared_control_plane(&host)?,
+        HostsHave::DebianPackages => {
+            let from = format!("http://{address}:{}", packages_port(port));
+            let typed = format!(
+                "cd /root && curl -fsS {from}/SHA256SUMS -O && for file in $(grep -o '[^ ]*\\.deb' SHA256SUMS); do \
+                 curl -fsS {from}/$file -O || exit 1; done"
+            );
+            host.root_command_shell().run_line_expecting_success(&typed)?;
+        }
+    }
+    Ok(host)
+}
+
+fn check(
+    place: &str,
+    typed: &TypedCommands,
+    expected: &[String],
+    code: i32,
+    printed: &str,
+) -> Result<(), ChoreFailure> {
     let failure = |what: String| ChoreFailure {
         what,
         command: Some(typed.script.clone()),
@@ -110,7 +190,7 @@ fn check(place: &str, typed: &TypedCommands, code: i32, printed: &str) -> Result
     if code != typed.exit_code {
         return Err(failure(format!("the block ended with {code}, not with {}", typed.exit_code)));
     }
-    match find_missing_output_line(&typed.expected, printed) {
+    match find_missing_output_line(expected, printed) {
         Some(missing) => {
             Err(failure(format!("`{missing}` is not, or not in this order, in what was printed")))
         }
@@ -121,12 +201,15 @@ fn check(place: &str, typed: &TypedCommands, code: i32, printed: &str) -> Result
 fn type_on_host(
     host: &BootedHost,
     variables: &[(String, String)],
+    block: &TypedCommands,
     script: &str,
 ) -> Result<(i32, String), ChoreFailure> {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
     let exports: String =
         variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect();
-    let typed = host.root_command_shell().run_line_to_any_exit(&format!("exec 2>&1\n{exports}{script}"))?;
+    let strict = if block.exit_code == 0 { "set -eu" } else { "set -u" };
+    let typed = format!("exec 2>&1\ncd /root\n{strict}\n{exports}{script}");
+    let typed = host.root_command_shell().run_line_to_any_exit(&typed)?;
     Ok((typed.code, typed.out))
 }
 

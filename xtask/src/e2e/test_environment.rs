@@ -138,6 +138,11 @@ impl TestEnvironment {
         &self.checkout
     }
 
+    /// Cargo's name of the profile the programs were built with.
+    pub(super) fn profile(&self) -> &str {
+        &self.profile
+    }
+
     /// Where hosts reach what listens on this machine.
     pub(super) fn address_of_this_machine(&self) -> String {
         self.hosts.address_of_this_machine()

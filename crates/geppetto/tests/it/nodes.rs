@@ -201,7 +201,7 @@ fn server_reports_only_for_itself_and_reports_are_listed_newest_first() {
     for generation in 1..=3 {
         assert_eq!(plane.post(path, &credential, &report("web-01", generation)).status, 201);
     }
-    plane.post(path, &credential, &report("web-02", 1)).problem(400);
+    plane.post(path, &credential, &report("web-02", 1)).problem(422);
     plane.post(path, &plane.admin(), &report("web-01", 1)).problem(403);
     plane.post(path, &credential, &json!({"server": "web-01"})).problem(422);
     let page = plane.get(&format!("{path}?limit=2"), &plane.token("viewer")).ok();

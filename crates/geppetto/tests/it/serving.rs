@@ -272,6 +272,10 @@ fn documentation_is_served_whole_without_a_token_and_every_link_in_it_leads_some
             assert!(seen.contains_key(&format!("/docs/{kind}/{page}")), "{kind}/{name} is not served");
         }
     }
+    // In the order of the index: what a newcomer reads first comes first.
+    let list = &seen["/docs/glossary"];
+    let place = |page: &str| list.find(&format!("href=\"/docs/{page}\"")).unwrap();
+    assert!(place("tutorial/first-hour") < place("tutorial/existing-application"));
     let again =
         plane.ask("GET", "/docs", "", &[("if-none-match", plane.get("/docs", "").header("etag"))], &[]);
     assert_eq!(again.status, 304);

@@ -185,7 +185,7 @@ fn count_entries_of_region(
         && number(trailer, 12) == ENTRY as u32;
     // Where the region starts, counted back from the trailer.
     let back = number(trailer, 8).wrapping_neg() as usize;
-    let fits = back % ENTRY == 0 && (1..=section.entries).contains(&(back / ENTRY));
+    let fits = back.is_multiple_of(ENTRY) && (1..=section.entries).contains(&(back / ENTRY));
     if names_region && is_trailer && fits { Ok(back / ENTRY) } else { Err(fault) }
 }
 
@@ -200,7 +200,7 @@ fn entry_size_and_alignment(entry: &RpmSectionEntry<'_>) -> Result<(usize, usize
         STRING_ARRAY_TYPE | 9 => (strings(entry.data, entry.count), 1),
         _ => return Err(RpmSectionFault::Form("a header entry has an unknown type")),
     };
-    size.filter(|size| *size > 0 && *size <= entry.data.len() && entry.offset % alignment == 0)
+    size.filter(|size| *size > 0 && *size <= entry.data.len() && entry.offset.is_multiple_of(alignment))
         .map(|size| (size, alignment))
         .ok_or(RpmSectionFault::Form("a header entry does not fit into the header"))
 }

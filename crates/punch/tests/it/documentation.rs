@@ -21,9 +21,10 @@ use crate::{
 const ORDINARY_USER: u32 = 1001;
 
 /// Each page that is run here, and the programs it needs beside ours.
-const PAGES: [(&str, &[&str]); 8] = [
+const PAGES: [(&str, &[&str]); 9] = [
     ("tutorial/first-hour.md", &["rpm", "python3"]),
     ("tutorial/existing-application.md", &["rpm", "python3"]),
+    ("how-to/back-up-and-recover.md", &["rpm", "sha256sum"]),
     ("how-to/java-maven.md", &["rpm", "mvn", "javac"]),
     ("how-to/rotate-keys.md", &["rpm"]),
     ("how-to/tls-and-proxy.md", &["rpm", "openssl"]),
@@ -161,6 +162,11 @@ fn commands_of_the_first_hour_print_what_the_page_says() {
 #[test]
 fn commands_of_the_existing_application_print_what_the_page_says() {
     run_page("tutorial/existing-application.md");
+}
+
+#[test]
+fn commands_of_backup_and_recovery_print_what_the_page_says() {
+    run_page("how-to/back-up-and-recover.md");
 }
 
 #[test]
