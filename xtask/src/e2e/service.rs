@@ -6,7 +6,7 @@ use crate::chore_failure::ChoreFailure;
 pub(super) const SERVICE_STORY_CHECKS: &[Check] = &[
     ("a second import of the same estate changes nothing", second_import),
     ("the host's credential is for root's eyes only", credential),
-    ("a restored service answers from outside", answers),
+    ("a restored service is started once and answers from outside", answers),
     ("a second restore changes nothing", second_restore),
     ("a file changed by hand is put right", drift),
     ("a new value and a new version reach the service", change),
@@ -38,6 +38,9 @@ fn answers(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.write_and_import_web_role("shop: \"1.0.0\"", "shop: {banner: Hello}")?;
     test.run_restore_on_web_01()?;
     test.run_any_exit_on_web_01("systemctl is-active shop")?
+        .expect_exit_code(0, "journalctl -u shop on web-01")?;
+    // Started, and not restarted by the files that came with it.
+    test.run_any_exit_on_web_01("[ $(journalctl -u shop -o cat | grep -c '^Started') = 1 ]")?
         .expect_exit_code(0, "journalctl -u shop on web-01")?;
     test.wait_for_http_text_of_web_01(8080, "/", "Hello")
 }
