@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use model::{
@@ -14,13 +14,14 @@ use model::{
     fault::{Fault, Severity},
     format::estate::{self, EstateYamlByPath},
     name::Name,
-    resolve::{EstateFinding, ResolutionReadsIndex, check_estate_change},
+    resolve::{EstateFinding, ResolutionReadsIndex, check_estate_change_unless_cancelled},
     unified_diff,
     wire::{EstateChangeResult, PlaceChangeSummary},
 };
 
 use super::{
     BackOffice, BackOfficeError, EstateSnapshot,
+    cancel_when_dropped::CancelWhenDropped,
     effects::{find_affected_environment_component_pairs, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
@@ -133,6 +134,8 @@ impl BackOffice {
         };
         let recorded = self.refresh_resolution_reads_index().await?;
         let current = Arc::clone(&state);
+        let cancellation = CancelWhenDropped::default();
+        let is_cancelled = cancellation.flag();
         // Reading and checking thousands of objects takes its time; requests go on meanwhile.
         let evaluated = tokio::task::spawn_blocking(move || {
             let known = submitted.replace_equivalent_by_stored_texts(&documents, &current.documents);
@@ -146,6 +149,7 @@ impl BackOffice {
                 recorded: &recorded,
                 preview,
                 diffs,
+                is_cancelled: &is_cancelled,
             };
             let evaluated = evaluation.evaluate_proposal(&origin)?;
             submitted.record_submitted_texts(&documents, &current.documents, &evaluated.next.documents);
@@ -153,6 +157,7 @@ impl BackOffice {
         })
         .await
         .map_err(|error| BackOfficeError::Broken(format!("a change could not be checked: {error}")))??;
+        drop(cancellation);
         let EvaluatedProposal { changes, next, scopes, read_environments, resolutions, mut result } =
             evaluated;
         for scope in &scopes {
@@ -288,6 +293,8 @@ struct ProposalEvaluation<'e> {
     /// Nothing is committed, so nothing is prepared for that.
     preview: bool,
     diffs: bool,
+    /// Set when nobody waits for the answer any more.
+    is_cancelled: &'e AtomicBool,
 }
 
 impl ProposalEvaluation<'_> {
@@ -296,7 +303,15 @@ impl ProposalEvaluation<'_> {
         let Self { state, recorded, .. } = *self;
         let (next, changes) = self.edit(origin)?;
         self.newer.check_no_overwrite(&changes)?;
-        let checked = check_estate_change(&state.estate, &next.estate, self.catalog, recorded);
+        let Some(checked) = check_estate_change_unless_cancelled(
+            &state.estate,
+            &next.estate,
+            self.catalog,
+            recorded,
+            self.is_cancelled,
+        ) else {
+            return Err(BackOfficeError::Broken("nobody waits for this change any more".to_owned()));
+        };
         let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
             locate_first_findings(&checked.findings, self.submitted)
                 .into_iter()

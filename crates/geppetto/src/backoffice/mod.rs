@@ -4,6 +4,7 @@
 //! needs, or the [`Principal`](crate::auth::Principal) where a server may do it for itself.
 
 mod access;
+mod cancel_when_dropped;
 mod change;
 mod channel_changes;
 mod effects;

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     num::NonZero,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
@@ -77,7 +78,7 @@ impl From<&Resolution> for ResolutionDigestAndReads {
 /// Returns everything wrong or suspicious in an estate, fatal findings first.
 pub fn check_estate(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
     let servers: Vec<&ServerName> = estate.servers.keys().collect();
-    let resolved = ResolvedServers::resolve(None, estate, catalog, &servers);
+    let resolved = ResolvedServers::resolve(None, estate, catalog, &servers, &AtomicBool::new(false));
     findings(estate, catalog, &resolved, None)
 }
 
@@ -92,15 +93,30 @@ pub fn check_estate_change(
     catalog: &Catalog,
     recorded: &ResolutionReadsIndex,
 ) -> EstateChangeCheckResult {
+    check_estate_change_unless_cancelled(old, new, catalog, recorded, &AtomicBool::new(false))
+        .unwrap_or_default()
+}
+
+/// The same, for somebody who may lose interest: nothing, and soon, once `is_cancelled` is set.
+pub fn check_estate_change_unless_cancelled(
+    old: &Estate,
+    new: &Estate,
+    catalog: &Catalog,
+    recorded: &ResolutionReadsIndex,
+    is_cancelled: &AtomicBool,
+) -> Option<EstateChangeCheckResult> {
     let changed = ChangedResolutionInputs::diff_estates(old, new);
     let reached = recorded.find_servers_reached_by_change(&changed, new);
     let servers: Vec<&ServerName> = reached.iter().collect();
-    let resolved = ResolvedServers::resolve(Some(old), new, catalog, &servers);
+    let resolved = ResolvedServers::resolve(Some(old), new, catalog, &servers, is_cancelled);
+    if is_cancelled.load(Ordering::Relaxed) {
+        return None;
+    }
     let mut found = findings(new, catalog, &resolved, Some(&changed.places));
     if found.iter().any(|finding| finding.severity == Severity::Error) {
         let known: Vec<&ServerName> =
             servers.into_iter().filter(|name| old.servers.contains_key(*name)).collect();
-        let before = ResolvedServers::resolve(None, old, catalog, &known);
+        let before = ResolvedServers::resolve(None, old, catalog, &known, is_cancelled);
         let known: BTreeSet<String> = findings(old, catalog, &before, Some(&changed.places))
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
@@ -115,7 +131,8 @@ pub fn check_estate_change(
     for name in old.servers.keys().filter(|name| !new.servers.contains_key(*name)) {
         effects.insert(name.clone(), vec![Effect::Leaves]);
     }
-    EstateChangeCheckResult { findings: found, effects, resolutions }
+    let is_whole = !is_cancelled.load(Ordering::Relaxed);
+    is_whole.then_some(EstateChangeCheckResult { findings: found, effects, resolutions })
 }
 
 /// What a change of the catalog does to each server it reaches; `recorded` tells which these are.
@@ -150,18 +167,20 @@ struct ResolvedServers<'a> {
 }
 
 impl<'a> ResolvedServers<'a> {
-    /// Resolves servers of `new`, and finds what is different from `old`, if there is one.
+    /// Resolves servers of `new`, and finds what is different from `old`, if there is one; only a part of them once
+    /// `is_cancelled` is set.
     fn resolve(
         old: Option<&Estate>,
         new: &'a Estate,
         catalog: &'a Catalog,
         servers: &[&ServerName],
+        is_cancelled: &AtomicBool,
     ) -> ResolvedServers<'a> {
         let parts = in_parallel(servers, |servers| {
             let after = Resolver::new(new, catalog);
             let before = old.map(|old| (old, Resolver::new(old, catalog)));
             let mut part = ResolvedServers::default();
-            for name in servers {
+            for name in servers.iter().take_while(|_| !is_cancelled.load(Ordering::Relaxed)) {
                 let after = part.uses.resolve(&after, name);
                 if let Err(error) = &after {
                     part.notes

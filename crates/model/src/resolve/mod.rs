@@ -61,7 +61,7 @@ use foldhash::fast::FixedState;
 pub use self::{
     check::{
         EstateChangeCheckResult, ResolutionDigestAndReads, check_estate, check_estate_change,
-        find_catalog_change_effects,
+        check_estate_change_unless_cancelled, find_catalog_change_effects,
     },
     complete::complete_and_check_node,
     enc::write_enc_yaml,

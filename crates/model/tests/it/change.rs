@@ -84,6 +84,19 @@ fn existing_errors_become_warnings_and_new_errors_stop_the_change() {
 }
 
 #[test]
+fn cancelled_check_gives_nothing() {
+    let (old, new) =
+        (Estate::default(), read(&[("environments/prod.yaml", PROD), ("servers/web-01.yaml", SERVER)]));
+    let (catalog, recorded) = (Catalog::default(), ResolutionReadsIndex::default());
+    let check = |is_cancelled: bool| {
+        let is_cancelled = std::sync::atomic::AtomicBool::new(is_cancelled);
+        resolve::check_estate_change_unless_cancelled(&old, &new, &catalog, &recorded, &is_cancelled)
+    };
+    assert!(check(false).is_some());
+    assert!(check(true).is_none());
+}
+
+#[test]
 fn invalid_unused_value_is_an_error_once_a_server_uses_it() {
     let catalog = Catalog::default();
     let unused = "format: geppetto/server/2\nenvironment: prod\n";
