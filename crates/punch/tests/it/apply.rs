@@ -105,17 +105,29 @@ fn missing_package_lists_the_packages_of_the_folder() {
     let test = TestFolder::new();
     packaged(&test, "1.0.0", None);
     node(&test, "node.yaml", "2.0.0", "hello");
-    test.punch(&APPLY).fails(3, &["no shop-deployment 2.0.0 in dist: it has shop-deployment 1.0.0-1"]);
+    test.punch(&APPLY).fails(1, &["no shop-deployment 2.0.0 in dist: it has shop-deployment 1.0.0-1"]);
     test.write("node.yaml", "format: geppetto/node/1\ncomponents: {shpo: {version: 1.0.0}}\n");
-    test.punch(&APPLY).fails(3, &["did you mean `shop-deployment`?"]);
+    test.punch(&APPLY).fails(1, &["did you mean `shop-deployment`?"]);
     fs::remove_dir_all(test.path("dist")).unwrap();
     test.punch(&APPLY).fails(1, &["cannot read dist", "punch package"]);
     fs::create_dir(test.path("dist")).unwrap();
-    test.punch(&APPLY).fails(3, &["it has no packages at all"]);
+    test.punch(&APPLY).fails(1, &["it has no packages at all"]);
+    test.punch(&[&["plan"], &APPLY[1..]].concat()).fails(1, &["it has no packages at all"]);
     test.write("dist/shop-deployment-2.rpm", "not a package");
     test.punch(&APPLY).fails(3, &["not readable: ", "shop-deployment-2.rpm is not a whole RPM package"]);
     let history = test.ok(&["history", "--root", "root", "--json"]).json();
     assert_eq!(history[0]["outcome"], "blocked", "a run that could not look is in the history");
+}
+
+#[test]
+fn value_of_a_wrong_type_in_a_node_file_is_wrong_input() {
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    test.write(
+        "node.yaml",
+        "format: geppetto/node/1\ncomponents:\n  shop:\n    version: 1.0.0\n    values: {greeting: [1]}\n",
+    );
+    test.punch(&APPLY).fails(1, &["greeting", "nothing was changed"]);
 }
 
 #[test]
