@@ -13,7 +13,7 @@ use crate::{backoffice, backup, daemon_error::DaemonCommandError, data_folder::D
 /// `pg_dump`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  geppetto backup --data /var/lib/geppetto --out /backup/geppetto-$(date +%F)"
+    after_help = "Example:\n  geppetto backup --data /var/lib/geppetto-data --out /backup/geppetto-$(date +%F)"
 )]
 pub(crate) struct BackupArgs {
     /// The folder to make; it must not exist

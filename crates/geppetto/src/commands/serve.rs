@@ -29,8 +29,10 @@ use crate::{
 /// ready. Ends on SIGTERM and SIGINT, after the requests in progress. Several may serve from one database of
 /// PostgreSQL and one shared repository folder, each with a data folder of its own that has the same keys.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  geppetto serve --data /var/lib/geppetto --listen 0.0.0.0:8700 \\\n    \
-                        --advertise https://geppetto.example.org:8700")]
+#[command(
+    after_help = "Example:\n  geppetto serve --data /var/lib/geppetto-data --listen 0.0.0.0:8700 \\\n    \
+                        --advertise https://geppetto.example.org:8700"
+)]
 pub(crate) struct ServeArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8700", value_name = "ADDRESS:PORT")]
