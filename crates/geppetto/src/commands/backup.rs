@@ -31,6 +31,7 @@ impl BackupArgs {
             self.storage.parse_database_url()?,
             self.storage.repository_folder(),
         );
+        data.refuse_root_in_folder_of_other_user("backup")?;
         data.require_used_before()?;
         let (store, _) = backoffice::open_store_with_its_keys(&data).await?;
         let made = backup::create_backup(&data, &store, context.clock.now_us(), &self.out).await;

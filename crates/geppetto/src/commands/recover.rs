@@ -44,6 +44,7 @@ impl RecoverArgs {
             self.storage.parse_database_url()?,
             self.storage.repository_folder(),
         );
+        data.refuse_root_in_folder_of_other_user("recover")?;
         let planned = backup::verify_backup_and_plan_recovery(
             &self.from,
             data.folder_path(),

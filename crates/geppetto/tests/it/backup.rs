@@ -10,8 +10,9 @@ use std::{
 use model::format::node;
 
 use crate::{
-    control_plane::{ControlPlane, ESTATE, local_administrator},
+    control_plane::{ControlPlane, ESTATE, local_administrator, program, result_of},
     postgres_cluster,
+    skip::skip,
 };
 
 /// A control plane with a published component and an estate whose servers have node files.
@@ -151,6 +152,33 @@ fn control_plane_does_not_start_where_a_recovery_did_not_end() {
     fs::write(plane.data().join("recovery-not-completed"), "").unwrap();
     let said = plane.run(&["serve", "--listen", "127.0.0.1:0"]).failed(1);
     assert!(said.contains("did not end"), "{said}");
+#[test]
+fn backup_and_recovery_by_root_in_the_data_folder_of_another_user_are_refused() {
+    if !nix::unistd::geteuid().is_root() {
+        skip("folders of other users can be made by root only");
+        return;
+    }
+    let plane = filled(&[]);
+    let backup = plane.path("backup");
+    plane.run(&["backup", "--out", text(&backup)]).ok();
+    std::os::unix::fs::chown(plane.data(), Some(65_534), None).unwrap();
+    let said = plane.run(&["backup", "--out", text(&plane.path("again"))]).failed(1);
+    assert!(said.contains("geppetto backup ...`") && said.contains("sudo -u"), "{said}");
+
+    // Into a folder that is there, and into one that would be made.
+    let recovered = ControlPlane::empty();
+    let parent = recovered.data();
+    fs::create_dir(&parent).unwrap();
+    std::os::unix::fs::chown(&parent, Some(65_534), None).unwrap();
+    for folder in [parent.clone(), parent.join("new")] {
+        let mut recover = program();
+        recover.args(["recover", "--from", text(&backup), "--data", text(&folder)]);
+        let said = result_of(recover.output().unwrap()).failed(1);
+        assert!(said.contains("belongs to") && said.contains("geppetto recover ...`"), "{said}");
+    }
+    assert_eq!(fs::read_dir(&parent).unwrap().count(), 0, "a refused recovery made something");
+}
+
     let said = plane.run(&["recover", "--from", "/nonexistent"]).failed(1);
     assert!(said.contains("is not empty"), "{said}");
 }
