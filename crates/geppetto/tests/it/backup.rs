@@ -42,7 +42,12 @@ fn backup_and_recovery(storage: &[&str], empty_storage: &[&str], database_file: 
     let admin = plane.admin();
     assert_eq!(number(&plane, &admin), (1, 1));
     let backup = plane.path("backup");
-    plane.run(&[&["backup", "--out", text(&backup)], storage].concat()).ok();
+    let made = plane.run(&[&["backup", "--out", text(&backup)], storage].concat());
+    let count = |said: &str| said.split(" files").next().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let files = count(&made.err);
+    made.ok();
+    let listed = fs::read_to_string(backup.join("SHA256SUMS")).unwrap().lines().count();
+    assert_eq!(files, listed.to_string(), "as many as SHA256SUMS lists");
     for private in [backup.clone(), backup.join(database_file), backup.join("keys/store.key")] {
         let mode = fs::metadata(&private).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}: {mode:o}", private.display());
@@ -55,7 +60,10 @@ fn backup_and_recovery(storage: &[&str], empty_storage: &[&str], database_file: 
     // What happens after the backup is gone.
     let lost = plane.create_token("made-later", &["viewer"]);
     let recovered = ControlPlane::empty();
-    recovered.run(&[&["recover", "--from", text(&backup), "--dry-run"], empty_storage].concat()).ok();
+    let checked =
+        recovered.run(&[&["recover", "--from", text(&backup), "--dry-run"], empty_storage].concat());
+    assert_eq!(count(&checked.err), files, "{}", checked.err);
+    checked.ok();
     assert!(!recovered.data().exists(), "a dry run made something");
     let said = recovered.run(&[&["recover", "--from", text(&backup)], empty_storage].concat());
     assert!(said.err.contains("is recovered, in epoch"), "{}", said.err);
@@ -145,14 +153,6 @@ fn backup_into_a_folder_that_exists_and_of_no_control_plane_are_refused() {
 }
 
 #[test]
-fn control_plane_does_not_start_where_a_recovery_did_not_end() {
-    let plane = ControlPlane::empty();
-    fs::create_dir(plane.data()).unwrap();
-    fs::create_dir(plane.data().join("keys")).unwrap();
-    fs::write(plane.data().join("recovery-not-completed"), "").unwrap();
-    let said = plane.run(&["serve", "--listen", "127.0.0.1:0"]).failed(1);
-    assert!(said.contains("did not end"), "{said}");
-#[test]
 fn backup_and_recovery_by_root_in_the_data_folder_of_another_user_are_refused() {
     if !nix::unistd::geteuid().is_root() {
         skip("folders of other users can be made by root only");
@@ -179,6 +179,14 @@ fn backup_and_recovery_by_root_in_the_data_folder_of_another_user_are_refused() 
     assert_eq!(fs::read_dir(&parent).unwrap().count(), 0, "a refused recovery made something");
 }
 
+#[test]
+fn control_plane_does_not_start_where_a_recovery_did_not_end() {
+    let plane = ControlPlane::empty();
+    fs::create_dir(plane.data()).unwrap();
+    fs::create_dir(plane.data().join("keys")).unwrap();
+    fs::write(plane.data().join("recovery-not-completed"), "").unwrap();
+    let said = plane.run(&["serve", "--listen", "127.0.0.1:0"]).failed(1);
+    assert!(said.contains("did not end"), "{said}");
     let said = plane.run(&["recover", "--from", "/nonexistent"]).failed(1);
     assert!(said.contains("is not empty"), "{said}");
 }
