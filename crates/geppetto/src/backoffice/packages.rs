@@ -361,6 +361,8 @@ fn key_list(keys: &[TrustedKey]) -> wire::TrustedKeyList {
     let micros = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let status = |key: &TrustedKey| wire::TrustedKeyStatus {
         fingerprint: key.fingerprint.to_string(),
+        holder: key.holder.clone(),
+        signs_metadata: key.signs_metadata,
         expires_us: key.expires.map(micros),
         withdrawn_us: key.withdrawn.map(micros),
     };
