@@ -41,6 +41,14 @@ fn new_creates_the_component_in_the_current_folder() {
 }
 
 #[test]
+fn lint_of_a_folder_that_is_not_there_names_the_folder() {
+    let test = TestFolder::new();
+    test.punch(&["lint", "nowhere"]).fails(1, &["error: nowhere: there is no such folder"]);
+    test.write("file", "x");
+    test.punch(&["lint", "file"]).fails(1, &["error: file: it is no folder", "component.yaml"]);
+}
+
+#[test]
 fn generated_component_passes_lint_and_package() {
     let test = TestFolder::new();
     let names = test.ok(&["archetypes", "--json"]).json();
