@@ -11,7 +11,7 @@ use crate::{
 fn unknown_archetype_is_refused_with_the_nearest_name() {
     let test = TestFolder::new();
     test.punch(&["new", "web-servce", "shop"])
-        .fails(1, &["no archetype `web-servce`", "did you mean `web-service`?"]);
+        .fails(1, &["no archetype `web-servce`", "did you mean `web-service`? (`punch archetypes`"]);
     test.punch(&["new", "web-service", "Shop"]).fails(1, &["`Shop` is not a name", "lower-case letter"]);
     test.punch(&["new", "web-service", "../etc"]).fails(1, &["is not a name"]);
     test.punch(&["new", "web-service"]).fails(2, &["<NAME>"]);
