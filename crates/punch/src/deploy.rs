@@ -177,6 +177,9 @@ pub(crate) fn apply_trusted_node(
                 number = n;
                 context.output.print_note_to_stderr(format!("[{n}/{steps}] {title}"));
             }
+            ApplyProgressEvent::Remark { text } => {
+                context.output.print_note_to_stderr(format!("[{number}/{steps}] {text}"));
+            }
             ApplyProgressEvent::Finished { entry } if entry.result == ReportEntryResult::Failed => {
                 context.output.print_note_to_stderr(format!("[{number}/{steps}] FAILED: {}", entry.detail));
             }

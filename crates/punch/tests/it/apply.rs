@@ -346,3 +346,22 @@ fn failed_run_is_completed_by_the_next() {
     test.ok(&APPLY);
     assert!(test.path("root/etc/shop/shop.conf").exists());
 }
+
+#[test]
+fn service_without_a_unit_in_a_folder_is_named_in_the_output_of_the_run() {
+    if !has_tool("rpm") {
+        return;
+    }
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    let manifest = "format: geppetto/manifest/1\nresources:\n  - service: nginx\n    enabled: true\n\
+                    health: [{tcp: \"127.0.0.1:1\"}]\n";
+    test.write("shop/deploy/manifest.yaml", manifest);
+    fs::remove_dir_all(test.path("shop/deploy/templates")).unwrap();
+    fs::remove_dir_all(test.path("dist")).unwrap();
+    test.ok(&["package", "shop", "--out", "dist"]);
+    node(&test, "node.yaml", "1.0.0", "hello");
+    let said = test.ok(&APPLY);
+    assert!(said.stderr.contains("not enabled: there is no such unit"), "{}", said.stderr);
+    assert!(said.stdout.contains("1 health check is not run"), "{}", said.stdout);
+}
