@@ -38,6 +38,11 @@ pub enum ApplyProgressEvent<'a> {
         /// What it does.
         title: &'a str,
     },
+    /// What the host says about a change that it made, or did not need to make.
+    Remark {
+        /// One sentence.
+        text: &'a str,
+    },
     /// A step ended.
     Finished {
         /// How.
@@ -167,9 +172,11 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
         let (result, detail) = match result {
-            Ok(detail) => {
-                (ReportEntryResult::Done, detail.unwrap_or_else(|| change.differences_on_one_line()))
+            Ok(Some(remark)) => {
+                (self.progress)(ApplyProgressEvent::Remark { text: &remark });
+                (ReportEntryResult::Done, remark)
             }
+            Ok(None) => (ReportEntryResult::Done, change.differences_on_one_line()),
             Err(error) => (ReportEntryResult::Failed, error.to_string()),
         };
         let entry = self

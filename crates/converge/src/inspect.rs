@@ -16,7 +16,8 @@ use model::{
 };
 
 use crate::{
-    Host, PackageFetcher, PackagePin, PunchStateFolder, deployment_files, package_fetcher::PackageFetchError,
+    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, deployment_files,
+    package_fetcher::PackageFetchError,
 };
 
 /// The desired and the observed state of a host: all that a plan needs.
@@ -37,8 +38,8 @@ pub struct DesiredAndObservedHost {
 pub struct CannotApplyNodeError {
     /// What failed, where, why, and what to do next.
     pub message: String,
-    /// Whether it failed because the repository could not be reached.
-    pub unreachable: bool,
+    /// What kind of cause it has.
+    pub cause: CannotApplyCause,
 }
 
 impl fmt::Display for CannotApplyNodeError {
@@ -49,21 +50,24 @@ impl fmt::Display for CannotApplyNodeError {
 impl std::error::Error for CannotApplyNodeError {}
 impl From<String> for CannotApplyNodeError {
     fn from(message: String) -> Self {
-        Self { message, unreachable: false }
+        Self { message, cause: CannotApplyCause::Blocked }
     }
 }
 impl From<Fault> for CannotApplyNodeError {
     fn from(fault: Fault) -> Self {
-        match (&fault.component, &fault.file) {
-            // The manifest's file is named within its component.
-            (Some(component), Some(_)) => format!("component {component}: {fault}").into(),
-            _ => fault.to_string().into(),
-        }
+        let (message, cause) = match (&fault.component, &fault.file) {
+            // The manifest's file is named within its component; the node file is not what is wrong.
+            (Some(component), Some(_)) => {
+                (format!("component {component}: {fault}"), CannotApplyCause::Blocked)
+            }
+            _ => (fault.to_string(), CannotApplyCause::WrongInput),
+        };
+        Self { message, cause }
     }
 }
 impl From<PackageFetchError> for CannotApplyNodeError {
     fn from(error: PackageFetchError) -> Self {
-        Self { message: error.message, unreachable: error.unreachable }
+        Self { message: error.message, cause: error.cause }
     }
 }
 

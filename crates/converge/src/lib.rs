@@ -17,5 +17,5 @@ pub use apply::{ApplyProgressEvent, FetchedPackageFilesByChange, apply_plan, fet
 pub use host::{Host, HostError, HttpGetFunction, RealHost, SecretMaskingHost, memory_host};
 pub use host_root::HostRoot;
 pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, fetch_deployments_and_observe_host};
-pub use package_fetcher::{PackageFetchError, PackageFetcher, PackagePin};
+pub use package_fetcher::{CannotApplyCause, PackageFetchError, PackageFetcher, PackagePin};
 pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};

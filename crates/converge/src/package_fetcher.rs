@@ -25,12 +25,23 @@ pub trait PackageFetcher {
     fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError>;
 }
 
+/// What kind of cause keeps a node file from being applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CannotApplyCause {
+    /// What the node file, or the user who named the repository, asks for is wrong, or is nowhere.
+    WrongInput,
+    /// Something could not be looked at, or is not allowed.
+    Blocked,
+    /// The repository could not be reached at all.
+    Unreachable,
+}
+
 /// Why there is no such package file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct PackageFetchError {
     /// What failed, where, why, and what to do next.
     pub message: String,
-    /// Whether the repository could not be reached at all.
-    pub unreachable: bool,
+    /// What kind of cause it has.
+    pub cause: CannotApplyCause,
 }

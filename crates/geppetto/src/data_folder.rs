@@ -16,7 +16,7 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -57,6 +57,34 @@ impl DataFolder {
             ))
             .with_hint("name its data folder with --data DIR, and run this as the user who serves it")),
         }
+    }
+
+    /// Refuses root where the folder, or the one it would be made in, is another user's: what root makes in it that user
+    /// could not read, and the control plane would not start. `command` is what was typed after `geppetto`.
+    pub(crate) fn refuse_root_in_folder_of_other_user(
+        &self,
+        command: &str,
+    ) -> Result<(), DaemonCommandError> {
+        let root = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
+        // One that cannot be looked at is reported when it is used.
+        let Some((folder, found)) =
+            root.ancestors().find_map(|folder| Some((folder, fs::metadata(folder).ok()?)))
+        else {
+            return Ok(());
+        };
+        if !nix::unistd::geteuid().is_root() || found.uid() == 0 {
+            return Ok(());
+        }
+        let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(found.uid())).ok().flatten();
+        let (user, sudo) = match known {
+            Some(user) => (format!("user {}", user.name), user.name),
+            None => (format!("uid {}", found.uid()), format!("'#{}'", found.uid())),
+        };
+        Err(DaemonCommandError::invalid_input_error(format!(
+            "`{}` belongs to {user}, who could not use what root makes in it; nothing was changed",
+            folder.display()
+        ))
+        .with_hint(format!("run it as that user: `sudo -u {sudo} geppetto {command} ...`")))
     }
 
     /// Opens the folder and makes what is missing of it. The database is a file in it, or at a URL; the repository

@@ -18,6 +18,7 @@ mod local_socket;
 mod output;
 mod panic_hook;
 mod serve;
+mod service_manager;
 #[cfg(test)]
 #[path = "../../../tests/skip.rs"]
 mod skip;

@@ -425,6 +425,12 @@ shape! {
     pub struct TrustedKeyStatus {
         /// Its fingerprint, in hexadecimal.
         pub fingerprint: String,
+        /// Whose it is, as its certificate says; absent if that is no readable text.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub holder: Option<String>,
+        /// Whether the repository signs its metadata with it.
+        #[serde(default)]
+        pub signs_metadata: bool,
         /// When it expires, in microseconds since 1970-01-01 UTC; absent if it does not.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub expires_us: Option<i64>,

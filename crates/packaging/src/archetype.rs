@@ -85,7 +85,7 @@ fn text() -> ParameterType {
 pub enum ArchetypeError {
     /// There is none of this name.
     #[error(
-        "there is no archetype `{name}`{hint}; `punch archetypes` lists them, `--from FOLDER` takes another"
+        "there is no archetype `{name}`{hint} (`punch archetypes` lists them, `--from FOLDER` takes another)"
     )]
     Unknown {
         /// The name asked for.

@@ -62,9 +62,17 @@ impl ComponentSource {
     /// Reads the component in `dir`; returns all errors in it.
     pub fn load_component_source(dir: &Path) -> Result<ComponentSource, Vec<FormatError>> {
         let one = |message: String| vec![FormatError::new(COMPONENT_FILE_NAME, message)];
-        let root = dir
-            .canonicalize()
-            .map_err(|error| one(format!("the folder `{}` cannot be opened: {error}", dir.display())))?;
+        let root = dir.canonicalize().map_err(|error| {
+            let message = match error.kind() {
+                std::io::ErrorKind::NotFound => "there is no such folder".to_owned(),
+                _ => format!("the folder cannot be opened: {error}"),
+            };
+            vec![FormatError::new(&dir.display().to_string(), message)]
+        })?;
+        if !root.is_dir() {
+            let message = format!("it is no folder; name the folder that holds {COMPONENT_FILE_NAME}");
+            return Err(vec![FormatError::new(&dir.display().to_string(), message)]);
+        }
         let path = root.join(COMPONENT_FILE_NAME);
         let (written_in, file) = if path.exists() {
             let text = read_text(&path).map_err(one)?;

@@ -55,6 +55,14 @@ pub(crate) struct HostArgs {
 }
 
 impl HostArgs {
+    /// The option as it is typed after a verb, with a space before it; empty for this machine.
+    pub(crate) fn root_option_text(&self) -> String {
+        if self.root == std::path::Path::new("/") {
+            return String::new();
+        }
+        format!(" --root {}", self.root.display())
+    }
+
     /// The paths below the host's root.
     pub(crate) fn open_host_files(&self) -> Result<HostFileAccess, CommandError> {
         HostFileAccess::new(&std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone()))

@@ -7,6 +7,10 @@ use crate::{interruption::InterruptionHandling, terminal_output::TerminalOutput,
 /// The variable that names the data folder of the control plane on this machine.
 pub(crate) const CONTROL_PLANE_DATA_VARIABLE: &str = "GEPPETTO_DATA";
 
+/// Where a control plane keeps its data unless told otherwise. It is not below `/var/lib/geppetto`, where punch keeps the
+/// state of a server.
+const DEFAULT_CONTROL_PLANE_DATA_FOLDER: &str = "/var/lib/geppetto-data";
+
 /// Output, clock, environment and configuration of one run of punch.
 pub(crate) struct CommandContext {
     /// Prints.
@@ -22,10 +26,14 @@ pub(crate) struct CommandContext {
 }
 
 impl CommandContext {
+    /// The data folder of the control plane on this machine, if there is one.
+    pub(crate) fn local_control_plane_data_folder(&self) -> PathBuf {
+        let data = self.environment.get(CONTROL_PLANE_DATA_VARIABLE).map(String::as_str);
+        PathBuf::from(data.unwrap_or(DEFAULT_CONTROL_PLANE_DATA_FOLDER))
+    }
+
     /// The Unix socket of the control plane on this machine.
     pub(crate) fn local_control_plane_socket_path(&self) -> PathBuf {
-        let data =
-            self.environment.get(CONTROL_PLANE_DATA_VARIABLE).map_or("/var/lib/geppetto", String::as_str);
-        PathBuf::from(data).join("geppetto.sock")
+        self.local_control_plane_data_folder().join("geppetto.sock")
     }
 }

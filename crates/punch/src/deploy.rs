@@ -5,7 +5,8 @@
 use std::{collections::BTreeSet, path::Path};
 
 use converge::{
-    ApplyProgressEvent, DesiredAndObservedHost, PunchStateFolder, RealHost, RunLock, SecretMaskingHost,
+    ApplyProgressEvent, CannotApplyCause, CannotApplyNodeError, DesiredAndObservedHost, PunchStateFolder,
+    RealHost, RunLock, SecretMaskingHost,
 };
 use model::{
     exit::Exit,
@@ -83,7 +84,7 @@ pub(crate) fn fetch_and_plan_deployment(
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let look =
         converge::fetch_deployments_and_observe_host(&requirement.node, &machine, &state, source, began);
-    let look = look.map_err(|problems| inspection_errors(&problems))?;
+    let look = look.map_err(|problems| inspection_errors(&problems, requirement))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
     Ok(ObservedHostAndPlan { machine, look, plan })
 }
@@ -148,7 +149,7 @@ pub(crate) fn apply_trusted_node(
         Err(problem) => {
             return untouched(
                 "fetch packages",
-                inspection_errors(&[problem]),
+                inspection_errors(&[problem], requirement),
                 plan_to_view(&prepared.plan),
                 interrupted,
             );
@@ -175,6 +176,9 @@ pub(crate) fn apply_trusted_node(
             ApplyProgressEvent::Step { number: n, title } => {
                 number = n;
                 context.output.print_note_to_stderr(format!("[{n}/{steps}] {title}"));
+            }
+            ApplyProgressEvent::Remark { text } => {
+                context.output.print_note_to_stderr(format!("[{number}/{steps}] {text}"));
             }
             ApplyProgressEvent::Finished { entry } if entry.result == ReportEntryResult::Failed => {
                 context.output.print_note_to_stderr(format!("[{number}/{steps}] FAILED: {}", entry.detail));
@@ -276,9 +280,15 @@ fn checksums(node: &Node) -> BTreeSet<String> {
 }
 
 /// All problems at once, because fixing one at a time is tiresome.
-fn inspection_errors(problems: &[converge::CannotApplyNodeError]) -> CommandError {
-    let exit =
-        if problems.iter().any(|problem| problem.unreachable) { Exit::Unreachable } else { Exit::Blocked };
+fn inspection_errors(problems: &[CannotApplyNodeError], requirement: &TrustedNode) -> CommandError {
+    let some_have = |cause| problems.iter().any(|problem| problem.cause == cause);
+    let exit = if some_have(CannotApplyCause::Unreachable) {
+        Exit::Unreachable
+    } else if some_have(CannotApplyCause::WrongInput) && requirement.is_file_of_user {
+        Exit::Input
+    } else {
+        Exit::Blocked
+    };
     let text = match problems {
         [only] => only.to_string(),
         several => {

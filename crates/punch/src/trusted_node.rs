@@ -26,6 +26,8 @@ pub(crate) struct TrustedNode {
     pub(crate) tag: Option<String>,
     /// Whether its signature was not checked (`--allow-unsigned`): its generation is then not remembered.
     pub(crate) signatures_skipped: bool,
+    /// Whether the user named the file: what is wrong with it is then wrong input.
+    pub(crate) is_file_of_user: bool,
 }
 
 impl TrustedNode {
@@ -37,7 +39,8 @@ impl TrustedNode {
     ) -> Result<Self, CommandError> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| CommandError::cannot_read_file_error(path, &error))?;
-        Self::verify_and_parse_node_yaml(&path.display().to_string(), text, None, trust, output)
+        let node = Self::verify_and_parse_node_yaml(&path.display().to_string(), text, None, trust, output)?;
+        Ok(Self { is_file_of_user: true, ..node })
     }
 
     /// Verifies the signature of a node file, parses it, and checks that it is for this server. A text
@@ -52,7 +55,14 @@ impl TrustedNode {
         verify(file, &text, trust, output)?;
         let node = node::parse_node_yaml(file, &text)?;
         check_server(file, &node, trust)?;
-        Ok(Self { file: file.to_owned(), text, node, tag, signatures_skipped: trust.signatures_skipped })
+        Ok(Self {
+            file: file.to_owned(),
+            text,
+            node,
+            tag,
+            signatures_skipped: trust.signatures_skipped,
+            is_file_of_user: false,
+        })
     }
 
     /// Verifies the last good node file again, because the trusted keys may have changed since.
@@ -70,6 +80,7 @@ impl TrustedNode {
             node: good.node.clone(),
             tag: good.tag.clone(),
             signatures_skipped: false,
+            is_file_of_user: false,
         })
     }
 

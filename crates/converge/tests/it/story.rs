@@ -7,8 +7,8 @@ use std::{
 };
 
 use converge::{
-    CannotApplyNodeError, DesiredAndObservedHost, Host, PackageFetchError, PackageFetcher, PackagePin,
-    PunchStateFolder,
+    CannotApplyCause, CannotApplyNodeError, DesiredAndObservedHost, Host, PackageFetchError, PackageFetcher,
+    PackagePin, PunchStateFolder,
 };
 use model::{
     format,
@@ -92,7 +92,7 @@ impl PackageFetcher for PackageFolder {
         let key = (pin.name.clone(), pin.version.version_without_release().to_owned());
         self.files.get(&key).cloned().ok_or_else(|| PackageFetchError {
             message: format!("there is no {} {}", pin.name, pin.version),
-            unreachable: false,
+            cause: CannotApplyCause::WrongInput,
         })
     }
 }

@@ -18,6 +18,7 @@ use crate::auth::{Operator, UnscopedPermit, Viewer};
     post, path = "/api/v1/jobs", tag = "control plane", request_body = wire::JobRequest,
     responses(
         (status = 202, description = "It waits for a control plane to take it", body = wire::Job),
+        (status = 404, description = "There is no such channel", body = wire::ProblemDetails),
         (status = 422, description = "There is no such job, or its input is wrong", body = wire::ProblemDetails),
     )
 )]

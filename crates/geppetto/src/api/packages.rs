@@ -123,10 +123,13 @@ pub(super) async fn withdraw_version(
     Ok(Json(app.back_office.preview_or_withdraw_version(&permit, &withdrawal).await?))
 }
 
-/// All channels
+/// All channels, in the order of promotion
 #[utoipa::path(
     get, path = "/api/v1/channels", tag = "packages", params(PageQuery),
-    responses((status = 200, description = "A page of them", body = wire::ChannelPage))
+    responses(
+        (status = 200, description = "A page of them", body = wire::ChannelPage),
+        (status = 404, description = "There is no channel `after`", body = wire::ProblemDetails),
+    )
 )]
 pub(super) async fn list_channels(
     State(app): State<ApiState>,

@@ -128,6 +128,10 @@ impl From<StoreError> for DaemonCommandError {
                 .with_hint("every control plane on one database has the same `keys` folder: copy it from the first one's data folder"),
             StoreError::Unsealed(_) => DaemonCommandError::invalid_input_error(message)
                 .with_hint("restore the database and the data folder from one backup"),
+            StoreError::NewerTables { .. } => DaemonCommandError::invalid_input_error(message).with_hint(
+                "install that version or a newer one; to stay with this one, recover the backup made before the upgrade \
+                 (`geppetto recover`)",
+            ),
             StoreError::Open { .. } => DaemonCommandError { exit: Exit::Input, message, hint: None }.with_hint(
                 "check that this user may read and write the data folder and that its disk has room, or that the \
                  database of the URL exists, answers and lets this user in",

@@ -42,12 +42,11 @@ impl BackOffice {
     ) -> Result<EstateSnapshot, BackOfficeError> {
         let newest = self.store.read_current_revision_number().await?;
         if revision > newest {
-            return Err(BackOfficeError::Unknown {
-                what: "revision",
-                name: revision.to_string(),
-                nearest: (newest > 0).then(|| newest.to_string()),
-                list: "nothing was imported yet (`punch import DIR`)",
-            });
+            let there = match newest {
+                0 => "nothing was imported yet (`punch import DIR`)".to_owned(),
+                newest => format!("the newest is {newest} (`punch revision list`)"),
+            };
+            return Err(BackOfficeError::Absent(format!("there is no revision `{revision}`; {there}")));
         }
         let places = self.store.read_revision_places(revision).await?;
         parse_place_documents(revision, places)

@@ -42,7 +42,9 @@ impl BackOffice {
         from: u64,
         to: u64,
     ) -> Result<wire::RevisionDiff, BackOfficeError> {
-        let (old, new) = (self.read_estate_of_revision(from).await?, self.read_estate_of_revision(to).await?);
+        // The newer one first: of two that are not there, it is the one that was asked for.
+        let new = self.read_estate_of_revision(to).await?;
+        let old = self.read_estate_of_revision(from).await?;
         let principal = permit.principal();
         let mut changed: BTreeMap<String, (Option<String>, Option<String>)> = BTreeMap::new();
         for (path, text) in &old.documents {

@@ -24,6 +24,10 @@ impl BackOffice {
         let channel = channel.map_err(|error| BackOfficeError::Refused(error.to_string()))?;
         let kind = JobKind::job_kind_from_request(&request.kind, request.keep, channel)
             .map_err(|error: InvalidJobKindError| BackOfficeError::Refused(error.to_string()))?;
+        if let (_, Some(channel)) = kind.input_keep_count_and_channel() {
+            self.run_blocking_with_repository(move |repository| repository.check_channel_exists(&channel))
+                .await?;
+        }
         let (input, now_us) = (kind.input_json(), self.clock.now_us());
         let new = NewJob {
             kind: kind.job_kind_name(),

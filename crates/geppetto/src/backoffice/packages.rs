@@ -267,8 +267,19 @@ impl BackOffice {
         page: &PageRequest,
     ) -> Result<wire::ChannelPage, BackOfficeError> {
         let catalog = self.read_catalog_of_all_channels().await?;
-        let all = catalog.channels.iter().map(|(name, components)| (name.as_str(), components.len()));
-        let PageSlice { items, next } = page.slice_page(all);
+        let order = self.run_blocking_with_repository(Repository::list_channels).await?;
+        let components =
+            |channel: &Name| catalog.channels.get(channel).map_or(0, |components| components.len());
+        let all = order.iter().map(|channel| (channel.as_str(), components(channel))).collect();
+        let PageSlice { items, next } = page.slice_page_behind_named_item(all).ok_or_else(|| {
+            let after = page.after.as_deref().unwrap_or_default();
+            BackOfficeError::unknown_name_error(
+                "channel",
+                after,
+                order.iter().map(Name::as_str),
+                "`after` is the `next` of the page before",
+            )
+        })?;
         let summary =
             |(name, components): (&str, usize)| wire::ChannelSummary { name: name.to_owned(), components };
         Ok(wire::ChannelPage { items: items.into_iter().map(summary).collect(), next })
@@ -350,6 +361,8 @@ fn key_list(keys: &[TrustedKey]) -> wire::TrustedKeyList {
     let micros = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
     let status = |key: &TrustedKey| wire::TrustedKeyStatus {
         fingerprint: key.fingerprint.to_string(),
+        holder: key.holder.clone(),
+        signs_metadata: key.signs_metadata,
         expires_us: key.expires.map(micros),
         withdrawn_us: key.withdrawn.map(micros),
     };

@@ -1,4 +1,4 @@
-//! Pages of lists in the order of their names.
+//! Pages of lists, in the order of their names or in one of their own.
 
 /// Which part of a list is asked for.
 #[derive(Debug, Clone)]
@@ -25,5 +25,22 @@ impl PageRequest {
         items.truncate(limit);
         let next = items.last().filter(|_| more).map(|(name, _)| (*name).to_owned());
         PageSlice { items, next }
+    }
+
+    /// The part of a list that is asked for, when the list has an order of its own: what comes behind the item named
+    /// `after`. `None` when there is no such item.
+    pub(super) fn slice_page_behind_named_item<'a, T>(
+        &self,
+        all: Vec<(&'a str, T)>,
+    ) -> Option<PageSlice<'a, T>> {
+        let begin = match &self.after {
+            Some(after) => all.iter().position(|(name, _)| name == after)? + 1,
+            None => 0,
+        };
+        let limit = self.limit as usize;
+        let more = all.len() > begin + limit;
+        let items: Vec<_> = all.into_iter().skip(begin).take(limit).collect();
+        let next = items.last().filter(|_| more).map(|(name, _)| (*name).to_owned());
+        Some(PageSlice { items, next })
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     store::{DatabaseLocation, Store},
 };
 
-/// Makes a backup of a control plane in the new folder `out`; gives how many files and bytes it has.
+/// Makes a backup of a control plane in the new folder `out`; gives how many files and bytes its checksums cover.
 ///
 /// Database and repository are of one moment: nothing is published while the database is copied. The folder gets its name
 /// when everything in it has been flushed to disk.
@@ -98,7 +98,7 @@ async fn fill_backup(
             let path = aside.join(path);
             bytes += fs::metadata(&path).map_err(BackupError::from_io_error("look at", &path))?.len();
         }
-        Ok((sums.len() + 1, bytes))
+        Ok((sums.len(), bytes))
     })
     .await?
 }

@@ -13,7 +13,7 @@ use crate::{backoffice, backup, daemon_error::DaemonCommandError, data_folder::D
 /// `pg_dump`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  geppetto backup --data /var/lib/geppetto --out /backup/geppetto-$(date +%F)"
+    after_help = "Example:\n  geppetto backup --data /var/lib/geppetto-data --out /backup/geppetto-$(date +%F)"
 )]
 pub(crate) struct BackupArgs {
     /// The folder to make; it must not exist
@@ -31,6 +31,7 @@ impl BackupArgs {
             self.storage.parse_database_url()?,
             self.storage.repository_folder(),
         );
+        data.refuse_root_in_folder_of_other_user("backup")?;
         data.require_used_before()?;
         let (store, _) = backoffice::open_store_with_its_keys(&data).await?;
         let made = backup::create_backup(&data, &store, context.clock.now_us(), &self.out).await;

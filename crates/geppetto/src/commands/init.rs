@@ -14,7 +14,9 @@ use crate::{
 ///
 /// Keys, database and repository, with the channels in their order of promotion. What is there already stays.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  geppetto init --data /var/lib/geppetto --channel dev --channel prod")]
+#[command(
+    after_help = "Example:\n  geppetto init --data /var/lib/geppetto-data --channel dev --channel prod"
+)]
 pub(crate) struct InitArgs {
     /// A channel to create in a new repository; repeat it in the order of promotion
     #[arg(long = "channel", value_name = "NAME", default_values = DEFAULT_CHANNELS)]

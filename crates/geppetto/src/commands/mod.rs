@@ -29,7 +29,7 @@ pub(crate) struct GeppettoCli {
         long,
         global = true,
         env = "GEPPETTO_DATA",
-        default_value = "/var/lib/geppetto",
+        default_value = "/var/lib/geppetto-data",
         value_name = "DIR"
     )]
     data: PathBuf,

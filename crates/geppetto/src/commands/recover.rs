@@ -22,8 +22,8 @@ use crate::{
 /// happened after the backup is gone. Start only one control plane of a backup: end the old one for good.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  geppetto recover --from /backup/geppetto-2026-11-30 --data /var/lib/geppetto --dry-run\n  \
-                  geppetto recover --from /backup/geppetto-2026-11-30 --data /var/lib/geppetto"
+    after_help = "Example:\n  geppetto recover --from /backup/geppetto-2026-11-30 --data /var/lib/geppetto-data --dry-run\n  \
+                  geppetto recover --from /backup/geppetto-2026-11-30 --data /var/lib/geppetto-data"
 )]
 pub(crate) struct RecoverArgs {
     /// The backup: a folder that `geppetto backup` made
@@ -44,6 +44,7 @@ impl RecoverArgs {
             self.storage.parse_database_url()?,
             self.storage.repository_folder(),
         );
+        data.refuse_root_in_folder_of_other_user("recover")?;
         let planned = backup::verify_backup_and_plan_recovery(
             &self.from,
             data.folder_path(),

@@ -1,6 +1,7 @@
 //! `geppetto serve`: serves the API and the repository until a shutdown signal, and runs jobs.
 
 use std::{
+    ffi::OsString,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -20,7 +21,7 @@ use crate::{
     daemon_error::DaemonCommandError,
     data_folder::DataFolder,
     jobs::{self, RepositoryReconcilerSettings},
-    local_socket, output, serve,
+    local_socket, output, serve, service_manager,
 };
 
 /// Serve the API and the repository
@@ -29,8 +30,10 @@ use crate::{
 /// ready. Ends on SIGTERM and SIGINT, after the requests in progress. Several may serve from one database of
 /// PostgreSQL and one shared repository folder, each with a data folder of its own that has the same keys.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  geppetto serve --data /var/lib/geppetto --listen 0.0.0.0:8700 \\\n    \
-                        --advertise https://geppetto.example.org:8700")]
+#[command(
+    after_help = "Example:\n  geppetto serve --data /var/lib/geppetto-data --listen 0.0.0.0:8700 \\\n    \
+                        --advertise https://geppetto.example.org:8700"
+)]
 pub(crate) struct ServeArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "GEPPETTO_LISTEN", default_value = "127.0.0.1:8700", value_name = "ADDRESS:PORT")]
@@ -58,6 +61,9 @@ pub(crate) struct ServeArgs {
     /// What to log on stderr: error, warn, info, debug
     #[arg(long, env = "GEPPETTO_LOG", default_value = "info", value_name = "LEVEL")]
     log: tracing::level_filters::LevelFilter,
+    /// Where the service manager waits until it is ready; systemd sets the variable
+    #[arg(long, env = "NOTIFY_SOCKET", hide = true, value_name = "SOCKET")]
+    notify_socket: Option<OsString>,
 }
 
 /// The address is given to servers unchanged: one they cannot use is refused.
@@ -138,6 +144,11 @@ impl ServeArgs {
             tokio::spawn(async move { tls.keep_certificate_current().await });
         }
         tracing::info!(%url, data = %data.folder_path().display(), database = %data.database_location(), "ready");
+        if let Some(socket) = &self.notify_socket
+            && let Err(error) = service_manager::notify_ready(socket)
+        {
+            tracing::warn!(%error, socket = %socket.display(), "the service manager could not be told that it is ready");
+        }
         let announce = async {
             signal.await;
             let _ = end.send(true);

@@ -110,6 +110,17 @@ pub(crate) enum StoreError {
         /// What went wrong.
         source: sqlx::migrate::MigrateError,
     },
+    /// A program of a newer version has served it.
+    #[error(
+        "the database `{database}` was served by a newer geppetto than this one ({}), which does not know its migration {migration}",
+        env!("CARGO_PKG_VERSION")
+    )]
+    NewerTables {
+        /// The file or URL.
+        database: String,
+        /// The migration that this program does not have.
+        migration: i64,
+    },
     /// A statement failed.
     #[error("the database failed while {doing}")]
     Query {
@@ -213,6 +224,18 @@ fn signed(number: u64) -> i64 {
 
 /// What the seal of the whole database is sealed with.
 const SEAL_CONTEXT: &str = "the seal";
+
+impl StoreError {
+    /// The error of migrations that could not be applied to `database`.
+    fn from_migrate_error(database: String, source: sqlx::migrate::MigrateError) -> Self {
+        match source {
+            sqlx::migrate::MigrateError::VersionMissing(migration) => {
+                Self::NewerTables { database, migration }
+            }
+            source => Self::Migrate { database, source },
+        }
+    }
+}
 
 impl StoreWithUncheckedSeal {
     /// Opens the database, creates its file if it is missing, and brings its tables up to date.

@@ -38,7 +38,7 @@ pub(super) async fn connect_and_migrate_postgres(url: &DatabaseUrl) -> Result<Pg
     sqlx::migrate!("migrations/postgres")
         .run(&pool)
         .await
-        .map_err(|source| StoreError::Migrate { database: name, source })?;
+        .map_err(|source| StoreError::from_migrate_error(name, source))?;
     Ok(pool)
 }
 

@@ -56,7 +56,7 @@ async fn open_once(path: &Path) -> Result<SqlitePool, StoreError> {
     sqlx::migrate!("migrations/sqlite")
         .run(&pool)
         .await
-        .map_err(|source| StoreError::Migrate { database: name, source })?;
+        .map_err(|source| StoreError::from_migrate_error(name, source))?;
     Ok(pool)
 }
 
@@ -97,6 +97,33 @@ impl Drop for SqliteWriteTransaction {
     fn drop(&mut self) {
         if !self.is_committed {
             self.connection.close_on_drop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon_error::DaemonCommandError;
+
+    #[tokio::test]
+    async fn database_of_a_newer_program_is_refused_naming_what_to_install() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("geppetto.db");
+        let pool = open_and_migrate_sqlite(&path).await.unwrap();
+        sqlx::query(
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+             VALUES (9999, 'of a newer version', TRUE, x'00', 0)",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
+        pool.close().await;
+        let error = DaemonCommandError::from(open_and_migrate_sqlite(&path).await.unwrap_err()).to_string();
+        for part in
+            ["was served by a newer geppetto", "migration 9999", "install that version", "geppetto recover"]
+        {
+            assert!(error.contains(part), "{error}");
         }
     }
 }

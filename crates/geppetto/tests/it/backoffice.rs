@@ -92,7 +92,9 @@ fn export_then_import_is_the_identity_and_an_older_revision_can_be_restored() {
         assert_eq!(fs::read(now.join(path)).unwrap(), fs::read(before.join(path)).unwrap(), "{path}");
     }
     let output = plane.punch(&["export", "x", "--revision", "7"]).failed(1);
-    assert!(output.contains("there is no revision `7`; did you mean `3`?"), "{output}");
+    assert!(output.contains("there is no revision `7`; the newest is 3"), "{output}");
+    let output = plane.punch(&["revision", "show", "999"]).failed(1);
+    assert!(output.contains("there is no revision `999`; the newest is 3"), "{output}");
 }
 
 #[test]

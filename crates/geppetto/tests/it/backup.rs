@@ -10,8 +10,9 @@ use std::{
 use model::format::node;
 
 use crate::{
-    control_plane::{ControlPlane, ESTATE, local_administrator},
+    control_plane::{ControlPlane, ESTATE, local_administrator, program, result_of},
     postgres_cluster,
+    skip::skip,
 };
 
 /// A control plane with a published component and an estate whose servers have node files.
@@ -41,7 +42,12 @@ fn backup_and_recovery(storage: &[&str], empty_storage: &[&str], database_file: 
     let admin = plane.admin();
     assert_eq!(number(&plane, &admin), (1, 1));
     let backup = plane.path("backup");
-    plane.run(&[&["backup", "--out", text(&backup)], storage].concat()).ok();
+    let made = plane.run(&[&["backup", "--out", text(&backup)], storage].concat());
+    let count = |said: &str| said.split(" files").next().unwrap().rsplit(' ').next().unwrap().to_owned();
+    let files = count(&made.err);
+    made.ok();
+    let listed = fs::read_to_string(backup.join("SHA256SUMS")).unwrap().lines().count();
+    assert_eq!(files, listed.to_string(), "as many as SHA256SUMS lists");
     for private in [backup.clone(), backup.join(database_file), backup.join("keys/store.key")] {
         let mode = fs::metadata(&private).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{}: {mode:o}", private.display());
@@ -54,7 +60,10 @@ fn backup_and_recovery(storage: &[&str], empty_storage: &[&str], database_file: 
     // What happens after the backup is gone.
     let lost = plane.create_token("made-later", &["viewer"]);
     let recovered = ControlPlane::empty();
-    recovered.run(&[&["recover", "--from", text(&backup), "--dry-run"], empty_storage].concat()).ok();
+    let checked =
+        recovered.run(&[&["recover", "--from", text(&backup), "--dry-run"], empty_storage].concat());
+    assert_eq!(count(&checked.err), files, "{}", checked.err);
+    checked.ok();
     assert!(!recovered.data().exists(), "a dry run made something");
     let said = recovered.run(&[&["recover", "--from", text(&backup)], empty_storage].concat());
     assert!(said.err.contains("is recovered, in epoch"), "{}", said.err);
@@ -141,6 +150,33 @@ fn backup_into_a_folder_that_exists_and_of_no_control_plane_are_refused() {
     let said = nothing.run(&["backup", "--out", text(&nothing.path("backup"))]).failed(1);
     assert!(said.contains("there is no control plane in"), "{said}");
     assert!(!nothing.data().exists() && !nothing.path("backup").exists());
+}
+
+#[test]
+fn backup_and_recovery_by_root_in_the_data_folder_of_another_user_are_refused() {
+    if !nix::unistd::geteuid().is_root() {
+        skip("folders of other users can be made by root only");
+        return;
+    }
+    let plane = filled(&[]);
+    let backup = plane.path("backup");
+    plane.run(&["backup", "--out", text(&backup)]).ok();
+    std::os::unix::fs::chown(plane.data(), Some(65_534), None).unwrap();
+    let said = plane.run(&["backup", "--out", text(&plane.path("again"))]).failed(1);
+    assert!(said.contains("geppetto backup ...`") && said.contains("sudo -u"), "{said}");
+
+    // Into a folder that is there, and into one that would be made.
+    let recovered = ControlPlane::empty();
+    let parent = recovered.data();
+    fs::create_dir(&parent).unwrap();
+    std::os::unix::fs::chown(&parent, Some(65_534), None).unwrap();
+    for folder in [parent.clone(), parent.join("new")] {
+        let mut recover = program();
+        recover.args(["recover", "--from", text(&backup), "--data", text(&folder)]);
+        let said = result_of(recover.output().unwrap()).failed(1);
+        assert!(said.contains("belongs to") && said.contains("geppetto recover ...`"), "{said}");
+    }
+    assert_eq!(fs::read_dir(&parent).unwrap().count(), 0, "a refused recovery made something");
 }
 
 #[test]

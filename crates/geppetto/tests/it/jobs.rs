@@ -51,8 +51,13 @@ fn job_is_created_run_listed_and_tried_again() {
         let detail = plane.post("/api/v1/jobs", &admin, &wrong).problem(422);
         assert!(detail.contains(part), "{detail}");
     }
-    let failed = plane.punch(&["repository", "rebuild", "nowhere"]).failed(5);
-    assert!(failed.contains("nowhere") && failed.contains("punch job retry"), "{failed}");
+    let before = plane.get("/api/v1/jobs", &admin).ok()["items"].as_array().unwrap().len();
+    let refused = plane.punch(&["repository", "rebuild", "prd"]).failed(1);
+    assert!(refused.contains("there is no channel `prd`; did you mean `prod`?"), "{refused}");
+    let unknown = json!({"kind": "rebuild-channel", "channel": "prd"});
+    plane.post("/api/v1/jobs", &admin, &unknown).problem(404);
+    let after = plane.get("/api/v1/jobs", &admin).ok()["items"].as_array().unwrap().len();
+    assert_eq!(after, before, "no job is made for a channel that does not exist");
     plane.get("/api/v1/jobs/999", &admin).problem(404);
 }
 

@@ -42,7 +42,17 @@ fn packages_are_uploaded_published_promoted_and_listed() {
     let components = plane.get("/api/v1/components", &developer).ok();
     assert_eq!(components["items"][0]["channels"], json!({"dev": "1.1.0-1", "prod": "1.0.0-1"}));
     let channels = plane.get("/api/v1/channels", &developer).ok();
-    assert_eq!(channels["items"].as_array().unwrap().len(), 3);
+    let order = channels["items"].as_array().unwrap().iter().map(|channel| channel["name"].as_str().unwrap());
+    assert_eq!(
+        order.collect::<Vec<_>>(),
+        ["dev", "staging", "prod"],
+        "the order of promotion, not of the names"
+    );
+    let page = plane.get("/api/v1/channels?limit=1&after=staging", &developer).ok();
+    assert_eq!((&page["items"][0]["name"], &page["next"]), (&json!("prod"), &json!(null)));
+    let page = plane.get("/api/v1/channels?limit=2", &developer).ok();
+    assert_eq!(page["next"], "staging");
+    plane.get("/api/v1/channels?after=stagin", &developer).problem(404);
     let detail = plane.get("/api/v1/components/shp/versions", &developer).problem(404);
     assert!(detail.contains("did you mean `shop`?"), "{detail}");
 

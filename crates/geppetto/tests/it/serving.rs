@@ -35,6 +35,20 @@ fn serve_makes_what_is_missing_and_tells_where_it_is() {
 }
 
 #[test]
+fn service_manager_is_told_when_it_is_ready() {
+    let mut plane = ControlPlane::empty();
+    let path = plane.path("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    plane.serve(&["--notify-socket", path.to_str().unwrap()]);
+    let mut message = [0; 64];
+    let length = socket.recv(&mut message).unwrap();
+    assert_eq!(&message[..length], b"READY=1");
+    let unit = include_str!("../../../../library/geppetto/geppetto.service");
+    assert!(unit.contains("\nType=notify\n"), "the packaged service waits for it");
+}
+
+#[test]
 fn database_without_its_key_is_refused_unchanged() {
     let (mut plane, _) = ControlPlane::with_shop();
     assert_eq!(plane.end("-TERM"), Some(0));

@@ -114,16 +114,19 @@ fn one() -> String {
 
 /// Reads a `component.yaml` and checks all that can be checked without looking at a disk.
 pub fn parse_component_yaml(file: &str, text: &str) -> Result<ComponentFile, Vec<FormatError>> {
-    let mut component: ComponentFile = yaml::parse_versioned_yaml(file, text).map_err(|error| vec![error])?;
+    let (component, mut errors) =
+        yaml::parse_versioned_yaml_without_unknown_keys::<ComponentFile>(file, text);
+    let Some(mut component) = component else { return Err(errors) };
     let mistakes = component.check();
-    if mistakes.is_empty() {
+    if mistakes.is_empty() && errors.is_empty() {
         return Ok(component);
     }
     let error = |(key, message): (&str, String)| match key_line::find_key_line(text, key, &message) {
         Some(line) => FormatError::new_at_line(file, line, message),
         None => FormatError::new(file, message),
     };
-    Err(mistakes.into_iter().map(error).collect())
+    errors.extend(mistakes.into_iter().map(error));
+    Err(errors)
 }
 
 /// The JSON Schema of `component.yaml`, for editors.

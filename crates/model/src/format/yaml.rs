@@ -3,6 +3,7 @@
 //! Error texts never repeat a scalar of the file: any of them may be a secret.
 
 mod mistakes;
+mod unknown_keys;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_saphyr::{Error, Location};
@@ -72,6 +73,9 @@ pub const MAX_YAML_BYTES: usize = 8 * 1024 * 1024;
 /// So many texts, numbers, lists, maps and keys are read.
 pub const MAX_YAML_NODES: usize = 500_000;
 
+/// After so many unknown keys reading ends: the file is of another kind.
+const MAX_UNKNOWN_KEYS: usize = 20;
+
 /// Collections nested deeper than this are refused.
 pub const MAX_YAML_DEPTH: usize = 64;
 
@@ -84,8 +88,60 @@ pub fn parse_versioned_yaml<T: VersionedYamlFormat>(file: &str, text: &str) -> R
     }
 }
 
+/// Reads one document that names its format, all unknown keys left out: they are among the errors, and hide no other.
+pub fn parse_versioned_yaml_without_unknown_keys<T: VersionedYamlFormat>(
+    file: &str,
+    text: &str,
+) -> (Option<T>, Vec<FormatError>) {
+    let mut errors = Vec::new();
+    let mut rest = text.to_owned();
+    loop {
+        match parse_yaml_or_fault::<T>(file, &rest) {
+            Ok(document) if document.format() == T::FORMAT => return (Some(document), errors),
+            Ok(document) => errors.push(other_format(file, 1, document.format(), T::FORMAT)),
+            Err(fault) => {
+                if let Some(other) = wrong_format(file, text, T::FORMAT) {
+                    return (None, vec![other]);
+                }
+                let without = match (&fault.unknown_key, fault.error.line) {
+                    (Some(key), Some(line)) => unknown_keys::blank_out_key(&rest, key, line),
+                    _ => None,
+                };
+                // A key that is missing now may be the one that was misspelt.
+                if !fault.is_missing_key || errors.is_empty() {
+                    errors.push(fault.error);
+                }
+                if let Some(without) = without.filter(|_| errors.len() < MAX_UNKNOWN_KEYS) {
+                    rest = without;
+                    continue;
+                }
+            }
+        }
+        return (None, errors);
+    }
+}
+
 /// Reads one YAML document; `file` is its name in errors. A byte order mark before it is skipped.
 pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
+    parse_yaml_or_fault(file, text).map_err(|fault| fault.error)
+}
+
+/// Why a document could not be read.
+struct YamlFault {
+    error: FormatError,
+    /// The key that is not one of the format's, if that is why.
+    unknown_key: Option<String>,
+    /// Whether it is a key that is not there.
+    is_missing_key: bool,
+}
+
+impl From<FormatError> for YamlFault {
+    fn from(error: FormatError) -> Self {
+        Self { error, unknown_key: None, is_missing_key: false }
+    }
+}
+
+fn parse_yaml_or_fault<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlFault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_YAML_BYTES {
         return Err(FormatError::new(
@@ -94,12 +150,13 @@ pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Form
                 "it has {} bytes; at most {MAX_YAML_BYTES} are read. Is this the right file?",
                 text.len()
             ),
-        ));
+        )
+        .into());
     }
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
         let error = error.without_snippet();
         let Some(at) = error.location().filter(|location| *location != Location::UNKNOWN) else {
-            return FormatError::new(file, sentence(error, ""));
+            return FormatError::new(file, sentence(error, "")).into();
         };
         if let Some(line) = mistakes::find_tab_indented_line_near_error(text, error, &at) {
             return FormatError::new_at_line_and_column(
@@ -107,14 +164,17 @@ pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Form
                 line,
                 1,
                 "it is indented with a tab; YAML takes only spaces there",
-            );
+            )
+            .into();
         }
-        FormatError::new_at_line_and_column(
-            file,
-            at.line(),
-            at.column(),
-            sentence(error, mistakes::rest_of_line_at(text, &at)),
-        )
+        let unknown_key = match error {
+            Error::SerdeUnknownField { field, .. } => Some(field.to_string()),
+            _ => None,
+        };
+        let is_missing_key = matches!(error, Error::SerdeMissingField { .. });
+        let message = sentence(error, mistakes::rest_of_line_at(text, &at));
+        let error = FormatError::new_at_line_and_column(file, at.line(), at.column(), message);
+        YamlFault { error, unknown_key, is_missing_key }
     })
 }
 

@@ -359,7 +359,9 @@ impl<'a> Planner<'a> {
         } else {
             let count = checks.count();
             if count > 0 {
-                self.plan.notes.push(format!("{count} health checks are not run: systemd does not run here"));
+                let what =
+                    if count == 1 { "1 health check is" } else { &format!("{count} health checks are") };
+                self.plan.notes.push(format!("{what} not run: systemd does not run here"));
             }
         }
     }

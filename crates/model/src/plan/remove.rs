@@ -145,7 +145,8 @@ impl<'a> Planner<'a> {
         let count = names.len();
         if count > limits.max_removals {
             let because = format!(
-                "{count} things would be removed, at most {} may be: {}. If that is meant, run again with `--max-removals {count}`",
+                "{count} {} would be removed, at most {} may be: {}. If that is meant, run again with `--max-removals {count}`",
+                if count == 1 { "thing" } else { "things" },
                 limits.max_removals,
                 names.join(", ")
             );

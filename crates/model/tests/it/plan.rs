@@ -211,6 +211,9 @@ fn too_many_removals_block_and_are_named() {
     );
     assert!(because.ends_with("`--max-removals 8`"), "{because}");
     assert_eq!(most(8), []);
+    host.managed.resources.truncate(1);
+    let because = &most(0)[0].because;
+    assert!(because.starts_with("1 thing would be removed, at most 0 may be: file:/etc/00. "), "{because}");
 }
 
 #[test]

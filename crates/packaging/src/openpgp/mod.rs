@@ -8,7 +8,7 @@ mod secret_key;
 
 use std::fmt;
 
-pub use public_keys::{SignatureError, TrustedPublicKeys};
+pub use public_keys::{SignatureError, TrustedPublicKeys, is_armored_secret_key};
 pub(crate) use public_keys::{SigningSubkey, VerifiedSigner};
 pub use secret_key::{SecretKey, SecretKeyError};
 

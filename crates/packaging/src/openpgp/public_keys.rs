@@ -1,6 +1,6 @@
 //! The public half: trusted keys, and whether a signature is by one of them.
 
-use std::{io::Read, path::Path};
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 use pgp::{
     composed::{ArmorOptions, Deserializable, DetachedSignature, SignedPublicKey, SignedPublicSubKey},
@@ -14,12 +14,27 @@ use crate::rpm_file::{RpmFile, RpmReadOrVerifyError};
 
 const BEGIN: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
+const BEGIN_SECRET: &str = "-----BEGIN PGP PRIVATE KEY BLOCK-----";
+
+/// How much of a holder's name is shown.
+const MAX_NAME_CHARS: usize = 200;
+
+/// Whether the text holds an armored secret key.
+pub fn is_armored_secret_key(text: &str) -> bool {
+    text.contains(BEGIN_SECRET)
+}
+
 /// Why a signature does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
     /// The text holds no usable certificate.
     #[error("no public OpenPGP key could be read: {0}")]
     NoKey(String),
+    /// The text holds a secret key.
+    #[error(
+        "it is a secret key, which only its holder may have; its public half is wanted, as `punch key public FILE` prints it"
+    )]
+    SecretKey,
     /// The bytes are no signature.
     #[error("the signature cannot be read: {0}")]
     Unreadable(String),
@@ -88,6 +103,9 @@ pub struct TrustedPublicKeys {
 impl TrustedPublicKeys {
     /// Reads one or more armored certificates, one after the other. Revoked ones are refused.
     pub fn from_armored_certificates(text: &str) -> Result<Self, SignatureError> {
+        if is_armored_secret_key(text) {
+            return Err(SignatureError::SecretKey);
+        }
         let mut keys: Vec<SignedPublicKey> = Vec::new();
         for block in blocks(text) {
             let (found, _) =
@@ -116,6 +134,16 @@ impl TrustedPublicKeys {
         let known = others.fingerprints();
         let keys = self.keys.iter().filter(|key| !known.contains(&KeyFingerprint::of(&key.primary_key)));
         Self { keys: keys.cloned().collect() }
+    }
+
+    /// Whose keys these are, by fingerprint: the first name of each certificate that is readable text.
+    pub(crate) fn holders(&self) -> BTreeMap<KeyFingerprint, String> {
+        let holder = |key: &SignedPublicKey| {
+            let names = key.details.users.iter().filter_map(|user| user.id.as_str());
+            let name = names.map(printable_name).find(|name| !name.is_empty())?;
+            Some((KeyFingerprint::of(&key.primary_key), name))
+        };
+        self.keys.iter().filter_map(holder).collect()
     }
 
     /// The certificates, armored, one after the other.
@@ -212,6 +240,12 @@ impl TrustedPublicKeys {
             },
         })
     }
+}
+
+/// A name as its holder wrote it, without control characters and not longer than a line.
+fn printable_name(name: &str) -> String {
+    let printable: String = name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect();
+    printable.trim().to_owned()
 }
 
 /// What the newest statement about a primary key says of how long it lives.

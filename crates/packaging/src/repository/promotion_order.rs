@@ -121,6 +121,14 @@ impl Repository {
         Err(RepositoryError::BackwardPromotion { from: from.clone(), to: to.clone(), order: listed(&order) })
     }
 
+    /// Refuses a channel that does not exist, naming the nearest.
+    pub fn check_channel_exists(&self, channel: &Name) -> Result<()> {
+        match self.list_channels()?.contains(channel) {
+            true => Ok(()),
+            false => Err(self.unknown_channel_error(channel)?),
+        }
+    }
+
     /// The error for a channel that does not exist: names the nearest, and all there are.
     pub(super) fn unknown_channel_error(&self, name: &Name) -> Result<RepositoryError> {
         let order = self.list_channels()?;

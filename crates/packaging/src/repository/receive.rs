@@ -17,7 +17,11 @@ use super::{
     package_index::PoolPackageIndexEntry,
     package_record::{PackageRecord, ParsedRpmFileName, RecordedComponentPackageKind},
 };
-use crate::{inspect, rpm_file::RpmFile};
+use crate::{
+    inspect,
+    openpgp::SignatureError,
+    rpm_file::{RpmFile, RpmReadOrVerifyError},
+};
 
 /// A package on its way into the repository: a file in `incoming/` that goes away unless it is received.
 #[derive(Debug)]
@@ -86,7 +90,13 @@ impl Repository {
             .sync_all()
             .map_err(|why| RepositoryError::from_io_error("write", upload.path(), why))?;
         let mut rpm_file = RpmFile::open_with_display_path(upload.path(), Path::new(&file_name))?;
-        let signer = rpm_file.verify_header_signature(&self.read_trusted_keys()?)?;
+        let signer =
+            rpm_file.verify_header_signature(&self.read_trusted_keys()?).map_err(|error| match error {
+                RpmReadOrVerifyError::Signature { why: SignatureError::UnknownKey { .. }, .. } => {
+                    RepositoryError::UntrustedSigner(error)
+                }
+                error => RepositoryError::Package(error),
+            })?;
         let uploaded = upload
             .as_file()
             .metadata()

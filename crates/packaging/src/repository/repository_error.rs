@@ -89,6 +89,11 @@ pub enum RepositoryError {
         /// `was withdrawn`
         why: &'static str,
     },
+    /// A package signed by a key that is not trusted.
+    #[error(
+        "{0}; if its holder may publish here, an administrator lets the repository accept the key: `punch key trust FILE`, with what `punch key public` printed"
+    )]
+    UntrustedSigner(RpmReadOrVerifyError),
     /// An uploaded file is no package that may come in.
     #[error(transparent)]
     Package(#[from] RpmReadOrVerifyError),

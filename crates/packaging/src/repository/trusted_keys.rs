@@ -14,6 +14,10 @@ use crate::openpgp::{KeyFingerprint, SigningSubkey, TrustedPublicKeys, VerifiedS
 pub struct TrustedKey {
     /// Which.
     pub fingerprint: KeyFingerprint,
+    /// Whose it is, as the certificate says; `None` if that is no readable text.
+    pub holder: Option<String>,
+    /// Whether the repository signs its metadata with it.
+    pub signs_metadata: bool,
     /// When it expires, in seconds since 1970; `None` if it does not.
     pub expires: Option<u64>,
     /// When it was withdrawn, in seconds since 1970; `None` if it is not.
@@ -66,12 +70,17 @@ impl Repository {
     /// All keys that packages are or were trusted by, in the order they were given.
     pub fn list_trusted_keys(&self) -> Result<Vec<TrustedKey>> {
         let withdrawn = self.read_withdrawn_keys()?;
-        let keys = self.read_trusted_keys()?.fingerprints_and_expiry();
-        let with_state = |(fingerprint, expires): (KeyFingerprint, Option<u64>)| {
-            let withdrawn = withdrawn.get(fingerprint.as_str()).copied();
-            TrustedKey { fingerprint, expires, withdrawn }
+        let keys = self.read_trusted_keys()?;
+        let mut holders = keys.holders();
+        let own = self.key.fingerprint();
+        let with_state = |(fingerprint, expires): (KeyFingerprint, Option<u64>)| TrustedKey {
+            holder: holders.remove(&fingerprint),
+            signs_metadata: fingerprint == own,
+            withdrawn: withdrawn.get(fingerprint.as_str()).copied(),
+            fingerprint,
+            expires,
         };
-        Ok(keys.into_iter().map(with_state).collect())
+        Ok(keys.fingerprints_and_expiry().into_iter().map(with_state).collect())
     }
 
     /// Refuses a package whose key is withdrawn, or whose key or signing subkey has expired, at the time the package is

@@ -120,6 +120,9 @@ impl ApiClientError {
     }
 }
 
+/// How `webpki` names a certificate that is its own authority where a server's must be. `rustls` has no variant for it.
+const AUTHORITY_AS_SERVER: &str = "CaUsedAsEndEntity";
+
 /// Why TLS failed, in words that say what to do about it.
 fn tls_error_reason_text(error: &rustls::Error) -> String {
     use rustls::CertificateError as Certificate;
@@ -137,6 +140,12 @@ fn tls_error_reason_text(error: &rustls::Error) -> String {
         ) => "its certificate is for other names than this address; `geppetto serve --advertise URL` adds one".to_owned(),
         rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => {
             "its certificate has expired, or the clock of this machine is wrong".to_owned()
+        }
+        error if error.to_string().contains(AUTHORITY_AS_SERVER) => {
+            "its certificate is one of an authority, not one for a server: `geppetto serve --tls-certificate` needs a \
+             certificate that an authority issued for this address, and --ca-file takes the authority's; without \
+             --tls-certificate `geppetto serve` makes both itself"
+                .to_owned()
         }
         other => format!("its certificate or TLS is not acceptable: {other}"),
     }

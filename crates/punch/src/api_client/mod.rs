@@ -76,7 +76,7 @@ impl BearerToken {
 /// A client of one back-office, with a token or without.
 pub(crate) struct ApiClient {
     agent: Agent,
-    /// `https://geppetto.example.org`, or `unix:/var/lib/geppetto/geppetto.sock`.
+    /// `https://geppetto.example.org`, or `unix:/var/lib/geppetto-data/geppetto.sock`.
     base: String,
     token: Option<BearerToken>,
 }

@@ -109,9 +109,10 @@ impl JoinArgs {
         save(&root, &client, &joined, authorities)?;
         state.forget_generation_and_last_contact()?;
         context.output.print_note_to_stderr(format!(
-            "joined {} as {}; `punch restore` makes this host what the back-office says",
+            "joined {} as {}; `punch restore{}` makes this host what the back-office says",
             client.base_url(),
-            joined.server
+            joined.server,
+            self.host.root_option_text()
         ));
         context.output.print_json_if_requested(&JoinedHost {
             url: client.base_url(),

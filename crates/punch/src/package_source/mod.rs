@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use converge::{PackageFetchError, PackagePin};
+use converge::{CannotApplyCause, PackageFetchError, PackagePin};
 use model::version::Version;
 use packaging::{RpmReadOrVerifyError, inspect, openpgp::TrustedPublicKeys};
 
@@ -27,7 +27,7 @@ use crate::{
 /// Why a package cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PackageSourceError {
-    /// It is not there.
+    /// What was asked for is not there.
     #[error("{0}")]
     Missing(String),
     /// The address cannot be reached.
@@ -140,7 +140,11 @@ impl PackageSource {
 impl converge::PackageFetcher for PackageSource {
     fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
         self.get(pin).map_err(|error| PackageFetchError {
-            unreachable: matches!(error, PackageSourceError::Unreachable { .. }),
+            cause: match error {
+                PackageSourceError::Missing(_) => CannotApplyCause::WrongInput,
+                PackageSourceError::Unreachable { .. } => CannotApplyCause::Unreachable,
+                PackageSourceError::Refused(_) | PackageSourceError::Failed(_) => CannotApplyCause::Blocked,
+            },
             message: error.to_string(),
         })
     }

@@ -56,7 +56,7 @@ fn choose(folder: &Path, scan: &Scan, pin: &PackagePin) -> Result<PathBuf, Packa
         let error = missing_package_error(pin, &folder.display().to_string(), &mut versions, &names);
         return Err(match scan.broken.as_slice() {
             [] => error,
-            broken => PackageSourceError::Missing(format!("{error}; not readable: {}", broken.join("; "))),
+            broken => PackageSourceError::Failed(format!("{error}; not readable: {}", broken.join("; "))),
         });
     };
     let Some(wanted) = &pin.sha256 else { return Ok(newest.clone()) };

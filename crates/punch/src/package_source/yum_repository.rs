@@ -263,7 +263,7 @@ impl YumRepository {
     fn error(&self, href: &str, error: RepositoryFileReadError) -> PackageSourceError {
         match error {
             RepositoryFileReadError::Missing => {
-                PackageSourceError::Missing(format!("{} has no {href}", self.place))
+                PackageSourceError::Failed(format!("{} has no {href}", self.place))
             }
             RepositoryFileReadError::Unreachable(why) => {
                 PackageSourceError::Unreachable { place: self.place.to_string(), why }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::Args;
+use model::exit::Exit;
 
 use super::{Setting, SettingCandidate, SettingSource, SettingsResolver};
 use crate::{
@@ -63,10 +64,7 @@ impl ControlPlaneArgs {
         let socket = first(Setting::Socket)
             .filter(|socket| !(token_named && matches!(socket.source, SettingSource::Default)));
         let Some(address) = stronger(first(Setting::Url), socket, "unix:") else {
-            return Err(CommandError::invalid_input_error("no back-office is configured").with_hint(
-                "give `--url URL` and `--token-file FILE`, or save both once with `punch login URL --token-file FILE`; \
-                 `punch config` shows all settings",
-            ));
+            return Err(no_control_plane_error(context));
         };
         if address.value.starts_with("unix:") {
             // The control plane knows who connects to its socket; a token would be for another address.
@@ -106,6 +104,35 @@ impl ControlPlaneArgs {
         let saved = settings.config_file().and_then(|file| file.get_setting(Setting::Url));
         !matches!(token.source, SettingSource::File { .. })
             || saved.is_some_and(|saved| same_address(&saved.value, &address.value))
+    }
+}
+
+/// No setting names a control plane: says whether there is one on this machine, and why it is not asked.
+fn no_control_plane_error(context: &CommandContext) -> CommandError {
+    const ELSEWHERE: &str = "`punch login URL --token-file FILE`";
+    let data = context.local_control_plane_data_folder();
+    let socket = context.local_control_plane_socket_path();
+    match std::os::unix::net::UnixStream::connect(&socket) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            CommandError::invalid_input_error(format!(
+                "no back-office is configured, and the control plane of {} answers only root and the user it runs as",
+                data.display()
+            ))
+            .with_hint(format!("run it with `sudo`, or have a token made for you (`punch token create`) and use {ELSEWHERE}"))
+        }
+        Err(_) if data.exists() => CommandError::new(
+            Exit::Unreachable,
+            format!("the control plane of {} does not run: nothing answers at {}", data.display(), socket.display()),
+        )
+        .with_hint(format!(
+            "start it: `systemctl start geppetto` if it is the service of the package, else `geppetto serve --data {}`; \
+             for a control plane on another machine use {ELSEWHERE}",
+            data.display()
+        )),
+        // One that runs here is not asked when a token was named: a token is for an address.
+        _ => CommandError::invalid_input_error("no back-office is configured").with_hint(format!(
+            "give `--url URL` and `--token-file FILE`, or save both once with {ELSEWHERE}; `punch config` shows all settings"
+        )),
     }
 }
 

@@ -105,17 +105,29 @@ fn missing_package_lists_the_packages_of_the_folder() {
     let test = TestFolder::new();
     packaged(&test, "1.0.0", None);
     node(&test, "node.yaml", "2.0.0", "hello");
-    test.punch(&APPLY).fails(3, &["no shop-deployment 2.0.0 in dist: it has shop-deployment 1.0.0-1"]);
+    test.punch(&APPLY).fails(1, &["no shop-deployment 2.0.0 in dist: it has shop-deployment 1.0.0-1"]);
     test.write("node.yaml", "format: geppetto/node/1\ncomponents: {shpo: {version: 1.0.0}}\n");
-    test.punch(&APPLY).fails(3, &["did you mean `shop-deployment`?"]);
+    test.punch(&APPLY).fails(1, &["did you mean `shop-deployment`?"]);
     fs::remove_dir_all(test.path("dist")).unwrap();
     test.punch(&APPLY).fails(1, &["cannot read dist", "punch package"]);
     fs::create_dir(test.path("dist")).unwrap();
-    test.punch(&APPLY).fails(3, &["it has no packages at all"]);
+    test.punch(&APPLY).fails(1, &["it has no packages at all"]);
+    test.punch(&[&["plan"], &APPLY[1..]].concat()).fails(1, &["it has no packages at all"]);
     test.write("dist/shop-deployment-2.rpm", "not a package");
     test.punch(&APPLY).fails(3, &["not readable: ", "shop-deployment-2.rpm is not a whole RPM package"]);
     let history = test.ok(&["history", "--root", "root", "--json"]).json();
     assert_eq!(history[0]["outcome"], "blocked", "a run that could not look is in the history");
+}
+
+#[test]
+fn value_of_a_wrong_type_in_a_node_file_is_wrong_input() {
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    test.write(
+        "node.yaml",
+        "format: geppetto/node/1\ncomponents:\n  shop:\n    version: 1.0.0\n    values: {greeting: [1]}\n",
+    );
+    test.punch(&APPLY).fails(1, &["greeting", "nothing was changed"]);
 }
 
 #[test]
@@ -333,4 +345,23 @@ fn failed_run_is_completed_by_the_next() {
     fs::remove_file(test.path("root/etc/shop")).unwrap();
     test.ok(&APPLY);
     assert!(test.path("root/etc/shop/shop.conf").exists());
+}
+
+#[test]
+fn service_without_a_unit_in_a_folder_is_named_in_the_output_of_the_run() {
+    if !has_tool("rpm") {
+        return;
+    }
+    let test = TestFolder::new();
+    packaged(&test, "1.0.0", None);
+    let manifest = "format: geppetto/manifest/1\nresources:\n  - service: nginx\n    enabled: true\n\
+                    health: [{tcp: \"127.0.0.1:1\"}]\n";
+    test.write("shop/deploy/manifest.yaml", manifest);
+    fs::remove_dir_all(test.path("shop/deploy/templates")).unwrap();
+    fs::remove_dir_all(test.path("dist")).unwrap();
+    test.ok(&["package", "shop", "--out", "dist"]);
+    node(&test, "node.yaml", "1.0.0", "hello");
+    let said = test.ok(&APPLY);
+    assert!(said.stderr.contains("not enabled: there is no such unit"), "{}", said.stderr);
+    assert!(said.stdout.contains("1 health check is not run"), "{}", said.stdout);
 }

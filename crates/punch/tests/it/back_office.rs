@@ -27,6 +27,17 @@ fn missing_back_office_setting_explains_how_to_set_it() {
 }
 
 #[test]
+fn control_plane_of_this_machine_that_does_not_run_is_named() {
+    let test = TestFolder::new();
+    std::fs::create_dir(test.path("data")).unwrap();
+    let stopped = ["does not run", "data/geppetto.sock", "systemctl start geppetto", "geppetto serve --data"];
+    test.punch(&["whoami"]).fails(6, &stopped);
+    // What a killed one left.
+    drop(std::os::unix::net::UnixListener::bind(test.path("data/geppetto.sock")).unwrap());
+    test.punch(&["channel", "list"]).fails(6, &stopped);
+}
+
+#[test]
 fn refusal_shows_the_detail_of_the_back_office() {
     let test = TestFolder::new();
     let canned = Canned::new(vec![problem(404, "there is no component `shpo`; did you mean `shop`?")]);

@@ -1,6 +1,7 @@
 //! Keys that sign packages.
 
 use crate::{
+    canned::{Canned, json},
     components::packaged,
     control_plane::ControlPlane,
     test_folder::{TestFolder, mode},
@@ -40,6 +41,27 @@ fn unusable_key_is_refused_with_the_reason() {
 }
 
 #[test]
+fn secret_key_is_not_sent_to_be_trusted() {
+    let test = TestFolder::new();
+    test.ok(&["key", "new", "--name", "A <a@x>", "--out", "a.key"]);
+    let canned = Canned::new(vec![json("200 OK", "{}")]);
+    test.punch(&["key", "trust", "a.key", "--url", &canned.url])
+        .fails(1, &["a.key is a secret key", "punch key public a.key"]);
+    assert!(canned.requests().is_empty());
+}
+
+#[test]
+fn package_of_an_untrusted_key_is_refused_with_the_command_that_trusts_it() {
+    let test = TestFolder::new();
+    let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
+    test.ok(&["key", "new", "--name", "Bob <b@x>", "--out", "bob.key"]);
+    packaged(&test, "1.1.0", Some("bob.key"));
+    let files = ["dist/shop-1.1.0-1.noarch.rpm", "dist/shop-deployment-1.1.0-1.noarch.rpm"];
+    test.punch(&["publish", files[0], files[1], "--channel", "dev"])
+        .fails(1, &["which is not trusted here", "`punch key trust FILE`"]);
+}
+
+#[test]
 fn withdrawn_key_is_listed_as_such_and_publishes_nothing() {
     let test = TestFolder::new();
     let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
@@ -47,7 +69,8 @@ fn withdrawn_key_is_listed_as_such_and_publishes_nothing() {
     let fingerprint = keys[1]["fingerprint"].as_str().unwrap().to_owned();
     test.ok(&["key", "withdraw", &fingerprint]);
     let list = test.ok(&["key", "list"]).stdout;
-    assert!(list.contains(&format!("{fingerprint}  withdrawn 20")), "{list}");
+    assert!(list.contains(&format!("{fingerprint}  Alice <a@x>  withdrawn 20")), "{list}");
+    assert!(list.contains("  Geppetto repository  signs the repository's metadata\n"), "{list}");
     packaged(&test, "1.1.0", Some("alice.key"));
     let files = ["dist/shop-1.1.0-1.noarch.rpm", "dist/shop-deployment-1.1.0-1.noarch.rpm"];
     test.punch(&["publish", files[0], files[1], "--channel", "dev"])

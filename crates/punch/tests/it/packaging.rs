@@ -11,7 +11,7 @@ use crate::{
 fn unknown_archetype_is_refused_with_the_nearest_name() {
     let test = TestFolder::new();
     test.punch(&["new", "web-servce", "shop"])
-        .fails(1, &["no archetype `web-servce`", "did you mean `web-service`?"]);
+        .fails(1, &["no archetype `web-servce`", "did you mean `web-service`? (`punch archetypes`"]);
     test.punch(&["new", "web-service", "Shop"]).fails(1, &["`Shop` is not a name", "lower-case letter"]);
     test.punch(&["new", "web-service", "../etc"]).fails(1, &["is not a name"]);
     test.punch(&["new", "web-service"]).fails(2, &["<NAME>"]);
@@ -38,6 +38,14 @@ fn new_creates_the_component_in_the_current_folder() {
     let long = "a-name-of-more-letters-than-any-account-can-have";
     test.punch(&["new", "web-service", long]).fails(1, &["launch.user", "at most 32 lower-case letters"]);
     test.punch(&["new", "web-service", "shop-deployment"]).fails(1, &["a component cannot be called"]);
+}
+
+#[test]
+fn lint_of_a_folder_that_is_not_there_names_the_folder() {
+    let test = TestFolder::new();
+    test.punch(&["lint", "nowhere"]).fails(1, &["error: nowhere: there is no such folder"]);
+    test.write("file", "x");
+    test.punch(&["lint", "file"]).fails(1, &["error: file: it is no folder", "component.yaml"]);
 }
 
 #[test]

@@ -84,6 +84,17 @@ fn joined_host_restores_and_sends_its_report() {
 }
 
 #[test]
+fn join_of_a_folder_names_the_restore_of_that_folder() {
+    let test = TestFolder::new();
+    let Some(control_plane) = ControlPlane::with_shop(&test) else { return };
+    let token = test.ok(&["server", "join-token", "web-01"]);
+    test.write("token", &token.stdout);
+    let join = ["join", &control_plane.url, "--token-file", "token", "--server", "web-01", "--root", "root"];
+    let joined = test.ok(&join).stderr;
+    assert!(joined.contains("`punch restore --root root`"), "{joined}");
+}
+
+#[test]
 fn restore_with_unreachable_back_office_changes_nothing_and_cached_works() {
     let test = TestFolder::new();
     if !has_tool("rpm") {

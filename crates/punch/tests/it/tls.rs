@@ -2,8 +2,10 @@
 
 use crate::{
     control_plane::{ControlPlane, address_and_fingerprint_arguments},
-    test_folder::{TestFolder, mode},
+    skip::has_tool,
+    test_folder::{TestFolder, mode, run},
 };
+use std::process::Command;
 
 #[test]
 fn host_that_knows_the_fingerprint_joins_and_restores_over_tls() {
@@ -36,6 +38,42 @@ fn token_is_sent_only_to_the_authority_with_the_fingerprint() {
     assert_eq!(test.read("home/.config/geppetto/punch.yaml"), saved, "the earlier login stays");
     let token = test.ok(&["token", "create", "ann", "--grant", "viewer"]);
     assert_eq!(address_and_fingerprint_arguments(&token.stderr)[0], url);
+}
+
+#[test]
+fn certificate_that_is_its_own_authority_is_explained() {
+    if !has_tool("openssl") {
+        return;
+    }
+    let test = TestFolder::new();
+    let made = run(Command::new("openssl").current_dir(test.path("")).args([
+        "req",
+        "-x509",
+        "-nodes",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=geppetto",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+        "-keyout",
+        "tls.key",
+        "-out",
+        "tls.pem",
+    ]));
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    std::fs::create_dir(test.path("data")).unwrap();
+    let options = ["--tls-certificate", "tls.pem", "--tls-key", "tls.key"];
+    let Some(control_plane) = ControlPlane::start_with_options(&test, "127.0.0.1:0", &options) else {
+        return;
+    };
+    test.write("token", "abc");
+    let login = ["login", &control_plane.url, "--token-file", "token", "--ca-file", "tls.pem"];
+    test.punch(&login).fails(6, &["is one of an authority, not one for a server", "--tls-certificate"]);
 }
 
 #[test]

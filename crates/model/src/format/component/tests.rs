@@ -168,3 +168,20 @@ fn component_schema_contains_every_key() {
         assert!(schema["properties"].get(key).is_some(), "{key}");
     }
 }
+
+#[test]
+fn unknown_keys_do_not_hide_the_other_faults() {
+    let found = messages("licence: MIT\nlaunch:\n  comand: [run]\n  command: [/usr/bin/shop]\nbuild: []\n")
+        .join("\n");
+    for part in [
+        "component.yaml:6: unknown key `licence`",
+        "component.yaml:8: unknown key `comand`",
+        "component.yaml:10: ",
+    ] {
+        assert!(found.contains(part), "{part} is not in {found}");
+    }
+    // The key that was misspelt is not called missing as well.
+    let text = LEAST.replace("kind:", "kidn:");
+    let errors = parse_component_yaml("component.yaml", &text).unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+}

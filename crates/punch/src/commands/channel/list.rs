@@ -1,10 +1,10 @@
-//! `punch channel list`: the channels of the repository.
+//! `punch channel list`: the channels of the repository, in the order of promotion.
 
 use model::{exit::Exit, wire::ChannelSummary};
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
-/// List channels and how many components each has
+/// List channels in the order of promotion, and how many components each has
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch channel list\n  punch channel list --json")]
 pub(crate) struct ChannelListArgs {

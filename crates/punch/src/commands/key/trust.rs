@@ -6,6 +6,7 @@ use model::{
     exit::Exit,
     wire::{KeyTrustRequest, TrustedKeyList},
 };
+use packaging::openpgp::is_armored_secret_key;
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
@@ -28,6 +29,17 @@ impl KeyTrustArgs {
     ) -> Result<Exit, CommandError> {
         let armored = std::fs::read_to_string(&self.file)
             .map_err(|error| CommandError::cannot_read_file_error(&self.file, &error))?;
+        // It must not be sent.
+        if is_armored_secret_key(&armored) {
+            return Err(CommandError::invalid_input_error(format!(
+                "{} is a secret key, which only its holder may have; the repository needs its public half",
+                self.file.display()
+            ))
+            .with_hint(format!(
+                "`punch key public {} > FILE.asc`, then `punch key trust FILE.asc`",
+                self.file.display()
+            )));
+        }
         let keys: TrustedKeyList =
             self.remote.new_api_client(context)?.post_json("/api/v1/keys", &KeyTrustRequest { armored })?;
         for key in &keys.items {
