@@ -19,7 +19,7 @@ use std::{
 
 use serde_json::Value;
 
-pub(crate) use self::estate_form::{write_component_folders, write_inventory_as_estate};
+pub(crate) use self::estate_form::{write_component_folders, write_inventory_places_as_estate};
 use crate::chore_failure::ChoreFailure;
 
 /// The channel that holds every component, in version [`VERSION`].
@@ -93,7 +93,7 @@ impl GeneratedInventory {
     /// Writes `estate/`, its catalog included, and `reclass/` into `folder`.
     pub(crate) fn write_as_estate_and_reclass(&self, folder: &Path) -> Result<(), ChoreFailure> {
         let estate = folder.join("estate");
-        write_inventory_as_estate(self, &estate)?;
+        write_inventory_places_as_estate(self, &estate)?;
         estate_form::write_component_descriptions(self, &estate.join("catalog"))?;
         reclass_form::write_inventory_as_reclass(self, &folder.join("reclass"))
     }

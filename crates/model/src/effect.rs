@@ -10,7 +10,7 @@ use std::{
 use crate::{
     name::{Key, Name, ServerName},
     node::{NodeComponent, NodeValue, RequirementProvenanceKind},
-    resolve::{Resolution, ResolveError},
+    resolve::{Resolution, ResolveFaults},
     value::{Value, ValueComparedAsWritten},
     version::Version,
 };
@@ -152,7 +152,7 @@ impl Effect {
 }
 
 /// A server before or after a change: resolved, or why not. `None` if it is not in the estate.
-pub type OptionalResolutionResult<'r> = Option<Result<&'r Resolution, &'r ResolveError>>;
+pub type OptionalResolutionResult<'r> = Option<Result<&'r Resolution, &'r ResolveFaults>>;
 
 /// The effects on one server. Nothing is compared whose digests are the same.
 pub fn find_effects_on_server(

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{name::Name, resource::ResourceId, version::Version};
 
 pub use fact::{
-    FactKind, FactValue, FactValuesByKind, FileDigestAndText, FileType, RunReasonDespiteGuard, sha256_hex,
+    FactKind, FactValue, FileDigestAndText, FileType, ResourceFactsByKind, RunReasonDespiteGuard, sha256_hex,
 };
 pub use request::{ObservationRequest, node_and_managed_package_names};
 
@@ -53,7 +53,7 @@ pub struct ObservedHost {
     /// Our packages (payload and deployment) by package name: versions installed.
     pub packages: BTreeMap<String, Observation<Version>>,
     /// Resources by id.
-    pub resources: BTreeMap<ResourceId, Observation<FactValuesByKind>>,
+    pub resources: BTreeMap<ResourceId, Observation<ResourceFactsByKind>>,
     /// What punch itself installed or made in earlier runs.
     pub managed: ManagedState,
     /// The family of the distribution; none in a bare folder.

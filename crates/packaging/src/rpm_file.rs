@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use self::{
     header_section::{RpmHeaderSection, RpmSectionFault},
-    recorded_digests::{ContentDigests, RecordedDigests},
+    recorded_digests::{RecordedDigests, RunningContentDigests},
 };
 use crate::openpgp::{SignatureError, TrustedPublicKeys, VerifiedSigner};
 
@@ -171,7 +171,7 @@ impl RpmFile {
         let io = |why| RpmReadOrVerifyError::Read { file: self.shown.clone(), why };
         self.file.seek(SeekFrom::Start(self.head.len() as u64)).map_err(io)?;
         let mut whole = Sha256::new_with_prefix(&self.head);
-        let mut content = ContentDigests::new(&recorded, &self.head[self.header.start..]);
+        let mut content = RunningContentDigests::new(&recorded, &self.head[self.header.start..]);
         let mut size = self.head.len() as u64;
         let mut buffer = vec![0; 1 << 16];
         loop {

@@ -60,7 +60,10 @@ pub(crate) struct DeploymentResult {
 
 impl DeploymentResult {
     /// Prints what programs want to know; how the program ends.
-    pub(crate) fn print_json_and_get_exit_code(self, context: &CommandContext) -> Result<Exit, CommandError> {
+    pub(crate) fn print_requested_json_and_get_exit(
+        self,
+        context: &CommandContext,
+    ) -> Result<Exit, CommandError> {
         context.output.print_json_if_requested(&self);
         match self.stopped {
             Some(failure) => Err(failure),

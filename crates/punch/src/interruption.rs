@@ -39,7 +39,7 @@ struct TemporaryFiles {
 
 /// What happens on SIGINT and SIGTERM, as the command that runs wants it.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct InterruptionHandling {
+pub(crate) struct InterruptionCleanupAndDeferral {
     state: Arc<Mutex<InterruptedState>>,
     deferral: Arc<Mutex<()>>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct DeferredInterruption<'a>(
     #[expect(dead_code, reason = "held until it is dropped")] MutexGuard<'a, ()>,
 );
 
-impl InterruptionHandling {
+impl InterruptionCleanupAndDeferral {
     /// Blocks the signals in this thread and all that it starts, and starts the thread that waits for them. To be called
     /// before any other thread is started.
     pub(crate) fn start(output: &TerminalOutput) -> Self {

@@ -56,7 +56,7 @@ pub(super) fn time_import_preview_and_first_answer(
         .run_line_expecting_success(&format!("geppetto init --data data --channel {INVENTORY_CHANNEL}"))?;
     let control_plane = start(developer, port)?;
     publish_components(developer, &control_plane, &inventory)?;
-    generated_inventory::write_inventory_as_estate(&inventory, &developer.folder.join("estate"))?;
+    generated_inventory::write_inventory_places_as_estate(&inventory, &developer.folder.join("estate"))?;
 
     let import =
         CommandToTime { before: "", typed: "punch import estate", control_plane: Some(&control_plane) };

@@ -24,7 +24,7 @@ fn one_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     )?;
     write_server(test, "lb-01", "[balancer]", None)?;
     set_web_role(test, "")?;
-    test.boot_and_join_host("lb-01")?;
+    test.boot_join_and_keep_host("lb-01")?;
     let address = test.host.ip_address().to_owned();
     write_server(test, "web-01", "[base, web]", Some(&address))?;
     test.import_estate()?.expect_text_in_output("lb-01")?;
@@ -36,7 +36,7 @@ fn one_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
 fn second_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     write_server(test, "web-02", "[base, web]", None)?;
     test.import_estate()?;
-    test.boot_and_join_host("web-02")?;
+    test.boot_join_and_keep_host("web-02")?;
     let web_02 = &test.added_hosts[1];
     run_restore_on_host(web_02)?;
     write_server(test, "web-02", "[base, web]", Some(web_02.ip_address()))?;

@@ -55,7 +55,7 @@ impl LargeEstateEnvironment {
             "punch package {}/library/punch --out first --key alice.key && punch publish first/*.rpm --channel prod",
             checkout.display()
         ))?;
-        generated_inventory::write_inventory_as_estate(&inventory, &developer.folder.join("estate"))?;
+        generated_inventory::write_inventory_places_as_estate(&inventory, &developer.folder.join("estate"))?;
         let address = control_plane.url().to_owned();
         Ok(LargeEstateEnvironment {
             host: None,

@@ -166,7 +166,7 @@ impl TestEnvironment {
     }
 
     /// Boots one more host and joins it as the server of its name, which the estate must have.
-    pub(super) fn boot_and_join_host(&mut self, name: &str) -> Result<(), ChoreFailure> {
+    pub(super) fn boot_join_and_keep_host(&mut self, name: &str) -> Result<(), ChoreFailure> {
         let host = self.boot_host_without_joining(name)?;
         self.install_punch_of_shared_control_plane(&host)?;
         self.join(&host)?;

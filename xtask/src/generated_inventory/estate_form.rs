@@ -11,7 +11,7 @@ use super::{
 use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
 
 /// Writes `roles/`, `groups/`, `environments/` and `servers/` into `folder`.
-pub(crate) fn write_inventory_as_estate(
+pub(crate) fn write_inventory_places_as_estate(
     inventory: &GeneratedInventory,
     folder: &Path,
 ) -> Result<(), ChoreFailure> {

@@ -10,7 +10,7 @@ use model::{
     deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
     name::Name,
-    observe::{FactKind, FactValuesByKind, Observation, ObservationRequest, OsFamily},
+    observe::{FactKind, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::{PlannedAction, PlannedChange, desired_facts},
     resource::{ResourceBody, ResourceId},
     version::Version,
@@ -30,7 +30,7 @@ pub struct MemoryHost {
     /// Installed deployments.
     pub deployments: BTreeMap<Name, DeploymentFilesByPath>,
     /// What is on it.
-    pub resources: BTreeMap<ResourceId, FactValuesByKind>,
+    pub resources: BTreeMap<ResourceId, ResourceFactsByKind>,
     /// What cannot be looked at, and why.
     pub unreadable: BTreeMap<ResourceId, String>,
     /// Titles of changes that fail.
@@ -40,7 +40,7 @@ pub struct MemoryHost {
     /// Probes that were asked, in order.
     pub asked: RefCell<Vec<HealthProbe>>,
     /// What changes bring (with facts) or take along (without), by their titles: packages do.
-    pub along: BTreeMap<String, Vec<(ResourceId, Option<FactValuesByKind>)>>,
+    pub along: BTreeMap<String, Vec<(ResourceId, Option<ResourceFactsByKind>)>>,
     /// What a health check is answered, when it is not a yes.
     pub sick: Option<String>,
 }
@@ -76,7 +76,7 @@ impl Host for MemoryHost {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
         let ids = request.wanted.iter().map(|resource| &resource.id).chain(&request.others);
         ids.map(|id| {
             let observed = match (self.unreadable.get(id), self.resources.get(id)) {

@@ -12,7 +12,7 @@ use model::{
     deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
     name::Name,
-    observe::{FactValuesByKind, Observation, ObservationRequest, OsFamily},
+    observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
     resource::ResourceId,
     version::Version,
@@ -44,7 +44,7 @@ pub trait Host {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>>;
+    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>>;
 
     /// Makes one change. `packages` are the files of the packages it installs. The returned text is the
     /// detail of the report's entry, if any.

@@ -8,7 +8,7 @@ use model::{
     health::HealthProbe,
     name::Name,
     node::Node,
-    observe::{FactValue, FactValuesByKind, Observation, ObservationRequest, OsFamily},
+    observe::{FactValue, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
     resource::ResourceId,
     value::Value,
@@ -64,7 +64,7 @@ impl<H> SecretMaskingHost<H> {
     }
 
     /// The content of a file that still has a secret in it is not shown in a diff.
-    fn mask_facts(&self, mut facts: FactValuesByKind) -> FactValuesByKind {
+    fn mask_facts(&self, mut facts: ResourceFactsByKind) -> ResourceFactsByKind {
         for fact in facts.values_mut() {
             if let FactValue::Content(content) = fact
                 && content
@@ -110,7 +110,7 @@ impl<H: Host> Host for SecretMaskingHost<H> {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
         let observed = self.host.observe_resources(request).into_iter();
         observed
             .map(|(id, observed)| match observed {

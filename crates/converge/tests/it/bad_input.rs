@@ -193,7 +193,7 @@ impl converge::Host for WithoutPackages {
         request: &model::observe::ObservationRequest<'_>,
     ) -> std::collections::BTreeMap<
         model::resource::ResourceId,
-        model::observe::Observation<model::observe::FactValuesByKind>,
+        model::observe::Observation<model::observe::ResourceFactsByKind>,
     > {
         self.0.observe_resources(request)
     }

@@ -14,7 +14,7 @@ use model::{
     deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
     name::Name,
-    observe::{FactValuesByKind, Observation, ObservationRequest, OsFamily},
+    observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
@@ -76,7 +76,7 @@ impl Host for SelfKillingHost {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
         self.machine.observe_resources(request)
     }
     fn apply_change(

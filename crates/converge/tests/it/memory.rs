@@ -2,7 +2,7 @@
 
 use converge::{PunchStateFolder, memory_host::MemoryHost};
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind},
+    observe::{FactKind, FactValue, ResourceFactsByKind},
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
 };
@@ -195,7 +195,8 @@ fn user_and_package_not_created_by_punch_are_kept() {
     let state = PunchStateFolder::from_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
-    host.resources.insert(id("user:shop"), FactValuesByKind::from([(FactKind::Uid, FactValue::Number(7))]));
+    host.resources
+        .insert(id("user:shop"), ResourceFactsByKind::from([(FactKind::Uid, FactValue::Number(7))]));
     host.packages.insert("other".to_owned(), "1-1".parse().unwrap());
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
     story::run(&story::node(" {}"), &mut host, &state, &mut package_folder);

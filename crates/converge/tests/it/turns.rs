@@ -2,7 +2,7 @@
 
 use converge::{ApplyProgressEvent, PunchStateFolder, memory_host::MemoryHost};
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, FileType},
+    observe::{FactKind, FactValue, FileType, ResourceFactsByKind},
     plan::PlanLimits,
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
@@ -48,7 +48,7 @@ fn files_changed_by_a_package_upgrade_are_repaired_in_the_same_run() {
         vec![
             (id("file:/etc/part"), None),
             (id("directory:/etc/d"), Some(loose)),
-            (id("file:/etc/default"), Some(FactValuesByKind::new())),
+            (id("file:/etc/default"), Some(ResourceFactsByKind::new())),
         ],
     );
     let run = story::run(&node("1.1"), &mut host, &state, &mut package_folder);
@@ -85,7 +85,7 @@ fn cron_job_taken_over_as_a_file_is_removed_with_its_new_owner() {
     let content = host.resources[&id("cron:job")][&FactKind::Content].clone();
     host.resources.insert(
         id("file:/etc/cron.d/job"),
-        FactValuesByKind::from([
+        ResourceFactsByKind::from([
             (FactKind::Content, content),
             (FactKind::Type, FactValue::Type(FileType::File)),
         ]),

@@ -64,7 +64,7 @@ pub(super) async fn upload_unpublished_package(
     let _slot = app.upload_slots.acquire_upload_slot(permit.audit_actor()).await;
     let upload = app.back_office.begin_package_upload(&permit, &file, limit).await?;
     let upload = upload::write_body_to_upload(body, upload).await.map_err(BackOfficeError::from)?;
-    let received = app.back_office.receive_unpublished_package(&permit, &file, upload).await?;
+    let received = app.back_office.finish_package_upload(&permit, &file, upload).await?;
     Ok((StatusCode::CREATED, Json(received)))
 }
 

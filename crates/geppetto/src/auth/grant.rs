@@ -19,7 +19,7 @@ pub(crate) struct Grant {
 
 /// Where something has effects: in one environment or every one, on one component or every one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AffectedEnvironmentAndComponent {
+pub(crate) struct EnvironmentAndComponentScope {
     /// The environment; every one if absent.
     pub(crate) environment: Option<Name>,
     /// The component; every one if absent.
@@ -36,7 +36,7 @@ impl Grant {
     pub(crate) fn covers_level_in_scope(
         &self,
         level: AccessLevel,
-        scope: &AffectedEnvironmentAndComponent,
+        scope: &EnvironmentAndComponentScope,
     ) -> bool {
         let environment = self.environment.is_none() || self.environment == scope.environment;
         let component = self.component.is_none() || self.component == scope.component;
@@ -53,10 +53,10 @@ impl Grant {
     }
 }
 
-impl AffectedEnvironmentAndComponent {
+impl EnvironmentAndComponentScope {
     /// All components in every environment.
-    pub(crate) const EVERYWHERE: AffectedEnvironmentAndComponent =
-        AffectedEnvironmentAndComponent { environment: None, component: None };
+    pub(crate) const EVERYWHERE: EnvironmentAndComponentScope =
+        EnvironmentAndComponentScope { environment: None, component: None };
 
     /// All components in one environment.
     pub(crate) fn scope_of_environment(environment: &Name) -> Self {
@@ -69,7 +69,7 @@ impl AffectedEnvironmentAndComponent {
     }
 }
 
-impl fmt::Display for AffectedEnvironmentAndComponent {
+impl fmt::Display for EnvironmentAndComponentScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.environment, &self.component) {
             (None, None) => f.write_str("every environment"),
@@ -147,10 +147,10 @@ mod tests {
     fn grant_covers_its_own_scope_and_smaller_ones_only() {
         let (prod, test) = (Name::new("prod").unwrap(), Name::new("test").unwrap());
         let (shop, mail) = (Name::new("shop").unwrap(), Name::new("mail").unwrap());
-        let covers = |text: &str, scope: &AffectedEnvironmentAndComponent| {
+        let covers = |text: &str, scope: &EnvironmentAndComponentScope| {
             grant(text).covers_level_in_scope(AccessLevel::Developer, scope)
         };
-        let of_shop = AffectedEnvironmentAndComponent::scope_of_component(&prod, &shop);
+        let of_shop = EnvironmentAndComponentScope::scope_of_component(&prod, &shop);
         for text in ["developer", "admin:prod", "developer:prod/shop", "operator:*/shop"] {
             assert!(covers(text, &of_shop), "{text}");
         }
@@ -159,14 +159,11 @@ mod tests {
         }
         assert!(!covers(
             "developer:prod/shop",
-            &AffectedEnvironmentAndComponent::scope_of_component(&prod, &mail)
+            &EnvironmentAndComponentScope::scope_of_component(&prod, &mail)
         ));
-        assert!(!covers(
-            "developer:prod/shop",
-            &AffectedEnvironmentAndComponent::scope_of_environment(&prod)
-        ));
-        assert!(!covers("developer:prod", &AffectedEnvironmentAndComponent::EVERYWHERE));
-        assert!(!covers("developer:prod", &AffectedEnvironmentAndComponent::scope_of_environment(&test)));
+        assert!(!covers("developer:prod/shop", &EnvironmentAndComponentScope::scope_of_environment(&prod)));
+        assert!(!covers("developer:prod", &EnvironmentAndComponentScope::EVERYWHERE));
+        assert!(!covers("developer:prod", &EnvironmentAndComponentScope::scope_of_environment(&test)));
         assert!(grant("viewer:prod/shop").allows_level_somewhere_in_environment(AccessLevel::Viewer, &prod));
         assert!(!grant("viewer:prod/shop").allows_level_somewhere_in_environment(AccessLevel::Viewer, &test));
     }

@@ -8,6 +8,6 @@ mod principal;
 
 pub(crate) use access_level::AccessLevel;
 pub(crate) use bearer_secret::{BearerSecretKind, PresentedBearerSecret, generate_bearer_secret};
-pub(crate) use grant::{AffectedEnvironmentAndComponent, Grant, InvalidGrantText};
+pub(crate) use grant::{EnvironmentAndComponentScope, Grant, InvalidGrantText};
 pub(crate) use permit::{Admin, Developer, Operator, RequiredAccessLevel, UnscopedPermit, Viewer};
 pub(crate) use principal::{AccessDenied, Principal};

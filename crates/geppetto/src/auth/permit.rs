@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use model::name::Name;
 
-use super::{AccessDenied, AccessLevel, AffectedEnvironmentAndComponent, Grant, Principal};
+use super::{AccessDenied, AccessLevel, EnvironmentAndComponentScope, Grant, Principal};
 
 /// An access level as a type.
 pub(crate) trait RequiredAccessLevel: Send + Sync + 'static {
@@ -70,7 +70,7 @@ impl<L: RequiredAccessLevel> UnscopedPermit<L> {
     /// Refuses what has effects where the principal has no grant of this level.
     pub(crate) fn require_grant_in_scope(
         &self,
-        scope: &AffectedEnvironmentAndComponent,
+        scope: &EnvironmentAndComponentScope,
     ) -> Result<(), AccessDenied> {
         match self.principal.has_grant_in_scope(L::LEVEL, scope) {
             true => Ok(()),
@@ -80,7 +80,7 @@ impl<L: RequiredAccessLevel> UnscopedPermit<L> {
 
     /// Refuses what shows an environment to whoever may not see it.
     pub(crate) fn require_view_of_environment(&self, environment: &Name) -> Result<(), AccessDenied> {
-        let scope = AffectedEnvironmentAndComponent::scope_of_environment(environment);
+        let scope = EnvironmentAndComponentScope::scope_of_environment(environment);
         match self.principal.has_grant_in_scope(AccessLevel::Viewer, &scope) {
             true => Ok(()),
             false => Err(self.principal.new_access_denied(AccessLevel::Viewer, Some(&scope))),
@@ -89,7 +89,7 @@ impl<L: RequiredAccessLevel> UnscopedPermit<L> {
 
     /// Refuses what concerns the whole control plane without a grant that holds everywhere.
     pub(crate) fn require_grant_everywhere(&self) -> Result<(), AccessDenied> {
-        self.require_grant_in_scope(&AffectedEnvironmentAndComponent::EVERYWHERE)
+        self.require_grant_in_scope(&EnvironmentAndComponentScope::EVERYWHERE)
     }
 
     /// Refuses what concerns a component, wherever it may run, without a grant for it in some environment.
@@ -101,7 +101,7 @@ impl<L: RequiredAccessLevel> UnscopedPermit<L> {
         if grants.iter().any(granted) {
             return Ok(());
         }
-        let scope = AffectedEnvironmentAndComponent { environment: None, component: Some(component.clone()) };
+        let scope = EnvironmentAndComponentScope { environment: None, component: Some(component.clone()) };
         Err(self.principal.new_access_denied(L::LEVEL, Some(&scope)))
     }
 }
@@ -157,11 +157,11 @@ mod tests {
         let (staging, prod) = (Name::new("staging").unwrap(), Name::new("prod").unwrap());
         assert!(
             permit
-                .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(&staging))
+                .require_grant_in_scope(&EnvironmentAndComponentScope::scope_of_environment(&staging))
                 .is_ok()
         );
         let denied = permit
-            .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(&prod))
+            .require_grant_in_scope(&EnvironmentAndComponentScope::scope_of_environment(&prod))
             .unwrap_err()
             .to_string();
         assert!(denied.contains("the environment prod") && denied.contains("operator:staging"), "{denied}");

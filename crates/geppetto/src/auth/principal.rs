@@ -2,7 +2,7 @@
 
 use model::name::{Name, ServerName};
 
-use super::{AccessLevel, AffectedEnvironmentAndComponent, Grant};
+use super::{AccessLevel, EnvironmentAndComponentScope, Grant};
 
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Principal {
     pub(crate) fn has_grant_in_scope(
         &self,
         level: AccessLevel,
-        scope: &AffectedEnvironmentAndComponent,
+        scope: &EnvironmentAndComponentScope,
     ) -> bool {
         self.grants().iter().any(|grant| grant.covers_level_in_scope(level, scope))
     }
@@ -100,8 +100,8 @@ impl Principal {
     /// Whether the caller may see the secrets of an environment; of all places if there is none.
     pub(crate) fn can_see_secrets(&self, environment: Option<&Name>) -> bool {
         let scope = environment.map_or(
-            AffectedEnvironmentAndComponent::EVERYWHERE,
-            AffectedEnvironmentAndComponent::scope_of_environment,
+            EnvironmentAndComponentScope::EVERYWHERE,
+            EnvironmentAndComponentScope::scope_of_environment,
         );
         self.has_grant_in_scope(AccessLevel::Operator, &scope)
     }
@@ -121,7 +121,7 @@ impl Principal {
             }
             _ => self.new_access_denied(
                 AccessLevel::Viewer,
-                Some(&AffectedEnvironmentAndComponent::scope_of_environment(environment)),
+                Some(&EnvironmentAndComponentScope::scope_of_environment(environment)),
             ),
         })
     }
@@ -129,7 +129,7 @@ impl Principal {
     pub(super) fn new_access_denied(
         &self,
         level: AccessLevel,
-        scope: Option<&AffectedEnvironmentAndComponent>,
+        scope: Option<&EnvironmentAndComponentScope>,
     ) -> AccessDenied {
         let at = scope.map_or_else(String::new, |scope| format!(" on {scope}"));
         let has = match self {

@@ -8,8 +8,7 @@ use model::{
 use super::{BackOffice, BackOfficeError};
 use crate::{
     auth::{
-        AccessLevel, AffectedEnvironmentAndComponent, BearerSecretKind, Grant, PresentedBearerSecret,
-        Principal,
+        AccessLevel, BearerSecretKind, EnvironmentAndComponentScope, Grant, PresentedBearerSecret, Principal,
     },
     store::{GrantRow, StoreError},
 };
@@ -71,7 +70,7 @@ impl BackOffice {
         event: &Event,
     ) -> Result<bool, BackOfficeError> {
         let everywhere =
-            |level| principal.has_grant_in_scope(level, &AffectedEnvironmentAndComponent::EVERYWHERE);
+            |level| principal.has_grant_in_scope(level, &EnvironmentAndComponentScope::EVERYWHERE);
         Ok(match event {
             Event::NodeGenerated { server, .. } | Event::ServerReported { server, .. } => {
                 let Ok(server) = ServerName::new(server) else { return Ok(false) };

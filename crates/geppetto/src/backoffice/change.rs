@@ -28,7 +28,7 @@ use super::{
     resolution_rows::NewResolutionRowFactory,
 };
 use crate::{
-    auth::{AffectedEnvironmentAndComponent, Operator, UnscopedPermit},
+    auth::{EnvironmentAndComponentScope, Operator, UnscopedPermit},
     store::{NewResolutionRow, PlaceChange, PlaceTextAndOriginsRow, StoreError},
 };
 
@@ -271,7 +271,7 @@ struct EvaluatedProposal {
     /// The state after the commit.
     next: EstateSnapshot,
     /// Where its effects fall.
-    scopes: BTreeSet<AffectedEnvironmentAndComponent>,
+    scopes: BTreeSet<EnvironmentAndComponentScope>,
     /// The environments that servers of others read by it, and did not before.
     read_environments: BTreeSet<Name>,
     /// What the servers it reaches read and come to.

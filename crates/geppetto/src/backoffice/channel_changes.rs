@@ -14,7 +14,7 @@ use model::{
 };
 
 use super::{BackOffice, BackOfficeError, effects::group_and_mask_effects, packages::RepositoryAuditEntry};
-use crate::auth::{AffectedEnvironmentAndComponent, Developer, UnscopedPermit};
+use crate::auth::{Developer, EnvironmentAndComponentScope, UnscopedPermit};
 
 impl BackOffice {
     /// Makes received packages visible in a channel, all or none.
@@ -191,7 +191,7 @@ impl BackOffice {
             let Some(server) = state.estate.servers.get(server) else { continue };
             for effect in effects {
                 let environment = Some(server.environment.clone());
-                permit.require_grant_in_scope(&AffectedEnvironmentAndComponent {
+                permit.require_grant_in_scope(&EnvironmentAndComponentScope {
                     environment,
                     component: effect.component_of_effect().cloned(),
                 })?;
@@ -242,7 +242,7 @@ impl PublicationScopes {
         for component in components {
             self.permit.require_grant_for_component_somewhere(component)?;
             for environment in &self.environments {
-                self.permit.require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_component(
+                self.permit.require_grant_in_scope(&EnvironmentAndComponentScope::scope_of_component(
                     environment,
                     component,
                 ))?;

@@ -11,7 +11,7 @@ use model::{
 };
 
 use super::mask::SecretParameters;
-use crate::{auth::AffectedEnvironmentAndComponent, store::PlaceChange};
+use crate::{auth::EnvironmentAndComponentScope, store::PlaceChange};
 
 /// The effects on all servers, grouped, with secrets masked.
 pub(super) fn group_and_mask_effects(
@@ -76,7 +76,7 @@ pub(super) fn find_affected_environment_component_pairs(
     old: &Estate,
     new: &Estate,
     changes: &[PlaceChange],
-) -> BTreeSet<AffectedEnvironmentAndComponent> {
+) -> BTreeSet<EnvironmentAndComponentScope> {
     let mut scopes = BTreeSet::new();
     for (server, effects) in effects {
         let servers = [old, new].into_iter().filter_map(|estate| estate.servers.get(server));
@@ -84,7 +84,7 @@ pub(super) fn find_affected_environment_component_pairs(
             for effect in effects {
                 // What cannot be resolved can become anything once it can.
                 let component = effect.component_of_effect().cloned();
-                scopes.insert(AffectedEnvironmentAndComponent {
+                scopes.insert(EnvironmentAndComponentScope {
                     environment: Some(environment.clone()),
                     component,
                 });
@@ -102,11 +102,11 @@ fn add_place_scopes(
     path: &str,
     old: &Estate,
     new: &Estate,
-    scopes: &mut BTreeSet<AffectedEnvironmentAndComponent>,
+    scopes: &mut BTreeSet<EnvironmentAndComponentScope>,
 ) {
     match estate::place_of_document_path(path) {
         Ok(PlaceId::Environment(name)) => {
-            _ = scopes.insert(AffectedEnvironmentAndComponent::scope_of_environment(&name))
+            _ = scopes.insert(EnvironmentAndComponentScope::scope_of_environment(&name))
         }
         Ok(PlaceId::Server(name)) => {
             let (before, after) = (old.servers.get(&name), new.servers.get(&name));
@@ -114,7 +114,7 @@ fn add_place_scopes(
                 return;
             }
             for server in [before, after].into_iter().flatten() {
-                scopes.insert(AffectedEnvironmentAndComponent::scope_of_environment(&server.environment));
+                scopes.insert(EnvironmentAndComponentScope::scope_of_environment(&server.environment));
             }
         }
         _ => {}

@@ -5,7 +5,7 @@ use model::{name::Name, wire};
 use super::{BackOffice, BackOfficeError};
 use crate::{
     auth::{Operator, UnscopedPermit, Viewer},
-    jobs::{InvalidJobKindError, JobKind},
+    jobs::{InvalidJobRequestError, JobKind},
     store::{JobRow, JobState, NewJob},
 };
 
@@ -23,7 +23,7 @@ impl BackOffice {
         let channel = request.channel.as_deref().map(Name::new).transpose();
         let channel = channel.map_err(|error| BackOfficeError::Refused(error.to_string()))?;
         let kind = JobKind::job_kind_from_request(&request.kind, request.keep, channel)
-            .map_err(|error: InvalidJobKindError| BackOfficeError::Refused(error.to_string()))?;
+            .map_err(|error: InvalidJobRequestError| BackOfficeError::Refused(error.to_string()))?;
         if let (_, Some(channel)) = kind.input_keep_count_and_channel() {
             self.run_blocking_with_repository(move |repository| repository.check_channel_exists(&channel))
                 .await?;

@@ -10,7 +10,7 @@ use rand::rngs::OsRng;
 use super::{BackOffice, BackOfficeError, keys};
 use crate::{
     auth::{
-        AffectedEnvironmentAndComponent, BearerSecretKind, Operator, PresentedBearerSecret, UnscopedPermit,
+        BearerSecretKind, EnvironmentAndComponentScope, Operator, PresentedBearerSecret, UnscopedPermit,
         generate_bearer_secret,
     },
     store::JoinTokenRow,
@@ -29,8 +29,7 @@ impl BackOffice {
         control_plane: &wire::ControlPlaneAddress,
     ) -> Result<wire::IssuedJoinToken, BackOfficeError> {
         let environment = self.require_visible_environment_of_server(permit.principal(), server).await?;
-        permit
-            .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(&environment))?;
+        permit.require_grant_in_scope(&EnvironmentAndComponentScope::scope_of_environment(&environment))?;
         if seconds == 0 || seconds > LONGEST_SECONDS {
             return Err(BackOfficeError::Refused(format!(
                 "a join token can be good for 1 to {LONGEST_SECONDS} seconds, not {seconds}"
@@ -129,7 +128,7 @@ impl BackOffice {
     ) -> Result<(), BackOfficeError> {
         match server {
             Some(found) => permit.require_grant_in_scope(
-                &AffectedEnvironmentAndComponent::scope_of_environment(&found.environment),
+                &EnvironmentAndComponentScope::scope_of_environment(&found.environment),
             )?,
             // A server that left the estate belongs to no environment.
             None => permit.require_grant_everywhere()?,

@@ -9,7 +9,7 @@ use model::{
 };
 use packaging::{
     openpgp::KeyFingerprint,
-    repository::{PackageUpload, Repository, RepositoryError, TrustedKey},
+    repository::{PackageUpload, Repository, RepositoryError, TrustedOrWithdrawnKey},
 };
 
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
@@ -145,7 +145,7 @@ impl BackOffice {
     }
 
     /// Takes in a package that is uploaded whole; it is visible in no channel yet.
-    pub(crate) async fn receive_unpublished_package(
+    pub(crate) async fn finish_package_upload(
         &self,
         permit: &UnscopedPermit<Developer>,
         file: &str,
@@ -357,9 +357,9 @@ pub(super) struct RepositoryAuditEntry {
     event: Option<Event>,
 }
 
-fn key_list(keys: &[TrustedKey]) -> wire::TrustedKeyList {
+fn key_list(keys: &[TrustedOrWithdrawnKey]) -> wire::TrustedKeyList {
     let micros = |seconds: u64| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-    let status = |key: &TrustedKey| wire::TrustedKeyStatus {
+    let status = |key: &TrustedOrWithdrawnKey| wire::TrustedKeyStatus {
         fingerprint: key.fingerprint.to_string(),
         holder: key.holder.clone(),
         signs_metadata: key.signs_metadata,

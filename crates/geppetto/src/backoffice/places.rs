@@ -8,7 +8,7 @@ use model::{
 };
 
 use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
-use crate::auth::{AccessLevel, AffectedEnvironmentAndComponent, Principal, UnscopedPermit, Viewer};
+use crate::auth::{AccessLevel, EnvironmentAndComponentScope, Principal, UnscopedPermit, Viewer};
 
 /// The kinds of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,8 +140,7 @@ impl BackOffice {
                 principal.require_view_of_server(server, &state.estate.servers[server].environment)?;
             }
             PlaceId::Environment(name) if !principal.can_see_environment(name) => {
-                permit
-                    .require_grant_in_scope(&AffectedEnvironmentAndComponent::scope_of_environment(name))?;
+                permit.require_grant_in_scope(&EnvironmentAndComponentScope::scope_of_environment(name))?;
             }
             _ => {}
         }
@@ -228,7 +227,7 @@ impl BackOffice {
         stored: bool,
     ) -> Result<(), BackOfficeError> {
         let sees_all =
-            principal.has_grant_in_scope(AccessLevel::Viewer, &AffectedEnvironmentAndComponent::EVERYWHERE);
+            principal.has_grant_in_scope(AccessLevel::Viewer, &EnvironmentAndComponentScope::EVERYWHERE);
         if stored && sees_all {
             return Ok(());
         }

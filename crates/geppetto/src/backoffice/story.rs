@@ -98,7 +98,7 @@ impl Story {
         let permit = admin().to_permit_of_lower_level();
         let mut upload = self.back_office.begin_package_upload(&permit, &name, 1 << 20).await.unwrap();
         upload.write_next_bytes(&fs::read(path).unwrap()).unwrap();
-        self.back_office.receive_unpublished_package(&permit, &name, upload).await.unwrap();
+        self.back_office.finish_package_upload(&permit, &name, upload).await.unwrap();
         name
     }
 

@@ -43,7 +43,7 @@ const HOUR_US: i64 = 3_600 * 1_000_000;
 /// Why there is no such job.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct InvalidJobKindError(String);
+pub(crate) struct InvalidJobRequestError(String);
 
 /// The input of a job, as it is stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -60,13 +60,13 @@ impl JobKind {
         name: &str,
         keep: Option<u32>,
         channel: Option<Name>,
-    ) -> Result<Self, InvalidJobKindError> {
+    ) -> Result<Self, InvalidJobRequestError> {
         let kind = match (name, keep, channel) {
             (CHECK_REPOSITORY, None, None) => JobKind::CheckRepository,
             (PRUNE_HISTORY, None, None) => JobKind::PruneHistory,
             (REMOVE_LEFTOVERS, None, None) => JobKind::RemoveLeftovers,
             (RETAIN_VERSIONS, Some(0), None) => {
-                return Err(InvalidJobKindError(format!(
+                return Err(InvalidJobRequestError(format!(
                     "{RETAIN_VERSIONS} with `keep` 0 would also remove the newest version of every component that no \
                      node file names yet; keep at least 1"
                 )));
@@ -74,17 +74,17 @@ impl JobKind {
             (RETAIN_VERSIONS, keep, None) => JobKind::RetainVersions { keep },
             (REBUILD_CHANNEL, None, Some(channel)) => JobKind::RebuildChannel { channel },
             (REBUILD_CHANNEL, None, None) => {
-                return Err(InvalidJobKindError(format!("{REBUILD_CHANNEL} needs a `channel`")));
+                return Err(InvalidJobRequestError(format!("{REBUILD_CHANNEL} needs a `channel`")));
             }
             (name, ..) if NAMES.contains(&name) => {
-                return Err(InvalidJobKindError(format!(
+                return Err(InvalidJobRequestError(format!(
                     "{name} was given an input that it does not take: only {RETAIN_VERSIONS} takes `keep`, and only \
                      {REBUILD_CHANNEL} takes `channel`"
                 )));
             }
             (name, ..) => {
                 let name: String = name.chars().filter(|c| !c.is_control()).take(80).collect();
-                return Err(InvalidJobKindError(format!(
+                return Err(InvalidJobRequestError(format!(
                     "there is no job `{name}`; there are {}",
                     NAMES.join(", ")
                 )));
@@ -94,9 +94,13 @@ impl JobKind {
     }
 
     /// A job as it is stored.
-    pub(crate) fn from_stored_name_and_input(name: &str, input: &str) -> Result<Self, InvalidJobKindError> {
-        let Input { keep, channel } = serde_json::from_str(input)
-            .map_err(|error| InvalidJobKindError(format!("the input of {name} cannot be read: {error}")))?;
+    pub(crate) fn from_stored_name_and_input(
+        name: &str,
+        input: &str,
+    ) -> Result<Self, InvalidJobRequestError> {
+        let Input { keep, channel } = serde_json::from_str(input).map_err(|error| {
+            InvalidJobRequestError(format!("the input of {name} cannot be read: {error}"))
+        })?;
         Self::job_kind_from_request(name, keep, channel)
     }
 

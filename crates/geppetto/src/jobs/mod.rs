@@ -6,5 +6,5 @@
 mod kind;
 mod worker;
 
-pub(crate) use kind::{InvalidJobKindError, JobKind, RETAIN_VERSIONS};
+pub(crate) use kind::{InvalidJobRequestError, JobKind, RETAIN_VERSIONS};
 pub(crate) use worker::{RepositoryReconcilerSettings, run_job_worker};

@@ -5,8 +5,8 @@ mod fixtures;
 use std::collections::BTreeMap;
 
 use fixtures::{
-    SAMPLE_CHECK_JOB, TIME_AND_ACTOR_ANN, change_place_text, format_path_text_pairs, open_empty_test_store,
-    open_store_of_test_database, sample_grant_row, sample_node_file,
+    SAMPLE_CHECK_JOB, TIME_AND_ACTOR_ANN, format_path_text_pairs, open_empty_test_store,
+    open_store_of_test_database, sample_grant_row, sample_node_file, sample_place_change,
 };
 
 use super::{
@@ -53,13 +53,13 @@ on_both_engines!(
 async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     assert_eq!(store.read_current_revision_number().await.unwrap(), 0);
-    let first = [change_place_text("roles/a.yaml", "a1"), change_place_text("roles/b.yaml", "b1")];
+    let first = [sample_place_change("roles/a.yaml", "a1"), sample_place_change("roles/b.yaml", "b1")];
     assert_eq!(store.commit_revision(0, &first, "start", &[], &TIME_AND_ACTOR_ANN).await.unwrap(), 1);
     let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
     store
         .commit_revision(
             1,
-            &[change_place_text("roles/a.yaml", "a2"), removal],
+            &[sample_place_change("roles/a.yaml", "a2"), removal],
             "less",
             &[],
             &TIME_AND_ACTOR_ANN,
@@ -67,7 +67,7 @@ async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
         .await
         .unwrap();
     store
-        .commit_revision(2, &[change_place_text("roles/b.yaml", "b3")], "more", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision(2, &[sample_place_change("roles/b.yaml", "b3")], "more", &[], &TIME_AND_ACTOR_ANN)
         .await
         .unwrap();
 
@@ -89,11 +89,11 @@ async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
 async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     store
-        .commit_revision(0, &[change_place_text("roles/a.yaml", "a1")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision(0, &[sample_place_change("roles/a.yaml", "a1")], "", &[], &TIME_AND_ACTOR_ANN)
         .await
         .unwrap();
     let error = store
-        .commit_revision(0, &[change_place_text("roles/a.yaml", "x")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision(0, &[sample_place_change("roles/a.yaml", "x")], "", &[], &TIME_AND_ACTOR_ANN)
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
@@ -109,7 +109,7 @@ async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestEngi
             store
                 .commit_revision(
                     0,
-                    &[change_place_text("roles/a.yaml", &n.to_string())],
+                    &[sample_place_change("roles/a.yaml", &n.to_string())],
                     "",
                     &[],
                     &TIME_AND_ACTOR_ANN,
@@ -155,7 +155,7 @@ async fn places_are_read_by_path_however_many(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let paths: Vec<String> = (0..40).map(|n| format!("roles/r{n:02}.yaml")).collect();
     assert_eq!(store.read_current_places_at_paths(&paths[..2]).await.unwrap(), (0, BTreeMap::new()));
-    let first: Vec<_> = paths[..39].iter().map(|path| change_place_text(path, path)).collect();
+    let first: Vec<_> = paths[..39].iter().map(|path| sample_place_change(path, path)).collect();
     store.commit_revision(0, &first, "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     let removed = PlaceChange { path: paths[0].clone(), becomes: None };
     store.commit_revision(1, &[removed], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
@@ -166,10 +166,10 @@ async fn places_are_read_by_path_however_many(engine: TestEngine) {
 
 async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
-    let both = [change_place_text("roles/a.yaml", "a1"), change_place_text("roles/b.yaml", "b1")];
+    let both = [sample_place_change("roles/a.yaml", "a1"), sample_place_change("roles/b.yaml", "b1")];
     store.commit_revision(0, &both, "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     store
-        .commit_revision(1, &[change_place_text("roles/a.yaml", "a2")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision(1, &[sample_place_change("roles/a.yaml", "a2")], "", &[], &TIME_AND_ACTOR_ANN)
         .await
         .unwrap();
     let gone = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
@@ -218,7 +218,7 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
 async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: TestEngine) {
     let Some((store, database)) = open_empty_test_store(engine).await else { return };
     store
-        .commit_revision(0, &[change_place_text("roles/a.yaml", "a1")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision(0, &[sample_place_change("roles/a.yaml", "a1")], "", &[], &TIME_AND_ACTOR_ANN)
         .await
         .unwrap();
     store.close().await;
@@ -235,7 +235,7 @@ async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine
 async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: TestEngine) {
     let Some((store, database)) = open_empty_test_store(engine).await else { return };
     store
-        .commit_revision(0, &[change_place_text("roles/a.yaml", "hunter2")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision(0, &[sample_place_change("roles/a.yaml", "hunter2")], "", &[], &TIME_AND_ACTOR_ANN)
         .await
         .unwrap();
     let secret = NewNodeFile { text: "hunter2", ..sample_node_file(1, "the digest", &[]) };

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::resource::ResourceId;
 
 /// Facts about a resource.
-pub type FactValuesByKind = BTreeMap<FactKind, FactValue>;
+pub type ResourceFactsByKind = BTreeMap<FactKind, FactValue>;
 
 /// What a fact is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

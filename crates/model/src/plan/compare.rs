@@ -2,22 +2,22 @@
 
 use super::FactDifference;
 use crate::{
-    observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText, Observation, ObservedHost},
+    observe::{FactKind, FactValue, FileDigestAndText, Observation, ObservedHost, ResourceFactsByKind},
     resource::Resource,
 };
 
 /// The facts a resource must show. What its manifest leaves open is not among them.
-pub fn desired_facts(resource: &Resource) -> FactValuesByKind {
+pub fn desired_facts(resource: &Resource) -> ResourceFactsByKind {
     resource.body.behaviour_of_resource().desired_facts()
 }
 
 /// How what was `observed` of `resource` differs from what it must be; it was observed as absent or present.
 pub(super) fn find_differences_from_desired_facts(
     resource: &Resource,
-    observed: &Observation<FactValuesByKind>,
+    observed: &Observation<ResourceFactsByKind>,
     host: &ObservedHost,
 ) -> Vec<FactDifference> {
-    let nothing = FactValuesByKind::new();
+    let nothing = ResourceFactsByKind::new();
     let before = match observed {
         Observation::Present(facts) => facts,
         Observation::Absent | Observation::Unreadable(_) => &nothing,

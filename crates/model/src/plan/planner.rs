@@ -11,7 +11,7 @@ use super::{
 use crate::{
     component::deployment_package_name,
     name::Name,
-    observe::{FactKind, FactValue, FactValuesByKind, FileType, Observation, ObservedHost},
+    observe::{FactKind, FactValue, FileType, Observation, ObservedHost, ResourceFactsByKind},
     resource::{Resource, ResourceBody, ResourceId, ServiceResourceBody, service},
 };
 
@@ -43,7 +43,7 @@ pub fn plan_host_changes(wanted: &DesiredHost, observed: &ObservedHost, limits: 
         planner.remember_for_recheck(*owned);
     }
     let changed = planner.install_packages(wanted, Name::to_string);
-    planner.notify_services_of_changed_payloads(&changed, &sorted);
+    planner.mark_services_of_changed_payloads_notified(&changed, &sorted);
     planner.packages |= !changed.is_empty();
     planner.brings |= !changed.is_empty();
     let after_packages = planner.plan.changes.len();
@@ -282,7 +282,7 @@ impl<'a> Planner<'a> {
     fn plan_absence(
         &mut self,
         (component, resource): ComponentAndResource<'_>,
-        observed: &Observation<FactValuesByKind>,
+        observed: &Observation<ResourceFactsByKind>,
     ) {
         if *observed == Observation::Absent {
             self.plan.unchanged += 1;
@@ -294,7 +294,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What was seen of a resource; nothing where this plan clears its path first.
-    fn observation_of(&self, resource: &Resource) -> &'a Observation<FactValuesByKind> {
+    fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourceFactsByKind> {
         let cleared = resource.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
         let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
         observed.unwrap_or(&Observation::Absent)
@@ -369,7 +369,7 @@ impl<'a> Planner<'a> {
 
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// must be absent is removed only when it is of the manifest's kind.
-fn blocking_file_type(resource: &Resource, observed: &Observation<FactValuesByKind>) -> Option<String> {
+fn blocking_file_type(resource: &Resource, observed: &Observation<ResourceFactsByKind>) -> Option<String> {
     let wanted = resource.id.kind.definition_of_kind().file_type?;
     let Observation::Present(facts) = observed else { return None };
     let Some(FactValue::Type(observed)) = facts.get(&FactKind::Type) else { return None };

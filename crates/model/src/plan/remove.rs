@@ -8,7 +8,7 @@ use super::{
 use crate::{
     component::deployment_package_name,
     name::Name,
-    observe::{FactKind, FactValue, FactValuesByKind, Observation, ResourceCreatedByPunch},
+    observe::{FactKind, FactValue, Observation, ResourceCreatedByPunch, ResourceFactsByKind},
     resource::{RemovalStage, Resource, ResourceId, ResourceKind, service},
 };
 
@@ -191,7 +191,7 @@ fn is_folder(id: &ResourceId) -> bool {
 }
 
 /// Whether something of another type now lies where punch made something.
-fn is_replaced_by_other_type(kind: ResourceKind, facts: &FactValuesByKind) -> bool {
+fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFactsByKind) -> bool {
     let made = kind.definition_of_kind().file_type;
     made.is_some_and(|made| {
         facts.get(&FactKind::Type).is_some_and(|observed| *observed != FactValue::Type(made))

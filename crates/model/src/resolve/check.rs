@@ -13,7 +13,7 @@ use foldhash::fast::FixedState;
 use super::{
     Resolution, ResolutionReads, Resolver,
     evaluate::value_of_undeclared_parameter_fault,
-    fault::{EstateFaultKind, EstateFinding, ResolveError, UnlocatedEstateFault},
+    fault::{EstateFaultKind, EstateFinding, ResolveFaults, UnlocatedEstateFault},
     linearise::RoleLinearisations,
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     server_evaluation::ServerReadyForEvaluation,
@@ -273,7 +273,7 @@ fn findings(
 
 impl<'a> PlaceUsage<'a> {
     /// Resolves a server and records which places it uses, and the versions that their values then apply to.
-    fn resolve(&mut self, resolver: &Resolver<'a>, name: &ServerName) -> Result<Resolution, ResolveError> {
+    fn resolve(&mut self, resolver: &Resolver<'a>, name: &ServerName) -> Result<Resolution, ResolveFaults> {
         let places = match resolver.places_of(name) {
             Ok(places) => places,
             Err(faults) => {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    fault::{EstateFaultKind, ResolveError, UnlocatedEstateFault},
+    fault::{EstateFaultKind, ResolveFaults, UnlocatedEstateFault},
     places_strongest_first::PlacesStrongestFirst,
     version_search::{ChosenVersionAndReasons, ServerPlacesOrRootVersion, VersionConstraint, VersionSearch},
 };
@@ -70,7 +70,7 @@ pub(super) fn choose_component_versions<'a>(
     catalog: &'a Catalog,
     stack: &PlacesStrongestFirst<'a>,
     blamed: &PlaceId,
-) -> Result<ChosenComponents<'a>, ResolveError> {
+) -> Result<ChosenComponents<'a>, ResolveFaults> {
     let operations = operations_by_component(stack);
     let mut search = VersionSearch::new(catalog, ServerPlacesOrRootVersion::Places { stack, blamed });
     let mut faults = Vec::new();

@@ -6,7 +6,7 @@ use super::{
     evaluate::{
         ServerOrFinalNode, ValueEvaluationState, ValueEvaluator, value_of_undeclared_parameter_fault,
     },
-    fault::{ResolveError, UnlocatedEstateFault},
+    fault::{ResolveFaults, UnlocatedEstateFault},
     numbered_parameters::ComponentsWithNumberedParameters,
     places_strongest_first::{PlaceOverrides, PlacesStrongestFirst},
     reference::has_references,
@@ -27,7 +27,7 @@ use crate::{
 pub fn complete_and_check_node(
     node: &Node,
     components: &BTreeMap<Name, &Component>,
-) -> Result<Node, ResolveError> {
+) -> Result<Node, ResolveFaults> {
     let overrides = overrides_of_node(node);
     let layer = PlaceOverrides { place: PlaceId::Server(node.server.clone()), overrides: &overrides };
     let stack = PlacesStrongestFirst::new(&node.environment, &node.channel, vec![layer]);

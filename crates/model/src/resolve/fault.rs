@@ -12,7 +12,7 @@ use crate::{
 
 /// Why a server has no node: all faults found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResolveError {
+pub struct ResolveFaults {
     /// At least one.
     pub faults: Vec<UnlocatedEstateFault>,
 }
@@ -273,16 +273,16 @@ impl fmt::Display for EstateFinding {
     }
 }
 
-impl std::error::Error for ResolveError {}
+impl std::error::Error for ResolveFaults {}
 
-impl ResolveError {
+impl ResolveFaults {
     /// The first fault as a sentence.
     pub fn first_fault_message(&self) -> String {
         self.faults.first().map(ToString::to_string).unwrap_or_default()
     }
 }
 
-impl fmt::Display for ResolveError {
+impl fmt::Display for ResolveFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, fault) in self.faults.iter().enumerate() {
             write!(f, "{}{fault}", if at == 0 { "" } else { "\n" })?;
@@ -291,17 +291,17 @@ impl fmt::Display for ResolveError {
     }
 }
 
-impl From<UnlocatedEstateFault> for ResolveError {
+impl From<UnlocatedEstateFault> for ResolveFaults {
     fn from(fault: UnlocatedEstateFault) -> Self {
         Self { faults: vec![fault] }
     }
 }
-impl From<Box<UnlocatedEstateFault>> for ResolveError {
+impl From<Box<UnlocatedEstateFault>> for ResolveFaults {
     fn from(fault: Box<UnlocatedEstateFault>) -> Self {
         Self { faults: vec![*fault] }
     }
 }
-impl From<Vec<UnlocatedEstateFault>> for ResolveError {
+impl From<Vec<UnlocatedEstateFault>> for ResolveFaults {
     fn from(faults: Vec<UnlocatedEstateFault>) -> Self {
         Self { faults }
     }

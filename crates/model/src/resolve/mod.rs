@@ -66,10 +66,10 @@ pub use self::{
     complete::complete_and_check_node,
     enc::write_enc_yaml,
     explain::{CannotExplainError, explain_all_versions_and_values, explain_dotted_key},
-    fault::{EstateFaultKind, EstateFinding, ResolveError, UnlocatedEstateFault},
+    fault::{EstateFaultKind, EstateFinding, ResolveFaults, UnlocatedEstateFault},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
-    requirements::{VersionChoiceFailure, choose_versions_required_by_component},
+    requirements::{VersionChoiceFailure, choose_versions_of_root_and_requirements},
 };
 use self::{
     choose_versions::{VersionChoiceCacheKey, choose_component_versions},
@@ -128,7 +128,11 @@ pub struct Resolution {
 /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
 ///
 /// For many servers create one [`Resolver`].
-pub fn resolve_server(estate: &Estate, catalog: &Catalog, server: &ServerName) -> Result<Node, ResolveError> {
+pub fn resolve_server(
+    estate: &Estate,
+    catalog: &Catalog,
+    server: &ServerName,
+) -> Result<Node, ResolveFaults> {
     Resolver::new(estate, catalog).resolve_server(server).map(|resolution| resolution.node)
 }
 
@@ -148,7 +152,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
-    pub fn resolve_server(&self, server: &ServerName) -> Result<Resolution, ResolveError> {
+    pub fn resolve_server(&self, server: &ServerName) -> Result<Resolution, ResolveFaults> {
         let places = self.places_of(server)?;
         let evaluation = self.server_evaluation(&places)?;
         self.resolve_evaluation(&places, &evaluation)
@@ -159,7 +163,7 @@ impl<'a> Resolver<'a> {
         &self,
         places: &ServerPlacesWithoutRoles<'a>,
         evaluation: &ServerReadyForEvaluation<'a>,
-    ) -> Result<Resolution, ResolveError> {
+    ) -> Result<Resolution, ResolveFaults> {
         let others = OtherServerReader::new(self, &places.server.environment);
         let subject = ServerOrFinalNode::Server { name: places.name, others: &others };
         let EvaluatedServerComponents { components, faults, weight } = evaluation
@@ -197,7 +201,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The places that apply to a server, strongest first.
-    pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<PlaceId>, ResolveError> {
+    pub fn applicable_places(&self, server: &ServerName) -> Result<Vec<PlaceId>, ResolveFaults> {
         let stack = self.places_of(server)?.stack_places(self.estate, &self.hierarchy)?;
         Ok(stack.layers.into_iter().map(|layer| layer.place).collect())
     }
@@ -223,7 +227,7 @@ impl<'a> Resolver<'a> {
     fn server_evaluation(
         &self,
         places: &ServerPlacesWithoutRoles<'a>,
-    ) -> Result<ServerReadyForEvaluation<'a>, ResolveError> {
+    ) -> Result<ServerReadyForEvaluation<'a>, ResolveFaults> {
         let stack = places.stack_places(self.estate, &self.hierarchy)?;
         let components = self.server_components(&stack)?;
         Ok(ServerReadyForEvaluation::new(&self.values, stack, components))
@@ -233,7 +237,7 @@ impl<'a> Resolver<'a> {
     fn server_components(
         &self,
         stack: &PlacesStrongestFirst<'a>,
-    ) -> Result<Rc<ChosenComponentsSharedByServers<'a>>, ResolveError> {
+    ) -> Result<Rc<ChosenComponentsSharedByServers<'a>>, ResolveFaults> {
         let key = VersionChoiceCacheKey::new(stack);
         if let Some(known) = self.components.borrow().get(&key) {
             return Ok(Rc::clone(known));
@@ -257,7 +261,7 @@ impl<'a> Resolver<'a> {
 }
 
 /// Checks that the node's file is within the limits of the reader.
-fn check_readable(node: &Node) -> Result<(), ResolveError> {
+fn check_readable(node: &Node) -> Result<(), ResolveFaults> {
     node::parse_node_yaml("", &node::write_node_yaml(node)).map(|_| ()).map_err(|error| {
         UnlocatedEstateFault::new(
             PlaceId::Server(node.server.clone()),

@@ -110,7 +110,7 @@ impl<'a> ComponentsWithNumberedParameters<'a> {
     }
 
     /// What a place touches that many servers share.
-    pub(super) fn find_or_add_touched_parameters(
+    pub(super) fn cached_parameters_touched_by_place(
         &self,
         overrides: &'a Overrides,
     ) -> Rc<ParametersTouchedByPlace<'a>> {

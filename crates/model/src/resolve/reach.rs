@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Resolution, ResolutionReads, ResolveError};
+use super::{Resolution, ResolutionReads, ResolveFaults};
 use crate::{
     catalog::Catalog,
     estate::{Estate, PlaceId, Server},
@@ -131,7 +131,7 @@ impl ResolutionReadsIndex {
     pub fn insert_reads_of_resolution(
         &mut self,
         server: &ServerName,
-        resolved: &Result<Resolution, ResolveError>,
+        resolved: &Result<Resolution, ResolveFaults>,
     ) {
         let reads = match resolved {
             Ok(resolution) => resolution.reads.clone(),

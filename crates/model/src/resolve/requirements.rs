@@ -29,7 +29,7 @@ pub enum VersionChoiceFailure {
 
 /// `root` and everything it requires, directly or not, each in one version that suits all that require it: the newest
 /// of the first channel that has one that fits. It is the search that also chooses the versions of a server.
-pub fn choose_versions_required_by_component<'a>(
+pub fn choose_versions_of_root_and_requirements<'a>(
     catalog: &'a Catalog,
     root: &'a Arc<ComponentVersionWithPackages>,
     channels: &[&'a Name],

@@ -94,7 +94,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
         let mut touched = Vec::with_capacity(stack.layers.len());
         touched.push(Rc::new(set.parameters_touched_by_place(stack.layers[0].overrides)));
         for layer in &stack.layers[1..] {
-            let slots = set.find_or_add_touched_parameters(layer.overrides);
+            let slots = set.cached_parameters_touched_by_place(layer.overrides);
             for slot in &slots.slots {
                 touching[*slot] = cache.place_list_id_with_weaker_place(touching[*slot], layer.overrides);
             }

@@ -156,7 +156,7 @@ impl CachedParameterValues {
     }
 
     /// Keeps a value for other servers.
-    pub(super) fn add_cached_value(&self, variant: CachedValueAndConditions) {
+    pub(super) fn add_cached_variant(&self, variant: CachedValueAndConditions) {
         self.variants.borrow_mut().push(Rc::new(variant));
     }
 }

@@ -17,7 +17,7 @@ use crate::{
             ResourceOrHealthCheckKindSchema,
         },
     },
-    observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText},
+    observe::{FactKind, FactValue, FileDigestAndText, ResourceFactsByKind},
 };
 
 /// A job in `/etc/cron.d/NAME`.
@@ -70,9 +70,9 @@ impl CronResourceBody {
 }
 
 impl DesiredResource for CronResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
+    fn desired_facts(&self) -> ResourceFactsByKind {
         let content = FileDigestAndText::from_bytes(self.cron_file_text().as_bytes());
-        FactValuesByKind::from([(FactKind::Content, FactValue::Content(content))])
+        ResourceFactsByKind::from([(FactKind::Content, FactValue::Content(content))])
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     deployment_manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
-    observe::{FactKind, FactValue, FactValuesByKind, FileType},
+    observe::{FactKind, FactValue, FileType, ResourceFactsByKind},
 };
 
 /// A directory.
@@ -37,8 +37,8 @@ pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKin
 };
 
 impl DesiredResource for DirectoryResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
-        let mut facts = FactValuesByKind::from([(FactKind::Type, FactValue::Type(FileType::Directory))]);
+    fn desired_facts(&self) -> ResourceFactsByKind {
+        let mut facts = ResourceFactsByKind::from([(FactKind::Type, FactValue::Type(FileType::Directory))]);
         self.ownership.add_owner_group_mode_facts(&mut facts);
         facts
     }

@@ -19,7 +19,7 @@ use crate::{
         },
     },
     name::Name,
-    observe::{FactKind, FactValue, FactValuesByKind, Observation, ObservedHost, RunReasonDespiteGuard},
+    observe::{FactKind, FactValue, Observation, ObservedHost, ResourceFactsByKind, RunReasonDespiteGuard},
     plan::{ComponentAndResource, FactDifference, PlannedAction, Planner, absent_prerequisite_hint},
 };
 
@@ -80,8 +80,8 @@ pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
 };
 
 impl DesiredResource for ExecResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
-        FactValuesByKind::from([(FactKind::Due, FactValue::Flag(false))])
+    fn desired_facts(&self) -> ResourceFactsByKind {
+        ResourceFactsByKind::from([(FactKind::Due, FactValue::Flag(false))])
     }
 
     fn implied_requirements(&self, _name: &str) -> Vec<ResourceId> {
@@ -102,7 +102,7 @@ impl Planner<'_> {
         &mut self,
         (component, resource): ComponentAndResource<'_>,
         exec: &ExecResourceBody,
-        observed: &Observation<FactValuesByKind>,
+        observed: &Observation<ResourceFactsByKind>,
         changed: &[Name],
     ) {
         let lacks = missing_prerequisites(observed);
@@ -186,7 +186,7 @@ fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResourceBody {
 }
 
 /// What a command needs and was not seen.
-fn missing_prerequisites(observed: &Observation<FactValuesByKind>) -> Vec<ResourceId> {
+fn missing_prerequisites(observed: &Observation<ResourceFactsByKind>) -> Vec<ResourceId> {
     match observed {
         Observation::Present(facts) => match facts.get(&FactKind::Lacks) {
             Some(FactValue::Resources(lacks)) => lacks.clone(),

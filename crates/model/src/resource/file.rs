@@ -11,7 +11,7 @@ use crate::{
         field_reader::ResourceFieldReader,
         schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
     },
-    observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText, FileType},
+    observe::{FactKind, FactValue, FileDigestAndText, FileType, ResourceFactsByKind},
 };
 
 /// A regular file.
@@ -65,8 +65,8 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
 };
 
 impl DesiredResource for FileResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
-        let mut facts = FactValuesByKind::from([
+    fn desired_facts(&self) -> ResourceFactsByKind {
+        let mut facts = ResourceFactsByKind::from([
             (FactKind::Type, FactValue::Type(FileType::File)),
             (FactKind::Content, FactValue::Content(FileDigestAndText::from_bytes(&self.content))),
         ]);

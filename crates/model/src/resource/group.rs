@@ -12,7 +12,7 @@ use crate::{
         FieldValueShape::{Flag, Number, Text},
         ResourceOrHealthCheckKindSchema,
     },
-    observe::{FactKind, FactValue, FactValuesByKind},
+    observe::{FactKind, FactValue, ResourceFactsByKind},
 };
 
 /// A system group.
@@ -49,7 +49,7 @@ pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDef
 };
 
 impl DesiredResource for GroupResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
+    fn desired_facts(&self) -> ResourceFactsByKind {
         self.gid.map(|gid| (FactKind::Gid, FactValue::Number(gid))).into_iter().collect()
     }
 }

@@ -6,7 +6,7 @@ use crate::{
         field_reader::ResourceFieldReader,
         schema_types::{FieldSchema, FieldValueShape},
     },
-    observe::{FactKind, FactValue, FactValuesByKind},
+    observe::{FactKind, FactValue, ResourceFactsByKind},
 };
 
 /// Who owns a path, and its mode.
@@ -42,7 +42,7 @@ impl Ownership {
         ownership
     }
 
-    pub(super) fn add_owner_group_mode_facts(&self, facts: &mut FactValuesByKind) {
+    pub(super) fn add_owner_group_mode_facts(&self, facts: &mut ResourceFactsByKind) {
         facts.extend(self.owner.clone().map(|owner| (FactKind::Owner, FactValue::Text(owner))));
         facts.extend(self.group.clone().map(|group| (FactKind::Group, FactValue::Text(group))));
         facts.extend(self.mode.map(|mode| (FactKind::Mode, FactValue::Mode(mode))));

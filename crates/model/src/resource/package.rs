@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     deployment_manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
-    observe::{FactKind, FactValue, FactValuesByKind, ObservedHost},
+    observe::{FactKind, FactValue, ObservedHost, ResourceFactsByKind},
 };
 
 /// A package of the operating system.
@@ -55,7 +55,7 @@ impl PackageResourceBody {
 }
 
 impl DesiredResource for PackageResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
+    fn desired_facts(&self) -> ResourceFactsByKind {
         self.version
             .clone()
             .map(|version| (FactKind::Version, FactValue::Text(version)))

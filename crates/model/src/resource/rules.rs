@@ -4,7 +4,7 @@
 use super::{ResourceBody, ResourceId};
 use crate::{
     deployment_manifest::{field_reader::ResourceFieldReader, schema_types::ResourceOrHealthCheckKindSchema},
-    observe::{FactValuesByKind, FileType, ObservedHost},
+    observe::{FileType, ObservedHost, ResourceFactsByKind},
 };
 
 /// What is the same for all resources of a kind.
@@ -25,7 +25,7 @@ pub(crate) struct ResourceKindDefinition {
     /// When it is removed.
     pub(crate) removal_stage: RemovalStage,
     /// Whether what was seen of it leaves nothing to be removed; on a host where systemd runs, or not.
-    pub(crate) is_gone: fn(&FactValuesByKind, bool) -> bool,
+    pub(crate) is_gone: fn(&ResourceFactsByKind, bool) -> bool,
 }
 
 /// When resources are removed, in this order.
@@ -48,7 +48,7 @@ pub(crate) enum RemovalStage {
 /// What a resource says about itself. What its manifest leaves open it does not mention.
 pub(crate) trait DesiredResource {
     /// The facts it must show.
-    fn desired_facts(&self) -> FactValuesByKind;
+    fn desired_facts(&self) -> ResourceFactsByKind;
 
     /// The users and groups it speaks of.
     fn accounts(&self) -> Vec<ResourceId> {
@@ -77,6 +77,6 @@ pub(super) fn no_resource_path(_: &str) -> Option<String> {
 }
 
 /// For kinds whose resources are gone only when they are absent.
-pub(super) fn never_gone_while_on_host(_: &FactValuesByKind, _: bool) -> bool {
+pub(super) fn never_gone_while_on_host(_: &ResourceFactsByKind, _: bool) -> bool {
     false
 }

@@ -11,7 +11,7 @@ use crate::{
         ResourceOrHealthCheckKindSchema,
     },
     name::Name,
-    observe::{FactKind, FactValue, FactValuesByKind, Observation, ObservedHost},
+    observe::{FactKind, FactValue, Observation, ObservedHost, ResourceFactsByKind},
     plan::{ComponentAndResource, PlannedAction, Planner},
 };
 
@@ -83,12 +83,12 @@ pub(super) fn strip_service_unit_suffix(name: &str) -> &str {
 }
 
 /// Whether a service was seen running.
-pub(crate) fn is_service_running(observed: Option<&Observation<FactValuesByKind>>) -> bool {
+pub(crate) fn is_service_running(observed: Option<&Observation<ResourceFactsByKind>>) -> bool {
     matches!(observed, Some(Observation::Present(facts)) if is_on(facts, FactKind::Running))
 }
 
 /// Whether a service was seen neither running nor starting at boot.
-pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<FactValuesByKind>) -> bool {
+pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<ResourceFactsByKind>) -> bool {
     match observed {
         Observation::Present(facts) => {
             [FactKind::Enabled, FactKind::Running].into_iter().all(|fact| !is_on(facts, fact))
@@ -97,7 +97,7 @@ pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<FactValuesB
     }
 }
 
-fn is_on(facts: &FactValuesByKind, fact: FactKind) -> bool {
+fn is_on(facts: &ResourceFactsByKind, fact: FactKind) -> bool {
     facts.get(&fact) == Some(&FactValue::Flag(true))
 }
 
@@ -111,7 +111,7 @@ impl ServiceResourceBody {
     /// units our packages bring; those of the operating system's own packages will never come.
     pub(crate) fn unit_cannot_exist_in_bare_folder(
         &self,
-        observed: Option<&Observation<FactValuesByKind>>,
+        observed: Option<&Observation<ResourceFactsByKind>>,
         host: &ObservedHost,
     ) -> bool {
         let absent = matches!(observed, None | Some(Observation::Absent));
@@ -121,7 +121,7 @@ impl ServiceResourceBody {
 }
 
 impl DesiredResource for ServiceResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
+    fn desired_facts(&self) -> ResourceFactsByKind {
         let enabled = self.enabled.map(|flag| (FactKind::Enabled, FactValue::Flag(flag)));
         let running = self.running.map(|flag| (FactKind::Running, FactValue::Flag(flag)));
         enabled.into_iter().chain(running).collect()
@@ -141,7 +141,7 @@ impl DesiredResource for ServiceResourceBody {
 impl Planner<'_> {
     /// Services of components whose payload changed run the old program until they are restarted, and
     /// commands' guards may answer differently.
-    pub(crate) fn notify_services_of_changed_payloads(
+    pub(crate) fn mark_services_of_changed_payloads_notified(
         &mut self,
         changed: &[Name],
         resources: &[ComponentAndResource<'_>],

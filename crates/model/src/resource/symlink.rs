@@ -10,7 +10,7 @@ use crate::{
         field_reader::ResourceFieldReader,
         schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
     },
-    observe::{FactKind, FactValue, FactValuesByKind, FileType},
+    observe::{FactKind, FactValue, FileType, ResourceFactsByKind},
 };
 
 /// A symbolic link.
@@ -37,8 +37,8 @@ pub(super) const SYMLINK_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
 };
 
 impl DesiredResource for SymlinkResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
-        FactValuesByKind::from([
+    fn desired_facts(&self) -> ResourceFactsByKind {
+        ResourceFactsByKind::from([
             (FactKind::Type, FactValue::Type(FileType::Symlink)),
             (FactKind::Target, FactValue::Text(self.target.clone())),
         ])

@@ -15,7 +15,7 @@ use crate::{
             ResourceOrHealthCheckKindSchema,
         },
     },
-    observe::{FactKind, FactValue, FactValuesByKind},
+    observe::{FactKind, FactValue, ResourceFactsByKind},
 };
 
 /// A system user.
@@ -73,7 +73,7 @@ impl UserResourceBody {
 }
 
 impl DesiredResource for UserResourceBody {
-    fn desired_facts(&self) -> FactValuesByKind {
+    fn desired_facts(&self) -> ResourceFactsByKind {
         let text = |name, text: &Option<String>| text.clone().map(|text| (name, FactValue::Text(text)));
         let set = |name, texts: &Option<Vec<String>>| {
             texts.as_ref().map(|texts| (name, FactValue::Set(texts.iter().cloned().collect())))

@@ -1,7 +1,7 @@
 //! Plans on hosts where something is not there yet: accounts, programs, units, packages.
 
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, Observation, ObservedHost, OsFamily},
+    observe::{FactKind, FactValue, Observation, ObservedHost, OsFamily, ResourceFactsByKind},
     plan::{self, BlockedSubject, DesiredComponentWithResources, PlannedAction},
     resource::{
         DirectoryResourceBody, ExecResourceBody, FileResourceBody, Ownership, PackageResourceBody, Resource,
@@ -24,7 +24,7 @@ fn command(user: Option<&str>) -> Resource {
 /// A host on which the guard of the command cannot be asked.
 fn lacking(what: &str) -> ObservedHost {
     let mut host = host();
-    let facts = FactValuesByKind::from([(FactKind::Lacks, FactValue::Resources(vec![id(what)]))]);
+    let facts = ResourceFactsByKind::from([(FactKind::Lacks, FactValue::Resources(vec![id(what)]))]);
     host.resources.insert(id("exec:migrate"), Observation::Present(facts));
     host.family = Some(OsFamily::Deb);
     host
@@ -81,7 +81,7 @@ fn missing_guard_program_blocks_unless_a_package_may_install_it() {
     let with_package = wanted(vec![command(None), package(None)]);
     assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
     // And a guard that said no may say yes after it.
-    let facts = FactValuesByKind::from([(FactKind::Due, FactValue::Flag(false))]);
+    let facts = ResourceFactsByKind::from([(FactKind::Due, FactValue::Flag(false))]);
     host.resources.insert(id("exec:migrate"), Observation::Present(facts));
     assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
     assert!(make(&wanted(vec![command(None)]), &host).is_empty());
@@ -94,7 +94,7 @@ fn guard_is_checked_again_when_a_required_resource_changes() {
     let mut host = host();
     host.resources.insert(
         id("exec:migrate"),
-        Observation::Present(FactValuesByKind::from([(FactKind::Due, FactValue::Flag(false))])),
+        Observation::Present(ResourceFactsByKind::from([(FactKind::Due, FactValue::Flag(false))])),
     );
     host.resources.insert(id("file:/etc/shop.conf"), visited("engine = sqlite"));
     let plan = make(&wanted(vec![migrate.clone(), file("/etc/shop.conf", "engine = postgresql")]), &host);
@@ -140,7 +140,7 @@ fn equal_descriptions_of_one_thing_are_joined() {
     }
     host.resources.insert(id("service:a"), runs());
     host.resources.insert(id("service:b"), runs());
-    let facts = FactValuesByKind::from([(FactKind::Version, FactValue::Text("9.0".to_owned()))]);
+    let facts = ResourceFactsByKind::from([(FactKind::Version, FactValue::Text("9.0".to_owned()))]);
     host.resources.insert(id("package:coreutils"), Observation::Present(facts));
     let plan = make(&both, &host);
     assert_eq!(titles(&plan), ["change package:coreutils", "restart service:b"], "{plan}");

@@ -3,8 +3,8 @@
 use model::{
     name::Name,
     observe::{
-        FactKind, FactValue, FactValuesByKind, FileDigestAndText, FileType, ManagedState, Observation,
-        ObservedHost, OsFamily, ResourceCreatedByPunch,
+        FactKind, FactValue, FileDigestAndText, FileType, ManagedState, Observation, ObservedHost, OsFamily,
+        ResourceCreatedByPunch, ResourceFactsByKind,
     },
     plan::{self, BlockedSubject, DesiredComponentWithResources, DesiredHost, Plan, PlanLimits},
     resource::{
@@ -61,15 +61,15 @@ pub(crate) fn host() -> ObservedHost {
     }
 }
 
-pub(crate) fn visited(text: &str) -> Observation<FactValuesByKind> {
-    Observation::Present(FactValuesByKind::from([
+pub(crate) fn visited(text: &str) -> Observation<ResourceFactsByKind> {
+    Observation::Present(ResourceFactsByKind::from([
         (FactKind::Type, FactValue::Type(FileType::File)),
         (FactKind::Content, FactValue::Content(FileDigestAndText::from_bytes(text.as_bytes()))),
     ]))
 }
 
-pub(crate) fn runs() -> Observation<FactValuesByKind> {
-    Observation::Present(FactValuesByKind::from([
+pub(crate) fn runs() -> Observation<ResourceFactsByKind> {
+    Observation::Present(ResourceFactsByKind::from([
         (FactKind::Enabled, FactValue::Flag(true)),
         (FactKind::Running, FactValue::Flag(true)),
     ]))
@@ -124,7 +124,7 @@ fn service_started_by_its_package_is_restarted_after_its_files_are_written() {
     );
 
     // Without a package that could have started it, the start alone is enough.
-    host.resources.insert(id("package:openssh-server"), Observation::Present(FactValuesByKind::new()));
+    host.resources.insert(id("package:openssh-server"), Observation::Present(ResourceFactsByKind::new()));
     let plan = make(&wanted(vec![package(), settings(), service("ssh")]), &host);
     assert_eq!(titles(&plan), ["create file:/etc/ssh/sshd_config.d/port.conf", "create service:ssh"]);
 }
@@ -182,7 +182,7 @@ fn folders_come_before_what_is_in_them_and_go_after_it() {
     let absent = |resource: Resource| Resource { present: false, ..resource };
     let mut host = host();
     for path in ["directory:/a", "directory:/a/b", "file:/a/b/c"] {
-        host.resources.insert(id(path), Observation::Present(FactValuesByKind::new()));
+        host.resources.insert(id(path), Observation::Present(ResourceFactsByKind::new()));
     }
     let plan =
         make(&wanted(vec![absent(folder("/a")), absent(folder("/a/b")), absent(file("/a/b/c", ""))]), &host);
@@ -194,15 +194,15 @@ fn too_many_removals_block_and_are_named() {
     let mut host = host();
     for n in 0..11 {
         let id = id(&format!("file:/etc/{n:02}"));
-        host.resources.insert(id.clone(), Observation::Present(FactValuesByKind::new()));
+        host.resources.insert(id.clone(), Observation::Present(ResourceFactsByKind::new()));
         let component = name(&if n < 5 { "shop".to_owned() } else { format!("old-{}", n % 3) });
         host.managed.resources.push(ResourceCreatedByPunch { id, component, notify: Vec::new() });
     }
-    let most = |max_removals| {
-        plan::plan_host_changes(&wanted(Vec::new()), &host, &PlanLimits { max_removals }).blocked
+    let blocked = |host: &ObservedHost, max_removals| {
+        plan::plan_host_changes(&wanted(Vec::new()), host, &PlanLimits { max_removals }).blocked
     };
     // A component that leaves counts once, what one that stays gives up counts each.
-    let because = &most(7)[0].because;
+    let because = &blocked(&host, 7)[0].because;
     assert!(
         because.starts_with(
             "8 things would be removed, at most 7 may be: component old-0, component old-1, component old-2, file:/etc/04, "
@@ -210,9 +210,9 @@ fn too_many_removals_block_and_are_named() {
         "{because}"
     );
     assert!(because.ends_with("`--max-removals 8`"), "{because}");
-    assert_eq!(most(8), []);
+    assert_eq!(blocked(&host, 8), []);
     host.managed.resources.truncate(1);
-    let because = &most(0)[0].because;
+    let because = &blocked(&host, 0)[0].because;
     assert!(because.starts_with("1 thing would be removed, at most 0 may be: file:/etc/00. "), "{because}");
 }
 
@@ -269,7 +269,7 @@ fn refresh_only_command_runs_only_after_a_notification() {
     let mut host = host();
     host.resources.insert(
         id("exec:migrate"),
-        Observation::Present(FactValuesByKind::from([(FactKind::Due, FactValue::Flag(false))])),
+        Observation::Present(ResourceFactsByKind::from([(FactKind::Due, FactValue::Flag(false))])),
     );
     host.resources.insert(id("file:/etc/schema"), visited("2"));
     let wanted = wanted(vec![migrate, source]);

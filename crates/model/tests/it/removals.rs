@@ -2,7 +2,7 @@
 
 use model::{
     observe::{
-        FactKind, FactValue, FactValuesByKind, FileType, Observation, ObservedHost, ResourceCreatedByPunch,
+        FactKind, FactValue, FileType, Observation, ObservedHost, ResourceCreatedByPunch, ResourceFactsByKind,
     },
     plan::{DesiredHost, Plan, PlannedAction},
     resource::{CronResourceBody, DirectoryResourceBody, Resource, ResourceBody, SymlinkResourceBody},
@@ -18,12 +18,12 @@ fn folder(path: &str) -> Resource {
     resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResourceBody::default()))
 }
 
-fn typed(kind: FileType) -> Observation<FactValuesByKind> {
-    Observation::Present(FactValuesByKind::from([(FactKind::Type, FactValue::Type(kind))]))
+fn typed(kind: FileType) -> Observation<ResourceFactsByKind> {
+    Observation::Present(ResourceFactsByKind::from([(FactKind::Type, FactValue::Type(kind))]))
 }
 
 /// A host on which punch made `what`, which is seen as `seen`; also under the names `others`.
-fn with(what: &str, visited: &Observation<FactValuesByKind>, others: &[&str]) -> ObservedHost {
+fn with(what: &str, visited: &Observation<ResourceFactsByKind>, others: &[&str]) -> ObservedHost {
     let mut host = host();
     for name in others.iter().chain([&what]) {
         host.resources.insert(id(name), visited.clone());

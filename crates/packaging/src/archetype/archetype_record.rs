@@ -99,7 +99,7 @@ pub fn read_archetype_record(dir: &Path) -> Result<ArchetypeRecord, ArchetypeErr
     Ok(yaml::parse_versioned_yaml(FILE, &text)?)
 }
 
-/// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover_interrupted_replacement`] finds it.
+/// Replaces what is remembered; a crash leaves the old or the new, whole, and [`recover_interrupted_record_replacement`] finds it.
 pub(super) fn replace_record_and_base_files(
     dir: &Path,
     record: &ArchetypeRecord,
@@ -119,7 +119,7 @@ pub(super) fn replace_record_and_base_files(
 }
 
 /// Finishes or takes back a [`replace_record_and_base_files`] that was cut off.
-pub(super) fn recover_interrupted_replacement(dir: &Path) -> Result<(), ArchetypeError> {
+pub(super) fn recover_interrupted_record_replacement(dir: &Path) -> Result<(), ArchetypeError> {
     let old = dir.join(OLD);
     if old.symlink_metadata().is_err() {
         return Ok(());

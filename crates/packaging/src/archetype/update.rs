@@ -82,7 +82,7 @@ pub fn update_component(
     archetype: Option<&Archetype>,
     answers: &AnswersByQuestion,
 ) -> Result<ArchetypeUpdateResult, ArchetypeError> {
-    archetype_record::recover_interrupted_replacement(dir)?;
+    archetype_record::recover_interrupted_record_replacement(dir)?;
     let record = read_archetype_record(dir)?;
     let found;
     let archetype = match (archetype, &record.from) {

@@ -63,7 +63,7 @@ pub use check::RepositoryFinding;
 pub use receive::PackageUpload;
 pub use repository_error::RepositoryError;
 pub use retain_versions::RetentionResult;
-pub use trusted_keys::TrustedKey;
+pub use trusted_keys::TrustedOrWithdrawnKey;
 pub use withdraw::WithdrawnPackageFiles;
 
 use crate::openpgp::SecretKey;

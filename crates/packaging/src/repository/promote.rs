@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use model::{
     catalog::{Catalog, ComponentVersionWithPackages},
     name::Name,
-    resolve::{VersionChoiceFailure, choose_versions_required_by_component},
+    resolve::{VersionChoiceFailure, choose_versions_of_root_and_requirements},
     version::{Version, VersionRange},
     wire::FilesAddedToChannel,
 };
@@ -42,7 +42,7 @@ impl Repository {
         let _lock = self.lock()?;
         let planned = self.plan_promotion(name, version, from, to)?;
         allow(&planned.chosen.iter().map(|chosen| chosen.component.name.clone()).collect())?;
-        Ok(self.publish_packages_with_lock_held(to, &planned.files, now)?)
+        Ok(self.publish_received_packages_with_lock_held(to, &planned.files, now)?)
     }
 
     /// What promoting `version` of `name` means. Changes nothing, and refuses what cannot be promoted.
@@ -114,7 +114,7 @@ fn closure<'a>(
     from: &'a Name,
     to: &'a Name,
 ) -> Result<Vec<&'a Arc<ComponentVersionWithPackages>>> {
-    choose_versions_required_by_component(catalog, root, &[to, from]).map_err(|conflict| {
+    choose_versions_of_root_and_requirements(catalog, root, &[to, from]).map_err(|conflict| {
         let mut missing = unmet_requirements(catalog, root, from, to);
         if missing.is_empty() {
             // Each requirement alone can be met, and not all of them together.

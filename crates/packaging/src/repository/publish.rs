@@ -34,7 +34,7 @@ impl Repository {
         now: u32,
     ) -> Result<FilesAddedToChannel> {
         let _lock = self.lock()?;
-        self.publish_packages_with_lock_held(channel, files, now)
+        self.publish_received_packages_with_lock_held(channel, files, now)
     }
 
     /// Writes all metadata of `channel` anew, and links its packages again, from what is in the pool: the
@@ -56,7 +56,7 @@ impl Repository {
         Ok(())
     }
 
-    pub(super) fn publish_packages_with_lock_held(
+    pub(super) fn publish_received_packages_with_lock_held(
         &self,
         name: &Name,
         files: &[String],

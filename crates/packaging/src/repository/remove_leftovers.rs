@@ -22,13 +22,13 @@ const KEEP_LEFTOVERS_SECONDS: i64 = 3600;
 
 /// An entry of the index, as a file.
 #[derive(Debug)]
-pub(super) struct IndexEntryFile {
+pub(super) struct IndexEntryFileLocation {
     pub(super) path: PathBuf,
     /// The folder of the pool that has its package.
     package: String,
 }
 
-impl IndexEntryFile {
+impl IndexEntryFileLocation {
     /// The package file that it describes, unless its name is none of ours.
     pub(super) fn package_file(&self) -> Option<&str> {
         self.path.file_name()?.to_str()?.strip_suffix(".jsonl")
@@ -127,13 +127,15 @@ impl Repository {
 
     /// The entries of the index whose package is not in the pool. Without the lock, a package that comes in or goes is
     /// among them for a moment.
-    pub(super) fn list_index_entries_without_package(&self) -> Result<Vec<IndexEntryFile>> {
+    pub(super) fn list_index_entries_without_package(&self) -> Result<Vec<IndexEntryFileLocation>> {
         let index = self.layout().index_folder_path();
         let mut alone = Vec::new();
         for package in durable_writes::list_folder(&index)? {
             for entry in durable_writes::list_folder(&index.join(&package))? {
-                let entry =
-                    IndexEntryFile { path: index.join(&package).join(entry), package: package.clone() };
+                let entry = IndexEntryFileLocation {
+                    path: index.join(&package).join(entry),
+                    package: package.clone(),
+                };
                 if self.is_index_entry_without_package(&entry) {
                     alone.push(entry);
                 }
@@ -143,7 +145,7 @@ impl Repository {
     }
 
     /// Whether an entry of the index is there without its package.
-    pub(super) fn is_index_entry_without_package(&self, entry: &IndexEntryFile) -> bool {
+    pub(super) fn is_index_entry_without_package(&self, entry: &IndexEntryFileLocation) -> bool {
         let has_package = |file| self.layout().pool_package_path(&entry.package, file).is_file();
         entry.path.exists() && !entry.package_file().is_some_and(has_package)
     }

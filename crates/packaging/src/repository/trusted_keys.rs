@@ -11,7 +11,7 @@ use crate::openpgp::{KeyFingerprint, SigningSubkey, TrustedPublicKeys, VerifiedS
 
 /// A key that packages are trusted by, or were.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrustedKey {
+pub struct TrustedOrWithdrawnKey {
     /// Which.
     pub fingerprint: KeyFingerprint,
     /// Whose it is, as the certificate says; `None` if that is no readable text.
@@ -68,12 +68,12 @@ impl Repository {
     }
 
     /// All keys that packages are or were trusted by, in the order they were given.
-    pub fn list_trusted_keys(&self) -> Result<Vec<TrustedKey>> {
+    pub fn list_trusted_keys(&self) -> Result<Vec<TrustedOrWithdrawnKey>> {
         let withdrawn = self.read_withdrawn_keys()?;
         let keys = self.read_trusted_keys()?;
         let mut holders = keys.holders();
         let own = self.key.fingerprint();
-        let with_state = |(fingerprint, expires): (KeyFingerprint, Option<u64>)| TrustedKey {
+        let with_state = |(fingerprint, expires): (KeyFingerprint, Option<u64>)| TrustedOrWithdrawnKey {
             holder: holders.remove(&fingerprint),
             signs_metadata: fingerprint == own,
             withdrawn: withdrawn.get(fingerprint.as_str()).copied(),
@@ -96,8 +96,10 @@ impl Repository {
         };
         let keys = self.list_trusted_keys()?;
         match keys.iter().find(|key| key.fingerprint == signer.key) {
-            Some(TrustedKey { withdrawn: Some(_), .. }) => refused(signer.key.to_string(), "was withdrawn")?,
-            Some(TrustedKey { expires: Some(expires), .. }) if *expires <= received => {
+            Some(TrustedOrWithdrawnKey { withdrawn: Some(_), .. }) => {
+                refused(signer.key.to_string(), "was withdrawn")?
+            }
+            Some(TrustedOrWithdrawnKey { expires: Some(expires), .. }) if *expires <= received => {
                 refused(signer.key.to_string(), "has expired")?
             }
             _ => {}

@@ -75,13 +75,13 @@ impl RecordedDigests {
 const MALFORMED: &str = "one of its digests is malformed";
 
 /// Digests of what is read after the header.
-pub(super) struct ContentDigests {
+pub(super) struct RunningContentDigests {
     content_sha256: Sha256,
     /// Only where one is recorded.
     header_and_content_md5: Option<Md5>,
 }
 
-impl ContentDigests {
+impl RunningContentDigests {
     /// Of nothing yet, but the header.
     pub(super) fn new(recorded: &RecordedDigests, header: &[u8]) -> Self {
         let header_and_content_md5 =

@@ -94,6 +94,6 @@ impl ApplyArgs {
         let last = state.read_last_good_node()?;
         let limits = PlanLimits { max_removals: self.max_removals };
         deploy::apply_trusted_node(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?
-            .print_json_and_get_exit_code(context)
+            .print_requested_json_and_get_exit(context)
     }
 }

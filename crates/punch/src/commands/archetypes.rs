@@ -6,7 +6,7 @@ use model::exit::Exit;
 use packaging::archetype::{self, Archetype};
 use serde::Serialize;
 
-use super::new::archetype_command_error;
+use super::new::command_error_from_archetype_error;
 use crate::{command_context::CommandContext, command_error::CommandError};
 
 /// List the archetypes: the templates `punch new` makes components of
@@ -84,12 +84,17 @@ fn listed(archetype: &Archetype) -> Listed {
 fn in_folder(folder: &Path) -> Result<Vec<Archetype>, CommandError> {
     let describes = |dir: &Path| dir.join("archetype.yaml").is_file();
     if describes(folder) {
-        return Ok(vec![Archetype::load_archetype_folder(folder).map_err(archetype_command_error)?]);
+        return Ok(vec![
+            Archetype::load_archetype_folder(folder).map_err(command_error_from_archetype_error)?,
+        ]);
     }
     let entries =
         std::fs::read_dir(folder).map_err(|error| CommandError::cannot_read_file_error(folder, &error))?;
     let mut folders: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|dir| describes(dir)).collect();
     folders.sort();
-    folders.iter().map(|dir| Archetype::load_archetype_folder(dir).map_err(archetype_command_error)).collect()
+    folders
+        .iter()
+        .map(|dir| Archetype::load_archetype_folder(dir).map_err(command_error_from_archetype_error))
+        .collect()
 }

@@ -94,7 +94,7 @@ impl NewArgs {
         // It takes a moment, and its folder is there whole or not at all.
         let _deferred = context.interruption.defer_interruption();
         let files = archetype::generate_component(archetype, &name, answers, &dir)
-            .map_err(archetype_command_error)?;
+            .map_err(command_error_from_archetype_error)?;
         for file in &files {
             context.output.print_line_unless_json(dir.join(file).display().to_string());
         }
@@ -117,14 +117,15 @@ impl NewArgs {
         let dir = self.dir.clone().unwrap_or_else(|| PathBuf::from("."));
         let newer = match &self.from {
             Some(folder) => {
-                let record = archetype::read_archetype_record(&dir).map_err(archetype_command_error)?;
+                let record =
+                    archetype::read_archetype_record(&dir).map_err(command_error_from_archetype_error)?;
                 Some(find(record.archetype.as_str(), Some(folder))?)
             }
             None => None,
         };
         let _deferred = context.interruption.defer_interruption();
-        let updated =
-            archetype::update_component(&dir, newer.as_ref(), answers).map_err(archetype_command_error)?;
+        let updated = archetype::update_component(&dir, newer.as_ref(), answers)
+            .map_err(command_error_from_archetype_error)?;
         for (file, outcome) in &updated.files {
             let beside = updated.beside.get(file).map(|path| format!(" -> {path}")).unwrap_or_default();
             context.output.print_line_unless_json(format!("{:14} {file}{beside}", word(*outcome)));
@@ -171,13 +172,13 @@ impl NewArgs {
 /// A built-in archetype, or one in a folder: the folder itself, or the one of that name in it.
 fn find(name: &str, from: Option<&Path>) -> Result<Archetype, CommandError> {
     let Some(folder) = from else {
-        return archetype::find_built_in_archetype(name).map_err(archetype_command_error);
+        return archetype::find_built_in_archetype(name).map_err(command_error_from_archetype_error);
     };
     let itself = folder.join("archetype.yaml").is_file();
     let name = Name::new(name).map_err(|error| CommandError::invalid_input_error(error.to_string()))?;
     let dir = if itself { folder.to_owned() } else { folder.join(name.as_str()) };
     let found = Archetype::load_archetype_folder(&dir).map_err(|error| {
-        archetype_command_error(error)
+        command_error_from_archetype_error(error)
             .with_hint(format!("`punch archetypes --from {}` lists what is there", folder.display()))
     })?;
     if found.name != name {
@@ -209,6 +210,6 @@ fn word(outcome: FileUpdateOutcome) -> &'static str {
 }
 
 /// What archetypes refuse is the user's input.
-pub(super) fn archetype_command_error(error: ArchetypeError) -> CommandError {
+pub(super) fn command_error_from_archetype_error(error: ArchetypeError) -> CommandError {
     CommandError::invalid_input_error(error.to_string())
 }

@@ -74,7 +74,7 @@ impl RestoreArgs {
             back_office.queue_unsent_report_or_warn(&state, report, context);
         }
         deployed.reported = Some(back_office.send_queued_reports(&state, context));
-        deployed.print_json_and_get_exit_code(context)
+        deployed.print_requested_json_and_get_exit(context)
     }
 }
 

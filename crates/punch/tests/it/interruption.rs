@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::Duration,
 };
@@ -19,9 +19,27 @@ use crate::{
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
+/// The command line of punch in the folder, with signals as a terminal gives them: the tests themselves may run in the
+/// background of a shell, which has SIGINT ignored there.
+fn command_with_default_signals(test: &TestFolder, arguments: &[&str]) -> Command {
+    let punch = test.command(arguments);
+    let mut command = Command::new("env");
+    command
+        .args(["--default-signal=INT", "--default-signal=TERM"])
+        .arg(punch.get_program())
+        .args(punch.get_args());
+    command.current_dir(test.path("")).stdin(Stdio::null()).env_clear();
+    command.envs(punch.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command
+}
+
 /// Starts punch in the folder; nobody reads its output before its end.
 fn start(test: &TestFolder, arguments: &[&str]) -> Child {
-    test.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    command_with_default_signals(test, arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 #[track_caller]
@@ -36,7 +54,7 @@ fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
 }
 
 fn send(signal: &str, child: &Child) {
-    let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
 
@@ -55,12 +73,13 @@ fn interrupted_build_writes_no_package() {
     test.write("shop/component.yaml", &format!("{description}build: \"touch started; exec sleep 30\"\n"));
     for (name, signal) in [("-INT", SIGINT), ("-TERM", SIGTERM)] {
         let _ = fs::remove_file(test.path("shop/started"));
-        let mut command = test.command(&["package", "shop", "--source-date", "1700000000"]);
+        let mut command =
+            command_with_default_signals(&test, &["package", "shop", "--source-date", "1700000000"]);
         let child = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         wait_until("the build begins", || test.path("shop/started").exists());
         // As a terminal does it: to the build, too.
         let group = format!("-{}", child.id());
-        assert!(std::process::Command::new("kill").args([name, "--", &group]).status().unwrap().success());
+        assert!(Command::new("kill").args([name, "--", &group]).status().unwrap().success());
         let (ended, stderr) = end(child);
         assert_eq!(ended, Some(signal), "{stderr}");
         assert!(stderr.contains("error: interrupted by SIG"), "{stderr}");
@@ -194,7 +213,7 @@ fn run_that_was_started_with_sigint_ignored_goes_on() {
     let canned = silent_after(vec![]);
     let line =
         format!("trap '' INT; exec '{}' channel list --url {}", env!("CARGO_BIN_EXE_punch"), canned.url);
-    let mut command = std::process::Command::new("sh");
+    let mut command = Command::new("sh");
     let mut child = command.args(["-c", &line]).stderr(Stdio::piped()).spawn().unwrap();
     wait_until("a request waits", || canned.waits_for_an_answer());
     send("-INT", &child);

@@ -1,7 +1,7 @@
 //! Jobs of cron: files in `/etc/cron.d`, which cron ignores when others may write to them.
 
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, FileDigestAndText, Observation},
+    observe::{FactKind, FactValue, FileDigestAndText, Observation, ResourceFactsByKind},
     resource::{CronResourceBody, ResourceId, ResourceKind},
 };
 
@@ -14,7 +14,7 @@ pub(super) fn observe_cron_file(
     accounts: &AccountDatabase,
     id: &ResourceId,
     secret: bool,
-) -> Observation<FactValuesByKind> {
+) -> Observation<ResourceFactsByKind> {
     let path = path(id);
     let facts = match paths::observe_path(root, accounts, &path, None) {
         Observation::Present(facts) => facts,
@@ -33,7 +33,7 @@ pub(super) fn observe_cron_file(
         }
         _ => None,
     };
-    Observation::Present(FactValuesByKind::from([(
+    Observation::Present(ResourceFactsByKind::from([(
         FactKind::Content,
         wrong.map_or(content, FactValue::Unusable),
     )]))

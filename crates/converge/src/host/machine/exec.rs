@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, Observation},
+    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
     resource::{ExecResourceBody, ResourceId, ResourceKind},
 };
 
@@ -24,10 +24,10 @@ pub(super) struct CommandRunner<'a> {
 impl CommandRunner<'_> {
     /// Whether a command's guard asks for it now, and what it lacks to be run, as facts. A guard that
     /// cannot be asked for what is lacking gives no answer: it may come in this very run.
-    pub(super) fn observe_exec(&self, exec: &ExecResourceBody) -> Observation<FactValuesByKind> {
+    pub(super) fn observe_exec(&self, exec: &ExecResourceBody) -> Observation<ResourceFactsByKind> {
         // `refresh_only` commands wait for a notification, whatever the result of their guard.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
-        let mut facts = FactValuesByKind::new();
+        let mut facts = ResourceFactsByKind::new();
         let (due, lacks) = match due.and_then(|due| Ok((due, self.missing_prerequisites(exec)?))) {
             Ok(observed) => observed,
             Err(error) => return Observation::Unreadable(format!("its guard cannot be asked: {error}")),
@@ -187,7 +187,7 @@ mod tests {
     }
 
     /// What is seen of a command below a root in which there is `/bin/run` and nothing else.
-    fn observed(exec: ExecResourceBody) -> FactValuesByKind {
+    fn observed(exec: ExecResourceBody) -> ResourceFactsByKind {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/run"), "").unwrap();

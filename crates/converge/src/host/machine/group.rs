@@ -1,7 +1,7 @@
 //! Groups: looked up as the host knows them, made, changed and removed by its own tools.
 
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, Observation},
+    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
     resource::GroupResourceBody,
 };
 
@@ -10,13 +10,13 @@ use crate::{host::HostError, host_root::HostRoot, punch_state_folder::PUNCH_STAT
 
 impl AccountDatabase {
     /// Facts about a group.
-    pub(super) fn observe_group(&self, name: &str) -> Observation<FactValuesByKind> {
+    pub(super) fn observe_group(&self, name: &str) -> Observation<ResourceFactsByKind> {
         if let Some(because) = self.reason_account_files_are_unreadable() {
             return Observation::Unreadable(because.clone());
         }
         match self.lookup_gid(name) {
             Ok(Some(gid)) => {
-                Observation::Present(FactValuesByKind::from([(FactKind::Gid, FactValue::Number(gid))]))
+                Observation::Present(ResourceFactsByKind::from([(FactKind::Gid, FactValue::Number(gid))]))
             }
             Ok(None) => Observation::Absent,
             Err(error) => Observation::Unreadable(error.to_string()),

@@ -29,7 +29,7 @@ use model::{
     deployment_manifest::DeploymentFilesByPath,
     health::{HealthProbe, request_and_check_http_answer},
     name::Name,
-    observe::{FactKind, FactValuesByKind, Observation, ObservationRequest, OsFamily},
+    observe::{FactKind, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::{PlannedAction, PlannedChange},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
@@ -198,7 +198,7 @@ impl Host for RealHost {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<FactValuesByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
         let mut all: BTreeMap<&ResourceId, Option<&Resource>> =
             request.others.iter().map(|id| (id, None)).collect();
         all.extend(request.wanted.iter().map(|resource| (&resource.id, Some(*resource))));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs::File, process::Command, thread, time::Duration};
 
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, Observation, OsFamily},
+    observe::{FactKind, FactValue, Observation, OsFamily, ResourceFactsByKind},
     resource::{Resource, ResourceBody},
 };
 use nix::{
@@ -40,7 +40,7 @@ impl OsPackageManager {
     pub(super) fn observe_os_packages(
         &self,
         wanted: &[(&str, Option<&Resource>)],
-    ) -> BTreeMap<String, Observation<FactValuesByKind>> {
+    ) -> BTreeMap<String, Observation<ResourceFactsByKind>> {
         let (Some(family), false) = (self.family, wanted.is_empty()) else { return BTreeMap::new() };
         let mut command = self.query(family);
         let ended = run_to_any_exit(command.arg("--").args(wanted.iter().map(|(name, _)| name)));
@@ -96,7 +96,7 @@ impl OsPackageManager {
     }
 
     /// A name no package has may be one that an installed package provides: that, too, is there.
-    fn providing_packages(&self, family: OsFamily, name: &str) -> Observation<FactValuesByKind> {
+    fn providing_packages(&self, family: OsFamily, name: &str) -> Observation<ResourceFactsByKind> {
         let provided = match family {
             OsFamily::Rpm => {
                 let mut command = self.query(family);
@@ -121,7 +121,7 @@ impl OsPackageManager {
             }
         };
         match provided {
-            Ok(true) => Observation::Present(FactValuesByKind::new()),
+            Ok(true) => Observation::Present(ResourceFactsByKind::new()),
             Ok(false) => Observation::Absent,
             Err(error) => Observation::Unreadable(error.to_string()),
         }
@@ -286,7 +286,7 @@ fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
 }
 
 /// The installed version, written like the wanted one when they differ only in an omitted release or epoch.
-fn version_in_wanted_form(version: &str, requirement: Option<&Resource>) -> Observation<FactValuesByKind> {
+fn version_in_wanted_form(version: &str, requirement: Option<&Resource>) -> Observation<ResourceFactsByKind> {
     let wanted = match requirement.map(|requirement| &requirement.body) {
         Some(ResourceBody::Package(package)) => package.version.as_deref(),
         _ => None,
@@ -296,7 +296,7 @@ fn version_in_wanted_form(version: &str, requirement: Option<&Resource>) -> Obse
         .into_iter()
         .flat_map(|text| [text, text.rsplit_once('-').map_or(text, |(version, _)| version)]);
     let shown = wanted.filter(|wanted| forms.into_iter().any(|form| form == *wanted)).unwrap_or(version);
-    Observation::Present(FactValuesByKind::from([(FactKind::Version, FactValue::Text(shown.to_owned()))]))
+    Observation::Present(ResourceFactsByKind::from([(FactKind::Version, FactValue::Text(shown.to_owned()))]))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{fs::File, io, os::fd::AsFd};
 
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, FileType, Observation},
+    observe::{FactKind, FactValue, FileType, Observation, ResourceFactsByKind},
     resource::{Ownership, ResourceId, ResourceKind},
 };
 use nix::{
@@ -25,7 +25,7 @@ pub(super) fn observe_path(
     accounts: &AccountDatabase,
     path: &str,
     wanted: Option<&Ownership>,
-) -> Observation<FactValuesByKind> {
+) -> Observation<ResourceFactsByKind> {
     match facts(root, accounts, path, wanted) {
         Ok(Some(facts)) => Observation::Present(facts),
         Ok(None) => Observation::Absent,
@@ -41,13 +41,13 @@ fn facts(
     accounts: &AccountDatabase,
     path: &str,
     wanted: Option<&Ownership>,
-) -> io::Result<Option<FactValuesByKind>> {
+) -> io::Result<Option<ResourceFactsByKind>> {
     let spot = match root.open_parent_folder(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         spot => spot?,
     };
     let Some(stat) = spot.stat_without_following_link()? else { return Ok(None) };
-    let mut facts = FactValuesByKind::new();
+    let mut facts = ResourceFactsByKind::new();
     let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
     let file_type = match kind {
         SFlag::S_IFREG => FileType::File,

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, os::fd::AsFd};
 
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, Observation},
+    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
     plan::PlannedAction,
     resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResourceBody, UNIT_SUFFIXES},
 };
@@ -68,7 +68,7 @@ impl Systemd {
         &self,
         root: &HostRoot,
         services: &[(&str, Option<&Resource>)],
-    ) -> BTreeMap<String, Observation<FactValuesByKind>> {
+    ) -> BTreeMap<String, Observation<ResourceFactsByKind>> {
         if services.is_empty() {
             return BTreeMap::new();
         }
@@ -203,14 +203,14 @@ impl Systemd {
 fn observe_running_services(
     services: &[(&str, Option<&Resource>)],
     because: &str,
-) -> BTreeMap<String, Observation<FactValuesByKind>> {
+) -> BTreeMap<String, Observation<ResourceFactsByKind>> {
     services
         .iter()
         .map(|(name, _)| ((*name).to_owned(), Observation::Unreadable(because.to_owned())))
         .collect()
 }
 
-fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<FactValuesByKind> {
+fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<ResourceFactsByKind> {
     let value = |key: &str| {
         let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.unwrap_or_default()
@@ -222,7 +222,7 @@ fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<FactVa
         "masked" if requirement.is_none() => return Observation::Absent,
         "masked" if !wants_on(requirement) => {
             let running = matches!(value("ActiveState"), "active" | "reloading");
-            return Observation::Present(FactValuesByKind::from([
+            return Observation::Present(ResourceFactsByKind::from([
                 (FactKind::Enabled, FactValue::Flag(false)),
                 (FactKind::Running, FactValue::Flag(running)),
             ]));
@@ -242,7 +242,7 @@ fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<FactVa
         // Static and generated units are neither: other units decide. They are as good as wanted.
         _ => wanted_setting(requirement).unwrap_or(false),
     };
-    Observation::Present(FactValuesByKind::from([
+    Observation::Present(ResourceFactsByKind::from([
         (FactKind::Enabled, FactValue::Flag(enabled)),
         (FactKind::Running, FactValue::Flag(running)),
     ]))
@@ -264,14 +264,18 @@ fn wanted_setting(requirement: Option<&Resource>) -> Option<bool> {
     }
 }
 
-fn from_files(root: &HostRoot, name: &str, requirement: Option<&Resource>) -> Observation<FactValuesByKind> {
+fn from_files(
+    root: &HostRoot,
+    name: &str,
+    requirement: Option<&Resource>,
+) -> Observation<ResourceFactsByKind> {
     let enabled = enabled_by_link(root, name);
     match file_of(root, name).and_then(|file| Ok((file.is_some(), has_install_section(root, file)?))) {
         Ok((false, _)) if !enabled => Observation::Absent,
         Ok((_, true)) => {
-            Observation::Present(FactValuesByKind::from([(FactKind::Enabled, FactValue::Flag(enabled))]))
+            Observation::Present(ResourceFactsByKind::from([(FactKind::Enabled, FactValue::Flag(enabled))]))
         }
-        Ok((_, false)) => Observation::Present(FactValuesByKind::from([(
+        Ok((_, false)) => Observation::Present(ResourceFactsByKind::from([(
             FactKind::Enabled,
             FactValue::Flag(wanted_setting(requirement).unwrap_or(enabled)),
         )])),
@@ -391,7 +395,7 @@ mod tests {
     fn masked_unit_is_unreadable_only_when_the_service_is_wanted_running() {
         let masked = "LoadState=masked\nActiveState=inactive\nUnitFileState=masked";
         assert!(matches!(from_block(masked, Some(&service(true))), Observation::Unreadable(_)));
-        let off = FactValuesByKind::from([
+        let off = ResourceFactsByKind::from([
             (FactKind::Enabled, FactValue::Flag(false)),
             (FactKind::Running, FactValue::Flag(false)),
         ]);

@@ -3,7 +3,7 @@
 mod authorized_keys;
 
 use model::{
-    observe::{FactKind, FactValue, FactValuesByKind, Observation},
+    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
     resource::{Resource, ResourceBody, UserResourceBody},
 };
 
@@ -25,7 +25,7 @@ impl AccountDatabase {
         root: &HostRoot,
         name: &str,
         wanted: Option<&Resource>,
-    ) -> Observation<FactValuesByKind> {
+    ) -> Observation<ResourceFactsByKind> {
         if let Some(because) = self.reason_account_files_are_unreadable() {
             return Observation::Unreadable(because.clone());
         }
@@ -38,7 +38,7 @@ impl AccountDatabase {
             Some(ResourceBody::User(requirement)) => Some(requirement),
             _ => None,
         };
-        let mut facts = FactValuesByKind::from([
+        let mut facts = ResourceFactsByKind::from([
             (FactKind::Uid, FactValue::Number(user.uid)),
             (
                 FactKind::Group,

@@ -20,7 +20,7 @@ pub(super) async fn open_store_of_test_database(database: &TestDatabase) -> Stor
 pub(super) const TIME_AND_ACTOR_ANN: TimeAndActor<'static> =
     TimeAndActor { at_us: 1_000, actor: "token ann" };
 
-pub(super) fn change_place_text(path: &str, text: &str) -> PlaceChange {
+pub(super) fn sample_place_change(path: &str, text: &str) -> PlaceChange {
     let object = PlaceTextAndOriginsRow { text: text.to_owned(), origins: "{}".to_owned() };
     PlaceChange { path: path.to_owned(), becomes: Some(object) }
 }

@@ -1,7 +1,7 @@
 //! What the store must hold to about servers: joining, node files, reports.
 
 use super::fixtures::{
-    TIME_AND_ACTOR_ANN, change_place_text, insert_sample_report, open_empty_test_store, sample_node_file,
+    TIME_AND_ACTOR_ANN, insert_sample_report, open_empty_test_store, sample_node_file, sample_place_change,
 };
 use crate::store::{test_database::TestEngine, *};
 
@@ -167,7 +167,7 @@ async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(eng
 async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     store
-        .commit_revision(0, &[change_place_text("servers/web-01.yaml", "x")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision(0, &[sample_place_change("servers/web-01.yaml", "x")], "", &[], &TIME_AND_ACTOR_ANN)
         .await
         .unwrap();
     let join = async |token: &'static str, credential: &str| {

@@ -186,7 +186,7 @@ impl ValueEvaluator<'_, '_> {
             _ => None,
         });
         let environment = value.of_environment.then_some(std::ptr::from_ref(self.stack.environment));
-        entry.add_cached_value(CachedValueAndConditions {
+        entry.add_cached_variant(CachedValueAndConditions {
             references: references.collect(),
             environment,
             value: Rc::clone(&value),

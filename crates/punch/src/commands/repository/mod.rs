@@ -27,7 +27,7 @@ impl RepositoryArgs {
     pub(super) fn run_repository_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         match self.verb {
             RepositoryCommand::Check(args) => args.start_and_follow_repository_check_job(context),
-            RepositoryCommand::Retain(args) => args.start_and_follow_repository_retain_job(context),
+            RepositoryCommand::Retain(args) => args.run_retain_job_or_print_preview(context),
             RepositoryCommand::Rebuild(args) => args.start_and_follow_repository_rebuild_job(context),
         }
     }

@@ -29,7 +29,7 @@ pub(crate) struct RepositoryRetainArgs {
 }
 
 impl RepositoryRetainArgs {
-    pub(super) fn start_and_follow_repository_retain_job(
+    pub(super) fn run_retain_job_or_print_preview(
         self,
         context: &CommandContext,
     ) -> Result<Exit, CommandError> {
