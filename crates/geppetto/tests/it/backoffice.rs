@@ -261,6 +261,18 @@ fn values_of_a_component_nobody_published_are_hidden_too() {
 }
 
 #[test]
+fn environment_with_a_misspelled_channel_is_the_one_fault_and_the_right_channel_is_suggested() {
+    let (plane, _) = ControlPlane::with_shop();
+    let misspelled: Vec<(&str, String)> =
+        ESTATE.iter().map(|(path, text)| (*path, text.replace("channel: prod", "channel: pro"))).collect();
+    let files: Vec<(&str, &str)> = misspelled.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let said = plane.import(&files).failed(1);
+    assert!(said.contains("environments/prod.yaml:2:"), "{said}");
+    assert!(said.contains("there is no channel `pro`; did you mean `prod`?"), "{said}");
+    assert!(!said.contains("roles/web.yaml"), "{said}");
+}
+
+#[test]
 fn api_change_is_previewed_and_then_committed() {
     let (plane, _) = ControlPlane::with_shop();
     let operator = plane.token("operator");

@@ -17,6 +17,7 @@ use super::{
     linearise::RoleLinearisations,
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     server_evaluation::ServerReadyForEvaluation,
+    unknown_names,
 };
 use crate::{
     catalog::Catalog,
@@ -162,6 +163,8 @@ pub fn find_catalog_change_effects(
 struct ResolvedServers<'a> {
     uses: PlaceUsage<'a>,
     notes: Vec<EstateFinding>,
+    /// Channels that are not there, although servers need components of them.
+    missing_channels: BTreeSet<Name>,
     effects: BTreeMap<ServerName, Vec<Effect>>,
     resolutions: BTreeMap<ServerName, Option<ResolutionDigestAndReads>>,
 }
@@ -183,8 +186,7 @@ impl<'a> ResolvedServers<'a> {
             for name in servers.iter().take_while(|_| !is_cancelled.load(Ordering::Relaxed)) {
                 let after = part.uses.resolve(&after, name);
                 if let Err(error) = &after {
-                    part.notes
-                        .extend(error.faults.iter().cloned().map(UnlocatedEstateFault::into_estate_finding));
+                    part.add_faults(catalog, error);
                 }
                 if let Some((old, before)) = &before {
                     let before = old.servers.contains_key(*name).then(|| before.resolve_server(name));
@@ -200,10 +202,26 @@ impl<'a> ResolvedServers<'a> {
         for part in parts {
             all.uses.extend(part.uses);
             all.notes.extend(part.notes);
+            all.missing_channels.extend(part.missing_channels);
             all.effects.extend(part.effects);
             all.resolutions.extend(part.resolutions);
         }
         all
+    }
+
+    /// Notes why a server has no node. A channel that is not there is one fault, of the environment that names it, and not
+    /// one of each line that requires a component.
+    fn add_faults(&mut self, catalog: &Catalog, error: &ResolveFaults) {
+        for fault in &error.faults {
+            match &fault.kind {
+                EstateFaultKind::UnknownComponent { channel, .. }
+                    if !catalog.channels.contains_key(channel) =>
+                {
+                    self.missing_channels.insert(channel.clone());
+                }
+                _ => self.notes.push(fault.clone().into_estate_finding()),
+            }
+        }
     }
 }
 
@@ -255,7 +273,13 @@ fn findings(
     for (name, environment) in &estate.environments {
         let place = PlaceId::Environment(name.clone());
         if concerns(&place) {
-            notes.extend(unknown_channel_note(catalog, &place, &environment.channel));
+            let is_needed = resolved.missing_channels.contains(&environment.channel);
+            notes.extend(unknown_names::unknown_channel_finding(
+                catalog,
+                &place,
+                &environment.channel,
+                is_needed,
+            ));
             check_place(catalog, uses, &place, whole(&place), &environment.overrides, &mut notes);
         }
     }
@@ -321,23 +345,6 @@ impl<'a> PlaceUsage<'a> {
     }
 }
 
-/// A channel may be created later; its servers get no node file until then.
-fn unknown_channel_note(catalog: &Catalog, place: &PlaceId, channel: &Name) -> Option<EstateFinding> {
-    if catalog.channels.contains_key(channel) {
-        return None;
-    }
-    let near = suggest_spelling(channel.as_str(), catalog.channels.keys().map(Name::as_str));
-    Some(EstateFinding {
-        severity: Severity::Warning,
-        place: place.clone(),
-        component: None,
-        key: None,
-        list_entry: Some(channel.to_string()),
-        message: format!("there is no channel `{channel}`"),
-        hint: near.map(|near| format!("did you mean `{near}`?")),
-    })
-}
-
 /// The places a server names itself.
 fn places_named_by_server<'s>(
     name: &ServerName,
@@ -363,7 +370,7 @@ fn check_place(
     for name in named {
         let known = |note: &EstateFinding| note.place == *place && note.component.as_ref() == Some(name);
         if !catalog.components.contains_key(name) && !notes.iter().any(known) {
-            notes.push(unknown_component(catalog, severity, place, name));
+            notes.push(unknown_names::unknown_component_finding(catalog, severity, place, name));
         }
     }
     let is_checked = |name: &Name| whole || uses.chosen.contains_key(&(place.clone(), name));
@@ -432,22 +439,6 @@ fn check_value(
         note.message.push_str(" (in some of its versions)");
     }
     Some(note)
-}
-
-fn unknown_component(catalog: &Catalog, severity: Severity, place: &PlaceId, name: &Name) -> EstateFinding {
-    let hint = match suggest_spelling(name.as_str(), catalog.components.keys().map(Name::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "publish it first".to_owned(),
-    };
-    EstateFinding {
-        severity,
-        place: place.clone(),
-        component: Some(name.clone()),
-        key: None,
-        list_entry: None,
-        message: format!("the repository has no component `{name}`"),
-        hint: Some(hint),
-    }
 }
 
 /// A removal of something that never existed is probably a mistake, but has no effect.

@@ -32,6 +32,7 @@ mod evaluate;
 mod node_components;
 
 mod server_evaluation;
+mod unknown_names;
 
 mod other_servers;
 

@@ -1,6 +1,10 @@
 //! The documents cannot drift from the code: their examples are read, their schemas are compared.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
 use model::{
     catalog::Catalog,
@@ -10,6 +14,7 @@ use model::{
     },
     node::{Node, RequirementProvenanceEntry, RequirementProvenanceKind, ValueProvenanceEntry},
     resolve::Resolver,
+    wire::Event,
 };
 
 use crate::cases::read_catalog;
@@ -54,6 +59,57 @@ fn every_example_in_formats_md_is_read() {
         }
     }
     assert!(count >= 7, "only {count} examples were found");
+}
+
+/// The names of all properties in a JSON schema.
+fn property_names(schema: &serde_json::Value, names: &mut BTreeSet<String>) {
+    match schema {
+        serde_json::Value::Object(fields) => {
+            if let Some(serde_json::Value::Object(properties)) = fields.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            fields.values().for_each(|value| property_names(value, names));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| property_names(item, names)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_of_a_manifest_and_every_exit_code_and_event_is_in_the_reference() {
+    let page = |name: &str| fs::read_to_string(docs().join("reference").join(name)).unwrap();
+    let schemas = format::file_format_json_schemas();
+    let (_, schema) = schemas.iter().find(|(name, _)| *name == "manifest.schema.json").unwrap();
+    let mut fields = BTreeSet::new();
+    property_names(&serde_json::from_str(schema).unwrap(), &mut fields);
+    for outermost in ["format", "resources", "health"] {
+        assert!(fields.remove(outermost));
+    }
+    let resources = page("resources.md");
+    let missing = |field: &&String| {
+        !resources.contains(&format!("`{field}`")) && !resources.contains(&format!("`{field}: "))
+    };
+    assert_eq!(fields.iter().filter(missing).collect::<Vec<_>>(), [""; 0], "not in resources.md");
+
+    let codes = page("exit-codes.md");
+    let code = include_str!("../../src/exit.rs")
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = "));
+    let numbers: Vec<&str> = code.map(|(_, number)| number).collect();
+    assert!(numbers.len() > 8, "{numbers:?}");
+    for number in numbers {
+        let is_there = codes.lines().any(|line| line.starts_with('|') && line.contains(number));
+        assert!(is_there, "exit code {number} is not in exit-codes.md");
+    }
+
+    let events = page("events.md");
+    // An unknown kind is refused with the list of all.
+    let error = serde_json::from_str::<Event>(r#"{"kind": "?"}"#).unwrap_err().to_string();
+    let kinds: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+    assert!(kinds.len() > 5, "{error}");
+    for kind in kinds {
+        assert!(events.contains(&format!("`{kind}`")), "{kind} is not in events.md");
+    }
 }
 
 #[test]
