@@ -171,7 +171,7 @@ fn component_schema_contains_every_key() {
 
 #[test]
 fn unknown_keys_do_not_hide_the_other_faults() {
-    let found = messages("licence: MIT\nlaunch:\n  comand: [run]\n  command: [/usr/bin/shop]\nbuild: []\n")
+    let found = messages("licence: MIT\nlaunch:\n  comand: [run]\n  command: [/usr/bin/shop]\nbuild: {a: 1}\n")
         .join("\n");
     for part in [
         "component.yaml:6: unknown key `licence`",
