@@ -93,7 +93,7 @@ pub fn parse_versioned_yaml_without_unknown_keys<T: VersionedYamlFormat>(
     file: &str,
     text: &str,
 ) -> (Option<T>, Vec<FormatError>) {
-    let mut errors = Vec::new();
+    let (mut errors, mut left_out): (_, Vec<String>) = (Vec::new(), Vec::new());
     let mut rest = text.to_owned();
     loop {
         match parse_yaml_or_fault::<T>(file, &rest) {
@@ -103,14 +103,23 @@ pub fn parse_versioned_yaml_without_unknown_keys<T: VersionedYamlFormat>(
                 if let Some(other) = wrong_format(file, text, T::FORMAT) {
                     return (None, vec![other]);
                 }
-                let without = match (&fault.unknown_key, fault.error.line) {
-                    (Some(key), Some(line)) => unknown_keys::blank_out_key(&rest, key, line),
+                let without = match (&fault.key, fault.error.line) {
+                    (Some(KeyFault::Unknown(key)), Some(line)) => {
+                        unknown_keys::blank_out_key(&rest, key, line)
+                    }
                     _ => None,
                 };
-                // A key that is missing now may be the one that was misspelt.
-                if !fault.is_missing_key || errors.is_empty() {
-                    errors.push(fault.error);
+                match fault.key {
+                    Some(KeyFault::Unknown(key)) => left_out.push(key),
+                    // A key that is missing now may be one that was misspelt.
+                    Some(KeyFault::Missing(key))
+                        if suggest_spelling(&key, left_out.iter().map(String::as_str)).is_some() =>
+                    {
+                        return (None, errors);
+                    }
+                    _ => {}
                 }
+                errors.push(fault.error);
                 if let Some(without) = without.filter(|_| errors.len() < MAX_UNKNOWN_KEYS) {
                     rest = without;
                     continue;
@@ -129,15 +138,21 @@ pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Form
 /// Why a document could not be read.
 struct YamlFault {
     error: FormatError,
-    /// The key that is not one of the format's, if that is why.
-    unknown_key: Option<String>,
-    /// Whether it is a key that is not there.
-    is_missing_key: bool,
+    /// The key it is about, if that is why.
+    key: Option<KeyFault>,
+}
+
+/// What is wrong with a key.
+enum KeyFault {
+    /// It is not one of the format's.
+    Unknown(String),
+    /// It is not there.
+    Missing(String),
 }
 
 impl From<FormatError> for YamlFault {
     fn from(error: FormatError) -> Self {
-        Self { error, unknown_key: None, is_missing_key: false }
+        Self { error, key: None }
     }
 }
 
@@ -167,14 +182,14 @@ fn parse_yaml_or_fault<T: DeserializeOwned>(file: &str, text: &str) -> Result<T,
             )
             .into();
         }
-        let unknown_key = match error {
-            Error::SerdeUnknownField { field, .. } => Some(field.to_string()),
+        let key = match error {
+            Error::SerdeUnknownField { field, .. } => Some(KeyFault::Unknown(field.to_string())),
+            Error::SerdeMissingField { field, .. } => Some(KeyFault::Missing(field.to_string())),
             _ => None,
         };
-        let is_missing_key = matches!(error, Error::SerdeMissingField { .. });
         let message = sentence(error, mistakes::rest_of_line_at(text, &at));
         let error = FormatError::new_at_line_and_column(file, at.line(), at.column(), message);
-        YamlFault { error, unknown_key, is_missing_key }
+        YamlFault { error, key }
     })
 }
 

@@ -170,11 +170,20 @@ fn component_schema_contains_every_key() {
 }
 
 #[test]
-fn all_unknown_keys_are_named_together() {
-    let found = messages("licence: MIT\nlaunch:\n  comand: [run]\n  command: [/usr/bin/shop]\n").join("\n");
-    for part in ["component.yaml:6: unknown key `licence`", "component.yaml:8: unknown key `comand`"] {
+fn unknown_keys_do_not_hide_the_other_faults() {
+    let launch = "launch:\n  comand: [run]\n  user: shop\n  command: [/usr/bin/shop]\n";
+    let found = messages(&format!("licence: MIT\n{launch}build: []\n")).join("\n");
+    for part in [
+        "component.yaml:6: unknown key `licence`",
+        "component.yaml:8: unknown key `comand`",
+        "component.yaml:11: `build` is empty",
+    ] {
         assert!(found.contains(part), "{part} is not in {found}");
     }
+    // A key that is missing besides is one more fault.
+    let found = messages("licence: MIT\nlaunch:\n  command: [/usr/bin/shop]\n").join("\n");
+    assert!(found.contains("unknown key `licence`"), "{found}");
+    assert!(found.contains("the key `user` is missing"), "{found}");
     // The key that was misspelt is not called missing as well.
     let text = LEAST.replace("kind:", "kidn:");
     let errors = parse_component_yaml("component.yaml", &text).unwrap_err();
