@@ -76,7 +76,7 @@ enum Chore {
         only: Option<bench::BenchPart>,
     },
     /// Write the inventory that resolution is measured with: FOLDER/estate and the same for reclass, FOLDER/reclass
-    GeneratedInventory {
+    Inventory {
         /// An empty or missing folder
         folder: PathBuf,
         /// How many servers it has
@@ -140,7 +140,7 @@ fn main() -> ExitCode {
                 only,
             }))
         }
-        Chore::GeneratedInventory { folder, servers } => exit_code(
+        Chore::Inventory { folder, servers } => exit_code(
             generated_inventory::GeneratedInventory::generate_inventory(servers)
                 .write_as_estate_and_reclass(&folder),
         ),

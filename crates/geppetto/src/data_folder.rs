@@ -25,7 +25,7 @@ use crate::{
     store::{DatabaseLocation, DatabaseUrl},
 };
 
-/// Lies in a data folder while a backup is recovered into it: what is there is not whole.
+/// Present in a data folder until a recovery into it has completed.
 pub(crate) const RECOVERY_MARK: &str = "recovery-not-completed";
 
 /// The folder of a control plane, and what of it lies elsewhere.
@@ -46,17 +46,46 @@ impl DataFolder {
         Self { root: root.to_owned(), database, repository }
     }
 
-    /// Refuses a folder in which no control plane was ever started.
+    /// Refuses a folder in which no control plane was ever started, or whose database is elsewhere.
     pub(crate) fn require_used_before(&self) -> Result<(), DaemonCommandError> {
-        match fs::symlink_metadata(self.database_key_path()) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(DaemonCommandError::invalid_input_error(format!(
+        self.refuse_interrupted_recovery()?;
+        if let Err(error) = fs::symlink_metadata(self.database_key_path()) {
+            return Err(DaemonCommandError::invalid_input_error(format!(
                 "there is no control plane in `{}`: `{}` cannot be read: {error}",
                 self.root.display(),
                 self.database_key_path().display()
             ))
-            .with_hint("name its data folder with --data DIR, and run this as the user who serves it")),
+            .with_hint("name its data folder with --data DIR, and run this as the user who serves it"));
         }
+        match self.database_location() {
+            DatabaseLocation::File(file) if !file.exists() => {
+                Err(DaemonCommandError::invalid_input_error(format!(
+                    "the control plane in `{}` has no database there: `{}` is missing",
+                    self.root.display(),
+                    file.display()
+                ))
+                .with_hint(
+                    "if it is on PostgreSQL, give its URL by --database or GEPPETTO_DATABASE, as `geppetto serve` has it \
+                     (the service has it in /etc/geppetto/geppetto.env)",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a folder into which a backup was recovered only in part.
+    fn refuse_interrupted_recovery(&self) -> Result<(), DaemonCommandError> {
+        if !self.root.join(RECOVERY_MARK).exists() {
+            return Ok(());
+        }
+        Err(DaemonCommandError::invalid_input_error(format!(
+            "the recovery of a backup into `{}` was interrupted: the data there is incomplete",
+            self.root.display()
+        ))
+        .with_hint(
+            "empty that folder (and the folder given by --repository, and the database given by --database), then run \
+             `geppetto recover` again",
+        ))
     }
 
     /// Refuses root where the folder, or the one it would be made in, is another user's: what root makes in it that user
@@ -76,25 +105,24 @@ impl DataFolder {
             return Ok(());
         }
         let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(found.uid())).ok().flatten();
-        let (user, sudo) = match known {
-            Some(user) => (format!("user {}", user.name), user.name),
-            None => (format!("uid {}", found.uid()), format!("'#{}'", found.uid())),
+        let (user, run_as) = match known {
+            Some(user) => (format!("user {}", user.name), format!("runuser -u {} --", user.name)),
+            None => {
+                let uid = found.uid();
+                (format!("uid {uid}"), format!("setpriv --reuid {uid} --clear-groups"))
+            }
         };
         Err(DaemonCommandError::invalid_input_error(format!(
             "`{}` belongs to {user}, who could not use what root makes in it; nothing was changed",
             folder.display()
         ))
-        .with_hint(format!("run it as that user: `sudo -u {sudo} geppetto {command} ...`")))
+        .with_hint(format!("run it as that user: `{run_as} geppetto {command} ...`")))
     }
 
-    /// Opens the folder and makes what is missing of it. The database is a file in it, or at a URL; the repository
-    /// is in it, or in a shared folder.
-    pub(crate) fn create_or_open(
-        root: &Path,
-        database: Option<DatabaseUrl>,
-        repository: Option<PathBuf>,
-    ) -> Result<Self, DaemonCommandError> {
-        let folder = Self { root: root.to_owned(), database, repository };
+    /// Makes what is missing of the folder. The database is a file in it, or at a URL; the repository is in it, or in a
+    /// shared folder.
+    pub(crate) fn create_missing_parts(&self) -> Result<(), DaemonCommandError> {
+        let (folder, root) = (self, &self.root);
         let failed = |path: &Path, error: io::Error| {
             DaemonCommandError::invalid_input_error(format!(
                 "the data folder `{}` could not be made: {error}",
@@ -102,14 +130,8 @@ impl DataFolder {
             ))
             .with_hint("choose a folder you may write to with --data DIR")
         };
+        folder.refuse_interrupted_recovery()?;
         folder.refuse_folder_of_others()?;
-        if folder.root.join(RECOVERY_MARK).exists() {
-            return Err(DaemonCommandError::invalid_input_error(format!(
-                "a backup was being recovered into `{}`, and that did not end: what is there is not whole",
-                root.display()
-            ))
-            .with_hint("remove what is in that folder, and run `geppetto recover` again"));
-        }
         for path in [folder.root.clone(), folder.keys()] {
             DirBuilder::new()
                 .recursive(true)
@@ -135,7 +157,7 @@ impl DataFolder {
                 .open(&database)
                 .map_err(|error| failed(&database, error))?;
         }
-        Ok(folder)
+        Ok(())
     }
 
     /// Refuses a folder in which something lies, but nothing of a control plane: it was probably meant for something else,
@@ -221,6 +243,11 @@ pub(crate) fn create_secret_file(path: &Path, content: &[u8]) -> io::Result<()> 
 mod tests {
     use super::*;
 
+    fn create(root: &Path) -> Result<DataFolder, DaemonCommandError> {
+        let folder = DataFolder::locate_without_creating(root, None, None);
+        folder.create_missing_parts().map(|()| folder)
+    }
+
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
     }
@@ -233,14 +260,14 @@ mod tests {
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir(folder.join("lost+found")).unwrap();
         fs::write(folder.join("notes.txt"), "mine").unwrap();
-        let error = DataFolder::create_or_open(&folder, None, None).unwrap_err();
+        let error = create(&folder).unwrap_err();
         assert!(error.to_string().contains("`notes.txt` lies in it"), "{error}");
         assert_eq!((mode(&folder), fs::read_dir(&folder).unwrap().count()), (0o755, 2));
         fs::remove_file(folder.join("notes.txt")).unwrap();
-        DataFolder::create_or_open(&folder, None, None).unwrap();
+        create(&folder).unwrap();
         // What a first start that was killed has left is completed.
         fs::remove_file(folder.join("geppetto.db")).unwrap();
-        DataFolder::create_or_open(&folder, None, None).unwrap();
+        create(&folder).unwrap();
     }
 
     #[test]
@@ -249,7 +276,7 @@ mod tests {
         let root = temporary.path().join("data");
         fs::create_dir(&root).unwrap();
         fs::set_permissions(&root, fs::Permissions::from_mode(0o755)).unwrap();
-        let folder = DataFolder::create_or_open(&root, None, None).unwrap();
+        let folder = create(&root).unwrap();
         assert_eq!(mode(&root), 0o700);
         assert_eq!(mode(&root.join("geppetto.db")), 0o600);
         assert_eq!(mode(&root.join("keys")), 0o700);

@@ -105,18 +105,18 @@ impl ServerTls {
     /// Loads or renews the certificate as long as the server runs. If a new one cannot be used, this is logged, and the earlier
     /// one stays.
     pub(crate) async fn keep_certificate_current(&self) {
-        let mut version = self.version();
+        let mut condition = self.reload_condition();
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
-            self.renew_certificate_if_outdated(&mut version);
+            self.renew_certificate_if_outdated(&mut condition);
         }
     }
 
-    fn renew_certificate_if_outdated(&self, version: &mut ReloadCondition) {
-        if !self.is_outdated(version) {
+    fn renew_certificate_if_outdated(&self, condition: &mut ReloadCondition) {
+        if !self.is_outdated(condition) {
             return;
         }
-        *version = self.version();
+        *condition = self.reload_condition();
         match load_certificate(&self.source, self.clock.now_us()) {
             Ok(certificate) => {
                 *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(certificate);
@@ -128,7 +128,7 @@ impl ServerTls {
         }
     }
 
-    fn version(&self) -> ReloadCondition {
+    fn reload_condition(&self) -> ReloadCondition {
         let changed = |path: &Path| std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
         match &self.source {
             CertificateSource::Files { certificate, key } => {
@@ -242,13 +242,13 @@ mod tests {
         let source = CertificateSource::Files { certificate: certificate.clone(), key: key.clone() };
         let tls = ServerTls::new(source, Clock::system_clock()).unwrap();
         let (first, mut version) = (served(&tls), tls.version());
-        tls.renew_certificate_if_outdated(&mut version);
+        tls.renew_certificate_if_outdated(&mut condition);
         assert_eq!(served(&tls), first);
         std::fs::write(&certificate, "half a certificate").unwrap();
-        tls.renew_certificate_if_outdated(&mut version);
+        tls.renew_certificate_if_outdated(&mut condition);
         assert_eq!(served(&tls), first, "a damaged file replaces nothing");
         write_certificate(&certificate, &key, 0);
-        tls.renew_certificate_if_outdated(&mut version);
+        tls.renew_certificate_if_outdated(&mut condition);
         assert_ne!(served(&tls), first);
     }
 
@@ -270,10 +270,10 @@ mod tests {
         let (first, mut version) = (served(&tls), tls.version());
         assert_eq!(first.len(), 2, "clients get the authority with it");
         now.fetch_add(59 * DAY_US, Ordering::Relaxed);
-        tls.renew_certificate_if_outdated(&mut version);
+        tls.renew_certificate_if_outdated(&mut condition);
         assert_eq!(served(&tls), first);
         now.fetch_add(2 * DAY_US, Ordering::Relaxed);
-        tls.renew_certificate_if_outdated(&mut version);
+        tls.renew_certificate_if_outdated(&mut condition);
         assert_ne!(served(&tls)[0], first[0]);
         assert_eq!(served(&tls)[1], first[1], "the authority stays");
     }

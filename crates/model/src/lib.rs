@@ -4,6 +4,7 @@
 //! come in, text and values go out. Both programs therefore reach the same answer from the same input.
 
 pub mod name;
+pub mod utc_time;
 pub mod value;
 pub mod version;
 

@@ -30,7 +30,7 @@ pub struct Node {
     pub environment: Name,
     /// The channel its packages come from.
     pub channel: Name,
-    /// Which life of the control plane made it: each recovery from a backup begins a higher one. 0 before the
+    /// The epoch of the control plane that made it: each recovery from a backup begins a higher one. 0 before the
     /// back-office numbered it.
     pub epoch: u64,
     /// Grows by one each time the content changes; 0 before the back-office numbered it.
@@ -39,8 +39,8 @@ pub struct Node {
     pub components: BTreeMap<Name, Arc<NodeComponent>>,
 }
 
-/// The number of a node file. Of two, the one of the higher epoch is the newer; within an epoch, the one of the
-/// higher generation.
+/// How new a node file is. Of two, the one of the higher epoch is the newer; within an epoch, the one of the higher
+/// generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EpochAndGeneration {
     /// [`Node::epoch`].
@@ -50,7 +50,7 @@ pub struct EpochAndGeneration {
 }
 
 impl Node {
-    /// Its number.
+    /// How new it is.
     pub fn epoch_and_generation(&self) -> EpochAndGeneration {
         EpochAndGeneration { epoch: self.epoch, generation: self.generation }
     }

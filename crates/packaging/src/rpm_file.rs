@@ -6,7 +6,7 @@
 
 mod header_section;
 mod recorded_digests;
-mod signature_section;
+mod signature_header;
 
 use std::{
     fs::File,
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use self::{
     header_section::{RpmHeaderSection, RpmSectionFault},
-    recorded_digests::{RecordedDigests, RunningContentDigests},
+    recorded_digests::{RecordedDigests, RunningPayloadDigests},
 };
 use crate::openpgp::{SignatureError, TrustedPublicKeys, VerifiedSigner};
 
@@ -56,24 +56,24 @@ pub enum RpmReadOrVerifyError {
         /// Why.
         why: SignatureError,
     },
-    /// A digest in the signature section is not that of the package.
+    /// A digest in the signature header is not that of the package.
     #[error(
-        "{} is refused, as every host's rpm would: its {digest} is {actual}, its signature section has {expected}; build and sign it again",
+        "{} is refused, and rpm on a host would refuse it too: its {digest} is {actual}, its signature header has {expected}; build and sign it again",
         .file.display()
     )]
-    SignatureSectionDigest {
+    SignatureHeaderDigest {
         /// The file.
         file: PathBuf,
-        /// Which digest: `MD5 digest of header and content`.
+        /// Which digest: `MD5 digest of header and payload`.
         digest: &'static str,
-        /// What the signature section has.
+        /// What the signature header has.
         expected: String,
         /// The digest of what is there.
         actual: String,
     },
     /// The payload is not the one that was signed.
     #[error(
-        "the content of {} does not match its header: it was changed or cut off after packaging (SHA-256 {actual}, header has {expected})",
+        "the payload of {} does not match its header: it was changed or cut off after packaging (SHA-256 {actual}, header has {expected})",
         .file.display()
     )]
     Content {
@@ -86,14 +86,14 @@ pub enum RpmReadOrVerifyError {
     },
 }
 
-/// An RPM file whose headers are whole; its content has not been looked at yet.
+/// An RPM file whose headers are whole; its payload has not been read yet.
 pub(crate) struct RpmFile {
     /// Where the file is.
     pub(crate) path: PathBuf,
     /// What people call it: errors name this.
     pub(crate) shown: PathBuf,
     file: BufReader<File>,
-    /// Lead, signatures and header, as they stand in the file. The content follows.
+    /// Lead, signature header and header, as they stand in the file. The payload follows.
     head: Vec<u8>,
     /// The signatures and digests in `head`.
     signatures: RpmHeaderSection,
@@ -120,8 +120,8 @@ impl RpmFile {
             RpmSectionFault::Io(_) => new_malformed_rpm_error(shown, "it ends in the middle of its headers"),
             RpmSectionFault::Form(why) => new_malformed_rpm_error(shown, why),
         })?;
-        if !signature_section::can_be_merged(&head, &signatures, &header) {
-            let why = "an entry of its section of signatures is not what rpm expects";
+        if !signature_header::can_be_merged(&head, &signatures, &header) {
+            let why = "its signature header has an entry that rpm does not accept";
             return Err(new_malformed_rpm_error(shown, why));
         }
         let metadata = PackageMetadata::parse(&mut Cursor::new(&head))
@@ -146,12 +146,15 @@ impl RpmFile {
         for packet in &listed {
             signer = Some(keys.verify_signature_packet(header, packet).map_err(refused)?);
         }
-        for tag in signature_section::HEADER_SIGNATURE_TAGS {
+        for tag in signature_header::HEADER_SIGNATURE_TAGS {
             let Some(packet) = self.signatures.find_binary(&self.head, tag) else { continue };
-            signer = Some(keys.verify_signature_packet(header, packet).map_err(refused)?);
+            // Where there is no list, the library gives these as one.
+            if !listed.iter().any(|verified| verified[..] == *packet) {
+                signer = Some(keys.verify_signature_packet(header, packet).map_err(refused)?);
+            }
         }
         let signer = signer.ok_or_else(|| RpmReadOrVerifyError::Unsigned { file: self.shown.clone() })?;
-        for tag in signature_section::HEADER_AND_CONTENT_SIGNATURE_TAGS {
+        for tag in signature_header::HEADER_AND_PAYLOAD_SIGNATURE_TAGS {
             let Some(packet) = self.signatures.find_binary(&self.head, tag) else { continue };
             let mut content = File::open(&self.path).map_err(io)?;
             content.seek(SeekFrom::Start(self.head.len() as u64)).map_err(io)?;
@@ -171,7 +174,7 @@ impl RpmFile {
         let io = |why| RpmReadOrVerifyError::Read { file: self.shown.clone(), why };
         self.file.seek(SeekFrom::Start(self.head.len() as u64)).map_err(io)?;
         let mut whole = Sha256::new_with_prefix(&self.head);
-        let mut content = RunningContentDigests::new(&recorded, &self.head[self.header.start..]);
+        let mut content = RunningPayloadDigests::new(&recorded, &self.head[self.header.start..]);
         let mut size = self.head.len() as u64;
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -183,7 +186,7 @@ impl RpmFile {
             content.update(&buffer[..read]);
             size += read as u64;
         }
-        content.check_content_digests(&self.shown, &recorded)?;
+        content.check_payload_digests(&self.shown, &recorded)?;
         Ok((hex::encode(whole.finalize()), size))
     }
 }

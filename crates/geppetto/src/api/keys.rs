@@ -46,7 +46,7 @@ pub(super) async fn trust_package_keys(
     params(("fingerprint" = String, Path, description = "The key, in hexadecimal")),
     responses(
         (status = 204, description = "The key is withdrawn"),
-        (status = 404, description = "No package is trusted by such a key", body = wire::ProblemDetails),
+        (status = 404, description = "There is no such key", body = wire::ProblemDetails),
         (status = 422, description = "It is the key of the repository itself", body = wire::ProblemDetails),
     )
 )]

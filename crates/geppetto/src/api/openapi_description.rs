@@ -72,9 +72,9 @@ fn add_refusals(operation: &mut Operation, method: &str, kind: RouteKind) {
     let is_write = method != "GET";
     let all = [
         (has_json || has_query, "400", "The body is not JSON, or a parameter is malformed"),
-        (needs_token, "401", "No good token was shown"),
+        (needs_token, "401", "The bearer token is missing, unknown, expired or revoked"),
         (needs_token, "403", "The token may not do this"),
-        (has_path, "404", "Nothing can have this name"),
+        (has_path, "404", "The name in the path is malformed, or nothing has it"),
         (kind == RouteKind::Bounded, "408", "It was not done in time"),
         (has_json, "413", "The body is too large"),
         (has_json, "415", "The body is not declared as JSON"),
@@ -97,7 +97,7 @@ fn add_refusals(operation: &mut Operation, method: &str, kind: RouteKind) {
 fn correct_content(response: &mut RefOr<Response>) {
     let RefOr::T(response) = response else { return };
     if let Some(RefOr::T(yaml)) = response.content.get_mut(YAML) {
-        let map = ObjectBuilder::new().description(Some("`docs/formats.md` describes it")).build();
+        let map = ObjectBuilder::new().description(Some("`docs/reference/formats.md` describes it")).build();
         yaml.schema = Some(RefOr::T(Schema::Object(map)));
     }
     let is_problem = |content: &RefOr<Content>| {

@@ -114,13 +114,16 @@ pub(crate) fn build_router(app: ApiState) -> Router {
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(middleware::from_fn(problem::convert_error_responses_to_problems))
+        .with_state(app)
+        // Pages have errors of their own, which are pages too.
+        .merge(
+            web::documentation_routes()
+                .layer(middleware::from_fn(etag::add_etag_or_answer_not_modified)),
+        )
         // Only method and path: headers hold tokens.
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path())
         }))
-        .with_state(app)
-        // Pages have errors of their own, which are pages too.
-        .merge(web::documentation_routes())
 }
 
 /// The OpenAPI document.
@@ -149,7 +152,7 @@ fn api_info() -> OpenApi {
                 .version(env!("CARGO_PKG_VERSION"))
                 .description(Some(
                     "The control plane. Requests carry `Authorization: Bearer TOKEN`. Every refusal is a \
-                     problem (RFC 9457, schema `Problem`). Times are microseconds since 1970-01-01 UTC. The \
+                     problem (RFC 9457, schema `ProblemDetails`). Times are microseconds since 1970-01-01 UTC. The \
                      repository's files are served at `/repository/CHANNEL/` to everybody, as a YUM repository, \
                      and the keys that sign them at `/repository/keys.asc`.",
                 ))

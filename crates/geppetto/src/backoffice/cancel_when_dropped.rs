@@ -6,12 +6,12 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-/// Held by who waits.
+/// Owned by the future of a request; dropping it sets the flag.
 #[derive(Debug, Default)]
 pub(super) struct CancelWhenDropped(Arc<AtomicBool>);
 
 impl CancelWhenDropped {
-    /// For who works: set once nobody waits.
+    /// For the thread that works: true once the request was dropped.
     pub(super) fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }

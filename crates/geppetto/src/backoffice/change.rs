@@ -293,7 +293,7 @@ struct ProposalEvaluation<'e> {
     /// Nothing is committed, so nothing is prepared for that.
     preview: bool,
     diffs: bool,
-    /// Set when nobody waits for the answer any more.
+    /// Set when the request was dropped.
     is_cancelled: &'e AtomicBool,
 }
 
@@ -310,7 +310,7 @@ impl ProposalEvaluation<'_> {
             recorded,
             self.is_cancelled,
         ) else {
-            return Err(BackOfficeError::Broken("nobody waits for this change any more".to_owned()));
+            return Err(BackOfficeError::Broken("the request for this change ended early".to_owned()));
         };
         let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
             locate_first_findings(&checked.findings, self.submitted)
@@ -457,7 +457,7 @@ fn locate_first_findings(findings: &[EstateFinding], documents: &EstateYamlByPat
     let mut faults: Vec<Fault> = shown.map(|finding| finding.to_located_fault(documents)).collect();
     if let Some(next) = findings.get(SHOWN_FINDINGS) {
         let more = findings.len() - SHOWN_FINDINGS;
-        let message = format!("there are {more} more findings; correct these first");
+        let message = format!("{more} more errors and warnings are not shown; correct these first");
         faults.push(Fault { severity: next.severity, ..Fault::new_error(message) });
     }
     faults

@@ -127,7 +127,7 @@ impl From<StoreError> for DaemonCommandError {
             StoreError::WrongNodeKey(_) => DaemonCommandError::invalid_input_error(message)
                 .with_hint("every control plane on one database has the same `keys` folder: copy it from the first one's data folder"),
             StoreError::Unsealed(_) => DaemonCommandError::invalid_input_error(message)
-                .with_hint("restore the database and the data folder from one backup"),
+                .with_hint("recover both from one backup: `geppetto recover`"),
             StoreError::NewerTables { .. } => DaemonCommandError::invalid_input_error(message).with_hint(
                 "install that version or a newer one; to stay with this one, recover the backup made before the upgrade \
                  (`geppetto recover`)",
@@ -136,6 +136,12 @@ impl From<StoreError> for DaemonCommandError {
                 "check that this user may read and write the data folder and that its disk has room, or that the \
                  database of the URL exists, answers and lets this user in",
             ),
+            StoreError::OlderTables(_) => DaemonCommandError::invalid_input_error(message).with_hint(
+                "make the backup with the version that served it last; or start this version first, which brings the tables up to \
+                 date for good",
+            ),
+            StoreError::NeverUsed(_) => DaemonCommandError::invalid_input_error(message)
+                .with_hint("check --database or GEPPETTO_DATABASE: it is the URL that `geppetto serve` has"),
             StoreError::NotEmpty(_) => DaemonCommandError::invalid_input_error(message)
                 .with_hint("make a new database (`createdb`), and name it with --database"),
             _ => DaemonCommandError::operation_failed_error(message),

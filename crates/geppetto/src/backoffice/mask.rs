@@ -37,8 +37,8 @@ pub(super) struct SecretParameters {
     ever: Arc<Parameters>,
 }
 
-/// The catalog whose secrets are remembered, and all that are.
-pub(super) type CatalogAndEverSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>;
+/// The catalog that this was computed for, and every parameter that any version in a channel ever declared secret.
+pub(super) type CachedSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>;
 
 impl BackOffice {
     /// The parameters that a version declares secret which is or ever was in a channel; those that are new are recorded.

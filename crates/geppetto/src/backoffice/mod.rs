@@ -61,8 +61,8 @@ pub(crate) struct BackOffice {
     node_key: SigningKey,
     /// What was resolved, for as long as it holds.
     cache: Mutex<resolution_cache::ResolutionCache>,
-    /// What is secret for ever.
-    secrets: Mutex<mask::CatalogAndEverSecretParameters>,
+    /// Which parameters are secret: once declared so, for ever.
+    secrets: Mutex<mask::CachedSecretParameters>,
     /// Held by the one change that this control plane is making: two of them would only overtake each other.
     changing: tokio::sync::Mutex<()>,
     /// What people wrote that means what is stored.
@@ -77,7 +77,19 @@ pub(crate) struct BackOffice {
 pub(crate) async fn open_store_with_its_keys(
     data: &DataFolder,
 ) -> Result<(Store, SigningKey), DaemonCommandError> {
-    let opened = StoreWithUncheckedSeal::open_and_migrate(&data.database_location()).await?;
+    check_keys(StoreWithUncheckedSeal::open_and_migrate(&data.database_location()).await?, data).await
+}
+
+/// Opens a database that a control plane has used, with its keys; its tables stay as they are.
+pub(crate) async fn open_used_store_with_its_keys(data: &DataFolder) -> Result<Store, DaemonCommandError> {
+    let opened = StoreWithUncheckedSeal::open_used_without_migrating(&data.database_location()).await?;
+    Ok(check_keys(opened, data).await?.0)
+}
+
+async fn check_keys(
+    opened: StoreWithUncheckedSeal,
+    data: &DataFolder,
+) -> Result<(Store, SigningKey), DaemonCommandError> {
     let seal = SealingKey::new(&keys::load_or_create_database_key(
         &data.database_key_path(),
         opened.has_been_sealed(),

@@ -28,7 +28,8 @@ struct Story {
 }
 
 async fn open(folder: &tempfile::TempDir) -> BackOffice {
-    let data = DataFolder::create_or_open(&folder.path().join("data"), None, None).unwrap();
+    let data = DataFolder::locate_without_creating(&folder.path().join("data"), None, None);
+    data.create_missing_parts().unwrap();
     BackOffice::open(&data, Clock::clock_from_function(|| i64::from(NOW) * 1_000_000)).await.unwrap()
 }
 

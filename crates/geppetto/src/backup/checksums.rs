@@ -1,9 +1,9 @@
 //! `SHA256SUMS`: a checksum of every file of a backup, in the form that `sha256sum -c` of GNU coreutils checks.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs::{self, File},
-    io::{self, Read},
+    io,
     os::unix::fs::MetadataExt,
     path::Path,
 };
@@ -21,13 +21,22 @@ pub(super) const CHECKSUM_FILE: &str = "SHA256SUMS";
 /// The SHA-256 of each file in hexadecimal, by its path in the backup.
 pub(super) type ChecksumsByPath = BTreeMap<String, String>;
 
-/// Computes the checksums of all files of a folder and adds its folders and links to the description. A file with several
-/// names is read once.
-pub(super) fn compute_checksums_and_list_links(
-    folder: &Path,
-    description: &mut BackupDescription,
-) -> Result<ChecksumsByPath, BackupError> {
-    let mut sums = ChecksumsByPath::new();
+/// What a folder holds.
+#[derive(Debug, Default)]
+pub(super) struct FolderContent {
+    /// Of each file but `SHA256SUMS` itself.
+    pub(super) sums: ChecksumsByPath,
+    /// All folders, by their path.
+    pub(super) folders: BTreeSet<String>,
+    /// All symbolic links, by their path, and where they lead.
+    pub(super) links: BTreeMap<String, String>,
+    /// How many bytes the files have.
+    pub(super) bytes: u64,
+}
+
+/// Lists everything in a folder and reads every file, one with several names once.
+pub(super) fn read_folder_content(folder: &Path) -> Result<FolderContent, BackupError> {
+    let mut content = FolderContent::default();
     let mut known = HashMap::new();
     let mut waiting = vec![String::new()];
     while let Some(below) = waiting.pop() {
@@ -41,22 +50,23 @@ pub(super) fn compute_checksums_and_list_links(
             let full = entry.path();
             let found = entry.metadata().map_err(BackupError::from_io_error("look at", &full))?;
             if found.is_dir() {
-                description.folders.insert(path.clone());
+                content.folders.insert(path.clone());
                 waiting.push(path);
             } else if found.is_symlink() {
                 let leads_to = fs::read_link(&full).map_err(BackupError::from_io_error("read", &full))?;
-                description.links.insert(path, leads_to.to_string_lossy().into_owned());
+                content.links.insert(path, leads_to.to_string_lossy().into_owned());
             } else if path != CHECKSUM_FILE {
                 let sum = match known.get(&(found.dev(), found.ino())) {
                     Some(sum) => String::clone(sum),
                     None => compute_file_checksum(&full)?,
                 };
                 known.insert((found.dev(), found.ino()), sum.clone());
-                sums.insert(path, sum);
+                content.bytes += found.len();
+                content.sums.insert(path, sum);
             }
         }
     }
-    Ok(sums)
+    Ok(content)
 }
 
 /// The text of `SHA256SUMS`.
@@ -84,12 +94,14 @@ pub(super) fn read_checksums(folder: &Path) -> Result<ChecksumsByPath, BackupErr
         .collect()
 }
 
-/// Refuses a backup in which a file is missing, more than there should be, or other than it was written.
-pub(super) fn verify_checksums(folder: &Path, sums: &ChecksumsByPath) -> Result<(), BackupError> {
-    let mut found = BackupDescription::new(0, 0, 0);
-    let present = compute_checksums_and_list_links(folder, &mut found)?;
+/// Refuses a backup in which something is missing, more than there should be, or other than it was written.
+pub(super) fn verify_backup_content(
+    folder: &Path,
+    sums: &ChecksumsByPath,
+) -> Result<BackupDescription, BackupError> {
+    let present = read_folder_content(folder)?;
     for (path, sum) in sums {
-        match present.get(path) {
+        match present.sums.get(path) {
             None => return Err(BackupError::damaged(folder, format!("{path} is missing"))),
             Some(now) if now != sum => {
                 return Err(BackupError::damaged(
@@ -100,21 +112,24 @@ pub(super) fn verify_checksums(folder: &Path, sums: &ChecksumsByPath) -> Result<
             Some(_) => {}
         }
     }
-    match present.keys().find(|path| !sums.contains_key(*path)) {
-        Some(path) => Err(BackupError::damaged(folder, format!("{path} is no part of it"))),
-        None => Ok(()),
+    if let Some(path) = present.sums.keys().find(|path| !sums.contains_key(*path)) {
+        return Err(BackupError::damaged(folder, format!("{path} is no part of it")));
     }
+    let description = BackupDescription::read_from_backup(folder)?;
+    if present.folders != description.folders || present.links != description.links {
+        return Err(BackupError::damaged(
+            folder,
+            "its folders or symbolic links are other than when it was made".to_owned(),
+        ));
+    }
+    Ok(description)
 }
 
 /// The SHA-256 of a file, in hexadecimal.
 pub(super) fn compute_file_checksum(path: &Path) -> Result<String, BackupError> {
-    let mut file = File::open(path).map_err(BackupError::from_io_error("read", path))?;
     let mut hash = Sha256::new();
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer).map_err(BackupError::from_io_error("read", path))? {
-            0 => return Ok(hex::encode(hash.finalize())),
-            length => hash.update(&buffer[..length]),
-        }
-    }
+    File::open(path)
+        .and_then(|mut file| io::copy(&mut file, &mut hash))
+        .map_err(BackupError::from_io_error("read", path))?;
+    Ok(hex::encode(hash.finalize()))
 }

@@ -13,6 +13,7 @@
 mod backup_description;
 mod checksums;
 mod create_backup;
+mod durable_files;
 mod recover_backup;
 
 use std::path::{Path, PathBuf};

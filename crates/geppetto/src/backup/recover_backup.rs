@@ -4,9 +4,8 @@
 use std::{
     collections::HashMap,
     ffi::OsStr,
-    fs::{self, DirBuilder, File},
-    io,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink},
+    fs, io,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -14,7 +13,7 @@ use super::{
     BackupError, KEYS_FOLDER, POSTGRES_DUMP_FILE, REPOSITORY_FOLDER, SQLITE_FILE,
     backup_description::BackupDescription,
     checksums::{self, ChecksumsByPath},
-    create_backup::sync_folder,
+    durable_files::{copy_to_new_file, create_folder_with_mode, sync_folder, write_new_file},
 };
 use crate::{
     data_folder::{DataFolder, RECOVERY_MARK},
@@ -28,39 +27,42 @@ const PRIVATE: FolderAndFileModes = (0o700, 0o600);
 
 const READABLE: FolderAndFileModes = (0o755, 0o644);
 
-/// A backup that was found whole, and where it shall be recovered.
+/// A backup that was found whole, and can be recovered where it was asked for.
 pub(crate) struct PlannedRecovery {
     backup: PathBuf,
     sums: ChecksumsByPath,
     description: BackupDescription,
 }
 
-/// Reads the whole backup and checks that it is whole and can be recovered into these places, which must be empty.
-/// Changes nothing.
-pub(crate) fn verify_backup_and_plan_recovery(
+/// Reads the whole backup and checks that it is whole and can be recovered into these folders and this database, which
+/// must be empty. Changes nothing.
+pub(crate) async fn verify_backup_and_plan_recovery(
     backup: &Path,
-    data_root: &Path,
-    database: &DatabaseLocation,
-    repository: &Path,
+    data: &DataFolder,
 ) -> Result<PlannedRecovery, BackupError> {
-    for place in [data_root, repository] {
-        refuse_unless_empty(place)?;
+    for destination in [data.folder_path(), &data.repository_path()] {
+        refuse_unless_empty(destination)?;
     }
     let sums = checksums::read_checksums(backup)?;
-    checksums::verify_checksums(backup, &sums)?;
-    let description = BackupDescription::read_from_backup(backup)?;
+    let description = checksums::verify_backup_content(backup, &sums)?;
     let is_of_sqlite = sums.contains_key(SQLITE_FILE);
-    match database {
-        DatabaseLocation::File(_) if !is_of_sqlite => Err(BackupError::Unsuitable(format!(
-            "the backup {} is of a control plane on PostgreSQL: give the URL of an empty database with --database",
-            backup.display()
-        ))),
-        DatabaseLocation::Url(_) if is_of_sqlite => Err(BackupError::Unsuitable(format!(
-            "the backup {} is of a control plane with a file of SQLite: leave --database out",
-            backup.display()
-        ))),
-        _ => Ok(PlannedRecovery { backup: backup.to_owned(), sums, description }),
+    match data.database_location() {
+        DatabaseLocation::File(_) if !is_of_sqlite => {
+            return Err(BackupError::Unsuitable(format!(
+                "the backup {} is of a control plane on PostgreSQL: give the URL of an empty database with --database",
+                backup.display()
+            )));
+        }
+        DatabaseLocation::Url(_) if is_of_sqlite => {
+            return Err(BackupError::Unsuitable(format!(
+                "the backup {} is of a control plane with a file of SQLite: leave --database out",
+                backup.display()
+            )));
+        }
+        DatabaseLocation::File(_) => {}
+        DatabaseLocation::Url(url) => store::check_postgres_database_can_be_filled(&url).await?,
     }
+    Ok(PlannedRecovery { backup: backup.to_owned(), sums, description })
 }
 
 impl PlannedRecovery {
@@ -85,23 +87,33 @@ impl PlannedRecovery {
         u64::try_from(now_us / 1_000_000).unwrap_or_default().max(self.description.epoch + 1)
     }
 
-    /// Copies everything to its place. Until [`PlannedRecovery::remove_recovery_mark`] no control plane starts there.
-    pub(crate) async fn copy_into_empty_places(&self, data: &DataFolder) -> Result<(), BackupError> {
+    /// Copies everything to where it shall be. Until [`PlannedRecovery::remove_recovery_mark`] no control plane starts
+    /// there. When it fails, what was copied is removed again.
+    pub(crate) async fn copy_to_empty_destinations(&self, data: &DataFolder) -> Result<(), BackupError> {
+        let destinations = [data.repository_path(), data.folder_path().to_owned()];
+        let were_there = destinations.each_ref().map(|destination| destination.exists());
+        let copied = self.copy_all(data).await;
+        if copied.is_err() {
+            for (destination, was_there) in destinations.iter().zip(were_there) {
+                // The cause is what failed first: a folder that cannot be removed is named by the next attempt.
+                let _ = if was_there { remove_content(destination) } else { fs::remove_dir_all(destination) };
+            }
+        }
+        copied
+    }
+
+    async fn copy_all(&self, data: &DataFolder) -> Result<(), BackupError> {
         let root = data.folder_path();
-        create_folder(root, PRIVATE.0)?;
-        let mark = root.join(RECOVERY_MARK);
-        File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&mark)
-            .map_err(BackupError::from_io_error("write", &mark))?;
+        create_folder_with_mode(root, PRIVATE.0)?;
+        write_new_file(&root.join(RECOVERY_MARK), io::empty(), PRIVATE.1)?;
         sync_folder(root)?;
         self.copy_tree(KEYS_FOLDER, &root.join(KEYS_FOLDER), PRIVATE)?;
         // Others may serve the channels of a repository; only its own key is secret.
         self.copy_tree(REPOSITORY_FOLDER, &data.repository_path(), READABLE)?;
         match data.database_location() {
-            DatabaseLocation::File(file) => copy_file(&self.backup.join(SQLITE_FILE), &file, 0o600)?,
+            DatabaseLocation::File(file) => {
+                copy_to_new_file(&self.backup.join(SQLITE_FILE), &file, PRIVATE.1)?;
+            }
             DatabaseLocation::Url(url) => {
                 let dump = self.backup.join(POSTGRES_DUMP_FILE);
                 store::restore_postgres_dump_into_empty_database(&url, &dump).await?;
@@ -117,42 +129,46 @@ impl PlannedRecovery {
         sync_folder(data.folder_path())
     }
 
-    /// Copies a folder of the backup. Files of one name and content become one file again: packages, and files of the
-    /// metadata, have a name in several folders, and the check of the repository wants them so.
+    /// Copies a folder of the backup. Packages, and the files of the metadata they are listed in, have a name in several
+    /// folders, and the check of the repository wants them to be one file: those of one name and content become one again.
     fn copy_tree(&self, folder: &str, to: &Path, modes: FolderAndFileModes) -> Result<(), BackupError> {
         let (folder_mode, file_mode) = modes;
-        create_folder(to, folder_mode)?;
+        create_folder_with_mode(to, folder_mode)?;
         let below = format!("{folder}/");
-        let target = |path: &str| path.strip_prefix(&below).map(|rest| to.join(rest));
+        let destination = |path: &str| path.strip_prefix(&below).map(|rest| to.join(rest));
         let mut folders = vec![to.to_owned()];
-        for path in self.description.folders.iter().filter_map(|path| target(path)) {
-            create_folder(&path, folder_mode)?;
+        for path in self.description.folders.iter().filter_map(|path| destination(path)) {
+            create_folder_with_mode(&path, folder_mode)?;
             folders.push(path);
         }
         let mut by_name_and_sum: HashMap<(Option<&OsStr>, &str), PathBuf> = HashMap::new();
         for (path, sum) in &self.sums {
-            let Some(at) = target(path) else { continue };
+            let Some(target) = destination(path) else { continue };
             let name_and_sum = (Path::new(path).file_name(), sum.as_str());
+            let may_be_linked = path.ends_with(".rpm") || path.ends_with(".xml.gz");
             match by_name_and_sum.get(&name_and_sum) {
-                Some(first) => {
-                    fs::hard_link(first, &at).map_err(BackupError::from_io_error("link", &at))?;
+                Some(first) if may_be_linked => {
+                    fs::hard_link(first, &target).map_err(BackupError::from_io_error("link", &target))?;
                 }
-                None => {
-                    let is_key = path.ends_with(".key");
-                    copy_file(&self.backup.join(path), &at, if is_key { 0o600 } else { file_mode })?;
-                    by_name_and_sum.insert(name_and_sum, at);
+                _ => {
+                    let mode = if path.ends_with(".key") { PRIVATE.1 } else { file_mode };
+                    copy_to_new_file(&self.backup.join(path), &target, mode)?;
+                    by_name_and_sum.insert(name_and_sum, target);
                 }
             }
         }
         for (path, leads_to) in &self.description.links {
-            let Some(at) = target(path) else { continue };
-            symlink(leads_to, &at).map_err(BackupError::from_io_error("link", &at))?;
+            let Some(target) = destination(path) else { continue };
+            symlink(leads_to, &target).map_err(BackupError::from_io_error("link", &target))?;
         }
         folders.iter().try_for_each(|folder| sync_folder(folder))
     }
 }
 
-/// Refuses a folder in which something lies; the root of a file system of its own may have `lost+found`.
+/// The root of a file system of its own may have it.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Refuses a folder that has something in it.
 fn refuse_unless_empty(folder: &Path) -> Result<(), BackupError> {
     let entries = match fs::read_dir(folder) {
         Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -160,29 +176,27 @@ fn refuse_unless_empty(folder: &Path) -> Result<(), BackupError> {
     };
     for entry in entries {
         let name = entry.map_err(BackupError::from_io_error("list", folder))?.file_name();
-        if name != "lost+found" {
+        if name != LOST_AND_FOUND {
             return Err(BackupError::Occupied {
-                what: format!("{} is not empty: `{}` lies in it", folder.display(), name.display()),
+                what: format!("{} is not empty: `{}` is in it", folder.display(), name.display()),
             });
         }
     }
     Ok(())
 }
 
-fn create_folder(path: &Path, mode: u32) -> Result<(), BackupError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .map_err(BackupError::from_io_error("make the folder", path))
-}
-
-fn copy_file(from: &Path, to: &Path, mode: u32) -> Result<(), BackupError> {
-    let copy = || {
-        let mut source = File::open(from)?;
-        let mut target = File::options().write(true).create_new(true).mode(mode).open(to)?;
-        io::copy(&mut source, &mut target)?;
-        target.sync_all()
-    };
-    copy().map_err(BackupError::from_io_error("copy", to))
+/// Removes what was copied into a folder that was empty.
+fn remove_content(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == LOST_AND_FOUND {
+            continue;
+        }
+        let removed = match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path()),
+            false => fs::remove_file(entry.path()),
+        };
+        removed?;
+    }
+    Ok(())
 }

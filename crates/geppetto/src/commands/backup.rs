@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{DaemonContext, init::DatabaseAndRepositoryArgs};
-use crate::{backoffice, backup, daemon_error::DaemonCommandError, data_folder::DataFolder, output};
+use super::{DaemonContext, storage_args::DatabaseAndRepositoryArgs};
+use crate::{backoffice, backup, daemon_error::DaemonCommandError, output};
 
 /// Copy everything a control plane needs into a new folder, also while it serves
 ///
@@ -26,14 +26,9 @@ pub(crate) struct BackupArgs {
 impl BackupArgs {
     /// Runs the command.
     pub(crate) async fn run_backup_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
-        let data = DataFolder::locate_without_creating(
-            &context.data,
-            self.storage.parse_database_url()?,
-            self.storage.repository_folder(),
-        );
-        data.refuse_root_in_folder_of_other_user("backup")?;
+        let data = self.storage.locate_data_folder(context, "backup")?;
         data.require_used_before()?;
-        let (store, _) = backoffice::open_store_with_its_keys(&data).await?;
+        let store = backoffice::open_used_store_with_its_keys(&data).await?;
         let made = backup::create_backup(&data, &store, context.clock.now_us(), &self.out).await;
         store.close().await;
         let (files, bytes) = made?;

@@ -7,6 +7,7 @@ mod man;
 mod openapi;
 mod recover;
 mod serve;
+mod storage_args;
 mod tls_args;
 
 use std::path::PathBuf;

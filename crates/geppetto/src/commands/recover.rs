@@ -2,15 +2,14 @@
 
 use std::path::PathBuf;
 
-use time::OffsetDateTime;
+use model::utc_time;
 
-use super::{DaemonContext, init::DatabaseAndRepositoryArgs};
+use super::{DaemonContext, storage_args::DatabaseAndRepositoryArgs};
 use crate::{
     auth::{Operator, UnscopedPermit},
     backoffice,
     backup::{self, PlannedRecovery},
     daemon_error::DaemonCommandError,
-    data_folder::DataFolder,
     output,
     store::TimeAndActor,
 };
@@ -39,19 +38,9 @@ pub(crate) struct RecoverArgs {
 impl RecoverArgs {
     /// Runs the command.
     pub(crate) async fn run_recover_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
-        let data = DataFolder::locate_without_creating(
-            &context.data,
-            self.storage.parse_database_url()?,
-            self.storage.repository_folder(),
-        );
-        data.refuse_root_in_folder_of_other_user("recover")?;
-        let planned = backup::verify_backup_and_plan_recovery(
-            &self.from,
-            data.folder_path(),
-            &data.database_location(),
-            &data.repository_path(),
-        )?;
-        let created = format_utc(planned.backup_created_us());
+        let data = self.storage.locate_data_folder(context, "recover")?;
+        let planned = backup::verify_backup_and_plan_recovery(&self.from, &data).await?;
+        let created = utc_time::format_utc(planned.backup_created_us());
         let whole = format!(
             "the backup of {created} is whole: {} files, revision {}",
             planned.file_count(),
@@ -67,7 +56,7 @@ impl RecoverArgs {
         }
         let now_us = context.clock.now_us();
         let epoch = planned.epoch_to_begin(now_us);
-        planned.copy_into_empty_places(&data).await?;
+        planned.copy_to_empty_destinations(&data).await?;
         let (store, _) = backoffice::open_store_with_its_keys(&data).await?;
         let permit: UnscopedPermit<Operator> =
             UnscopedPermit::new_for_local_administrator(nix::unistd::geteuid().as_raw())
@@ -80,17 +69,10 @@ impl RecoverArgs {
         PlannedRecovery::remove_recovery_mark(&data)?;
         output::print_note(&format!(
             "the control plane in {} is recovered, in epoch {epoch}: start it with `geppetto serve`\n\
-             what happened after {created} is gone: tokens and keys that were revoked since are valid again (`punch token \
-             list`, `punch key list`), and servers that joined since must join again (`punch server join-token`)",
+             what happened after {created} is gone: tokens that were revoked since, and keys that were withdrawn, are valid again \
+             (`punch token list`, `punch key list`), and servers that joined since must join again (`punch server join-token`)",
             data.folder_path().display()
         ));
         Ok(())
     }
-}
-
-/// `2026-11-23 09:08:16 UTC`.
-fn format_utc(at_us: i64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(at_us.div_euclid(1_000_000))
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    format!("{} {:02}:{:02}:{:02} UTC", at.date(), at.hour(), at.minute(), at.second())
 }

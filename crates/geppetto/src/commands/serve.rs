@@ -11,11 +11,7 @@ use std::{
 use model::wire::ControlPlaneAddress;
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{
-    DaemonContext,
-    init::{self, DatabaseAndRepositoryArgs},
-    tls_args::TlsArgs,
-};
+use super::{DaemonContext, init, storage_args::DatabaseAndRepositoryArgs, tls_args::TlsArgs};
 use crate::{
     api::{self, ApiState},
     daemon_error::DaemonCommandError,
@@ -91,9 +87,13 @@ impl ServeArgs {
         let address = listener.local_addr().map_err(|error| {
             DaemonCommandError::operation_failed_error(format!("{} is not an address: {error}", self.listen))
         })?;
-        let (data, back_office) =
-            init::open_or_create_control_plane(context, &self.storage, &init::default_channel_names())
-                .await?;
+        let (data, back_office) = init::open_or_create_control_plane(
+            context,
+            &self.storage,
+            &init::default_channel_names(),
+            "serve",
+        )
+        .await?;
         let back_office = Arc::new(back_office);
         tokio::spawn({
             let back_office = Arc::clone(&back_office);

@@ -11,6 +11,7 @@ mod audit;
 #[cfg(test)]
 mod contract;
 mod database_snapshot;
+mod epoch;
 mod jobs;
 mod nodes;
 mod postgres;
@@ -32,7 +33,9 @@ use tokio::sync::broadcast;
 
 pub(crate) use audit::TimeAndActor;
 use connection::{DatabasePool, PooledReadConnection, WriteTransaction};
-pub(crate) use database_snapshot::restore_postgres_dump_into_empty_database;
+pub(crate) use database_snapshot::{
+    check_postgres_database_can_be_filled, restore_postgres_dump_into_empty_database,
+};
 pub(crate) use jobs::{JobRow, JobState, LeasedJob, NewJob};
 pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
@@ -78,6 +81,7 @@ impl std::fmt::Display for DatabaseLocation {
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     pool: DatabasePool,
+    location: DatabaseLocation,
     seal: SealingKey,
     epoch: u64,
     events: EventSender,
@@ -87,7 +91,7 @@ pub(crate) struct Store {
 #[derive(Debug)]
 pub(crate) struct StoreWithUncheckedSeal {
     pool: DatabasePool,
-    name: String,
+    location: DatabaseLocation,
     sealed: Option<(String, String, i64)>,
 }
 
@@ -149,11 +153,17 @@ pub(crate) enum StoreError {
     /// A sealed text cannot be opened.
     #[error("the sealed text of {0} in the database cannot be opened: it was changed by another program")]
     Sealed(String),
+    /// The tables are of an earlier version, and are not to be changed now.
+    #[error("the tables of the database `{0}` are of an earlier version of geppetto")]
+    OlderTables(String),
+    /// No control plane has ever used the database.
+    #[error("no control plane has used the database `{0}` yet")]
+    NeverUsed(String),
     /// A program of PostgreSQL did not do what it was asked to.
     #[error("{program} failed: {why}")]
     ClientProgram {
         /// `pg_dump` or `pg_restore`.
-        program: &'static str,
+        program: String,
         /// Its own words, or why it could not be started.
         why: String,
     },
@@ -248,7 +258,41 @@ impl StoreWithUncheckedSeal {
                 DatabasePool::Postgres(postgres::connect_and_migrate_postgres(url).await?)
             }
         };
-        let mut store = Self { pool, name: database.to_string(), sealed: None };
+        Self::with_seal_read(pool, database).await
+    }
+
+    /// Opens a database that a control plane has used, and whose tables are those of this program: nothing is created or
+    /// changed.
+    pub(crate) async fn open_used_without_migrating(database: &DatabaseLocation) -> Result<Self, StoreError> {
+        let (pool, known): (_, Vec<i64>) = match database {
+            DatabaseLocation::File(path) => {
+                let pool = sqlite::open_sqlite_file(path, false).await?;
+                (DatabasePool::Sqlite(pool), sqlite::MIGRATIONS.iter().map(|one| one.version).collect())
+            }
+            DatabaseLocation::Url(url) => {
+                let pool = postgres::connect_to_postgres(url).await?;
+                (DatabasePool::Postgres(pool), postgres::MIGRATIONS.iter().map(|one| one.version).collect())
+            }
+        };
+        let doing = "reading which version its tables have";
+        let mut connection = pool.acquire_read_connection(doing).await?;
+        let applied: Vec<(i64,)> = fetch_all!(connection, doing, "SELECT version FROM _sqlx_migrations")?;
+        drop(connection);
+        if let Some((migration,)) = applied.iter().find(|(version,)| !known.contains(version)) {
+            return Err(StoreError::NewerTables { database: database.to_string(), migration: *migration });
+        }
+        if known.iter().any(|version| !applied.contains(&(*version,))) {
+            return Err(StoreError::OlderTables(database.to_string()));
+        }
+        let store = Self::with_seal_read(pool, database).await?;
+        match store.has_been_sealed() {
+            true => Ok(store),
+            false => Err(StoreError::NeverUsed(database.to_string())),
+        }
+    }
+
+    async fn with_seal_read(pool: DatabasePool, database: &DatabaseLocation) -> Result<Self, StoreError> {
+        let mut store = Self { pool, location: database.clone(), sealed: None };
         store.sealed = store.read_seal().await?;
         Ok(store)
     }
@@ -271,7 +315,7 @@ impl StoreWithUncheckedSeal {
                 self.pool.begin_write_transaction_with_events(doing, events.clone()).await?;
             let (revisions,): (i64,) = fetch_one!(transaction, doing, "SELECT COUNT(*) FROM revisions")?;
             if revisions > 0 {
-                return Err(StoreError::Unsealed(self.name));
+                return Err(StoreError::Unsealed(self.location.to_string()));
             }
             // Of two control planes that start at once, the first one's keys hold.
             execute!(
@@ -287,17 +331,17 @@ impl StoreWithUncheckedSeal {
         }
         let (sealed, known_node_key, epoch) = self.sealed.unwrap_or_default();
         if seal.open_sealed_text(SEAL_CONTEXT, &sealed).is_err() {
-            return Err(StoreError::WrongKey(self.name));
+            return Err(StoreError::WrongKey(self.location.to_string()));
         }
         if known_node_key != node_key {
-            return Err(StoreError::WrongNodeKey(self.name));
+            return Err(StoreError::WrongNodeKey(self.location.to_string()));
         }
         if let DatabasePool::Postgres(pool) = &self.pool {
             let listener =
                 postgres::open_event_listener(pool).await.map_err(query_error("listening to events"))?;
             tokio::spawn(postgres::forward_postgres_events(pool.clone(), listener, events.clone()));
         }
-        Ok(Store { pool: self.pool, seal, epoch: unsigned(epoch, "epoch")?, events })
+        Ok(Store { pool: self.pool, location: self.location, seal, epoch: unsigned(epoch, "epoch")?, events })
     }
 
     async fn read_seal(&self) -> Result<Option<(String, String, i64)>, StoreError> {
@@ -319,11 +363,6 @@ impl Store {
         let mut transaction = self.begin(doing).await?;
         execute!(transaction, doing, "UPDATE health SET written_us = $1", at_us)?;
         transaction.commit_and_announce_events(doing).await
-    }
-
-    /// The epoch of the node files made from now on: 1 until the database is recovered from a backup.
-    pub(crate) fn epoch(&self) -> u64 {
-        self.epoch
     }
 
     /// What changes from now on.

@@ -5,6 +5,7 @@ use std::{str::FromStr as _, time::Duration};
 use model::wire::Event;
 use sqlx::{
     PgConnection, PgPool,
+    migrate::Migrator,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
@@ -23,23 +24,28 @@ const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// Connects to the database and brings its tables up to date. Control planes that start at once wait for each
 /// other: the migrations hold an advisory lock.
 pub(super) async fn connect_and_migrate_postgres(url: &DatabaseUrl) -> Result<PgPool, StoreError> {
+    let pool = connect_to_postgres(url).await?;
+    MIGRATIONS.run(&pool).await.map_err(|source| StoreError::from_migrate_error(url.to_string(), source))?;
+    Ok(pool)
+}
+
+/// The steps that bring the tables to this program's version.
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Connects to the database and leaves its tables as they are.
+pub(super) async fn connect_to_postgres(url: &DatabaseUrl) -> Result<PgPool, StoreError> {
     let name = url.to_string();
     let options = PgConnectOptions::from_str(url.text_with_password())
         .map_err(|source| StoreError::Open { database: name.clone(), source })?
         .application_name("geppetto")
         // The text of a statement that fails is in the log of PostgreSQL already.
         .options([("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
-    let pool = PgPoolOptions::new()
+    PgPoolOptions::new()
         .max_connections(16)
         .acquire_timeout(Duration::from_secs(15))
         .connect_with(options)
         .await
-        .map_err(|source| StoreError::Open { database: name.clone(), source })?;
-    sqlx::migrate!("migrations/postgres")
-        .run(&pool)
-        .await
-        .map_err(|source| StoreError::from_migrate_error(name, source))?;
-    Ok(pool)
+        .map_err(|source| StoreError::Open { database: name, source })
 }
 
 /// Announces events to every control plane on this database, once the transaction is committed.

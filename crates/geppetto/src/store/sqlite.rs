@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use sqlx::{
     Sqlite, SqliteConnection, SqlitePool,
+    migrate::Migrator,
     pool::PoolConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -26,7 +27,7 @@ const ATTEMPTS: u32 = 5;
 pub(super) async fn open_and_migrate_sqlite(path: &Path) -> Result<SqlitePool, StoreError> {
     let mut attempt = 1;
     loop {
-        match open_once(path).await {
+        match open_and_migrate_once(path).await {
             Err(_) if attempt < ATTEMPTS => attempt += 1,
             opened => return opened,
         }
@@ -34,17 +35,30 @@ pub(super) async fn open_and_migrate_sqlite(path: &Path) -> Result<SqlitePool, S
     }
 }
 
-async fn open_once(path: &Path) -> Result<SqlitePool, StoreError> {
+/// The steps that bring the tables to this program's version.
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+
+async fn open_and_migrate_once(path: &Path) -> Result<SqlitePool, StoreError> {
+    let pool = open_sqlite_file(path, true).await?;
+    MIGRATIONS
+        .run(&pool)
+        .await
+        .map_err(|source| StoreError::from_migrate_error(path.display().to_string(), source))?;
+    Ok(pool)
+}
+
+/// Opens the database file; one that is missing is created, or an error.
+pub(super) async fn open_sqlite_file(path: &Path, create_if_missing: bool) -> Result<SqlitePool, StoreError> {
     let name = path.display().to_string();
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
+        .create_if_missing(create_if_missing)
         .journal_mode(SqliteJournalMode::Wal)
         // A node file whose generation was given out must still be there after a power cut.
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10));
-    let pool = SqlitePoolOptions::new()
+    SqlitePoolOptions::new()
         .max_connections(4)
         // A connection to a local file is not lost like one over a network; a ping before each use would cost as much as most
         // statements do.
@@ -52,12 +66,7 @@ async fn open_once(path: &Path) -> Result<SqlitePool, StoreError> {
         .acquire_timeout(Duration::from_secs(15))
         .connect_with(options)
         .await
-        .map_err(|source| StoreError::Open { database: name.clone(), source })?;
-    sqlx::migrate!("migrations/sqlite")
-        .run(&pool)
-        .await
-        .map_err(|source| StoreError::from_migrate_error(name, source))?;
-    Ok(pool)
+        .map_err(|source| StoreError::Open { database: name, source })
 }
 
 /// A transaction that writes.

@@ -6,13 +6,12 @@ use askama::Template;
 use axum::{
     Router,
     extract::{Path, Request},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
     routing::get,
 };
 use rust_embed::RustEmbed;
-use sha2::{Digest as _, Sha256};
 
 use super::markdown::{self, RenderedPage};
 
@@ -38,7 +37,7 @@ const KINDS: [(&str, &str); 4] = [
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A page and its place in the list.
+/// A rendered page and where it is served.
 struct DocumentationPage {
     /// `how-to/withdraw.md`.
     path: String,
@@ -68,13 +67,13 @@ struct DocumentationTemplate<'a> {
 /// The routes of `/docs`, which anybody may read.
 pub(crate) fn documentation_routes() -> Router {
     Router::new()
-        .route("/docs", get(async |headers: HeaderMap| page_response("index", &headers)))
-        .route("/docs/", get(async |headers: HeaderMap| page_response("index", &headers)))
+        .route("/docs", get(async || page_response("index")))
+        .route("/docs/", get(async || page_response("index")))
         .route(
             "/docs/{*page}",
-            get(async |Path(page): Path<String>, headers: HeaderMap| match page.as_str() {
+            get(async |Path(page): Path<String>| match page.as_str() {
                 "style.css" => ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response(),
-                page => page_response(page, &headers),
+                page => page_response(page),
             }),
         )
         .layer(middleware::from_fn(add_security_headers))
@@ -95,7 +94,7 @@ async fn add_security_headers(request: Request, next: Next) -> Response {
 }
 
 /// The page at an address below `/docs/`.
-fn page_response(name: &str, headers: &HeaderMap) -> Response {
+fn page_response(name: &str) -> Response {
     // Links from the sources name the files.
     let path = format!("{}.md", name.trim_end_matches('/').trim_end_matches(".md"));
     let Some(page) = all_pages().iter().find(|page| page.path == path) else {
@@ -105,12 +104,7 @@ fn page_response(name: &str, headers: &HeaderMap) -> Response {
     };
     let text =
         render_in_frame(&page.content.title, &page.address, &page.content.html, &page.content.sections);
-    let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&text)[..16]));
-    let has_it = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
-    match has_it {
-        true => (StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response(),
-        false => ([(header::ETAG, tag)], Html(text)).into_response(),
-    }
+    Html(text).into_response()
 }
 
 fn render_in_frame(title: &str, address: &str, body: &str, sections: &[(String, String)]) -> String {

@@ -153,6 +153,70 @@ fn backup_into_a_folder_that_exists_and_of_no_control_plane_are_refused() {
 }
 
 #[test]
+fn backup_inside_the_repository_that_it_copies_is_refused() {
+    let plane = filled(&[]);
+    let inside = plane.data().join("repository/backup");
+    let said = plane.run(&["backup", "--out", text(&inside)]).failed(1);
+    assert!(said.contains("is inside the repository"), "{said}");
+    assert!(!inside.exists());
+}
+
+#[test]
+fn backup_that_cannot_be_written_leaves_nothing() {
+    let plane = filled(&[]);
+    fs::remove_file(plane.data().join("keys/node.key")).unwrap();
+    let out = plane.path("backups");
+    fs::create_dir(&out).unwrap();
+    let said = plane.run(&["backup", "--out", text(&out.join("today"))]).failed(1);
+    assert!(said.contains("node.key"), "{said}");
+    assert_eq!(fs::read_dir(&out).unwrap().count(), 0, "{said}");
+}
+
+#[test]
+fn backup_without_the_database_of_a_control_plane_on_postgres_is_refused() {
+    let Some(database) = postgres_cluster::create_database() else { return };
+    let plane = filled(&["--database", &database]);
+    let said = plane.run(&["backup", "--out", text(&plane.path("backup"))]).failed(1);
+    assert!(said.contains("has no database there") && said.contains("--database"), "{said}");
+    assert!(!plane.path("backup").exists() && !plane.data().join("geppetto.db").exists());
+}
+
+#[test]
+fn recovery_into_a_database_that_cannot_be_filled_leaves_nothing() {
+    let Some(first) = postgres_cluster::create_database() else { return };
+    let plane = filled(&["--database", &first]);
+    let backup = plane.path("backup");
+    plane.run(&["backup", "--out", text(&backup), "--database", &first]).ok();
+    let recovered = ControlPlane::empty();
+    // One that has tables already, one that nobody serves, and programs of PostgreSQL that are not there.
+    let nobody = "postgres://ann@127.0.0.1:1/estate";
+    for (database, what) in [(first.as_str(), "not empty"), (nobody, "could not be opened")] {
+        for dry_run in [&["--dry-run"][..], &[]] {
+            let recover = ["recover", "--from", text(&backup), "--database", database];
+            let said = recovered.run(&[&recover, dry_run].concat());
+            assert_ne!(said.code, 0);
+            assert!(said.err.contains(what), "{}", said.err);
+            assert!(!recovered.data().exists(), "a refused recovery made something");
+        }
+    }
+    // What fails while it is copied: a dump that is whole, and none of PostgreSQL's.
+    let Some(second) = postgres_cluster::create_database() else { return };
+    let sums = fs::read_to_string(backup.join("SHA256SUMS")).unwrap();
+    fs::write(backup.join("geppetto.pgdump"), "no dump").unwrap();
+    let sum = Command::new("sha256sum").arg(backup.join("geppetto.pgdump")).output().unwrap().stdout;
+    let sum = &String::from_utf8(sum).unwrap()[..64];
+    let replaced = |line: &str| match line.ends_with("  geppetto.pgdump") {
+        true => format!("{sum}  geppetto.pgdump\n"),
+        false => format!("{line}\n"),
+    };
+    fs::write(backup.join("SHA256SUMS"), sums.lines().map(replaced).collect::<String>()).unwrap();
+    let said = recovered.run(&["recover", "--from", text(&backup), "--database", &second]);
+    assert_ne!(said.code, 0);
+    assert!(said.err.contains("pg_restore"), "{}", said.err);
+    assert!(!recovered.data().exists(), "a failed recovery left something");
+}
+
+#[test]
 fn backup_and_recovery_by_root_in_the_data_folder_of_another_user_are_refused() {
     if !nix::unistd::geteuid().is_root() {
         skip("folders of other users can be made by root only");
@@ -163,7 +227,7 @@ fn backup_and_recovery_by_root_in_the_data_folder_of_another_user_are_refused() 
     plane.run(&["backup", "--out", text(&backup)]).ok();
     std::os::unix::fs::chown(plane.data(), Some(65_534), None).unwrap();
     let said = plane.run(&["backup", "--out", text(&plane.path("again"))]).failed(1);
-    assert!(said.contains("geppetto backup ...`") && said.contains("sudo -u"), "{said}");
+    assert!(said.contains("geppetto backup ...`") && said.contains("runuser -u"), "{said}");
 
     // Into a folder that is there, and into one that would be made.
     let recovered = ControlPlane::empty();
@@ -180,13 +244,14 @@ fn backup_and_recovery_by_root_in_the_data_folder_of_another_user_are_refused() 
 }
 
 #[test]
-fn control_plane_does_not_start_where_a_recovery_did_not_end() {
+fn control_plane_does_not_start_where_a_recovery_was_interrupted() {
     let plane = ControlPlane::empty();
     fs::create_dir(plane.data()).unwrap();
-    fs::create_dir(plane.data().join("keys")).unwrap();
     fs::write(plane.data().join("recovery-not-completed"), "").unwrap();
     let said = plane.run(&["serve", "--listen", "127.0.0.1:0"]).failed(1);
-    assert!(said.contains("did not end"), "{said}");
+    assert!(said.contains("was interrupted"), "{said}");
+    let said = plane.run(&["backup", "--out", text(&plane.path("backup"))]).failed(1);
+    assert!(said.contains("was interrupted") && !plane.path("backup").exists(), "{said}");
     let said = plane.run(&["recover", "--from", "/nonexistent"]).failed(1);
     assert!(said.contains("is not empty"), "{said}");
 }

@@ -74,13 +74,6 @@ fn first_start_killed_before_any_step_is_completed_by_the_next_start() {
 }
 
 #[test]
-fn signing_key_without_the_trusted_keys_of_a_first_start_is_completed() {
-    let mut plane = killed_before(6);
-    remove(&plane.data().join("repository/keys.asc"));
-    works(&mut plane, "the signing key was written first");
-}
-
-#[test]
 fn channels_chosen_by_a_killed_init_are_created_by_the_next_start() {
     let mut plane = ControlPlane::empty();
     plane.run(&["init", "--channel", "test", "--channel", "live"]).ok();

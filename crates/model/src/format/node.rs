@@ -202,21 +202,23 @@ pub fn check_generation_may_follow(
     if number < had {
         return Err(format!(
             "generation {generation} is older than generation {}, which this host already had; this may be a replay of \
-             an old node file. Run `punch restore` again to fetch the current one. If the data of the control plane was \
-             put back from a copy by hand, do it again with `geppetto recover`, which hosts accept",
+             an old node file. Run `punch restore` again to fetch the current one. If the control plane's data was put back from a \
+             copy, hosts refuse its lower generations until it has a new epoch: stop it, make a backup of it with \
+             `geppetto backup`, and recover that with `geppetto recover`",
             had.generation
         ));
     }
     if number == had && content != digest {
         return Err(format!(
             "generation {generation} has other content than the generation {generation} this host already had; \
-             one number must never stand for two contents. Ask the back-office for a new generation"
+             one generation never has two contents. If the control plane's data was put back from a copy, stop it, make a \
+             backup of it with `geppetto backup`, and recover that with `geppetto recover`"
         ));
     }
     Ok(())
 }
 
-/// What is not written.
+/// For serde: zero is the default, and is left out of the file.
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -73,7 +73,7 @@ pub const MAX_YAML_BYTES: usize = 8 * 1024 * 1024;
 /// So many texts, numbers, lists, maps and keys are read.
 pub const MAX_YAML_NODES: usize = 500_000;
 
-/// After so many unknown keys reading ends: the file is of another kind.
+/// Reading stops after this many unknown keys: the file is probably of another format.
 const MAX_UNKNOWN_KEYS: usize = 20;
 
 /// Collections nested deeper than this are refused.
@@ -88,7 +88,8 @@ pub fn parse_versioned_yaml<T: VersionedYamlFormat>(file: &str, text: &str) -> R
     }
 }
 
-/// Reads one document that names its format, all unknown keys left out: they are among the errors, and hide no other.
+/// Reads one document that names its format. Unknown keys are reported and removed from the text, so that one pass
+/// reports all errors.
 pub fn parse_versioned_yaml_without_unknown_keys<T: VersionedYamlFormat>(
     file: &str,
     text: &str,

@@ -80,7 +80,7 @@ impl From<&Resolution> for ResolutionDigestAndReads {
 pub fn check_estate(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
     let servers: Vec<&ServerName> = estate.servers.keys().collect();
     let resolved = ResolvedServers::resolve(None, estate, catalog, &servers, &AtomicBool::new(false));
-    findings(estate, catalog, &resolved, None)
+    collect_findings(estate, catalog, &resolved, None)
 }
 
 /// Checks everything that a change can reach and finds its effects. Each server it reaches is resolved once before and
@@ -98,7 +98,7 @@ pub fn check_estate_change(
         .unwrap_or_default()
 }
 
-/// The same, for somebody who may lose interest: nothing, and soon, once `is_cancelled` is set.
+/// Like [`check_estate_change`]; gives `None`, and soon, once `is_cancelled` is set.
 pub fn check_estate_change_unless_cancelled(
     old: &Estate,
     new: &Estate,
@@ -113,12 +113,12 @@ pub fn check_estate_change_unless_cancelled(
     if is_cancelled.load(Ordering::Relaxed) {
         return None;
     }
-    let mut found = findings(new, catalog, &resolved, Some(&changed.places));
+    let mut found = collect_findings(new, catalog, &resolved, Some(&changed.places));
     if found.iter().any(|finding| finding.severity == Severity::Error) {
         let known: Vec<&ServerName> =
             servers.into_iter().filter(|name| old.servers.contains_key(*name)).collect();
         let before = ResolvedServers::resolve(None, old, catalog, &known, is_cancelled);
-        let known: BTreeSet<String> = findings(old, catalog, &before, Some(&changed.places))
+        let known: BTreeSet<String> = collect_findings(old, catalog, &before, Some(&changed.places))
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
             .map(ToString::to_string)
@@ -162,7 +162,7 @@ pub fn find_catalog_change_effects(
 #[derive(Default)]
 struct ResolvedServers<'a> {
     uses: PlaceUsage<'a>,
-    notes: Vec<EstateFinding>,
+    findings: Vec<EstateFinding>,
     /// Channels that are not there, although servers need components of them.
     missing_channels: BTreeSet<Name>,
     effects: BTreeMap<ServerName, Vec<Effect>>,
@@ -170,8 +170,8 @@ struct ResolvedServers<'a> {
 }
 
 impl<'a> ResolvedServers<'a> {
-    /// Resolves servers of `new`, and finds what is different from `old`, if there is one; only a part of them once
-    /// `is_cancelled` is set.
+    /// Resolves servers of `new`, and finds what is different from `old`, if there is one. The result is
+    /// incomplete once `is_cancelled` is set.
     fn resolve(
         old: Option<&Estate>,
         new: &'a Estate,
@@ -201,7 +201,7 @@ impl<'a> ResolvedServers<'a> {
         let mut all = ResolvedServers::default();
         for part in parts {
             all.uses.extend(part.uses);
-            all.notes.extend(part.notes);
+            all.findings.extend(part.findings);
             all.missing_channels.extend(part.missing_channels);
             all.effects.extend(part.effects);
             all.resolutions.extend(part.resolutions);
@@ -209,7 +209,7 @@ impl<'a> ResolvedServers<'a> {
         all
     }
 
-    /// Notes why a server has no node. A channel that is not there is one fault, of the environment that names it, and not
+    /// Adds why a server has no node. A channel that is not there is one fault, of the environment that names it, and not
     /// one of each line that requires a component.
     fn add_faults(&mut self, catalog: &Catalog, error: &ResolveFaults) {
         for fault in &error.faults {
@@ -219,7 +219,7 @@ impl<'a> ResolvedServers<'a> {
                 {
                     self.missing_channels.insert(channel.clone());
                 }
-                _ => self.notes.push(fault.clone().into_estate_finding()),
+                _ => self.findings.push(fault.clone().into_estate_finding()),
             }
         }
     }
@@ -244,13 +244,13 @@ fn in_parallel<T: Send>(servers: &[&ServerName], work: impl Fn(&[&ServerName]) -
 
 /// The findings on resolved servers, on the places that apply to them and on `places`; on all
 /// places if `places` is `None`.
-fn findings(
+fn collect_findings(
     estate: &Estate,
     catalog: &Catalog,
     resolved: &ResolvedServers<'_>,
     places: Option<&BTreeSet<PlaceId>>,
 ) -> Vec<EstateFinding> {
-    let (uses, mut notes) = (&resolved.uses, resolved.notes.clone());
+    let (uses, mut findings) = (&resolved.uses, resolved.findings.clone());
     let hierarchy = RoleLinearisations::new(&estate.roles);
     let whole = |place: &PlaceId| places.is_none_or(|places| places.contains(place));
     let concerns = |place: &PlaceId| whole(place) || uses.used.contains(place);
@@ -260,39 +260,39 @@ fn findings(
             continue;
         }
         if let Some(Err(fault)) = hierarchy.linearise_role(name) {
-            notes.push(fault.into_estate_finding());
+            findings.push(fault.into_estate_finding());
         }
-        check_place(catalog, uses, &place, whole(&place), &role.overrides, &mut notes);
+        check_place(catalog, uses, &place, whole(&place), &role.overrides, &mut findings);
     }
     for (name, group) in &estate.groups {
         let place = PlaceId::Group(name.clone());
         if concerns(&place) {
-            check_place(catalog, uses, &place, whole(&place), &group.overrides, &mut notes);
+            check_place(catalog, uses, &place, whole(&place), &group.overrides, &mut findings);
         }
     }
     for (name, environment) in &estate.environments {
         let place = PlaceId::Environment(name.clone());
         if concerns(&place) {
             let is_needed = resolved.missing_channels.contains(&environment.channel);
-            notes.extend(unknown_names::unknown_channel_finding(
+            findings.extend(unknown_names::unknown_channel_finding(
                 catalog,
                 &place,
                 &environment.channel,
                 is_needed,
             ));
-            check_place(catalog, uses, &place, whole(&place), &environment.overrides, &mut notes);
+            check_place(catalog, uses, &place, whole(&place), &environment.overrides, &mut findings);
         }
     }
     for (name, server) in &estate.servers {
         let place = PlaceId::Server(name.clone());
         if concerns(&place) {
-            check_place(catalog, uses, &place, whole(&place), &server.overrides, &mut notes);
+            check_place(catalog, uses, &place, whole(&place), &server.overrides, &mut findings);
         }
     }
-    let mut visited = HashSet::new();
-    notes.retain(|note| visited.insert(note.to_string()));
-    notes.sort_by_key(|note| note.severity);
-    notes
+    let mut known = HashSet::new();
+    findings.retain(|finding| known.insert(finding.to_string()));
+    findings.sort_by_key(|finding| finding.severity);
+    findings
 }
 
 impl<'a> PlaceUsage<'a> {
@@ -363,25 +363,25 @@ fn check_place(
     place: &PlaceId,
     whole: bool,
     overrides: &Overrides,
-    notes: &mut Vec<EstateFinding>,
+    findings: &mut Vec<EstateFinding>,
 ) {
     let severity = if uses.used.contains(place) { Severity::Error } else { Severity::Warning };
     let named = overrides.components.keys().chain(overrides.versions.keys()).chain(overrides.values.keys());
     for name in named {
         let known = |note: &EstateFinding| note.place == *place && note.component.as_ref() == Some(name);
-        if !catalog.components.contains_key(name) && !notes.iter().any(known) {
-            notes.push(unknown_names::unknown_component_finding(catalog, severity, place, name));
+        if !catalog.components.contains_key(name) && !findings.iter().any(known) {
+            findings.push(unknown_names::unknown_component_finding(catalog, severity, place, name));
         }
     }
     let is_checked = |name: &Name| whole || uses.chosen.contains_key(&(place.clone(), name));
     for (name, values) in overrides.values.iter().filter(|(name, _)| is_checked(name)) {
         let applicable = applicable_versions(catalog, uses, place, name, overrides);
         for (key, assignment) in values {
-            notes.extend(check_value(catalog, place, &applicable, name, key, &assignment.value));
+            findings.extend(check_value(catalog, place, &applicable, name, key, &assignment.value));
         }
     }
     for removal in &overrides.remove {
-        notes.extend(check_removal(catalog, place, &removal.what));
+        findings.extend(check_removal(catalog, place, &removal.what));
     }
 }
 
@@ -435,7 +435,7 @@ fn check_value(
     let all = wrong.len() == components.len();
     let mut note = wrong.into_iter().next_back()?.into_estate_finding();
     if !all && !chosen {
-        note.severity = Severity::Warning;
+        finding.severity = Severity::Warning;
         note.message.push_str(" (in some of its versions)");
     }
     Some(note)

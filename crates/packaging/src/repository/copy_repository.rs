@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Repository, RepositoryError, Result};
+use super::{Repository, RepositoryError, Result, durable_writes};
 
 /// What belongs to running processes and not to the repository.
 const NOT_COPIED: [&str; 2] = ["incoming", "lock"];
@@ -96,11 +96,7 @@ impl CopyPass {
     fn copy_file(&mut self, source: &Path, target: &Path, found: &fs::Metadata) -> Result<()> {
         let key = (found.dev(), found.ino());
         if let Some(first) = self.first_names.get(&key) {
-            let is_linked = match (fs::symlink_metadata(first), fs::symlink_metadata(target)) {
-                (Ok(first), Ok(there)) => (first.dev(), first.ino()) == (there.dev(), there.ino()),
-                _ => false,
-            };
-            if is_linked {
+            if durable_writes::is_same_file(first, target) {
                 return Ok(());
             }
             remove(target)?;
@@ -153,15 +149,8 @@ fn create_private_folder(path: &Path) -> Result<()> {
 
 /// Removes a file, a link or a folder, if it is there.
 fn remove(path: &Path) -> Result<()> {
-    let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(why) => Err(why),
-    };
-    match removed {
-        Err(why) if why.kind() != io::ErrorKind::NotFound => {
-            Err(RepositoryError::from_io_error("remove", path, why))
-        }
-        _ => Ok(()),
+    match path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        true => durable_writes::remove_folder_if_present_unsynced(path),
+        false => durable_writes::remove_file_if_present(path),
     }
 }

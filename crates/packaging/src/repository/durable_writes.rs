@@ -161,6 +161,14 @@ fn ignore_absent(done: io::Result<()>) -> io::Result<()> {
     }
 }
 
+/// Whether two paths are names of one file.
+pub(super) fn is_same_file(one: &Path, other: &Path) -> bool {
+    match (fs::metadata(one), fs::metadata(other)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
 /// Flushes a folder's list of names to the disk.
 pub(super) fn sync_folder(path: &Path) -> Result<()> {
     File::open(path)

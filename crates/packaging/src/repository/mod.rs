@@ -125,24 +125,9 @@ impl Repository {
         }
         let key = SecretKey::load_secret_key_file(&repository_key)?;
         let repository = Self { root: root.to_owned(), key, known: Mutex::default() };
-        repository.complete_first_trusted_key()?;
         // Leftovers of a killed process in `incoming/` are harmless; the next one may remove them.
         let _ = repository.remove_incoming_files_of_killed_processes();
         Ok(repository)
-    }
-
-    /// Writes the list of trusted keys where a creation by an earlier version was killed before it did. One that is lost
-    /// from a repository with packages is not replaced: packages would be refused without a reason.
-    fn complete_first_trusted_key(&self) -> Result<()> {
-        let path = self.layout().trusted_keys_path();
-        if path.exists() || !self.is_pool_empty()? {
-            return Ok(());
-        }
-        let _lock = self.lock()?;
-        match path.exists() {
-            true => Ok(()),
-            false => self.write(&path, self.key.armored_public_key()?.as_bytes()),
-        }
     }
 
     /// Whether no package was ever received, or all are gone again.

@@ -2,8 +2,8 @@
 //!
 //! `order.json` lists the channels' names, from the first a version is published to, to the last it is
 //! promoted to. A new channel is entered there first, then gets its first, empty generation: an entry
-//! without a generation, left by a process that was killed, is no channel yet. Until a package is received, those
-//! are the first channels that are still to be created.
+//! without a generation, left by a process that was killed, is no channel yet. As long as no package was received, such
+//! entries are the remaining channels of an interrupted `geppetto init`: the next start creates them.
 
 use std::{collections::BTreeSet, io};
 

@@ -13,11 +13,13 @@ use std::{
 use model::name::Name;
 
 use super::{
-    Repository, Result, channel_generation::ChannelGeneration, check::channels::is_same_file, durable_writes,
+    Repository, Result,
+    channel_generation::ChannelGeneration,
+    durable_writes::{self, is_same_file},
     package_record::ParsedRpmFileName,
 };
 
-/// For how long what was left stays.
+/// Leftovers younger than this are kept: a slow upload or publication may still need them.
 const KEEP_LEFTOVERS_SECONDS: i64 = 3600;
 
 /// An entry of the index, as a file.
@@ -36,18 +38,18 @@ impl IndexEntryFileLocation {
 }
 
 impl Repository {
-    /// Removes what uploads, publications, retentions and channel creations left that were killed more than an hour before
-    /// `now`, in seconds since 1970. Returns the files and folders, relative to the repository's folder.
+    /// Removes what killed processes left: files of uploads, and generations that were never shown, at once, the rest an hour
+    /// after it was made. `now` is in seconds since 1970. Returns the files and folders, relative to the repository's folder.
     pub fn remove_leftovers_of_killed_processes(&self, now: u32) -> Result<Vec<PathBuf>> {
         let mut removed = self.remove_incoming_files_of_killed_processes()?;
-        let suspects = self.list_index_entries_without_package()?;
+        let candidates = self.list_index_entries_without_package()?;
         let lock = self.lock()?;
         let listed = self.listed_digests();
-        for suspect in suspects {
-            let is_listed = suspect.package_file().is_some_and(|file| listed.contains_key(file));
-            if !is_listed && self.is_index_entry_without_package(&suspect) && is_old(&suspect.path, now) {
-                durable_writes::remove_file_if_present(&suspect.path)?;
-                removed.push(suspect.path);
+        for candidate in candidates {
+            let is_listed = candidate.package_file().is_some_and(|file| listed.contains_key(file));
+            if !is_listed && self.is_index_entry_without_package(&candidate) && is_old(&candidate.path, now) {
+                durable_writes::remove_file_if_present(&candidate.path)?;
+                removed.push(candidate.path);
             }
         }
         for name in durable_writes::list_folder(&self.layout().channels_folder_path())? {

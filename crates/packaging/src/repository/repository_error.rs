@@ -50,7 +50,7 @@ pub enum RepositoryError {
     },
     /// The signing key of a repository that was used is gone.
     #[error(
-        "the signing key {} is missing, and the repository was used with one: restore it from a backup; hosts would refuse what a new one signs",
+        "the signing key {} is missing although the repository has been used: copy it back from a backup (`repository/signing.key`); hosts would refuse metadata signed by a new key",
         .path.display()
     )]
     KeyLost {

@@ -107,8 +107,6 @@ impl Repository {
         let mut needed = BTreeSet::new();
         for name in self.list_channels()? {
             let channel = self.load_current_or_empty_generation(&name)?;
-            // A link must not outlast its package.
-            self.remove_package_links_of_killed_publications(&channel, None)?;
             let components = kept_components(catalog, &name, keep, newest);
             let plain = self.kept_plain(&channel, newest)?;
             let (mut gone, mut versions) = (BTreeSet::new(), BTreeSet::new());
@@ -138,6 +136,8 @@ impl Repository {
 
     fn remove_planned_versions(&self, plan: PlannedRetention, now: u32) -> Result<RetentionResult> {
         for (channel, gone) in &plan.channels {
+            // A link must not outlast its package.
+            self.remove_package_links_of_killed_publications(channel, None)?;
             if gone.is_empty() {
                 self.remove_channel_files_no_reader_needs(channel, now)?;
                 continue;

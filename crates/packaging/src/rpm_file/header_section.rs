@@ -1,4 +1,4 @@
-//! The bytes of an RPM file before its content: the lead, the section of signatures and the header.
+//! The bytes of an RPM file before its payload: the lead, the signature header and the header.
 //!
 //! Every entry is checked as `rpm` itself checks it: what it would refuse on a host does not count as a package here.
 
@@ -12,12 +12,12 @@ const MAX_HEADER: usize = 64 << 20;
 /// Signatures and digests: a few kilobytes, however large the package.
 const MAX_SIGNATURES: usize = 1 << 20;
 const MAX_ENTRIES: usize = 65_535;
-/// `rpm` reads no more entries of a section of signatures.
+/// `rpm` reads no more entries of a signature header.
 const MAX_SIGNATURE_ENTRIES: usize = 32;
 /// The kind of signature in the lead: a section of its own.
 const SIGNATURE_SECTION_KIND: u8 = 5;
 
-/// The region that a section of signatures is.
+/// The region that a signature header is.
 const SIGNATURE_REGION: u32 = 62;
 /// The region that a header is.
 const HEADER_REGION: u32 = 63;
@@ -67,14 +67,10 @@ impl RpmHeaderSection {
         self.iter_entries(head).find(|entry| entry.tag == tag)
     }
 
-    /// The bytes of the first entry with this tag; all that is left of the section if it is of another type.
+    /// The bytes of the first entry with this tag, which must be of a binary type.
     pub(super) fn find_binary<'a>(&self, head: &'a [u8], tag: u32) -> Option<&'a [u8]> {
-        let entry = self.find_entry(head, tag)?;
-        Some(if entry.kind == BINARY_TYPE {
-            &entry.data[..entry.count.min(entry.data.len())]
-        } else {
-            entry.data
-        })
+        // That its bytes are there was checked when the section was read, its type when the sections were merged.
+        self.find_entry(head, tag).and_then(|entry| entry.data.get(..entry.count))
     }
 
     /// All entries, in their order.
@@ -108,7 +104,7 @@ pub(super) fn read_lead_and_sections(
         return Err(RpmSectionFault::Form("its lead names an unknown kind of signature"));
     }
     let signatures = read_section(input, bytes, SIGNATURE_REGION, MAX_SIGNATURE_ENTRIES, MAX_SIGNATURES)?;
-    // The signature section is padded to eight bytes.
+    // The signature header is padded to eight bytes.
     let padding = (8 - bytes.len() % 8) % 8;
     take(input, bytes, padding)?;
     let header = read_section(input, bytes, HEADER_REGION, MAX_ENTRIES, MAX_HEADER)?;
@@ -151,7 +147,7 @@ fn read_section(
         if entry.offset < end {
             return Err(RpmSectionFault::Form("header entries overlap, or are not in order"));
         }
-        // `rpm` takes a tag for a number with a sign.
+        // `rpm` reads tags as signed 32-bit integers.
         if entry.tag < FIRST_TAG || i32::try_from(entry.tag).is_err() {
             return Err(RpmSectionFault::Form("a header entry has a tag that is reserved"));
         }

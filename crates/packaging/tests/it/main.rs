@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 #![expect(clippy::print_stdout, reason = "rpmlint is quoted")]
 
+mod agreement_with_rpm;
 mod archetypes;
 mod calendars;
 mod components;
@@ -10,7 +11,6 @@ mod documents;
 mod openpgp;
 mod packages;
 mod repository;
-mod rpm_verdicts;
 mod shipped;
 mod sources;
 mod tools;

@@ -15,7 +15,12 @@ pub(super) fn blank_out_key(text: &str, key: &str, line: u64) -> Option<String> 
     let belongs_to_value = |line: &&&str| {
         let content = line.trim_start_matches(' ');
         let indented = line.len() - content.len();
-        content.is_empty() || indented > indentation || (indented == indentation && content.starts_with("- "))
+        let is_list_item = content == "-" || content.starts_with("- ");
+        // A comment belongs to what it stands in, however it is indented.
+        content.is_empty()
+            || content.starts_with('#')
+            || indented > indentation
+            || (indented == indentation && is_list_item)
     };
     let value = lines[first + 1..].iter().take_while(belongs_to_value).count();
     let kept = |(at, line): (usize, &&str)| match (first..=first + value).contains(&at) {
@@ -35,6 +40,12 @@ mod tests {
         assert_eq!(blank_out_key(text, "b", 2).unwrap(), "a: 1\n\n\n\n\ne:\n- 4\nf: 5\n");
         assert_eq!(blank_out_key(text, "e", 6).unwrap(), "a: 1\nb:\n  c: 2\n\n  d: 3\n\n\nf: 5\n");
         assert_eq!(blank_out_key(text, "c", 3).unwrap(), "a: 1\nb:\n\n\n  d: 3\ne:\n- 4\nf: 5\n");
+    }
+
+    #[test]
+    fn comments_and_items_on_lines_of_their_own_belong_to_the_value() {
+        assert_eq!(blank_out_key("a:\n  b: 1\n# note\n  c: 2\nd: 3\n", "a", 1).unwrap(), "\n\n\n\nd: 3\n");
+        assert_eq!(blank_out_key("a:\n-\n  b: 1\nc: 2\n", "a", 1).unwrap(), "\n\n\nc: 2\n");
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
     path::Path,
     sync::Arc,
 };
@@ -18,7 +17,7 @@ use super::{
         Repository, Result,
         channel_generation::ChannelGeneration,
         commit_generation::{CURRENT_REPODATA_FROM_CHANNEL_REPODATA, GENERATION_PACKAGES_LINK_TARGET},
-        durable_writes,
+        durable_writes::{self, is_same_file},
         metadata_batch::{self, gzip_compress},
     },
     Findings, RESTORE, reason,
@@ -276,13 +275,6 @@ impl Repository {
             digests[file as usize].update(file.xml_footer());
         }
         digests.map(|digest| hex::encode(digest.finalize()))
-    }
-}
-
-pub(in super::super) fn is_same_file(one: &Path, other: &Path) -> bool {
-    match (fs::metadata(one), fs::metadata(other)) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => false,
     }
 }
 

@@ -13,10 +13,10 @@ use std::{
 use super::{Repository, RepositoryError, Result, durable_writes, package_index::PoolPackageIndexEntry};
 use crate::openpgp::TrustedPublicKeys;
 
-pub(super) mod channels;
+mod channels;
 
 const RESTORE: &str =
-    "restore it from a backup, or remove it, build that version anew with a higher release and publish it";
+    "copy it back from a backup, or remove it, build that version anew with a higher release and publish it";
 const REINDEX: &str = "`punch repository rebuild` of a channel that shows the package makes it anew from the package, and so does uploading the same package again";
 
 /// Something that is not as it should be.

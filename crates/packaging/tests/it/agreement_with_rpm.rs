@@ -57,8 +57,8 @@ impl SignedPackage {
         }
     }
 
-    /// What `rpm` has against a file that we accept.
-    fn complaint_of_rpm(&self, path: &Path) -> String {
+    /// What `rpm` prints on a file that we accept.
+    fn error_output_of_rpm(&self, path: &Path) -> String {
         let text = |argument: &str| {
             let output = self.rpm().arg(argument).arg(path).output().unwrap();
             String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
@@ -109,8 +109,8 @@ fn no_package_with_a_flipped_bit_is_accepted_that_rpm_refuses() {
     }
     assert!(refused > 500 && !accepted.is_empty(), "{refused} {}", accepted.len());
     let refused_by_rpm: Vec<_> = accepted.iter().filter(|path| !package.rpm_accepts(path)).collect();
-    let complaints: Vec<_> = refused_by_rpm.iter().map(|path| package.complaint_of_rpm(path)).collect();
-    assert!(complaints.is_empty(), "{} of {}: {}", complaints.len(), accepted.len(), complaints.join("\n"));
+    let errors: Vec<_> = refused_by_rpm.iter().map(|path| package.error_output_of_rpm(path)).collect();
+    assert!(errors.is_empty(), "{} of {}: {}", errors.len(), accepted.len(), errors.join("\n"));
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn wrong_digest_of_the_header_is_refused_in_a_sentence_as_rpm_does() {
         let mut bytes = package.bytes.clone();
         bytes[data] = if bytes[data] == b'0' { b'1' } else { b'0' };
         let message = package.accepted(&bytes, "wrong").unwrap_err();
-        assert!(message.contains(digest) && message.contains("its signature section has"), "{message}");
+        assert!(message.contains(digest) && message.contains("its signature header has"), "{message}");
         let path = package.folder.path().join("wrong.rpm");
         fs::write(&path, &bytes).unwrap();
         assert!(!package.rpm_accepts(&path), "tag {tag}");
@@ -138,7 +138,7 @@ fn wrong_digest_of_the_header_is_refused_in_a_sentence_as_rpm_does() {
 }
 
 #[test]
-fn wrong_or_missing_entries_of_the_signature_section_are_judged_as_by_rpm() {
+fn wrong_or_missing_entries_of_the_signature_header_are_accepted_only_if_rpm_accepts_them() {
     if !has_tool("rpm") {
         return;
     }
@@ -162,7 +162,7 @@ fn wrong_or_missing_entries_of_the_signature_section_are_judged_as_by_rpm() {
                         wrong.push(format!(
                             "{}, {field}: {value}: {}",
                             number(entry),
-                            package.complaint_of_rpm(&path)
+                            package.error_output_of_rpm(&path)
                         ));
                     }
                 }

@@ -1,4 +1,4 @@
-//! What may be in the section of signatures. `rpm` adds its entries to those of the header when it reads a package, and
+//! What may be in the signature header (tags: `rpmtag.h` of RPM). `rpm` adds its entries to those of the header when it reads a package, and
 //! refuses the package where one does not fit.
 
 use super::header_section::{BINARY_TYPE, RpmHeaderSection, STRING_ARRAY_TYPE, STRING_TYPE};
@@ -6,19 +6,20 @@ use super::header_section::{BINARY_TYPE, RpmHeaderSection, STRING_ARRAY_TYPE, ST
 const INT32_TYPE: u32 = 4;
 const INT64_TYPE: u32 = 5;
 
-/// Signatures of the header, by algorithm: DSA, which EdDSA is put under, and RSA.
+/// Signatures of the header: `RPMSIGTAG_DSA` (EdDSA too) and `RPMSIGTAG_RSA`.
 pub(super) const HEADER_SIGNATURE_TAGS: [u32; 2] = [267, 268];
-/// Signatures of the header and the content, as `rpm` before 4 made them and still checks them: RSA and DSA.
-pub(super) const HEADER_AND_CONTENT_SIGNATURE_TAGS: [u32; 2] = [1002, 1005];
-/// MD5 of header and content.
+/// Signatures of header and payload, as `rpm` before 4 made them and still checks them: `RPMSIGTAG_PGP` (RSA) and
+/// `RPMSIGTAG_GPG` (DSA).
+pub(super) const HEADER_AND_PAYLOAD_SIGNATURE_TAGS: [u32; 2] = [1002, 1005];
+/// `RPMSIGTAG_MD5`: of header and payload.
 pub(super) const MD5_TAG: u32 = 1004;
-/// SHA-1 of the header.
+/// `RPMSIGTAG_SHA1`: of the header.
 pub(super) const SHA1_TAG: u32 = 269;
-/// SHA-256 of the header.
+/// `RPMSIGTAG_SHA256`: of the header.
 pub(super) const SHA256_TAG: u32 = 273;
 
 /// An entry that `rpm` adds to the header.
-struct SignatureSectionTag {
+struct SignatureHeaderTag {
     tag: u32,
     /// Its tag among those of the header.
     in_header: u32,
@@ -29,38 +30,43 @@ struct SignatureSectionTag {
     may_be_in_header: bool,
 }
 
-const fn tag(tag: u32, in_header: u32, kind: u32, count: Option<usize>) -> SignatureSectionTag {
-    SignatureSectionTag { tag, in_header, kind, count, may_be_in_header: false }
+const fn tag(tag: u32, in_header: u32, kind: u32, count: Option<usize>) -> SignatureHeaderTag {
+    SignatureHeaderTag { tag, in_header, kind, count, may_be_in_header: false }
 }
 
-const fn tag_of_either(tag: u32, in_header: u32, kind: u32, count: Option<usize>) -> SignatureSectionTag {
-    SignatureSectionTag { tag, in_header, kind, count, may_be_in_header: true }
+const fn tag_allowed_in_either_header(
+    tag: u32,
+    in_header: u32,
+    kind: u32,
+    count: Option<usize>,
+) -> SignatureHeaderTag {
+    SignatureHeaderTag { tag, in_header, kind, count, may_be_in_header: true }
 }
 
-const SIGNATURE_SECTION_TAGS: [SignatureSectionTag; 15] = [
-    // Sizes of the package and its unpacked content.
+const SIGNATURE_HEADER_TAGS: [SignatureHeaderTag; 15] = [
+    // Sizes of the package and its unpacked payload.
     tag(1000, 257, INT32_TYPE, Some(1)),
-    tag_of_either(1007, 1046, INT32_TYPE, Some(1)),
+    tag_allowed_in_either_header(1007, 1046, INT32_TYPE, Some(1)),
     tag(270, 270, INT64_TYPE, Some(1)),
     tag(271, 271, INT64_TYPE, Some(1)),
     // Signatures and digests.
-    tag(HEADER_AND_CONTENT_SIGNATURE_TAGS[0], 259, BINARY_TYPE, None),
-    tag(HEADER_AND_CONTENT_SIGNATURE_TAGS[1], 262, BINARY_TYPE, None),
+    tag(HEADER_AND_PAYLOAD_SIGNATURE_TAGS[0], 259, BINARY_TYPE, None),
+    tag(HEADER_AND_PAYLOAD_SIGNATURE_TAGS[1], 262, BINARY_TYPE, None),
     tag(HEADER_SIGNATURE_TAGS[0], HEADER_SIGNATURE_TAGS[0], BINARY_TYPE, None),
     tag(HEADER_SIGNATURE_TAGS[1], HEADER_SIGNATURE_TAGS[1], BINARY_TYPE, None),
     tag(MD5_TAG, 261, BINARY_TYPE, Some(16)),
     tag(SHA1_TAG, SHA1_TAG, STRING_TYPE, Some(1)),
     tag(SHA256_TAG, SHA256_TAG, STRING_TYPE, Some(1)),
     // Signatures of single files.
-    tag_of_either(274, 274, STRING_ARRAY_TYPE, None),
-    tag_of_either(275, 275, INT32_TYPE, Some(1)),
+    tag_allowed_in_either_header(274, 274, STRING_ARRAY_TYPE, None),
+    tag_allowed_in_either_header(275, 275, INT32_TYPE, Some(1)),
     tag(276, 276, STRING_ARRAY_TYPE, None),
     tag(277, 277, INT32_TYPE, Some(1)),
 ];
 
-/// Whether `rpm` can add the entries of the section of signatures to the header.
+/// Whether `rpm` can add the entries of the signature header to the header.
 pub(super) fn can_be_merged(head: &[u8], signatures: &RpmHeaderSection, header: &RpmHeaderSection) -> bool {
-    SIGNATURE_SECTION_TAGS.iter().all(|known| {
+    SIGNATURE_HEADER_TAGS.iter().all(|known| {
         let of_header = header.find_entry(head, known.in_header);
         let mut found = signatures.iter_entries(head).filter(|entry| entry.tag == known.tag);
         match (found.next(), found.next()) {
