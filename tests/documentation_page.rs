@@ -9,14 +9,14 @@
 /// One thing that a reader of the page does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PageStep {
-    /// He writes a file.
+    /// Write a file.
     WriteFile {
-        /// Where, relative to the folder he began in.
+        /// Where, relative to the folder of the page.
         path: String,
         /// Its whole content.
         text: String,
     },
-    /// He types commands.
+    /// Run commands.
     TypeCommands(TypedCommands),
 }
 

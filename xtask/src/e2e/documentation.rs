@@ -19,16 +19,18 @@ use crate::{
 };
 
 pub(super) const DOCUMENTATION_STORY_CHECKS: &[Check] = &[
-    ("every how-to with commands for a host is typed here", every_page_is_typed),
-    ("adding a host goes as the page says", |test| type_page(test, "add-a-host", HostsHave::Punch)),
+    ("every how-to with commands for a host is run here", every_page_with_hosts_is_run),
+    ("adding a host goes as the page says", |test| {
+        run_page_with_hosts(test, "add-a-host", SoftwareOnNewHost::Punch)
+    }),
     ("a server built by hand is taken over as the page says", |test| {
-        type_page(test, "take-over-a-hand-built-server", HostsHave::Punch)
+        run_page_with_hosts(test, "take-over-a-hand-built-server", SoftwareOnNewHost::Punch)
     }),
     ("the Debian packages are installed, and removed, as the page says", |test| {
-        type_page(test, "install", HostsHave::DebianPackages)
+        run_page_with_hosts(test, "install", SoftwareOnNewHost::DebianPackages)
     }),
     ("a control plane is upgraded, and put back, as the page says", |test| {
-        type_page(test, "upgrade", HostsHave::DebianPackages)
+        run_page_with_hosts(test, "upgrade", SoftwareOnNewHost::DebianPackages)
     }),
 ];
 
@@ -37,14 +39,14 @@ const PAGES: [&str; 4] = ["add-a-host", "take-over-a-hand-built-server", "instal
 
 /// What is on the hosts of a page when the reader begins.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum HostsHave {
+enum SoftwareOnNewHost {
     /// punch, as a server gets it from a repository.
     Punch,
     /// Nothing but our Debian packages, as files in the home of root.
     DebianPackages,
 }
 
-/// A bash that a reader types in.
+/// A shell that runs the commands of a page one after the other.
 struct ReaderSession {
     bash: Child,
     stdin: ChildStdin,
@@ -54,7 +56,7 @@ struct ReaderSession {
     typed: usize,
 }
 
-fn every_page_is_typed(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
+fn every_page_with_hosts_is_run(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let folder = test.checkout().join("docs/how-to");
     for entry in fs::read_dir(&folder).map_err(io_failure_maker_for_path("list", &folder))? {
         let path = entry.map_err(io_failure_maker_for_path("list", &folder))?.path();
@@ -74,7 +76,11 @@ fn read_steps(page: &Path) -> Result<Vec<PageStep>, ChoreFailure> {
     parse_page_steps(&text).map_err(|why| ChoreFailure::new(why, page.display().to_string()))
 }
 
-fn type_page(test: &mut TestEnvironment, page: &str, hosts_have: HostsHave) -> Result<(), ChoreFailure> {
+fn run_page_with_hosts(
+    test: &mut TestEnvironment,
+    page: &str,
+    software: SoftwareOnNewHost,
+) -> Result<(), ChoreFailure> {
     let file = test.checkout().join("docs/how-to").join(format!("{page}.md"));
     let steps = read_steps(&file)?;
     let address = test.address_of_this_machine();
@@ -89,7 +95,7 @@ fn type_page(test: &mut TestEnvironment, page: &str, hosts_have: HostsHave) -> R
             ("CONTROL_PLANE", format!("https://{address}:{port}")),
         ],
     )?;
-    if hosts_have == HostsHave::DebianPackages {
+    if software == SoftwareOnNewHost::DebianPackages {
         serve_debian_packages(test, &mut session, &address, port)?;
     }
     let mut hosts: BTreeMap<String, BootedHost> = BTreeMap::new();
@@ -106,10 +112,10 @@ fn type_page(test: &mut TestEnvironment, page: &str, hosts_have: HostsHave) -> R
                 let place = format!("docs/how-to/{page}.md:{}", typed.line);
                 let script = at_port(&typed.script);
                 let (code, printed) = match &typed.host {
-                    None => session.type_commands(&script, typed.exit_code == 0)?,
+                    None => session.run_commands(&script, typed.exit_code == 0)?,
                     Some(name) => {
                         if !hosts.contains_key(name) {
-                            let host = boot_host_of_page(test, page, name, hosts_have, &address, port)?;
+                            let host = boot_host_of_page(test, page, name, software, &address, port)?;
                             hosts.insert(name.clone(), host);
                         }
                         type_on_host(&hosts[name], &session.exported_variables()?, typed, &script)?
@@ -136,7 +142,7 @@ fn serve_debian_packages(
         test.profile(),
         packages_port(port),
     );
-    let (code, printed) = session.type_commands(&script, true)?;
+    let (code, printed) = session.run_commands(&script, true)?;
     match code {
         0 => Ok(()),
         _ => {
@@ -154,15 +160,15 @@ fn boot_host_of_page(
     test: &mut TestEnvironment,
     page: &str,
     name: &str,
-    hosts_have: HostsHave,
+    software: SoftwareOnNewHost,
     address: &str,
     port: u16,
 ) -> Result<BootedHost, ChoreFailure> {
     let host =
         test.boot_host_without_joining(&format!("{}-{name}", page.split('-').next().unwrap_or(page)))?;
-    match hosts_have {
-        HostsHave::Punch => test.install_punch_of_shared_control_plane(&host)?,
-        HostsHave::DebianPackages => {
+    match software {
+        SoftwareOnNewHost::Punch => test.install_punch_of_shared_control_plane(&host)?,
+        SoftwareOnNewHost::DebianPackages => {
             let from = format!("http://{address}:{}", packages_port(port));
             let typed = format!(
                 "cd /root && curl -fsS {from}/SHA256SUMS -O && for file in $(grep -o '[^ ]*\\.deb' SHA256SUMS); do \
@@ -247,7 +253,7 @@ impl ReaderSession {
 
     /// Types commands; gives the exit code of the last and what all printed. With `is_strict` the first that fails is the
     /// last.
-    fn type_commands(&mut self, script: &str, is_strict: bool) -> Result<(i32, String), ChoreFailure> {
+    fn run_commands(&mut self, script: &str, is_strict: bool) -> Result<(i32, String), ChoreFailure> {
         self.typed += 1;
         let file = self.notes.join(self.typed.to_string());
         let printed = file.with_extension("out");

@@ -197,9 +197,9 @@ impl BackOffice {
             .await?;
         for channel in missing {
             permit.require_grant_everywhere()?;
-            let place = "in the first order of promotion";
+            let detail = "in the first order of promotion";
             let entry =
-                RepositoryAuditEntry::new(&permit.audit_actor(), "create-channel", channel.as_str(), place)
+                RepositoryAuditEntry::new(&permit.audit_actor(), "create-channel", channel.as_str(), detail)
                     .announce_channel_change_when_done(&channel);
             let now = self.now_unix_seconds();
             self.change_repository_audited(

@@ -2,13 +2,20 @@
 //!
 //! A version stays that a node file needs: a kept generation, or the next one.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version, wire};
 use packaging::repository::{RepositoryFinding, RetentionResult};
 use tokio::runtime::Handle;
 
-use super::{BackOffice, BackOfficeError, estate_snapshot, packages::RepositoryAuditEntry};
+use super::{
+    BackOffice, BackOfficeError, cancel_when_dropped::CancelWhenDropped, estate_snapshot,
+    packages::RepositoryAuditEntry,
+};
 use crate::{
     auth::{Operator, UnscopedPermit},
     jobs::{JobKind, RETAIN_VERSIONS},
@@ -42,7 +49,7 @@ impl BackOffice {
             move |repository| {
                 // Queried under the repository lock, so that every version a node file names is seen.
                 repository.lock_and_remove_unneeded_versions(
-                    |catalog| runtime.block_on(needed_versions(&store, catalog)),
+                    |catalog| runtime.block_on(needed_versions(&store, catalog, &AtomicBool::new(false))),
                     keep,
                     now,
                 )
@@ -63,10 +70,12 @@ impl BackOffice {
         JobKind::job_kind_from_request(RETAIN_VERSIONS, Some(keep), None)
             .map_err(|error| BackOfficeError::Refused(error.to_string()))?;
         let (store, now, runtime) = (self.store.clone(), self.now_unix_seconds(), Handle::current());
+        let request = CancelWhenDropped::default();
+        let is_cancelled = request.flag();
         let planned = self
             .run_blocking_with_repository(move |repository| {
                 repository.preview_removal_of_unneeded_versions(
-                    |catalog| runtime.block_on(needed_versions(&store, catalog)),
+                    |catalog| runtime.block_on(needed_versions(&store, catalog, &is_cancelled)),
                     keep as usize,
                     now,
                 )
@@ -146,10 +155,12 @@ impl BackOffice {
     }
 }
 
-/// The versions that kept node files name, and those that servers would get if they asked now.
+/// The versions that kept node files name, and those that servers would get if they asked now. Fails once `is_cancelled`
+/// is set.
 async fn needed_versions(
     store: &Store,
     catalog: &Catalog,
+    is_cancelled: &AtomicBool,
 ) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
     let mut needed = BTreeSet::new();
     for (name, version) in store.read_component_versions_of_node_files().await? {
@@ -161,6 +172,9 @@ async fn needed_versions(
     let state = estate_snapshot::read_current_estate(store).await?;
     let resolver = Resolver::new(&state.estate, catalog);
     for server in state.estate.servers.keys() {
+        if is_cancelled.load(Ordering::Relaxed) {
+            return Err(BackOfficeError::Broken("the request for this preview ended early".to_owned()));
+        }
         // A server that has no node now needs nothing that could be kept for it.
         let Ok(resolved) = resolver.resolve_server(server) else { continue };
         let components = resolved.node.components.iter();

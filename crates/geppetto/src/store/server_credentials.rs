@@ -190,7 +190,7 @@ impl Store {
             "SELECT created_us FROM credentials WHERE server = $1 AND revoked_us IS NULL",
             server,
         )?;
-        let tokens: Option<(i64,)> = fetch_optional!(
+        let (tokens,): (i64,) = fetch_one!(
             connection,
             doing,
             "SELECT COUNT(*) FROM join_tokens WHERE server = $1 AND used_us IS NULL AND expires_us > $2",
@@ -199,7 +199,7 @@ impl Store {
         )?;
         Ok(CredentialStatusRow {
             joined_us: credential.map(|(created_us,)| created_us),
-            usable_join_tokens: unsigned(tokens.map_or(0, |(count,)| count), "count of join tokens")?,
+            usable_join_tokens: unsigned(tokens, "count of join tokens")?,
         })
     }
 

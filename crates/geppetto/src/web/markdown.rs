@@ -9,7 +9,7 @@ use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, 
 pub(super) struct RenderedPage {
     /// Its first heading.
     pub(super) title: String,
-    /// What follows, heading included.
+    /// The whole page as HTML, its first heading included.
     pub(super) html: String,
     /// Its other headings of the second level: identifier and text.
     pub(super) sections: Vec<(String, String)>,
@@ -25,7 +25,7 @@ pub(super) fn render_markdown(path: &str, text: &str, is_page: &dyn Fn(&str) -> 
     let mut is_link_shown = true;
     for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
         match event {
-            // Comments are for those who edit the pages; other HTML has none.
+            // HTML in the sources is dropped: the pages use it only for comments to editors.
             Event::Html(_) | Event::InlineHtml(_) => {}
             Event::Start(Tag::Heading { .. }) => {
                 heading = Some((events.len(), String::new()));

@@ -11,7 +11,7 @@ const OPEN: [&str; 2] = ["/api/v1/health", "/api/v1/join"];
 fn every_endpoint_refuses_a_request_without_a_good_token() {
     let plane = ControlPlane::start();
     let document = plane.get("/api/v1/openapi.json", "").ok();
-    let mut visited = 0;
+    let mut checked_operations = 0;
     for (template, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let path = fill(template);
@@ -26,7 +26,7 @@ fn every_endpoint_refuses_a_request_without_a_good_token() {
             if open {
                 continue;
             }
-            visited += 1;
+            checked_operations += 1;
             let method = method.to_uppercase();
             for token in ["", "gpt_0123456789abcdef_00", "nonsense", "gps_x_y"] {
                 let detail = plane.ask(&method, &path, token, &[], b"{}").problem(401);
@@ -34,7 +34,7 @@ fn every_endpoint_refuses_a_request_without_a_good_token() {
             }
         }
     }
-    assert!(visited >= 20, "{visited}");
+    assert!(checked_operations >= 20, "{checked_operations}");
 }
 
 fn fill(template: &str) -> String {
@@ -60,13 +60,13 @@ fn broken_body_is_not_looked_at_before_the_rights() {
     let everywhere = ["/api/v1/tokens", "/api/v1/keys", "/api/v1/jobs", "/api/v1/channels"];
     let json = ("content-type", "application/json");
     let too_large = vec![b' '; 64 << 10];
-    let mut visited = 0;
+    let mut checked_operations = 0;
     for (template, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             if !operation["requestBody"].is_object() || OPEN.contains(&template.as_str()) {
                 continue;
             }
-            visited += 1;
+            checked_operations += 1;
             let (method, path) = (method.to_uppercase(), fill(template));
             let bodies = [
                 (json, b"{".as_slice()),
@@ -90,7 +90,7 @@ fn broken_body_is_not_looked_at_before_the_rights() {
             }
         }
     }
-    assert!(visited >= 11, "{visited}");
+    assert!(checked_operations >= 11, "{checked_operations}");
 }
 
 #[test]

@@ -206,7 +206,7 @@ fn change_with_faults_in_two_documents_is_answered_with_each_fault_and_its_place
     reply.problem(422);
     let problem = reply.json();
     let faults: Vec<model::fault::Fault> = serde_json::from_value(problem["faults"].clone()).unwrap();
-    let visited: Vec<_> = faults
+    let located: Vec<_> = faults
         .iter()
         .map(|fault| {
             (
@@ -222,7 +222,7 @@ fn change_with_faults_in_two_documents_is_answered_with_each_fault_and_its_place
         ("roles/web.yaml", Some(5), Some(16), Some("htpp_port")),
         ("roles/web.yaml", Some(6), Some(16), Some("http_port")),
     ] {
-        assert!(visited.contains(&expected), "{expected:?}: {problem}");
+        assert!(located.contains(&expected), "{expected:?}: {problem}");
     }
     assert!(faults.iter().all(|fault| fault.place.is_some()), "{problem}");
 

@@ -368,7 +368,8 @@ fn check_place(
     let severity = if uses.used.contains(place) { Severity::Error } else { Severity::Warning };
     let named = overrides.components.keys().chain(overrides.versions.keys()).chain(overrides.values.keys());
     for name in named {
-        let known = |note: &EstateFinding| note.place == *place && note.component.as_ref() == Some(name);
+        let known =
+            |finding: &EstateFinding| finding.place == *place && finding.component.as_ref() == Some(name);
         if !catalog.components.contains_key(name) && !findings.iter().any(known) {
             findings.push(unknown_names::unknown_component_finding(catalog, severity, place, name));
         }
@@ -433,12 +434,12 @@ fn check_value(
         })
         .collect();
     let all = wrong.len() == components.len();
-    let mut note = wrong.into_iter().next_back()?.into_estate_finding();
+    let mut finding = wrong.into_iter().next_back()?.into_estate_finding();
     if !all && !chosen {
         finding.severity = Severity::Warning;
-        note.message.push_str(" (in some of its versions)");
+        finding.message.push_str(" (in some of its versions)");
     }
-    Some(note)
+    Some(finding)
 }
 
 /// A removal of something that never existed is probably a mistake, but has no effect.
