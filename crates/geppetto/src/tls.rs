@@ -140,9 +140,9 @@ impl ServerTls {
         }
     }
 
-    fn is_outdated(&self, version: &ReloadCondition) -> bool {
-        match version {
-            ReloadCondition::FilesOf(_) => self.version() != *version,
+    fn is_outdated(&self, condition: &ReloadCondition) -> bool {
+        match condition {
+            ReloadCondition::FilesOf(_) => self.reload_condition() != *condition,
             ReloadCondition::RenewAt(at_us) => self.clock.now_us() >= *at_us,
         }
     }
