@@ -2,6 +2,7 @@
 
 use crate::{
     canned::{Canned, PRINCIPAL, json, problem},
+    control_plane::ControlPlane,
     test_folder::{TestFolder, mode},
 };
 
@@ -53,6 +54,15 @@ fn refusal_shows_the_detail_of_the_back_office() {
     test.punch(&["component", "show", "shop", "--url", &canned.url]).fails(6, &["too busy"]);
     let canned = Canned::new(vec![problem(507, "the disk is full")]);
     test.punch(&["component", "show", "shop", "--url", &canned.url]).fails(5, &["the disk is full"]);
+}
+
+#[test]
+fn unknown_component_is_refused_by_its_name_and_the_verb_that_lists_all() {
+    let test = TestFolder::new();
+    let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
+    let output = test.punch(&["component", "show", "nope"]);
+    output.fails(1, &["there is no component `nope`", "`punch component list`"]);
+    assert!(!output.stderr.contains("/api/"), "{}", output.stderr);
 }
 
 #[test]
