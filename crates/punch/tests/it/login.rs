@@ -107,4 +107,12 @@ fn address_without_a_scheme_is_refused_with_the_whole_address() {
         .fails(1, &["`localhost:8700` is not an address", "write http://localhost:8700"]);
     test.punch(&["channel", "list", "--url", "geppetto.example.org:8700"])
         .fails(1, &["write https://geppetto.example.org:8700"]);
+    for (given, whole) in [
+        ("geppetto.example.org:80", "write http://geppetto.example.org:80\n"),
+        ("geppetto.example.org:443", "write https://geppetto.example.org:443\n"),
+        ("geppetto.example.org", "write https://geppetto.example.org\n"),
+        ("127.0.0.1:443", "write http://127.0.0.1:443\n"),
+    ] {
+        test.punch(&["channel", "list", "--url", given]).fails(1, &[whole]);
+    }
 }
