@@ -1,31 +1,31 @@
-//! Reads a page of `docs/tutorial` or `docs/how-to` as steps that can be run: what is typed, where, what it prints, and
+//! Reads a page of `docs/tutorial` or `docs/how-to` as steps that can be run: which commands, where, what they print, and
 //! which files are written. The fast tests run pages of one machine, the end-to-end stories those with hosts.
 //!
-//! - A block of `sh` is typed as it stands. `on=HOST` after it: as root on that host. `fails-with=CODE`: it ends with that
+//! - A block of `sh` is run as it stands. `on=HOST` after it: as root on that host. `fails-with=CODE`: it ends with that
 //!   code. `norun`: it is only shown.
 //! - A block of `text` after it is what it prints: every line must occur in this order; `...` matches anything.
 //! - Another block, after a paragraph that ends with "`PATH`:", is that file.
 
-/// One thing that a reader of the page does.
+/// One thing that the page tells its reader to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PageStep {
-    /// He writes a file.
+    /// Write a file.
     WriteFile {
-        /// Where, relative to the folder he began in.
+        /// Where, relative to the folder the page begins in.
         path: String,
         /// Its whole content.
         text: String,
     },
-    /// He types commands.
+    /// Run commands.
     TypeCommands(TypedCommands),
 }
 
-/// Commands that are typed together.
+/// Commands that are run together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TypedCommands {
     /// The line of the page they begin at.
     pub(crate) line: usize,
-    /// The host they are typed on; none: the reader's own machine.
+    /// The host they are run on; none: the reader's own machine.
     pub(crate) host: Option<String>,
     /// The exit code of the last of them.
     pub(crate) exit_code: i32,

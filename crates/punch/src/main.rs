@@ -42,7 +42,7 @@ use model::exit::Exit;
 use crate::{
     cli::PunchCli,
     command_context::CommandContext,
-    interruption::InterruptionCleanupAndDeferral,
+    interruption::SignalHandling,
     settings::Setting,
     terminal_output::{OutputSettings, Pager, TerminalOutput},
 };
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         no_colour: no_colour(),
         pager: pager_of_environment().filter(|_| !cli.no_pager),
     });
-    let interruption = InterruptionCleanupAndDeferral::start(&output);
+    let interruption = SignalHandling::start(&output);
     let context = CommandContext {
         output: output.clone(),
         interruption: interruption.clone(),

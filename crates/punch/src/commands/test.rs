@@ -7,8 +7,8 @@ use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
 use crate::{
-    command_context::CommandContext, command_error::CommandError,
-    interruption::InterruptionCleanupAndDeferral, source_date::SourceDateArg,
+    command_context::CommandContext, command_error::CommandError, interruption::SignalHandling,
+    source_date::SourceDateArg,
 };
 
 /// Run a component's own test
@@ -68,7 +68,7 @@ impl TestArgs {
 /// A component that cannot be built, tested or packaged is the user's to mend; a folder that cannot be written to is blocked.
 pub(super) fn packaging_command_error(error: package::PackagingError) -> CommandError {
     if matches!(&error, package::PackagingError::Command { outcome, .. } if ended_by_signal(outcome)) {
-        InterruptionCleanupAndDeferral::give_way();
+        SignalHandling::wait_to_be_ended_by_signal();
     }
     match error {
         package::PackagingError::Faults(faults) => {

@@ -24,7 +24,7 @@ fn unreachable_back_office_exits_6() {
 fn missing_back_office_setting_explains_how_to_set_it() {
     TestFolder::new()
         .punch(&["component", "show", "shop"])
-        .fails(1, &["no back-office is configured", "punch login URL"]);
+        .fails(1, &["no control plane is configured", "punch login URL"]);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn response_of_another_server_is_refused_as_invalid() {
     let test = TestFolder::new();
     let canned = Canned::new(vec![json("200 OK", "[1] \u{1b}[2J")]);
     let output = test.punch(&["component", "show", "shop", "--url", &canned.url]);
-    output.fails(6, &["does not answer like a back-office"]);
+    output.fails(6, &["does not answer like a control plane"]);
     assert!(!output.stderr.contains('\u{1b}'), "{:?}", output.stderr);
     let canned = Canned::new(vec!["SSH-2.0-OpenSSH_9.2\r\n".to_owned()]);
     let output = test.punch(&["component", "show", "shop", "--url", &canned.url]);

@@ -87,7 +87,7 @@ fn json_of_another_shape_is_no_accepted_login() {
     test.write("token", "s3cret\n");
     let canned = Canned::new(vec![json("200 OK", r#"{"hello":"world"}"#)]);
     let output = test.punch(&["login", &canned.url, "--token-file", "token"]);
-    output.fails(6, &["does not answer like a back-office"]);
+    output.fails(6, &["does not answer like a control plane"]);
     assert!(!test.path("home/.config/geppetto/punch.yaml").exists());
 }
 

@@ -212,7 +212,7 @@ fn default_socket_is_not_used_when_a_token_is_named() {
     let local = Canned::on_socket(&test.path("data/geppetto.sock"), vec![json("200 OK", EMPTY_LIST)]);
     test.write("token", "s3cret\n");
     test.punch(&["channel", "list", "--token-file", "token"])
-        .fails(1, &["no back-office is configured", "--url URL"]);
+        .fails(1, &["no control plane is configured", "--url URL"]);
     let output = run(test.command(&["channel", "list"]).env("PUNCH_TOKEN", "s3cret"));
     assert_eq!(output.code, 1, "{}", output.stderr);
     assert!(local.requests().is_empty());
