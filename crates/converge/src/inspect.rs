@@ -86,10 +86,10 @@ pub fn fetch_deployments_and_observe_host(
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
     let mut pins = BTreeMap::new();
-    for (name, requirement) in &node.components {
-        match read_deployment(name, requirement, &installed, host, packages) {
+    for (name, node_component) in &node.components {
+        match read_deployment(name, node_component, &installed, host, packages) {
             Ok(deployment) => {
-                add_pins(name, requirement, &deployment, &mut pins);
+                add_pins(name, node_component, &deployment, &mut pins);
                 deployments.insert(name.clone(), deployment);
             }
             Err(problem) => problems.push(problem),
@@ -120,14 +120,14 @@ pub fn fetch_deployments_and_observe_host(
 /// the package.
 fn read_deployment(
     name: &Name,
-    requirement: &NodeComponent,
+    node_component: &NodeComponent,
     installed: &BTreeMap<String, Observation<Version>>,
     host: &dyn Host,
     packages: &mut dyn PackageFetcher,
 ) -> Result<DeploymentDescription, CannotApplyNodeError> {
     let package = deployment_package_name(name);
     if let Some(Observation::Present(version)) = installed.get(&package)
-        && version.satisfies_requested_version(&requirement.version)
+        && version.satisfies_requested_version(&node_component.version)
     {
         match host.read_deployment_files_of_installed_component(name) {
             Observation::Present(files) => {
@@ -143,10 +143,10 @@ fn read_deployment(
             Observation::Absent => (),
         }
     }
-    let file = requirement.deployment.as_ref();
+    let file = node_component.deployment.as_ref();
     let path = packages.fetch(&PackagePin {
         name: package,
-        version: requirement.version.clone(),
+        version: node_component.version.clone(),
         file: file.map(|file| file.file.clone()),
         sha256: file.map(|file| file.sha256.clone()),
         size: file.map(|file| file.size),
@@ -154,12 +154,12 @@ fn read_deployment(
     let (place, files) = deployment_files::read_deployment_files_from_rpm(name, &path)?;
     let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)
         .map_err(|error| error.to_string())?;
-    if !deployment.component.version.satisfies_requested_version(&requirement.version) {
+    if !deployment.component.version.satisfies_requested_version(&node_component.version) {
         return Err(CannotApplyNodeError::from(format!(
             "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
             path.display(),
             deployment.component.version,
-            requirement.version
+            node_component.version
         )));
     }
     Ok(deployment)
@@ -167,13 +167,14 @@ fn read_deployment(
 
 fn add_pins(
     name: &Name,
-    requirement: &NodeComponent,
+    node_component: &NodeComponent,
     deployment: &DeploymentDescription,
     pins: &mut BTreeMap<String, PackagePin>,
 ) {
-    for (package, file) in
-        [(name.to_string(), &requirement.payload), (deployment_package_name(name), &requirement.deployment)]
-    {
+    for (package, file) in [
+        (name.to_string(), &node_component.payload),
+        (deployment_package_name(name), &node_component.deployment),
+    ] {
         let pin = PackagePin {
             name: package.clone(),
             version: deployment.component.version.clone(),
