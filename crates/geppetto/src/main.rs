@@ -45,6 +45,12 @@ fn main() -> ExitCode {
             // Help and version are what was asked for; anything else is a wrong command line.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             let _ = error.print();
+            if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+                output::print_note(
+                    "\nhint: geppetto makes and runs a control plane; what is in it is shown and changed by `punch`: \
+                     `punch server list`, `punch help`",
+                );
+            }
             return ExitCode::from(exit as u8);
         }
     };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use model::{exit::Exit, plan::PlanLimits};
 
+use super::plan::PlanArgs;
 use crate::{
     agent_state::AgentStateFiles, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
     command_context::CommandContext, command_error::CommandError, deploy, host_files::HostFileAccess,
@@ -26,12 +27,15 @@ pub(crate) struct ApplyArgs {
     /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
+    /// Only show what would be done, as `punch plan NODEFILE` does
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     host: HostArgs,
 }
 
 /// Options that say where packages come from and whether signatures are checked.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct PackageSourceAndTrustArgs {
     /// Folder of packages, or address of a YUM repository; else the back-office this host joined
     #[arg(long, value_name = "URL-or-DIR")]
@@ -86,6 +90,10 @@ impl PackageSourceAndTrustArgs {
 
 impl ApplyArgs {
     pub(super) fn run_apply_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        if self.dry_run {
+            return PlanArgs::plan_of_apply(self.node, self.from, self.max_removals, self.host)
+                .run_plan_command(context);
+        }
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
         let (trusted, mut source) = self.from.open_node_file_and_source(context, &root, &self.node)?;

@@ -41,6 +41,21 @@ pub(crate) struct PlanArgs {
 }
 
 impl PlanArgs {
+    /// The plan of `punch restore` with these options.
+    pub(super) fn plan_of_restore(cached: bool, max_removals: usize, host: HostArgs) -> Self {
+        Self { node: None, from: PackageSourceAndTrustArgs::default(), cached, max_removals, host }
+    }
+
+    /// The plan of `punch apply NODEFILE` with these options.
+    pub(super) fn plan_of_apply(
+        node: PathBuf,
+        from: PackageSourceAndTrustArgs,
+        max_removals: usize,
+        host: HostArgs,
+    ) -> Self {
+        Self { node: Some(node), from, cached: false, max_removals, host }
+    }
+
     pub(super) fn run_plan_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let root = self.host.open_host_files()?;
         let last = AgentStateFiles::new(&root).read_last_good_node()?;

@@ -2,7 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use model::{exit::Exit, name::Name, wire::PublicationRequest};
+use model::{
+    exit::Exit,
+    name::Name,
+    suggest_spelling,
+    wire::{ChannelSummary, PublicationRequest},
+};
 
 use crate::{
     command_context::CommandContext,
@@ -47,6 +52,10 @@ impl PublishArgs {
             "nothing was changed in {channel}; packages that were sent whole are kept in the repository, and the same \
              command completes it"
         ));
+        // A misspelled channel shall not cost the upload.
+        let channels: Vec<ChannelSummary> =
+            client.get_list_items_up_to("/api/v1/channels", "after", usize::MAX)?;
+        refuse_unknown_channel(&channel, &channels)?;
         let mut files = Vec::with_capacity(named.len());
         for (path, name, size) in named {
             let received = {
@@ -81,6 +90,18 @@ impl PublishArgs {
         context.output.print_json_if_requested(&published);
         Ok(Exit::Done)
     }
+}
+
+fn refuse_unknown_channel(channel: &Name, known: &[ChannelSummary]) -> Result<(), CommandError> {
+    let names = || known.iter().map(|known| known.name.as_str());
+    if names().any(|name| name == channel.as_str()) {
+        return Ok(());
+    }
+    let nearest = suggest_spelling(channel.as_str(), names());
+    let nearest = nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Err(CommandError::invalid_input_error(format!("there is no channel `{channel}`{nearest}")).with_hint(
+        "`punch channel list` lists the channels, `punch channel create NAME` makes one; nothing was sent",
+    ))
 }
 
 fn check(path: &Path) -> Result<(&Path, &str, u64), CommandError> {

@@ -2,6 +2,7 @@
 
 use model::{exit::Exit, plan::PlanLimits};
 
+use super::plan::PlanArgs;
 use crate::{
     agent_state::{AgentStateFiles, LastGoodNode},
     back_office_client::{BackOfficeClientOfHost, describe_last_contact},
@@ -26,12 +27,19 @@ pub(crate) struct RestoreArgs {
     /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
+    /// Only show what would be done, as `punch plan` does
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     host: HostArgs,
 }
 
 impl RestoreArgs {
     pub(super) fn run_restore_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
+        if self.dry_run {
+            return PlanArgs::plan_of_restore(self.cached, self.max_removals, self.host)
+                .run_plan_command(context);
+        }
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
         let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;

@@ -22,6 +22,8 @@ fn apply_to_a_folder_matches_the_node_file_and_a_second_run_changes_nothing() {
     let plan = ["plan", "node.yaml", "--repository", "dist", "--root", "root"];
     let planned = test.punch(&plan);
     assert_eq!(planned.code, 10, "{}", planned.stderr);
+    let dry = test.punch(&[&APPLY[..], &["--dry-run"]].concat());
+    assert_eq!((dry.code, &dry.stdout), (10, &planned.stdout));
     assert!(planned.stdout.contains("create file:/etc/shop/shop.conf (shop)"), "{}", planned.stdout);
     assert!(!test.path("root").exists(), "a plan changes nothing");
 

@@ -1,7 +1,7 @@
 //! What punch says when a back-office refuses, is down, or is none.
 
 use crate::{
-    canned::{Canned, PRINCIPAL, json, problem},
+    canned::{Canned, PRINCIPAL, channels, json, problem},
     control_plane::ControlPlane,
     test_folder::{TestFolder, mode},
 };
@@ -127,6 +127,7 @@ fn publish_uploads_the_file_then_adds_it_to_the_channel() {
     let bytes = "R".repeat(300_000);
     test.write("dist/shop-1.0.0-1.noarch.rpm", &bytes);
     let canned = Canned::new(vec![
+        channels(&["dev"]),
         json("200 OK", r#"{"file":"shop-1.0.0-1.noarch.rpm","sha256":"00","size":300000}"#),
         json(
             "200 OK",
@@ -136,16 +137,60 @@ fn publish_uploads_the_file_then_adds_it_to_the_channel() {
     let output = test.ok(&["publish", "dist/shop-1.0.0-1.noarch.rpm", "--url", &canned.url]);
     assert_eq!(output.stdout, "shop-1.0.0-1.noarch.rpm is now in dev\nnothing changes on any server\n");
     let requests = canned.requests();
-    assert!(requests[0].starts_with("PUT /api/v1/packages/shop-1.0.0-1.noarch.rpm "));
-    assert!(requests[0].ends_with(&bytes), "the file came through changed");
-    assert!(requests[1].starts_with("POST /api/v1/channels/dev/publications "));
+    assert!(requests[1].starts_with("PUT /api/v1/packages/shop-1.0.0-1.noarch.rpm "));
+    assert!(requests[1].ends_with(&bytes), "the file came through changed");
+    assert!(requests[2].starts_with("POST /api/v1/channels/dev/publications "));
+}
+
+#[test]
+fn misspelled_channel_is_refused_before_anything_is_sent() {
+    let test = TestFolder::new();
+    test.write("a.rpm", "R");
+    let canned = Canned::new(vec![channels(&["dev", "prod"])]);
+    test.punch(&["publish", "a.rpm", "--channel", "prdo", "--url", &canned.url])
+        .fails(1, &["there is no channel `prdo`; did you mean `prod`?", "nothing was sent"]);
+    assert_eq!(canned.requests().len(), 1);
+}
+
+#[test]
+fn servers_that_are_behind_or_failed_are_listed_alone() {
+    let test = TestFolder::new();
+    let server = |name: &str, generation: u64, reported: Option<u64>, outcome: Option<&str>| {
+        serde_json::json!({
+            "name": name, "description": "", "environment": "prod", "roles": [], "generation": generation,
+            "reported_generation": reported, "outcome": outcome, "reported_us": reported.map(|_| 1),
+        })
+    };
+    let items = [
+        server("behind", 2, Some(1), Some("changed")),
+        server("failed", 2, Some(2), Some("failed")),
+        server("good", 2, Some(2), Some("unchanged")),
+        server("new", 1, None, None),
+    ];
+    let page = json("200 OK", &serde_json::json!({"items": items, "next": null}).to_string());
+    let canned = Canned::new(vec![page]);
+    for (options, expected) in [
+        (&["--behind"][..], &["behind", "new"][..]),
+        (&["--failed"], &["failed"]),
+        (&["--behind", "--failed"], &["behind", "failed", "new"]),
+        (&[], &["behind", "failed", "good", "new"]),
+    ] {
+        let list = test.ok(&[&["server", "list", "--json", "--url", &canned.url], options].concat()).json();
+        let names: Vec<_> =
+            list.as_array().unwrap().iter().map(|server| server["name"].as_str().unwrap()).collect();
+        assert_eq!(names, expected, "{options:?}");
+    }
+    let table = test.ok(&["server", "list", "--url", &canned.url]).stdout;
+    let state = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(state("behind").contains(" behind ") && state("new").contains("never reported"), "{table}");
+    assert!(state("good").contains(" current "), "{table}");
 }
 
 #[test]
 fn refused_upload_of_a_large_file_shows_the_reason() {
     let test = TestFolder::new();
     test.write("big.rpm", &"R".repeat(5_000_000));
-    let canned = Canned::new(vec![problem(413, "a package may have at most 1 MB")]);
+    let canned = Canned::new(vec![channels(&["dev"]), problem(413, "a package may have at most 1 MB")]);
     test.punch(&["publish", "big.rpm", "--url", &canned.url]).fails(1, &["a package may have at most 1 MB"]);
 }
 

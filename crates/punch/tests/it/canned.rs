@@ -104,6 +104,12 @@ pub(crate) fn json(status: &str, body: &str) -> String {
 }
 
 /// A refusal as the API writes it.
+/// The answer with the channels of a control plane.
+pub(crate) fn channels(names: &[&str]) -> String {
+    let items: Vec<_> = names.iter().map(|name| serde_json::json!({"name": name, "components": 0})).collect();
+    json("200 OK", &serde_json::json!({"items": items, "next": null}).to_string())
+}
+
 pub(crate) fn problem(status: u16, detail: &str) -> String {
     let body =
         serde_json::json!({"type": "x", "title": "no", "status": status, "detail": detail}).to_string();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    canned::{Canned, json},
+    canned::{Canned, channels, json},
     components::{node, packaged, shop},
     skip::has_tool,
     test_folder::TestFolder,
@@ -131,7 +131,10 @@ fn interrupted_publication_says_whether_the_channel_may_have_changed() {
     let received = json("200 OK", r#"{"file":"a.rpm","sha256":"00","size":1}"#);
     for (answers, expected) in [
         (vec![], "nothing was changed in dev; packages that were sent whole are kept"),
-        (vec![received], "dev may have changed: the same command completes it, or finds it done"),
+        (
+            vec![channels(&["dev"]), received],
+            "dev may have changed: the same command completes it, or finds it done",
+        ),
     ] {
         let canned = silent_after(answers);
         let child = start(&test, &["publish", "a.rpm", "--url", &canned.url, "--json"]);

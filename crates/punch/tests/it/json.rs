@@ -107,6 +107,8 @@ fn every_verb_prints_one_json_value() {
     call("apply node.yaml --repository dist --root other --allow-unsigned");
     call(&format!("job retry {job}"));
     call("token create ci --grant viewer");
+    let shown = call("token revoke ci --dry-run");
+    assert_eq!((shown["name"].as_str(), shown["state"].as_str()), (Some("ci"), Some("valid")));
     call("token revoke ci");
     call("server revoke web-01");
     let token = call("server join-token web-01")["token"].as_str().unwrap().to_owned();

@@ -67,6 +67,11 @@ fn withdrawn_key_is_listed_as_such_and_publishes_nothing() {
     let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
     let keys = test.ok(&["key", "list", "--json"]).json();
     let fingerprint = keys[1]["fingerprint"].as_str().unwrap().to_owned();
+    let shown = test.ok(&["key", "withdraw", &fingerprint, "--dry-run"]).stdout;
+    assert!(shown.contains("Alice <a@x>: no new package that it signed would be accepted"), "{shown}");
+    let listed = test.ok(&["key", "list"]).stdout;
+    assert!(!listed.contains("withdrawn"), "{listed}");
+    test.punch(&["key", "withdraw", "0123", "--dry-run"]).fails(1, &["there is no key `0123`"]);
     test.ok(&["key", "withdraw", &fingerprint]);
     let list = test.ok(&["key", "list"]).stdout;
     assert!(list.contains(&format!("{fingerprint}  Alice <a@x>  withdrawn 20")), "{list}");

@@ -57,7 +57,11 @@ fn joined_host_restores_and_sends_its_report() {
     }
     let Some(control_plane) = ControlPlane::with_shop(&test) else { return };
     assert_eq!(mode(&test.path("root/etc/geppetto/punch.yaml")), 0o600);
-    assert_eq!(test.punch(&["plan", "--root", "root"]).code, 10);
+    let planned = test.punch(&["plan", "--root", "root"]);
+    assert_eq!(planned.code, 10);
+    let dry = test.punch(&["restore", "--root", "root", "--dry-run"]);
+    assert_eq!((dry.code, dry.stdout), (10, planned.stdout));
+    assert!(!test.path("root/var/lib/geppetto/punch/node.yaml").exists(), "a dry run changes nothing");
     let restored = test.ok(&[RESTORE.as_slice(), &["--json"]].concat()).json();
     assert_eq!(restored["reported"], true);
     assert_eq!(mode(&test.path("root/var/lib/geppetto/punch/node.yaml")), 0o600);

@@ -2,7 +2,7 @@
 
 use crate::skip::skip;
 use crate::{
-    canned::{Canned, PRINCIPAL, json, problem},
+    canned::{Canned, PRINCIPAL, channels, json, problem},
     test_folder::{TestFolder, mode, run},
 };
 
@@ -92,7 +92,7 @@ fn publish_and_promote_take_their_channels_from_the_configuration() {
         r#"{"channel":"next","added":["a.rpm"],"present":[], "preview": false, "removed": [], "effects": []}"#,
     );
     let received = json("200 OK", r#"{"file":"a.rpm","sha256":"00","size":1}"#);
-    let canned = Canned::new(vec![received, answer]);
+    let canned = Canned::new(vec![channels(&["dev", "next"]), received, answer]);
     test.write("a.rpm", "R");
     test.write(
         "home/.config/geppetto/punch.yaml",
@@ -101,8 +101,8 @@ fn publish_and_promote_take_their_channels_from_the_configuration() {
     test.ok(&["publish", "a.rpm"]);
     test.ok(&["promote", "a@1.0"]);
     let requests = canned.requests();
-    assert!(requests[1].starts_with("POST /api/v1/channels/next/publications "), "{}", requests[1]);
-    let body = requests[2].split_once("\r\n\r\n").unwrap().1;
+    assert!(requests[2].starts_with("POST /api/v1/channels/next/publications "), "{}", requests[2]);
+    let body = requests[3].split_once("\r\n\r\n").unwrap().1;
     let promotion: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!((promotion["from"].as_str(), promotion["to"].as_str()), (Some("next"), Some("prod")));
 }
@@ -228,6 +228,7 @@ fn package_is_sent_whole_over_the_socket() {
     let canned = Canned::on_socket(
         &test.path("g.sock"),
         vec![
+            channels(&["dev"]),
             json("200 OK", r#"{"file":"a.rpm","sha256":"00","size":3000000}"#),
             json(
                 "200 OK",
@@ -236,7 +237,7 @@ fn package_is_sent_whole_over_the_socket() {
         ],
     );
     test.ok(&["publish", "a.rpm", "--socket", "g.sock"]);
-    assert!(canned.requests()[0].ends_with(&bytes), "the file came through changed");
+    assert!(canned.requests()[1].ends_with(&bytes), "the file came through changed");
 }
 
 #[test]

@@ -1,18 +1,25 @@
 //! `punch token revoke`: a token is refused from now on.
 
-use model::exit::Exit;
+use model::{
+    exit::Exit,
+    wire::{TokenList, TokenSummary},
+};
 use serde::Serialize;
 
 use crate::{
     api_client, command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs,
+    time_text,
 };
 
 /// Revoke a token: it is refused from now on
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  punch token revoke ci")]
+#[command(after_help = "Example:\n  punch token revoke ci --dry-run\n  punch token revoke ci")]
 pub(crate) struct TokenRevokeArgs {
     /// Whose it is
     name: String,
+    /// Only show what the token may do and who made it
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     remote: ControlPlaneArgs,
 }
@@ -26,7 +33,26 @@ struct RevokedToken {
 impl TokenRevokeArgs {
     pub(super) fn run_token_revoke_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let name = api_client::check_url_path_segment(&self.name)?;
-        self.remote.new_api_client(context)?.send_delete_request(&format!("/api/v1/tokens/{name}"))?;
+        let client = self.remote.new_api_client(context)?;
+        if self.dry_run {
+            let tokens: TokenList = client.get_json("/api/v1/tokens")?;
+            let is_usable = |token: &&TokenSummary| token.name == self.name && token.state == "valid";
+            let token = tokens.items.iter().find(is_usable).ok_or_else(|| {
+                CommandError::invalid_input_error(format!("there is no valid token `{}`", self.name))
+                    .with_hint("`punch token list` shows all tokens")
+            })?;
+            let expires = token.expires_us.map_or_else(|| "never".to_owned(), time_text::format_utc);
+            context.output.print_line_unless_json(format!(
+                "the token `{}` ({}), made by {}, which expires {expires}, would be refused from then on; nothing was \
+                 revoked (--dry-run)",
+                token.name,
+                token.grants.join(" "),
+                token.created_by
+            ));
+            context.output.print_json_if_requested(token);
+            return Ok(Exit::Done);
+        }
+        client.send_delete_request(&format!("/api/v1/tokens/{name}"))?;
         context.output.print_note_to_stderr(format!("the token `{}` is refused from now on", self.name));
         context.output.print_json_if_requested(&RevokedToken { name: self.name });
         Ok(Exit::Done)
