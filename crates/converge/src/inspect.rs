@@ -138,7 +138,7 @@ fn read_deployment(
                     return Ok(deployment);
                 }
             }
-            Observation::Unreadable(because) => return Err(because.into()),
+            Observation::Unreadable(because) | Observation::Unsafe(because) => return Err(because.into()),
             // Its installed files are gone: the package still has them.
             Observation::Absent => (),
         }

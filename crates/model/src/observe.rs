@@ -26,6 +26,8 @@ pub enum Observation<T> {
     Present(T),
     /// The observation failed, for this reason.
     Unreadable(String),
+    /// A user of the host can change what is found there, as this sentence says; it was not looked at.
+    Unsafe(String),
 }
 
 /// The families of distributions, by how they package software.

@@ -37,8 +37,13 @@ pub enum RunOutcome {
     Changed,
     /// Something could not be observed or decided; nothing was changed.
     Blocked,
+    /// Some components are as they must be; others could not be observed safely, or failed, and with them
+    /// those that depend on them.
+    Partly,
     /// Something failed; what came after it was not tried.
     Failed,
+    /// Something failed, and the host is in its last good generation again.
+    RolledBack,
     /// The run has begun and has not ended: seen only when it was killed.
     Interrupted,
 }

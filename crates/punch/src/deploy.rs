@@ -318,7 +318,8 @@ fn summary(report: &Report) -> String {
 fn exit_code(outcome: RunOutcome) -> Exit {
     match outcome {
         RunOutcome::Unchanged | RunOutcome::Changed => Exit::Done,
-        RunOutcome::Blocked => Exit::Blocked,
+        RunOutcome::Blocked | RunOutcome::Partly => Exit::Blocked,
+        RunOutcome::RolledBack => Exit::RolledBack,
         RunOutcome::Failed | RunOutcome::Interrupted => Exit::Failed,
     }
 }

@@ -92,6 +92,14 @@ pub enum HostError {
         /// Why, and what to do.
         because: String,
     },
+    /// A user of the host can change what a path leads to.
+    #[error("{path}: {because}")]
+    UnsafePath {
+        /// The path, as the host knows it.
+        path: String,
+        /// Who can change it, and what to do.
+        because: String,
+    },
     /// Anything else, as a sentence.
     #[error("{0}")]
     Other(String),

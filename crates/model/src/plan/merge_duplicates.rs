@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, btree_map::Entry},
 };
 
-use super::{BlockedItem, BlockedSubject, DesiredHost};
+use super::{BlockScope, BlockedItem, BlockedSubject, DesiredHost};
 use crate::{
     name::Name,
     resource::{Resource, ResourceBody, ResourceId},
@@ -40,7 +40,7 @@ pub(super) fn merge_duplicate_resources(
                 );
                 let what = BlockedSubject::Resource(resource.id.clone());
                 let components = [(*other).clone(), component.name.clone()].into();
-                blocked.push(BlockedItem { what, components, because });
+                blocked.push(BlockedItem { what, components, because, scope: BlockScope::Run });
             }
         }
     }
@@ -94,7 +94,7 @@ fn two_at_one_path(resources: &[ComponentAndMergedResource<'_>]) -> Vec<BlockedI
                     );
                     let what = BlockedSubject::Resource(resource.id.clone());
                     let components = [(*other).clone(), (*component).clone()].into();
-                    blocked.push(BlockedItem { what, components, because });
+                    blocked.push(BlockedItem { what, components, because, scope: BlockScope::Run });
                 }
             }
         }

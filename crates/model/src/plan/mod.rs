@@ -11,6 +11,8 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use crate::{
     health::HealthCheck,
     name::Name,
@@ -41,6 +43,8 @@ pub struct DesiredComponentWithResources {
     pub name: Name,
     /// Its exact version, release included.
     pub version: Version,
+    /// The components it requires.
+    pub requires: BTreeSet<Name>,
     /// Its resources, in manifest order.
     pub resources: Vec<Resource>,
     /// Its health checks.
@@ -154,6 +158,18 @@ pub struct BlockedItem {
     pub components: BTreeSet<Name>,
     /// Why, and what to do.
     pub because: String,
+    /// What is not changed because of it.
+    pub scope: BlockScope,
+}
+
+/// What a blocked item keeps from being changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockScope {
+    /// The whole run: nothing is changed.
+    Run,
+    /// Its components and those that depend on them.
+    Components,
 }
 
 /// What can be blocked.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BlockedItem, BlockedSubject, DesiredHost, FactDifference, PackageToInstall, Plan, PlanLimits,
+    BlockScope, BlockedItem, BlockedSubject, DesiredHost, FactDifference, PackageToInstall, Plan, PlanLimits,
     PlannedAction, PlannedChange, compare,
     merge_duplicates::merge_duplicate_resources,
     order::{self, ComponentAndResource},
@@ -127,7 +127,7 @@ impl<'a> Planner<'a> {
         components: BTreeSet<Name>,
         because: String,
     ) {
-        self.plan.blocked.push(BlockedItem { what, components, because });
+        self.plan.blocked.push(BlockedItem { what, components, because, scope: BlockScope::Run });
     }
 
     pub(crate) fn add_blocked_resource(
@@ -164,7 +164,7 @@ impl<'a> Planner<'a> {
                     self.plan.unchanged += 1;
                     continue;
                 }
-                Observation::Unreadable(because) => {
+                Observation::Unreadable(because) | Observation::Unsafe(because) => {
                     let components = [component.name.clone()].into();
                     self.add_blocked_item(BlockedSubject::Package(name), components, because.clone());
                     continue;
@@ -237,7 +237,7 @@ impl<'a> Planner<'a> {
             ));
             return;
         }
-        if let Observation::Unreadable(because) = observed {
+        if let Observation::Unreadable(because) | Observation::Unsafe(because) = observed {
             return self.add_blocked_resource((component, resource), because.clone());
         }
         if let Some(because) = blocking_file_type(resource, observed) {

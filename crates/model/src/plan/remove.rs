@@ -34,7 +34,7 @@ impl<'a> Planner<'a> {
             let heir = path.as_ref().and_then(|path| heirs.get(path).copied());
             match observed.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
-                Observation::Unreadable(because) => {
+                Observation::Unreadable(because) | Observation::Unsafe(because) => {
                     let what = BlockedSubject::Resource(managed.id.clone());
                     self.add_blocked_item(what, [managed.component.clone()].into(), because.clone());
                 }
@@ -166,7 +166,7 @@ impl<'a> Planner<'a> {
             match observed.packages.get(name).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
                 Observation::Present(_) => unwanted.push((name.as_str(), component)),
-                Observation::Unreadable(because) => self.add_blocked_item(
+                Observation::Unreadable(because) | Observation::Unsafe(because) => self.add_blocked_item(
                     BlockedSubject::Package(name.clone()),
                     [component.clone()].into(),
                     because.clone(),

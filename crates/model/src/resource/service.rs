@@ -93,7 +93,7 @@ pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<ResourceFac
         Observation::Present(facts) => {
             [FactKind::Enabled, FactKind::Running].into_iter().all(|fact| !is_on(facts, fact))
         }
-        Observation::Absent | Observation::Unreadable(_) => true,
+        Observation::Absent | Observation::Unreadable(_) | Observation::Unsafe(_) => true,
     }
 }
 
