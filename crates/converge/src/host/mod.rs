@@ -106,6 +106,11 @@ pub enum HostError {
 }
 
 impl HostError {
+    /// Whether only the components of the change have failed, because a user of the host can cause it.
+    pub fn fails_only_components(&self) -> bool {
+        matches!(self, HostError::UnsafePath { .. })
+    }
+
     pub(crate) fn from_io_error(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
         HostError::File { what, path: path.into(), because: file_system_error_reason_with_advice(error) }
     }
