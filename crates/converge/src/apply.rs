@@ -3,6 +3,7 @@
 //! What a step is about to make is noted before it is made, so that a killed run leaves nothing behind
 //! that is not recorded. The next run observes again and completes what is missing.
 
+mod failed_components;
 mod journal;
 
 use std::{collections::BTreeSet, path::PathBuf};
@@ -17,7 +18,7 @@ use model::{
     resource::Resource,
 };
 
-use self::journal::RunJournalAndReport;
+use self::{failed_components::FailedComponents, journal::RunJournalAndReport};
 use crate::{
     CannotApplyNodeError, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, health,
     inspect::DesiredAndObservedHost,
@@ -57,14 +58,14 @@ pub struct FetchedPackageFilesByChange {
 }
 
 /// Fetches all packages that `plan` installs: one that cannot be had must be known before anything is
-/// touched. A plan that is blocked installs nothing.
+/// touched. A plan that blocks the run installs nothing.
 pub fn fetch_packages_of_plan(
     look: &DesiredAndObservedHost,
     plan: &Plan,
     packages: &mut dyn PackageFetcher,
 ) -> Result<FetchedPackageFilesByChange, CannotApplyNodeError> {
     let mut files = Vec::with_capacity(plan.changes.len());
-    for change in plan.changes.iter().filter(|_| plan.blocked.is_empty()) {
+    for change in plan.changes.iter().filter(|_| !plan.blocks_run()) {
         let PlannedAction::InstallPackages(planned) = &change.action else {
             files.push(Vec::new());
             continue;
@@ -103,21 +104,16 @@ pub fn apply_plan(
     progress: &mut dyn FnMut(ApplyProgressEvent<'_>),
     clock: &dyn Fn() -> i64,
 ) -> Result<Report, PunchStateFolderError> {
-    let mut journal = RunJournalAndReport::start_run_journal(node, look, plan, state, clock)?;
+    let journal = RunJournalAndReport::start_run_journal(node, look, plan, state, clock)?;
     progress(ApplyProgressEvent::Started { steps: plan.changes.len() + plan.health.len() });
-    if !plan.blocked.is_empty() {
-        for blocked in &plan.blocked {
-            journal.add_unjournaled_report_entry(entry(
-                &blocked.what.to_string(),
-                &blocked.components,
-                ReportEntryResult::Blocked,
-                blocked.because.clone(),
-            ));
-        }
+    if plan.blocks_run() {
         return journal.finish_run_and_save_report(RunOutcome::Blocked);
     }
-    let mut run = ApplyRun { host, journal, progress, clock, packages: false };
+    let failed = FailedComponents::new(look);
+    let mut run = ApplyRun { host, journal, progress, clock, failed, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
+        let Some((change, files)) = run.skip_failed_components(change, files) else { continue };
+        let (change, files) = (change.as_ref(), files.as_ref());
         (run.progress)(ApplyProgressEvent::Step { number: at + 1, title: &change.change_title_line() });
         let done = match &change.action {
             PlannedAction::LookAgain(resources) => run.recheck_after_packages(change, resources)?,
@@ -132,16 +128,23 @@ pub fn apply_plan(
     }
     for (at, (component, check)) in plan.health.iter().enumerate() {
         let title = format!("check {check}");
+        if run.failed.contains_component(component) {
+            run.add_skipped_entry(&title, &[component.clone()].into());
+            continue;
+        }
         (run.progress)(ApplyProgressEvent::Step { number: plan.changes.len() + at + 1, title: &title });
         if !run.run_health_check(component, check, &title)? {
             return run.finish_failed(plan, plan.changes.len(), at + 1);
         }
     }
-    run.journal.forget_unwanted_managed_state();
-    run.journal.finish_run_and_save_report(if plan.changes.is_empty() {
-        RunOutcome::Unchanged
-    } else {
-        RunOutcome::Changed
+    let left = run.failed.names().union(&plan.blocked_components()).cloned().collect();
+    run.journal.forget_unwanted_managed_state(&left);
+    let all_are_left = look.wanted.components.iter().all(|component| left.contains(&component.name));
+    run.journal.finish_run_and_save_report(match (left.is_empty(), plan.changes.is_empty()) {
+        (true, true) => RunOutcome::Unchanged,
+        (true, false) => RunOutcome::Changed,
+        (false, true) if all_are_left => RunOutcome::Blocked,
+        (false, _) => RunOutcome::Partly,
     })
 }
 
@@ -151,12 +154,14 @@ struct ApplyRun<'a, 'j> {
     journal: RunJournalAndReport<'j>,
     progress: &'a mut dyn FnMut(ApplyProgressEvent<'_>),
     clock: &'a dyn Fn() -> i64,
+    /// The components that failed alone, and those that depend on them.
+    failed: FailedComponents<'a>,
     /// Whether packages came or went so far.
     packages: bool,
 }
 
 impl ApplyRun<'_, '_> {
-    /// Applies one change; returns whether it succeeded.
+    /// Applies one change; returns whether the run goes on.
     fn apply_change(
         &mut self,
         change: &PlannedChange,
@@ -171,18 +176,27 @@ impl ApplyRun<'_, '_> {
         self.journal.record_change_begin_and_managed_state(change)?;
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
+        let mut goes_on = true;
         let (result, detail) = match result {
             Ok(Some(note)) => {
                 (self.progress)(ApplyProgressEvent::Note { text: &note });
                 (ReportEntryResult::Done, note)
             }
             Ok(None) => (ReportEntryResult::Done, change.differences_on_one_line()),
-            Err(error) => (ReportEntryResult::Failed, error.to_string()),
+            Err(error) => {
+                goes_on = self.failed.fails_only_components(change, &error);
+                (ReportEntryResult::Failed, error.to_string())
+            }
         };
+        match result {
+            ReportEntryResult::Done => self.failed.note_installed_packages(change),
+            _ if goes_on => self.failed.add_failed_change(change),
+            _ => (),
+        }
         let entry = self
             .finish_entry(entry(&change.change_title_line(), &change.components, result, detail), started);
         self.journal.record_change_result(change, entry)?;
-        Ok(result == ReportEntryResult::Done)
+        Ok(goes_on)
     }
 
     /// Whether the resource disappeared with its package since the plan: created again, it is punch's own.
@@ -197,7 +211,7 @@ impl ApplyRun<'_, '_> {
     }
 
     /// Observes again what was right before packages changed, and corrects what changed; returns whether
-    /// all of it is right.
+    /// the run goes on.
     fn recheck_after_packages(
         &mut self,
         change: &PlannedChange,
@@ -214,7 +228,9 @@ impl ApplyRun<'_, '_> {
             ..ObservedHost::default()
         };
         let plan = plan::replan_resources_after_package_changes(resources, &observed);
-        let (result, detail) = match (plan.blocked.first(), plan.changes.len()) {
+        let unsafe_now = self.failed.items_blocked_alone(&plan);
+        let others = plan.blocked.iter().find(|item| !unsafe_now.contains(item));
+        let (result, detail) = match (others, plan.changes.len()) {
             (Some(blocked), _) => {
                 (ReportEntryResult::Failed, format!("{}: {}", blocked.what, blocked.because))
             }
@@ -227,9 +243,13 @@ impl ApplyRun<'_, '_> {
         if result != ReportEntryResult::Done {
             return Ok(false);
         }
+        for item in unsafe_now {
+            self.add_blocked_entry_and_fail_components(item);
+        }
         for change in &plan.changes {
-            self.journal.uncount_unchanged_and_keep_notified(change);
-            if !self.apply_change(change, &[])? {
+            let Some((change, _)) = self.skip_failed_components(change, &[]) else { continue };
+            self.journal.uncount_unchanged_and_keep_notified(&change);
+            if !self.apply_change(&change, &[])? {
                 return Ok(false);
             }
         }
@@ -289,9 +309,7 @@ impl ApplyRun<'_, '_> {
             .skip(checks)
             .map(|(component, check)| (format!("check {check}"), [component.clone()].into()));
         for (title, components) in changes.chain(checks) {
-            let entry = entry(&title, &components, ReportEntryResult::Skipped, String::new());
-            (self.progress)(ApplyProgressEvent::Finished { entry: &entry });
-            self.journal.add_unjournaled_report_entry(entry);
+            self.add_skipped_entry(&title, &components);
         }
         self.journal.finish_run_and_save_report(RunOutcome::Failed)
     }

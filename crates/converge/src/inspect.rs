@@ -2,15 +2,20 @@
 //!
 //! Nothing is changed: a deployment that is not installed yet is read from its package.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use model::{
-    component::{INSTALLED_COMPONENTS_FOLDER, deployment_package_name},
+    component::{
+        COMPONENT_DESCRIPTION_FILE, Component, INSTALLED_COMPONENTS_FOLDER, deployment_package_name,
+    },
     deployment::{self, DeploymentDescription},
     fault::Fault,
     name::Name,
     node::{Node, NodeComponent},
-    observe::{Observation, ObservationRequest, ObservedHost, node_and_managed_package_names},
+    observe::{ManagedState, Observation, ObservationRequest, ObservedHost, node_and_managed_package_names},
     plan::DesiredHost,
     version::Version,
 };
@@ -104,10 +109,12 @@ pub fn fetch_deployments_and_observe_host(
         problems.extend(faults.into_iter().map(CannotApplyNodeError::from));
         problems
     })?;
+    let descriptions = installed_descriptions_of_changing_components(node, &managed, &installed, host);
     let resources = host.observe_resources(&ObservationRequest::new(&wanted, &managed));
     let observed = ObservedHost {
         resources,
         packages: installed,
+        installed: descriptions,
         managed,
         family: host.os_family(),
         booted: host.is_systemd_running(),
@@ -138,7 +145,7 @@ fn read_deployment(
                     return Ok(deployment);
                 }
             }
-            Observation::Unreadable(because) => return Err(because.into()),
+            Observation::Unreadable(because) | Observation::Unsafe(because) => return Err(because.into()),
             // Its installed files are gone: the package still has them.
             Observation::Absent => (),
         }
@@ -163,6 +170,35 @@ fn read_deployment(
         )));
     }
     Ok(deployment)
+}
+
+/// What the installed deployments say of their components, where the node file has another version or none.
+/// One that cannot be read is left out: rpm checks what installed packages need, too.
+fn installed_descriptions_of_changing_components(
+    node: &Node,
+    managed: &ManagedState,
+    installed: &BTreeMap<String, Observation<Version>>,
+    host: &dyn Host,
+) -> BTreeMap<Name, Component> {
+    let names: BTreeSet<&Name> = node.components.keys().chain(managed.packages.values()).collect();
+    let is_changing = |name: &&Name| match installed.get(&deployment_package_name(name)) {
+        Some(Observation::Present(version)) => node
+            .components
+            .get(*name)
+            .is_none_or(|wanted| !version.satisfies_requested_version(&wanted.version)),
+        _ => false,
+    };
+    let description = |name: &Name| match host.read_deployment_files_of_installed_component(name) {
+        Observation::Present(mut files) => {
+            serde_json::from_slice(&files.remove(COMPONENT_DESCRIPTION_FILE)?).ok()
+        }
+        _ => None,
+    };
+    names
+        .into_iter()
+        .filter(is_changing)
+        .filter_map(|name| Some((name.clone(), description(name)?)))
+        .collect()
 }
 
 fn add_pins(

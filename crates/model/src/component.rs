@@ -87,6 +87,9 @@ pub struct OsPackageRequirements {
 /// The folder of a component's deployment package on a host, relative to its root.
 pub const INSTALLED_COMPONENTS_FOLDER: &str = "usr/share/geppetto/components";
 
+/// The file there that describes the component.
+pub const COMPONENT_DESCRIPTION_FILE: &str = "component.json";
+
 impl Component {
     /// The name of the package that holds what runs.
     pub fn payload_package_name(&self) -> &str {

@@ -10,7 +10,7 @@ pub enum Exit {
     Input = 1,
     /// The command line is wrong.
     Usage = 2,
-    /// Something could not be looked at or is not allowed; nothing was changed because of it.
+    /// Something could not be looked at or is not allowed; nothing was changed, or only what does not depend on it.
     Blocked = 3,
     /// Failed, and the last good state is back.
     RolledBack = 4,

@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{name::Name, resource::ResourceId, version::Version};
+use crate::{component::Component, name::Name, resource::ResourceId, version::Version};
 
 pub use fact::{
     FactKind, FactValue, FileDigestAndText, FileType, ResourceFactsByKind, RunReasonDespiteGuard, sha256_hex,
@@ -26,6 +26,8 @@ pub enum Observation<T> {
     Present(T),
     /// The observation failed, for this reason.
     Unreadable(String),
+    /// A user of the host can change what is found there, as this sentence says; it was not looked at.
+    Unsafe(String),
 }
 
 /// The families of distributions, by how they package software.
@@ -54,6 +56,8 @@ pub struct ObservedHost {
     pub packages: BTreeMap<String, Observation<Version>>,
     /// Resources by id.
     pub resources: BTreeMap<ResourceId, Observation<ResourceFactsByKind>>,
+    /// What the installed deployments say of their components where another version is wanted, or none.
+    pub installed: BTreeMap<Name, Component>,
     /// What punch itself installed or made in earlier runs.
     pub managed: ManagedState,
     /// The family of the distribution; none in a bare folder.

@@ -26,6 +26,16 @@ pub struct Report {
     pub entries: Vec<ReportEntry>,
 }
 
+impl Report {
+    /// The components that a partly successful run left as they were, or did not complete.
+    pub fn components_not_completed(&self) -> BTreeSet<Name> {
+        use ReportEntryResult::{Blocked, Failed, Skipped};
+        let left = |entry: &&ReportEntry| matches!(entry.result, Blocked | Failed | Skipped);
+        let entries = self.entries.iter().filter(|_| self.outcome == RunOutcome::Partly);
+        entries.filter(left).flat_map(|entry| &entry.components).cloned().collect()
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -37,8 +47,13 @@ pub enum RunOutcome {
     Changed,
     /// Something could not be observed or decided; nothing was changed.
     Blocked,
+    /// Some components are as they must be; others could not be observed safely, or failed, and with them
+    /// those that depend on them.
+    Partly,
     /// Something failed; what came after it was not tried.
     Failed,
+    /// Something failed, and the host is in its last good generation again.
+    RolledBack,
     /// The run has begun and has not ended: seen only when it was killed.
     Interrupted,
 }

@@ -12,7 +12,7 @@ Exit codes:
    0  done, or nothing to do
    1  the input is wrong: a file, a name, a value
    2  the command line is wrong
-   3  blocked: something could not be observed or is not allowed; nothing was changed
+   3  blocked: something could not be observed or is not allowed, and was left as it is
    4  failed, and the last good state is back
    5  failed, and not rolled back: the next run completes what is missing
    6  the back-office could not be reached

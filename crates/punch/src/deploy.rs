@@ -67,7 +67,7 @@ impl DeploymentResult {
         context.output.print_json_if_requested(&self);
         match self.stopped {
             Some(failure) => Err(failure),
-            None => Ok(exit_code(self.report.outcome)),
+            None => Ok(exit_code(&self.report)),
         }
     }
 }
@@ -162,7 +162,7 @@ pub(crate) fn apply_trusted_node(
         "the run stopped in the middle; the next run completes what this one began, and `punch history` shows it",
     );
     // From here on an older one is refused, also when this run fails half-way.
-    if !trusted_node.signatures_skipped && prepared.plan.blocked.is_empty() {
+    if !trusted_node.signatures_skipped && !prepared.plan.blocks_run() {
         ours.record_highest_begun_generation(&trusted_node.node, begun.as_ref())?;
     }
     let mut steps = 0;
@@ -314,11 +314,14 @@ fn summary(report: &Report) -> String {
     )
 }
 
-/// How the program ends after a run that ended like this.
-fn exit_code(outcome: RunOutcome) -> Exit {
-    match outcome {
+/// How the program ends after a run with this report.
+fn exit_code(report: &Report) -> Exit {
+    let failed = report.entries.iter().any(|entry| entry.result == ReportEntryResult::Failed);
+    match report.outcome {
+        RunOutcome::Partly if failed => Exit::Failed,
         RunOutcome::Unchanged | RunOutcome::Changed => Exit::Done,
-        RunOutcome::Blocked => Exit::Blocked,
+        RunOutcome::Blocked | RunOutcome::Partly => Exit::Blocked,
+        RunOutcome::RolledBack => Exit::RolledBack,
         RunOutcome::Failed | RunOutcome::Interrupted => Exit::Failed,
     }
 }

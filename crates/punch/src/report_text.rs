@@ -8,7 +8,9 @@ pub(crate) fn run_outcome_name(outcome: RunOutcome) -> &'static str {
         RunOutcome::Unchanged => "unchanged",
         RunOutcome::Changed => "changed",
         RunOutcome::Blocked => "blocked",
+        RunOutcome::Partly => "partly",
         RunOutcome::Failed => "failed",
+        RunOutcome::RolledBack => "rolled back",
         RunOutcome::Interrupted => "interrupted",
     }
 }

@@ -42,6 +42,14 @@ impl<'a> RunJournalAndReport<'a> {
     ) -> Result<Self, PunchStateFolderError> {
         state.save_interrupted_run_and_remove_journal()?;
         let resources = look.wanted.components.iter().flat_map(|component| &component.resources);
+        let blocked = plan.blocked.iter().map(|blocked| {
+            super::entry(
+                &blocked.what.to_string(),
+                &blocked.components,
+                ReportEntryResult::Blocked,
+                blocked.because.clone(),
+            )
+        });
         let report = Report {
             server: node.server.to_string(),
             generation: node.generation,
@@ -49,9 +57,9 @@ impl<'a> RunJournalAndReport<'a> {
             started_us: look.began_us,
             duration_us: 0,
             unchanged: plan.unchanged,
-            entries: Vec::new(),
+            entries: blocked.collect(),
         };
-        let changes = !plan.changes.is_empty() && plan.blocked.is_empty();
+        let changes = !plan.changes.is_empty() && !plan.blocks_run();
         Ok(Self {
             state,
             clock,
@@ -174,17 +182,26 @@ impl<'a> RunJournalAndReport<'a> {
         self.owed.extend(change.notifies.iter().cloned());
     }
 
-    /// Forgets what is recorded as punch's own and no longer wanted, after a successful run.
-    pub(super) fn forget_unwanted_managed_state(&mut self) {
+    /// Forgets what is recorded as punch's own and no longer wanted, after a successful run. What is of the
+    /// components `left`, which stayed as they are, is kept.
+    pub(super) fn forget_unwanted_managed_state(&mut self, left: &BTreeSet<Name>) {
         let Self { managed, wanted, owed, look, .. } = self;
-        managed.pending.retain(|id| owed.contains(id));
+        let is_of_left = |id: &ResourceId, made: &[ResourceCreatedByPunch]| {
+            let describers = look.wanted.components_describing(id);
+            let mut made = made.iter().filter(|made| made.id == *id);
+            match describers.is_empty() {
+                true => made.any(|made| left.contains(&made.component)),
+                false => describers.is_subset(left),
+            }
+        };
+        managed.pending.retain(|id| owed.contains(id) || is_of_left(id, &managed.resources));
         let packages: BTreeSet<String> = look
             .wanted
             .components
             .iter()
             .flat_map(|component| [component.name.to_string(), deployment_package_name(&component.name)])
             .collect();
-        managed.packages.retain(|name, _| packages.contains(name));
+        managed.packages.retain(|name, component| packages.contains(name) || left.contains(component));
         // What took the place of something punch made is punch's own, under its new name.
         let paths: BTreeMap<String, &ResourceId> = wanted
             .iter()
@@ -193,6 +210,9 @@ impl<'a> RunJournalAndReport<'a> {
             .collect();
         let mut known: BTreeSet<ResourceId> = managed.resources.iter().map(|made| made.id.clone()).collect();
         managed.resources.retain_mut(|made| {
+            if left.contains(&made.component) {
+                return true;
+            }
             if !wanted.contains_key(&made.id)
                 && let Some(heir) = made.id.occupied_path().and_then(|path| paths.get(&path))
                 && known.insert((*heir).clone())

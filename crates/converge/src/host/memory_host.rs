@@ -33,8 +33,14 @@ pub struct MemoryHost {
     pub resources: BTreeMap<ResourceId, ResourceFactsByKind>,
     /// What cannot be looked at, and why.
     pub unreadable: BTreeMap<ResourceId, String>,
+    /// What a user of the host can change, and how.
+    pub unsafe_paths: BTreeMap<ResourceId, String>,
     /// Titles of changes that fail.
     pub fails: BTreeSet<String>,
+    /// Titles of changes that fail because a user of the host can change what their path leads to.
+    pub fails_unsafe: BTreeSet<String>,
+    /// What a user of the host can change once a change is made, by its title.
+    pub unsafe_after: BTreeMap<String, (ResourceId, String)>,
     /// Titles of the changes that were made, in order.
     pub done: Vec<String>,
     /// Probes that were asked, in order.
@@ -79,6 +85,9 @@ impl Host for MemoryHost {
     ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
         let ids = request.wanted.iter().map(|resource| &resource.id).chain(&request.others);
         ids.map(|id| {
+            if let Some(because) = self.unsafe_paths.get(id) {
+                return (id.clone(), Observation::Unsafe(because.clone()));
+            }
             let observed = match (self.unreadable.get(id), self.resources.get(id)) {
                 (Some(because), _) => Observation::Unreadable(because.clone()),
                 (None, Some(facts)) => Observation::Present(facts.clone()),
@@ -93,6 +102,10 @@ impl Host for MemoryHost {
         let title = change.change_title_line();
         if self.fails.contains(&title) {
             return Err(HostError::Other(format!("`{title}` fails on this host")));
+        }
+        if self.fails_unsafe.contains(&title) {
+            let because = "vic can change it".to_owned();
+            return Err(HostError::UnsafePath { path: title, because });
         }
         match &change.action {
             PlannedAction::InstallPackages(packages) => {
@@ -120,6 +133,7 @@ impl Host for MemoryHost {
                 None => _ = self.resources.remove(id),
             }
         }
+        self.unsafe_paths.extend(self.unsafe_after.remove(&title));
         self.done.push(title);
         Ok(None)
     }

@@ -92,12 +92,25 @@ pub enum HostError {
         /// Why, and what to do.
         because: String,
     },
+    /// A user of the host can change what a path leads to.
+    #[error("{path}: {because}")]
+    UnsafePath {
+        /// The path, as the host knows it.
+        path: String,
+        /// Who can change it, and what to do.
+        because: String,
+    },
     /// Anything else, as a sentence.
     #[error("{0}")]
     Other(String),
 }
 
 impl HostError {
+    /// Whether only the components of the change have failed, because a user of the host can cause it.
+    pub fn fails_only_components(&self) -> bool {
+        matches!(self, HostError::UnsafePath { .. })
+    }
+
     pub(crate) fn from_io_error(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
         HostError::File { what, path: path.into(), because: file_system_error_reason_with_advice(error) }
     }

@@ -59,6 +59,7 @@ impl<H> SecretMaskingHost<H> {
     fn mask_observation<T>(&self, observed: Observation<T>) -> Observation<T> {
         match observed {
             Observation::Unreadable(because) => Observation::Unreadable(self.mask(because)),
+            Observation::Unsafe(because) => Observation::Unsafe(self.mask(because)),
             observed => observed,
         }
     }
@@ -127,6 +128,9 @@ impl<H: Host> Host for SecretMaskingHost<H> {
     ) -> Result<Option<String>, HostError> {
         match self.host.apply_change(change, packages) {
             Ok(message) => Ok(message.map(|message| self.mask(message))),
+            Err(HostError::UnsafePath { path, because }) => {
+                Err(HostError::UnsafePath { path: self.mask(path), because: self.mask(because) })
+            }
             Err(error) => Err(HostError::Other(self.mask(error.to_string()))),
         }
     }

@@ -7,6 +7,7 @@ mod killed;
 mod machine;
 mod memory;
 mod packages;
+mod partly;
 mod secrets;
 mod story;
 mod turns;

@@ -116,6 +116,7 @@ fn evaluate_deployment(
     Ok(DesiredComponentWithResources {
         name: name.clone(),
         version: deployment.component.version.clone(),
+        requires: deployment.component.requires.keys().cloned().collect(),
         resources,
         health: evaluated.health,
     })

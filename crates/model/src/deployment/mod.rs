@@ -7,7 +7,7 @@
 mod evaluate;
 
 use crate::{
-    component::Component,
+    component::{COMPONENT_DESCRIPTION_FILE, Component},
     deployment_manifest::{self, DeploymentFilesByPath, DeploymentManifest},
     format::FormatError,
     name::Name,
@@ -84,7 +84,7 @@ impl DeploymentDescription {
         mut files: DeploymentFilesByPath,
     ) -> Result<Self, InvalidDeploymentError> {
         let component = files
-            .remove("component.json")
+            .remove(COMPONENT_DESCRIPTION_FILE)
             .ok_or_else(|| InvalidDeploymentError::NoDescription { place: place.to_owned() })?;
         let component: Component = serde_json::from_slice(&component).map_err(|because| {
             InvalidDeploymentError::UnreadableDescription { place: place.to_owned(), because }

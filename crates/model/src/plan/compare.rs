@@ -20,7 +20,7 @@ pub(super) fn find_differences_from_desired_facts(
     let nothing = ResourceFactsByKind::new();
     let before = match observed {
         Observation::Present(facts) => facts,
-        Observation::Absent | Observation::Unreadable(_) => &nothing,
+        Observation::Absent | Observation::Unreadable(_) | Observation::Unsafe(_) => &nothing,
     };
     desired_facts(resource)
         .into_iter()

@@ -31,7 +31,19 @@ impl fmt::Display for Plan {
         match (self.is_empty(), counts.blocked) {
             (true, _) => writeln!(f, "nothing to do; {} things are right already", self.unchanged),
             (false, 0) => writeln!(f, "{counts}"),
-            (false, _) => writeln!(f, "{counts}; nothing is changed while something is blocked"),
+            (false, _) if self.blocks_run() => {
+                writeln!(f, "{counts}; nothing is changed while something is blocked")
+            }
+            (false, _) => {
+                let blocked = self.blocked_components();
+                let names: Vec<&str> = blocked.iter().map(Name::as_str).collect();
+                let (word, stay) = if names.len() == 1 {
+                    ("component", "stays as it is")
+                } else {
+                    ("components", "stay as they are")
+                };
+                writeln!(f, "{counts}; {word} {} {stay}", names.join(", "))
+            }
         }
     }
 }
@@ -42,6 +54,7 @@ impl fmt::Display for BlockedSubject {
             BlockedSubject::Resource(id) => id.fmt(f),
             BlockedSubject::Package(name) => write!(f, "package {name}"),
             BlockedSubject::Removals => f.write_str("removals"),
+            BlockedSubject::Component(name) => write!(f, "component {name}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, btree_map::Entry},
 };
 
-use super::{BlockedItem, BlockedSubject, DesiredHost};
+use super::{BlockScope, BlockedItem, BlockedSubject, DesiredComponentWithResources};
 use crate::{
     name::Name,
     resource::{Resource, ResourceBody, ResourceId},
@@ -16,13 +16,13 @@ pub(super) type ComponentAndMergedResource<'a> = (&'a Name, Cow<'a, Resource>);
 
 /// All resources, each once. Two components may well need the same package of the system: equal
 /// descriptions become one that requires and notifies what each of them does. Others block.
-pub(super) fn merge_duplicate_resources(
-    wanted: &DesiredHost,
-) -> (Vec<ComponentAndMergedResource<'_>>, Vec<BlockedItem>) {
-    let mut once: Vec<ComponentAndMergedResource<'_>> = Vec::new();
+pub(super) fn merge_duplicate_resources<'a>(
+    components: impl Iterator<Item = &'a DesiredComponentWithResources>,
+) -> (Vec<ComponentAndMergedResource<'a>>, Vec<BlockedItem>) {
+    let mut once: Vec<ComponentAndMergedResource<'a>> = Vec::new();
     let mut blocked = Vec::new();
     let mut first: BTreeMap<&ResourceId, usize> = BTreeMap::new();
-    for component in &wanted.components {
+    for component in components {
         for resource in &component.resources {
             let at = match first.entry(&resource.id) {
                 Entry::Vacant(place) => {
@@ -40,7 +40,7 @@ pub(super) fn merge_duplicate_resources(
                 );
                 let what = BlockedSubject::Resource(resource.id.clone());
                 let components = [(*other).clone(), component.name.clone()].into();
-                blocked.push(BlockedItem { what, components, because });
+                blocked.push(BlockedItem { what, components, because, scope: BlockScope::Run });
             }
         }
     }
@@ -94,7 +94,7 @@ fn two_at_one_path(resources: &[ComponentAndMergedResource<'_>]) -> Vec<BlockedI
                     );
                     let what = BlockedSubject::Resource(resource.id.clone());
                     let components = [(*other).clone(), (*component).clone()].into();
-                    blocked.push(BlockedItem { what, components, because });
+                    blocked.push(BlockedItem { what, components, because, scope: BlockScope::Run });
                 }
             }
         }

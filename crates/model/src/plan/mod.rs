@@ -1,5 +1,6 @@
 //! The plan: the observed state compared with the desired state. Complete before anything is changed.
 
+mod blocked_components;
 mod compare;
 mod display;
 mod merge_duplicates;
@@ -7,9 +8,12 @@ mod missing;
 mod order;
 mod planner;
 mod remove;
+mod user_folders;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 
 use crate::{
     health::HealthCheck,
@@ -19,12 +23,14 @@ use crate::{
     version::Version,
 };
 
+pub use blocked_components::find_dependents_of_components;
 pub use compare::desired_facts;
 pub use display::PlanCounts;
 pub(crate) use missing::absent_prerequisite_hint;
 pub(crate) use order::ComponentAndResource;
 pub(crate) use planner::Planner;
 pub use planner::{plan_host_changes, replan_resources_after_package_changes};
+pub use user_folders::FoldersOfUsers;
 pub use view::{BlockedItemView, FactDifferenceView, PlanView, PlannedChangeView, plan_to_view};
 
 /// What a host must be: a node's components with their deployments evaluated.
@@ -41,6 +47,8 @@ pub struct DesiredComponentWithResources {
     pub name: Name,
     /// Its exact version, release included.
     pub version: Version,
+    /// The components it requires.
+    pub requires: BTreeSet<Name>,
     /// Its resources, in manifest order.
     pub resources: Vec<Resource>,
     /// Its health checks.
@@ -65,7 +73,8 @@ impl Default for PlanLimits {
 pub struct Plan {
     /// What is done, in this order.
     pub changes: Vec<PlannedChange>,
-    /// What cannot be decided, and why. A plan with blocked entries is not applied.
+    /// What cannot be decided, and why. Blocked components have no changes in the plan; a plan that blocks the
+    /// run is not applied.
     pub blocked: Vec<BlockedItem>,
     /// How many things were looked at and are right already.
     pub unchanged: usize,
@@ -154,6 +163,18 @@ pub struct BlockedItem {
     pub components: BTreeSet<Name>,
     /// Why, and what to do.
     pub because: String,
+    /// What is not changed because of it.
+    pub scope: BlockScope,
+}
+
+/// What a blocked item keeps from being changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockScope {
+    /// The whole run: nothing is changed.
+    Run,
+    /// Its components and those that depend on them.
+    Components,
 }
 
 /// What can be blocked.
@@ -165,9 +186,20 @@ pub enum BlockedSubject {
     Package(String),
     /// All removals together.
     Removals,
+    /// A component that depends on a blocked one.
+    Component(Name),
 }
 
 impl PlannedChange {
+    /// The resource that is made, changed, removed or restarted, when it is one.
+    pub fn changed_resource(&self) -> Option<&ResourceId> {
+        match &self.action {
+            PlannedAction::Apply(resource) => Some(&resource.id),
+            PlannedAction::Remove { id, .. } | PlannedAction::Restart { service: id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// Whether it makes, changes or removes this resource.
     pub fn is_change_of_resource(&self, id: &ResourceId) -> bool {
         match &self.action {
@@ -182,5 +214,15 @@ impl Plan {
     /// Whether there is nothing to do and nothing is blocked.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && self.blocked.is_empty()
+    }
+
+    /// Whether something is blocked for which nothing may be changed.
+    pub fn blocks_run(&self) -> bool {
+        self.blocked.iter().any(|blocked| blocked.scope == BlockScope::Run)
+    }
+
+    /// The components that stay as they are; all others are made what they must be.
+    pub fn blocked_components(&self) -> BTreeSet<Name> {
+        self.blocked.iter().flat_map(|blocked| &blocked.components).cloned().collect()
     }
 }

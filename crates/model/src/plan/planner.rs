@@ -1,10 +1,15 @@
 //! Making the plan: pure and total; nothing is decided after it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
-    BlockedItem, BlockedSubject, DesiredHost, FactDifference, PackageToInstall, Plan, PlanLimits,
-    PlannedAction, PlannedChange, compare,
+    BlockScope, BlockedItem, BlockedSubject, DesiredHost, FactDifference, FoldersOfUsers, PackageToInstall,
+    Plan, PlanLimits, PlannedAction, PlannedChange,
+    blocked_components::{BlockedComponents, components_by_resource, plan_around_blocked_components},
+    compare,
     merge_duplicates::merge_duplicate_resources,
     order::{self, ComponentAndResource},
 };
@@ -21,11 +26,27 @@ use crate::{
 /// packages, then folders and accounts); users, groups and packages of the system; payload packages; a
 /// second look at what those packages may have touched; all other resources; restarts, once for each
 /// service. Health checks come after all of them.
+///
+/// What blocks only components leaves them, and those that depend on them, as they are.
 pub fn plan_host_changes(wanted: &DesiredHost, observed: &ObservedHost, limits: &PlanLimits) -> Plan {
-    let (once, blocked) = merge_duplicate_resources(wanted);
+    plan_around_blocked_components(wanted, observed, |blocked| {
+        plan_unblocked_components(wanted, observed, limits, blocked)
+    })
+}
+
+/// Plans all but the components `blocked`, which stay as they are.
+fn plan_unblocked_components(
+    wanted: &DesiredHost,
+    observed: &ObservedHost,
+    limits: &PlanLimits,
+    blocked: &BTreeSet<Name>,
+) -> Plan {
+    let left = BlockedComponents::new(wanted, blocked);
+    let (once, blocked) = merge_duplicate_resources(left.unblocked_components(wanted));
     let resources: Vec<ComponentAndResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
-    let mut planner = Planner::new(observed, &resources);
+    let mut planner = Planner::new(observed, &resources, left);
+    planner.describers = components_by_resource(wanted);
     planner.plan.blocked = blocked;
     let sorted = match order::sort_resources_by_requirements(&resources) {
         Ok(sorted) => sorted,
@@ -68,7 +89,7 @@ pub fn replan_resources_after_package_changes(
 ) -> Plan {
     let owned: Vec<ComponentAndResource<'_>> =
         resources.iter().map(|(component, resource)| (component, resource)).collect();
-    let mut planner = Planner::new(observed, &owned);
+    let mut planner = Planner::new(observed, &owned, BlockedComponents::default());
     for (component, resource) in &owned {
         let before = planner.plan.changes.len();
         planner.plan_resource((component, resource), &[]);
@@ -83,7 +104,13 @@ pub fn replan_resources_after_package_changes(
 pub(crate) struct Planner<'a> {
     pub(crate) observed: &'a ObservedHost,
     pub(crate) plan: Plan,
-    /// All that is wanted, absence included.
+    /// The components that stay as they are: nothing is planned for them.
+    pub(crate) blocked: BlockedComponents<'a>,
+    /// The components that describe each resource; empty where only the first is known.
+    describers: BTreeMap<&'a ResourceId, BTreeSet<&'a Name>>,
+    /// Looked for when something is blocked.
+    folders_of_users: OnceCell<FoldersOfUsers>,
+    /// All that is wanted of the other components, absence included.
     pub(crate) wanted: BTreeMap<&'a ResourceId, &'a Resource>,
     /// What takes the place of something punch made under another name: it is punch's own, too.
     pub(crate) inherited: BTreeSet<ResourceId>,
@@ -105,10 +132,17 @@ pub(crate) struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(observed: &'a ObservedHost, resources: &[ComponentAndResource<'a>]) -> Self {
+    fn new(
+        observed: &'a ObservedHost,
+        resources: &[ComponentAndResource<'a>],
+        blocked: BlockedComponents<'a>,
+    ) -> Self {
         Self {
             observed,
             plan: Plan::default(),
+            blocked,
+            describers: BTreeMap::new(),
+            folders_of_users: OnceCell::new(),
             wanted: resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect(),
             inherited: BTreeSet::new(),
             cleared: BTreeSet::new(),
@@ -126,8 +160,9 @@ impl<'a> Planner<'a> {
         what: BlockedSubject,
         components: BTreeSet<Name>,
         because: String,
+        scope: BlockScope,
     ) {
-        self.plan.blocked.push(BlockedItem { what, components, because });
+        self.plan.blocked.push(BlockedItem { what, components, because, scope });
     }
 
     pub(crate) fn add_blocked_resource(
@@ -136,7 +171,30 @@ impl<'a> Planner<'a> {
         because: String,
     ) {
         let what = BlockedSubject::Resource(resource.id.clone());
-        self.add_blocked_item(what, [component.clone()].into(), because);
+        let components = self.components_describing((component, resource));
+        self.add_blocked_item(what, components, because, self.block_scope_of_resource(&resource.id));
+    }
+
+    /// All components that describe a resource: it is of more than one where equal descriptions were joined.
+    pub(crate) fn components_describing(
+        &self,
+        (component, resource): ComponentAndResource<'_>,
+    ) -> BTreeSet<Name> {
+        let describers = self.describers.get(&resource.id).into_iter().flatten();
+        let unblocked = describers.filter(|name| !self.blocked.contains_component(name));
+        unblocked.map(|name| (*name).clone()).chain([component.clone()]).collect()
+    }
+
+    /// What is not changed when this resource is blocked: no more than its components where a user of the
+    /// host can make it so.
+    pub(crate) fn block_scope_of_resource(&self, id: &ResourceId) -> BlockScope {
+        let folders = || FoldersOfUsers::among_resources(self.wanted.values().copied(), self.observed);
+        let is_unsafe = matches!(self.observed.resources.get(id), Some(Observation::Unsafe(_)));
+        if is_unsafe || self.folders_of_users.get_or_init(folders).contains_resource(id) {
+            BlockScope::Components
+        } else {
+            BlockScope::Run
+        }
     }
 
     fn block_cycle(&mut self, cycle: &[ResourceId], resources: &[ComponentAndResource<'_>]) {
@@ -148,7 +206,8 @@ impl<'a> Planner<'a> {
             "they wait for each other: {}; take one `require` or `notify` out",
             names.join(" after ")
         );
-        self.add_blocked_item(BlockedSubject::Resource(first.clone()), components, because);
+        let what = BlockedSubject::Resource(first.clone());
+        self.add_blocked_item(what, components, because, BlockScope::Run);
     }
 
     /// Installs the packages that `package` names, where the installed version is not the wanted one.
@@ -157,16 +216,17 @@ impl<'a> Planner<'a> {
         let mut packages: BTreeMap<String, PackageToInstall> = BTreeMap::new();
         let mut differences = Vec::new();
         let mut changed = Vec::new();
-        for component in &wanted.components {
+        for component in self.blocked.unblocked_components(wanted).collect::<Vec<_>>() {
             let name = package(&component.name);
             let before = match self.observed.packages.get(&name).unwrap_or(&Observation::Absent) {
                 Observation::Present(version) if version == &component.version => {
                     self.plan.unchanged += 1;
                     continue;
                 }
-                Observation::Unreadable(because) => {
+                Observation::Unreadable(because) | Observation::Unsafe(because) => {
                     let components = [component.name.clone()].into();
-                    self.add_blocked_item(BlockedSubject::Package(name), components, because.clone());
+                    let what = BlockedSubject::Package(name);
+                    self.add_blocked_item(what, components, because.clone(), BlockScope::Run);
                     continue;
                 }
                 Observation::Absent => None,
@@ -237,7 +297,7 @@ impl<'a> Planner<'a> {
             ));
             return;
         }
-        if let Observation::Unreadable(because) = observed {
+        if let Observation::Unreadable(because) | Observation::Unsafe(because) = observed {
             return self.add_blocked_resource((component, resource), because.clone());
         }
         if let Some(because) = blocking_file_type(resource, observed) {
@@ -275,7 +335,8 @@ impl<'a> Planner<'a> {
             (self.os_packages, self.brings) = (true, true);
         }
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.add_planned_change(action, [component.clone()].into(), differences, creates);
+        let components = self.components_describing((component, resource));
+        self.add_planned_change(action, components, differences, creates);
         self.mark_notified_by_resource(resource);
     }
 
@@ -289,7 +350,8 @@ impl<'a> Planner<'a> {
             return;
         }
         let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
-        self.add_planned_change(action, [component.clone()].into(), Vec::new(), false);
+        let components = self.components_describing((component, resource));
+        self.add_planned_change(action, components, Vec::new(), false);
         self.mark_notified_by_resource(resource);
     }
 
@@ -351,7 +413,7 @@ impl<'a> Planner<'a> {
     }
 
     fn plan_health_checks(&mut self, wanted: &DesiredHost) {
-        let checks = wanted.components.iter().flat_map(|component| {
+        let checks = self.blocked.unblocked_components(wanted).flat_map(|component| {
             component.health.iter().map(|check| (component.name.clone(), check.clone()))
         });
         if self.observed.booted {

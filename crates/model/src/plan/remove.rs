@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::ComponentAndResource, planner::Planner,
+    BlockScope, BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::ComponentAndResource,
+    planner::Planner,
 };
 use crate::{
     component::deployment_package_name,
@@ -27,16 +28,18 @@ impl<'a> Planner<'a> {
         let mut gone: Vec<&'a ResourceCreatedByPunch> = Vec::new();
         let observed = self.observed;
         for managed in observed.managed.resources.iter().rev() {
-            if self.wanted.contains_key(&managed.id) {
+            if self.wanted.contains_key(&managed.id) || self.blocked.keeps_managed_resource(managed) {
                 continue;
             }
             let path = managed.id.occupied_path();
             let heir = path.as_ref().and_then(|path| heirs.get(path).copied());
             match observed.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
-                Observation::Unreadable(because) => {
+                Observation::Unreadable(because) | Observation::Unsafe(because) => {
                     let what = BlockedSubject::Resource(managed.id.clone());
-                    self.add_blocked_item(what, [managed.component.clone()].into(), because.clone());
+                    let components = [managed.component.clone()].into();
+                    let scope = self.block_scope_of_resource(&managed.id);
+                    self.add_blocked_item(what, components, because.clone(), scope);
                 }
                 Observation::Present(facts) if is_replaced_by_other_type(managed.id.kind, facts) => {
                     // The resource wanted at this path reports what is in its way.
@@ -104,8 +107,10 @@ impl<'a> Planner<'a> {
         let must = managed.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
         self.add_planned_change(action, [managed.component.clone()].into(), Vec::new(), false);
-        let notified =
-            managed.notify.iter().filter(|id| self.wanted.contains_key(id) || unmanaged.contains_key(id));
+        let is_known = |id: &&ResourceId| {
+            self.wanted.contains_key(id) || unmanaged.contains_key(id) || self.blocked.contains_resource(id)
+        };
+        let notified = managed.notify.iter().filter(is_known);
         self.mark_resources_notified(notified.cloned().collect());
     }
 
@@ -120,7 +125,8 @@ impl<'a> Planner<'a> {
         let running = |id: &ResourceId| service::is_service_running(observed.resources.get(id));
         owed.chain(found)
             .filter(|(id, _)| id.kind == ResourceKind::Service && observed.booted && running(id))
-            .filter(|(id, _)| !self.wanted.contains_key(id) && !gone.iter().any(|managed| managed.id == **id))
+            .filter(|(id, _)| !self.wanted.contains_key(id) && !self.blocked.contains_resource(id))
+            .filter(|(id, _)| !gone.iter().any(|managed| managed.id == **id))
             .map(|(id, component)| (id.clone(), component.cloned()))
             .collect()
     }
@@ -150,7 +156,8 @@ impl<'a> Planner<'a> {
                 limits.max_removals,
                 names.join(", ")
             );
-            self.add_blocked_item(BlockedSubject::Removals, owners.into_iter().cloned().collect(), because);
+            let components = owners.into_iter().cloned().collect();
+            self.add_blocked_item(BlockedSubject::Removals, components, because, BlockScope::Run);
         }
     }
 
@@ -163,13 +170,17 @@ impl<'a> Planner<'a> {
         let mut unwanted = Vec::new();
         let observed = self.observed;
         for (name, component) in observed.managed.packages.iter().filter(|(name, _)| !keep.contains(*name)) {
+            if self.blocked.contains_component(component) {
+                continue;
+            }
             match observed.packages.get(name).unwrap_or(&Observation::Absent) {
                 Observation::Absent => (),
                 Observation::Present(_) => unwanted.push((name.as_str(), component)),
-                Observation::Unreadable(because) => self.add_blocked_item(
+                Observation::Unreadable(because) | Observation::Unsafe(because) => self.add_blocked_item(
                     BlockedSubject::Package(name.clone()),
                     [component.clone()].into(),
                     because.clone(),
+                    BlockScope::Run,
                 ),
             }
         }
@@ -178,7 +189,7 @@ impl<'a> Planner<'a> {
 
     /// Installed payloads that this plan replaces by another version.
     fn changing_packages(&self, wanted: &DesiredHost) -> BTreeSet<String> {
-        let changing = wanted.components.iter().filter(|component| {
+        let changing = self.blocked.unblocked_components(wanted).filter(|component| {
             matches!(self.observed.packages.get(component.name.as_str()),
                 Some(Observation::Present(version)) if *version != component.version)
         });

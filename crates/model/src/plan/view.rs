@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Plan, display::PlanCounts};
+use super::{BlockScope, Plan, display::PlanCounts};
 use crate::{
     name::Name,
     observe::{FactKind, FactValue},
@@ -63,6 +63,8 @@ pub struct BlockedItemView {
     pub components: BTreeSet<Name>,
     /// Why.
     pub because: String,
+    /// What is not changed because of it: the whole `run`, or only the `components`.
+    pub scope: BlockScope,
 }
 
 /// The plan for programs.
@@ -86,6 +88,7 @@ pub fn plan_to_view(plan: &Plan) -> PlanView {
         what: blocked.what.to_string(),
         components: blocked.components.clone(),
         because: blocked.because.clone(),
+        scope: blocked.scope,
     });
     PlanView {
         changes: changes.collect(),

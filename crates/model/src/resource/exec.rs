@@ -148,7 +148,8 @@ impl Planner<'_> {
         let secret = resource.secret && due != Some(false);
         let difference = FactDifference { fact: FactKind::Due, before, after, secret };
         let action = PlannedAction::Apply(Box::new(resource.clone()));
-        self.add_planned_change(action, [component.clone()].into(), vec![difference], false);
+        let components = self.components_describing((component, resource));
+        self.add_planned_change(action, components, vec![difference], false);
         self.brings = true;
         self.mark_notified_by_resource(resource);
     }

@@ -93,7 +93,7 @@ pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<ResourceFac
         Observation::Present(facts) => {
             [FactKind::Enabled, FactKind::Running].into_iter().all(|fact| !is_on(facts, fact))
         }
-        Observation::Absent | Observation::Unreadable(_) => true,
+        Observation::Absent | Observation::Unreadable(_) | Observation::Unsafe(_) => true,
     }
 }
 
@@ -164,10 +164,12 @@ impl Planner<'_> {
             return;
         }
         let pending: Vec<ResourceId> = self.observed.managed.pending.iter().cloned().collect();
-        for id in pending {
+        for id in pending.into_iter().filter(|id| !self.blocked.contains_resource(id)) {
             self.notified.entry(id).or_insert(true);
         }
-        for (component, resource) in resources {
+        // What an unblocked component changed concerns its service, whoever describes that.
+        let of_blocked: Vec<_> = self.blocked.resources().collect();
+        for (component, resource) in resources.iter().chain(&of_blocked) {
             let ResourceBody::Service(service) = &resource.body else { continue };
             let Some(restart) = self.notified.get(&resource.id) else { continue };
             let observed = self.observed.resources.get(&resource.id);

@@ -44,6 +44,7 @@ pub(crate) fn wanted(resources: Vec<Resource>) -> DesiredHost {
     let component = DesiredComponentWithResources {
         name: "shop".parse().unwrap(),
         version: "1.0-1".parse().unwrap(),
+        requires: Default::default(),
         resources,
         health: Vec::new(),
     };

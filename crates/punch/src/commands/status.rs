@@ -1,8 +1,8 @@
 //! `punch status`: what this host is, as far as it knows itself. No network unless asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use model::{exit::Exit, report::RunOutcome};
+use model::{exit::Exit, name::Name, report::RunOutcome};
 use serde::Serialize;
 
 use crate::{
@@ -58,6 +58,9 @@ struct Run {
     generation: u64,
     started_us: i64,
     age_seconds: i64,
+    /// Components that a run which ended `partly` did not make what they must be.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    not_completed: BTreeSet<Name>,
 }
 
 impl StatusArgs {
@@ -104,6 +107,7 @@ impl StatusArgs {
                 generation: report.generation,
                 started_us: report.started_us,
                 age_seconds: (now - report.started_us).max(0) / 1_000_000,
+                not_completed: report.components_not_completed(),
             }),
             unsent_reports: state.count_unsent_reports()?,
         };
@@ -174,6 +178,9 @@ fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) 
             ),
         ),
         None => line("last run", "(never)".to_owned()),
+    }
+    for name in status.last_run.iter().flat_map(|run| &run.not_completed) {
+        line("not complete", format!("{name}; `punch history` says why"));
     }
     if status.unsent_reports > 0 {
         let reports = if status.unsent_reports == 1 { "report waits" } else { "reports wait" };

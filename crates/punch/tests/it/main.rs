@@ -16,6 +16,7 @@ mod json;
 mod keys;
 mod login;
 mod packaging;
+mod partly;
 mod reference;
 mod repository;
 mod restore;
