@@ -15,6 +15,7 @@ const LINES: usize = 60;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_summary_line(f)?;
         for change in &self.changes {
             write!(f, "{change}")?;
         }
@@ -27,6 +28,13 @@ impl fmt::Display for Plan {
         for note in &self.notes {
             writeln!(f, "note: {note}")?;
         }
+        Ok(())
+    }
+}
+
+impl Plan {
+    /// How many changes of each sort there are: people read it first, and the detail only when it surprises them.
+    fn write_summary_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = PlanCounts::count_plan_changes(self);
         match (self.is_empty(), counts.blocked) {
             (true, _) => writeln!(f, "nothing to do; {} things are right already", self.unchanged),

@@ -65,6 +65,7 @@ fn unsafe_path_blocks_its_component_and_those_that_require_it() {
     ]);
     let plan = make(&desired, &host);
     insta::assert_snapshot!(plan, @r"
+    3 to create, 0 to change, 0 to remove, 0 to restart, 3 blocked; 0 right already; components top, vic, web stay as they are
     install packages (free)
       free-deployment 1.0-1
     install packages (free)
@@ -76,7 +77,6 @@ fn unsafe_path_blocks_its_component_and_those_that_require_it() {
     blocked file:/srv/vic/conf: vic can change it
     blocked component top: it requires component `web`, which stays as it is
     blocked component web: it requires component `vic`, which stays as it is
-    3 to create, 0 to change, 0 to remove, 0 to restart, 3 blocked; 0 right already; components top, vic, web stay as they are
     ");
     assert!(!plan.blocks_run());
     let json = serde_json::to_value(plan_to_view(&plan)).unwrap();

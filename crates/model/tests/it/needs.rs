@@ -59,10 +59,10 @@ fn guard_that_needs_a_planned_resource_is_checked_during_the_run() {
     let user = resource("user:shop", ResourceBody::User(UserResourceBody::default()));
     let plan = make(&wanted(vec![command(Some("shop")), user]), &lacking("user:shop"));
     insta::assert_snapshot!(plan, @r"
+    1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     create user:shop (shop)
     run exec:migrate (shop)
       because: its guard is checked during the run, user:shop must be there first
-    1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
     let beneath = file("/srv/shop/data", "");
     let plan = make(&wanted(vec![command(None), beneath]), &lacking("directory:/srv/shop"));
@@ -172,11 +172,11 @@ fn unchanged_paths_are_rechecked_after_package_changes() {
     host.packages.insert("shop".to_owned(), Observation::Present("0.9-1".parse().unwrap()));
     let plan = make(&motd, &host);
     insta::assert_snapshot!(plan, @r"
+    1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     install packages (shop)
       shop 0.9-1 -> 1.0-1
     look again at 1 path that packages may have touched (shop)
     create file:/etc/new (shop)
-    1 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
     let PlannedAction::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
     assert!(plan::replan_resources_after_package_changes(resources, &host).is_empty(), "nothing was touched");

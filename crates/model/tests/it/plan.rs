@@ -92,6 +92,7 @@ fn plan_shows_content_changes_as_a_line_diff() {
     host.packages.insert("shop".to_owned(), Observation::Present("0.9-1".parse().unwrap()));
     let plan = make(&wanted(vec![file("/etc/motd", "hello\nmoon\n"), service("shop")]), &host);
     insta::assert_snapshot!(plan, @r"
+    0 to create, 2 to change, 0 to remove, 1 to restart; 2 right already
     install packages (shop)
       shop 0.9-1 -> 1.0-1
     change file:/etc/motd (shop)
@@ -100,7 +101,6 @@ fn plan_shows_content_changes_as_a_line_diff() {
         -world
         +moon
     restart service:shop (shop)
-    0 to create, 2 to change, 0 to remove, 1 to restart; 2 right already
     ");
 }
 
@@ -137,9 +137,9 @@ fn secret_is_masked_in_plan_text_json_and_debug_output() {
     let secret = Resource { secret: true, ..file("/etc/key", "hunter2") };
     let plan = make(&wanted(vec![secret]), &host);
     insta::assert_snapshot!(plan, @r"
+    0 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     change file:/etc/key (shop)
       content: (secret)
-    0 to create, 1 to change, 0 to remove, 0 to restart; 2 right already
     ");
     let json = serde_json::to_string(&plan::plan_to_view(&plan)).unwrap();
     assert!(!json.contains("hunter") && !json.contains("sha256"), "{json}");
@@ -252,9 +252,9 @@ fn service_without_booted_systemd_is_only_enabled() {
     let host = ObservedHost { booted: false, family: Some(OsFamily::Deb), ..host() };
     let plan = make(&wanted(vec![service("shop")]), &host);
     insta::assert_snapshot!(plan, @r"
+    1 to create, 0 to change, 0 to remove, 0 to restart; 2 right already
     create service:shop (shop)
       enabled: yes
-    1 to create, 0 to change, 0 to remove, 0 to restart; 2 right already
     ");
 }
 

@@ -119,7 +119,7 @@ fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
 }
 
 /// How many documents are added, changed and removed; the names of a few.
-fn summarize_places(places: &[PlaceChangeSummary]) -> String {
+pub(super) fn summarize_places(places: &[PlaceChangeSummary]) -> String {
     const NAMED: usize = 6;
     let parts = ["added", "changed", "removed"].into_iter().filter_map(|how| {
         let of_kind = || places.iter().filter(|place| place.how == how);

@@ -45,4 +45,7 @@ fn import_and_revision_diff_give_the_same_json_for_a_place() {
     assert_eq!(change["places"][0]["place"], "group paris");
     assert_eq!(change["places"][0]["how"], "added");
     assert_eq!(change["places"], diff.json()["places"]);
+    let text = test.ok(&["revision", "show", &revision.to_string()]).stdout;
+    let summary = text.find("1 added: group paris").unwrap_or_else(|| panic!("{text}"));
+    assert!(summary < text.find("format: geppetto/group").unwrap(), "the summary comes first: {text}");
 }
