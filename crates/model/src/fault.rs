@@ -60,7 +60,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// An error with this message and nothing else.
+    /// An error with this message and nothing else. Control characters are left out of it.
     pub fn new_error(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -70,7 +70,7 @@ impl Fault {
             file: None,
             line: None,
             column: None,
-            message: message.into(),
+            message: without_control_characters(message.into()),
             hint: None,
         }
     }
@@ -105,6 +105,13 @@ impl fmt::Display for Fault {
     }
 }
 
+/// A text for a message, without what could move a terminal's cursor or change its state: what is quoted in messages is
+/// often somebody else's. Ends of lines and tabulators stay.
+pub fn without_control_characters(mut text: String) -> String {
+    text.retain(|c| !c.is_control() || c == '\n' || c == '\t');
+    text
+}
+
 /// Several faults as an indented list, one a line.
 pub fn format_fault_list(faults: &[Fault]) -> String {
     faults.iter().map(|fault| format!("\n  {}", fault.to_string().replace('\n', "\n  "))).collect()
@@ -122,6 +129,13 @@ fn parse_place_from_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_left_out_of_messages() {
+        assert_eq!(Fault::new_error("a\u{1b}[2Jb\u{7f}\u{9b}c\n\td").message, "a[2Jbc\n\td");
+        let error = crate::format::FormatError::new("a\u{1b}.xml", "expected '>' not '\u{1}'");
+        assert_eq!(error.to_string(), "a.xml: expected '>' not ''");
+    }
 
     #[test]
     fn fault_read_from_its_json_is_equal_and_prints_location_place_message_and_hint() {

@@ -6,6 +6,7 @@ pub mod lint;
 pub mod openpgp;
 pub mod package;
 pub mod repository;
+pub mod repository_metadata;
 mod rpm_file;
 pub mod source;
 

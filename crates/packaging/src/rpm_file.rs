@@ -14,6 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use model::fault::without_control_characters;
 use rpm::PackageMetadata;
 use sha2::{Digest, Sha256};
 
@@ -192,5 +193,5 @@ impl RpmFile {
 }
 
 pub(crate) fn new_malformed_rpm_error(file: &Path, why: &str) -> RpmReadOrVerifyError {
-    RpmReadOrVerifyError::Malformed { file: file.to_owned(), why: why.to_owned() }
+    RpmReadOrVerifyError::Malformed { file: file.to_owned(), why: without_control_characters(why.to_owned()) }
 }

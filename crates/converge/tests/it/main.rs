@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bad_input;
+mod histories;
 mod killed;
 mod machine;
 mod memory;

@@ -80,9 +80,16 @@ impl PackageFolder {
         self
     }
 
+    /// Without compression: it would take most of the time of a test.
     fn keep(&mut self, name: &str, version: &str, package: &mut rpm::PackageBuilder) {
         let path = self.folder.path().join(format!("{name}-{version}-1.noarch.rpm"));
-        package.release("1").build().unwrap().write_file(&path).unwrap();
+        package
+            .release("1")
+            .using_config(rpm::BuildConfig::default().compression(rpm::CompressionType::None))
+            .build()
+            .unwrap()
+            .write_file(&path)
+            .unwrap();
         self.files.insert((name.to_owned(), version.to_owned()), path);
     }
 }

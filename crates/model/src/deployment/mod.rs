@@ -9,6 +9,7 @@ mod evaluate;
 use crate::{
     component::{COMPONENT_DESCRIPTION_FILE, Component},
     deployment_manifest::{self, DeploymentFilesByPath, DeploymentManifest},
+    fault::without_control_characters,
     format::FormatError,
     name::Name,
 };
@@ -41,7 +42,10 @@ pub enum InvalidDeploymentError {
         place: String,
     },
     /// The description cannot be read.
-    #[error("{place}/component.json is not what this version of punch reads: {because}")]
+    #[error(
+        "{place}/component.json is not what this version of punch reads: {}",
+        without_control_characters(.because.to_string())
+    )]
     UnreadableDescription {
         /// Where.
         place: String,
@@ -141,6 +145,9 @@ mod tests {
     fn files_that_are_no_deployment_of_the_component_are_refused() {
         assert!(read(&[]).unwrap_err().starts_with("/there has no component.json"));
         assert!(read(&[("component.json", "{")]).unwrap_err().contains("not what this version"));
+        let escape = DESCRIPTION.replace("kind", "\\u001b[2Jkind");
+        let error = read(&[("component.json", &escape)]).unwrap_err();
+        assert!(error.contains("unknown field") && !error.contains(char::is_control), "{error:?}");
         let other = DESCRIPTION.replace("\"shop\"", "\"till\"");
         assert!(read(&[("component.json", &other)]).unwrap_err().contains("component `till`, not `shop`"));
         let puppet = [("component.json", DESCRIPTION), ("manifest.pp", "")];

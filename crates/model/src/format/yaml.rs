@@ -14,7 +14,10 @@ use serde_saphyr::{Error, Location};
 /// A value and the line it is on.
 pub use serde_saphyr::Spanned;
 
-use crate::{fault::Fault, suggest_spelling};
+use crate::{
+    fault::{Fault, without_control_characters},
+    suggest_spelling,
+};
 
 /// A text that does not follow its format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +34,11 @@ pub struct FormatError {
 }
 
 impl FormatError {
-    /// An error that is about `file` as a whole.
+    /// An error that is about `file` as a whole. Control characters are left out of both.
     pub fn new(file: &str, message: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line: None, column: None, message: message.into() }
+        let (file, message) =
+            (without_control_characters(file.to_owned()), without_control_characters(message.into()));
+        Self { file, line: None, column: None, message }
     }
 
     /// An error about one line of `file`.

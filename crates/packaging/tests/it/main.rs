@@ -15,6 +15,7 @@ mod shipped;
 mod sources;
 mod tools;
 mod updates;
+mod version_order;
 mod versions;
 
 #[path = "../../../../tests/skip.rs"]

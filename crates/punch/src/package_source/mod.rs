@@ -3,7 +3,6 @@
 mod package_cache;
 mod package_folder;
 mod repository_location;
-mod repository_metadata;
 mod yum_repository;
 
 use std::{

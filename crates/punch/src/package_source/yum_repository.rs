@@ -15,16 +15,19 @@ use std::{
 };
 
 use converge::PackagePin;
-use packaging::openpgp::{SignatureError, TrustedPublicKeys};
+use packaging::{
+    openpgp::{SignatureError, TrustedPublicKeys},
+    repository_metadata::{self, PackageInPrimaryXml, PrimaryXmlLocation, RepositoryMetadataError},
+};
 
 use super::{
     PackageSourceError, VerifiedFileCache, missing_package_error,
     repository_location::{RepositoryFileReadError, RepositoryUrlOrFolder},
-    repository_metadata::{self, PackageInPrimaryXml, PrimaryXmlLocation},
     suits_architecture,
 };
 use crate::{
     api_client::{self, strip_control_characters_and_shorten},
+    command_error::io_error_reason_text,
     terminal_output::TerminalOutput,
 };
 
@@ -136,15 +139,24 @@ impl YumRepository {
         let broken = |why: String| {
             PackageSourceError::Refused(format!("the metadata of {} is broken: {why}", self.place))
         };
-        let primary = repository_metadata::parse_primary_location_in_repomd(&repomd).map_err(broken)?;
+        let broken_metadata = |error| {
+            broken(match error {
+                RepositoryMetadataError::Read(why) => {
+                    format!("the list of packages cannot be read: {}", io_error_reason_text(&why))
+                }
+                RepositoryMetadataError::Malformed(why) => why,
+            })
+        };
+        let primary =
+            repository_metadata::parse_primary_location_in_repomd(&repomd).map_err(broken_metadata)?;
         let path = self.fetch_primary(&primary)?;
         self.used.insert(primary.sha256.clone());
         let mut index: BTreeMap<String, Vec<PackageInPrimaryXml>> = BTreeMap::new();
-        let reader = open(&path, &primary.href).map_err(&broken)?;
+        let reader = open(&path, &primary.href).map_err(broken)?;
         repository_metadata::for_each_package_in_primary(BufReader::new(reader), |listed| {
             index.entry(listed.name.clone()).or_default().push(listed);
         })
-        .map_err(&broken)?;
+        .map_err(broken_metadata)?;
         Ok(index)
     }
 
@@ -290,12 +302,12 @@ fn first_mirror(base: &str, list: &str) -> Result<String, String> {
 
 /// Opens a list of packages, whatever it is compressed with.
 fn open(path: &Path, href: &str) -> Result<Box<dyn Read>, String> {
-    let file = File::open(path).map_err(|error| crate::command_error::io_error_reason_text(&error))?;
+    let file = File::open(path).map_err(|error| io_error_reason_text(&error))?;
     match href.rsplit('.').next() {
         Some("gz") => Ok(Box::new(flate2::read::MultiGzDecoder::new(file))),
         Some("zst") => match zstd::Decoder::new(file) {
             Ok(decoder) => Ok(Box::new(decoder)),
-            Err(error) => Err(crate::command_error::io_error_reason_text(&error)),
+            Err(error) => Err(io_error_reason_text(&error)),
         },
         Some("xml") => Ok(Box::new(file)),
         _ => Err(format!("{href} is compressed in a way that is not known here; gz, zst and plain xml are")),

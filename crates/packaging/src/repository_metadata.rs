@@ -1,11 +1,12 @@
-//! YUM metadata as a reader needs it: which packages there are, and where.
+//! YUM metadata as a reader needs it: which packages there are, and where. Of any repository, ours or not, and before
+//! anything has verified it.
 //!
 //! `primary.xml` is read package by package: each `<package>` element is cut out of the stream and parsed
 //! on its own, so that a repository of any size costs the memory of its largest entry.
 
-use std::io::BufRead;
+use std::io::{self, BufRead, Read};
 
-use model::version::Version;
+use model::{fault::without_control_characters, version::Version};
 
 /// The XML namespaces of repository metadata; the first is the one without a prefix.
 const OPEN: &str = r#"<metadata xmlns="http://linux.duke.edu/metadata/common" xmlns:rpm="http://linux.duke.edu/metadata/rpm">"#;
@@ -18,36 +19,59 @@ const MAX_PACKAGES: usize = 500_000;
 /// The largest entry of one package that is read, in bytes.
 const MAX_ENTRY: usize = 16 * 1024 * 1024;
 
+/// Why metadata cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryMetadataError {
+    /// Its bytes could not be read.
+    #[error("the list of packages cannot be read: {0}")]
+    Read(io::Error),
+    /// It is not what a repository says.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl From<String> for RepositoryMetadataError {
+    fn from(why: String) -> Self {
+        Self::Malformed(without_control_characters(why))
+    }
+}
+
+impl From<&str> for RepositoryMetadataError {
+    fn from(why: &str) -> Self {
+        Self::Malformed(why.to_owned())
+    }
+}
+
 /// The location of the package list, from `repomd.xml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PrimaryXmlLocation {
+pub struct PrimaryXmlLocation {
     /// Relative to the repository.
-    pub(super) href: String,
+    pub href: String,
     /// SHA-256 of the compressed file, in hexadecimal.
-    pub(super) sha256: String,
+    pub sha256: String,
     /// Its size, if declared.
-    pub(super) size: Option<u64>,
+    pub size: Option<u64>,
 }
 
 /// One package of a repository.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct PackageInPrimaryXml {
+pub struct PackageInPrimaryXml {
     /// Its name.
-    pub(super) name: String,
+    pub name: String,
     /// Version and release.
-    pub(super) version: Version,
+    pub version: Version,
     /// The machines it is for.
-    pub(super) arch: String,
+    pub arch: String,
     /// Relative to the repository.
-    pub(super) href: String,
+    pub href: String,
     /// SHA-256 of the file, in hexadecimal.
-    pub(super) sha256: String,
+    pub sha256: String,
     /// Its size, if declared.
-    pub(super) size: Option<u64>,
+    pub size: Option<u64>,
 }
 
 /// Finds the list of packages in `repomd.xml`.
-pub(super) fn parse_primary_location_in_repomd(repomd: &str) -> Result<PrimaryXmlLocation, String> {
+pub fn parse_primary_location_in_repomd(repomd: &str) -> Result<PrimaryXmlLocation, RepositoryMetadataError> {
     let document = roxmltree::Document::parse(repomd).map_err(|error| format!("it is not XML: {error}"))?;
     let data = document
         .root_element()
@@ -65,10 +89,10 @@ pub(super) fn parse_primary_location_in_repomd(repomd: &str) -> Result<PrimaryXm
 
 /// Calls `each` with every package of an uncompressed `primary.xml`. Packages whose version is not one
 /// of ours (with an epoch, for instance) are passed over: no component can mean them.
-pub(super) fn for_each_package_in_primary(
+pub fn for_each_package_in_primary(
     primary: impl BufRead,
     each: impl FnMut(PackageInPrimaryXml),
-) -> Result<(), String> {
+) -> Result<(), RepositoryMetadataError> {
     for_each_package_with_limits(primary, each, MAX_LIST, MAX_PACKAGES)
 }
 
@@ -77,7 +101,7 @@ fn for_each_package_with_limits(
     mut each: impl FnMut(PackageInPrimaryXml),
     most_bytes: u64,
     most_packages: usize,
-) -> Result<(), String> {
+) -> Result<(), RepositoryMetadataError> {
     let mut primary = primary.take(most_bytes);
     let mut piece = Vec::new();
     for count in 0.. {
@@ -86,7 +110,7 @@ fn for_each_package_with_limits(
             break;
         }
         if count >= most_packages {
-            return Err(format!("the list of packages has more than {most_packages} entries"));
+            return Err(format!("the list of packages has more than {most_packages} entries").into());
         }
         let text = std::str::from_utf8(&piece).map_err(|_| "the list of packages is not UTF-8")?;
         // Before the first entry come the declaration and the root element's start.
@@ -101,26 +125,23 @@ fn for_each_package_with_limits(
         }
     }
     match primary.limit() {
-        0 => Err(format!("the list of packages has more than {most_bytes} bytes")),
+        0 => Err(format!("the list of packages has more than {most_bytes} bytes").into()),
         _ => Ok(()),
     }
 }
 
 /// Reads up to and with the next `</package>`; false at the end.
-fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, String> {
+fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, RepositoryMetadataError> {
     loop {
         let before = into.len();
-        let read = std::io::Read::take(&mut *from, (MAX_ENTRY - before) as u64)
+        let read = Read::take(&mut *from, (MAX_ENTRY - before) as u64)
             .read_until(b'>', into)
-            .map_err(|error| {
-                format!(
-                    "the list of packages cannot be read: {}",
-                    crate::command_error::io_error_reason_text(&error)
-                )
-            })?;
+            .map_err(RepositoryMetadataError::Read)?;
         if read == 0 {
             return match into.len() {
-                MAX_ENTRY => Err(format!("an entry of the list of packages has more than {MAX_ENTRY} bytes")),
+                MAX_ENTRY => {
+                    Err(format!("an entry of the list of packages has more than {MAX_ENTRY} bytes").into())
+                }
                 _ => Ok(false),
             };
         }
@@ -132,12 +153,7 @@ fn next_element(from: &mut impl BufRead, into: &mut Vec<u8>) -> Result<bool, Str
 
 fn parse_package(package: roxmltree::Node<'_, '_>) -> Result<Option<PackageInPrimaryXml>, String> {
     let name = text(package, "name").ok_or("a package of the list has no name")?;
-    let problem = |why: &str| {
-        format!(
-            "the entry of package `{}`: {why}",
-            crate::api_client::strip_control_characters_and_shorten(name, 80)
-        )
-    };
+    let problem = |why: &str| format!("the entry of package `{}`: {why}", shorten(name, 80));
     let evr = child(package, "version").ok_or_else(|| problem("no version"))?;
     if !matches!(evr.attribute("epoch"), None | Some("0")) {
         return Ok(None);
@@ -177,22 +193,24 @@ fn checksum(node: roxmltree::Node<'_, '_>) -> Result<String, String> {
         Some("sha256") => Err("its checksum is not 64 hexadecimal digits".to_owned()),
         other => Err(format!(
             "its checksum is `{}`; only sha256 is accepted (createrepo_c --checksum sha256)",
-            crate::api_client::strip_control_characters_and_shorten(other.unwrap_or("untyped"), 20)
+            shorten(other.unwrap_or("untyped"), 20)
         )),
     }
 }
 
 /// A path that stays inside the repository.
-pub(super) fn check_path_inside_repository(href: &str) -> Result<&str, String> {
+pub fn check_path_inside_repository(href: &str) -> Result<&str, String> {
     let usual =
         |part: &str| !part.is_empty() && part != ".." && part != "." && !part.contains(['\\', '?', '#']);
     if href.chars().any(char::is_control) || !href.split('/').all(usual) || href.contains("://") {
-        return Err(format!(
-            "`{}` is not a path inside the repository",
-            crate::api_client::strip_control_characters_and_shorten(href, 120)
-        ));
+        return Err(format!("`{}` is not a path inside the repository", shorten(href, 120)));
     }
     Ok(href)
+}
+
+/// Text of the network in a message: without control characters, and not longer than `most`.
+fn shorten(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 #[cfg(test)]
@@ -209,7 +227,7 @@ mod tests {
         )
     }
 
-    fn read(entries: &str) -> Result<Vec<PackageInPrimaryXml>, String> {
+    fn read(entries: &str) -> Result<Vec<PackageInPrimaryXml>, RepositoryMetadataError> {
         let text = format!("<?xml version=\"1.0\"?>\n{OPEN}\n{entries}\n{CLOSE}");
         let mut all = Vec::new();
         for_each_package_in_primary(text.as_bytes(), |listed| all.push(listed))?;
@@ -231,21 +249,24 @@ mod tests {
         let list = [entry("shop", "0", "s.rpm"), entry("shop", "0", "s.rpm")].concat();
         let read = |bytes, packages| for_each_package_with_limits(list.as_bytes(), |_| (), bytes, packages);
         read(10_000, 2).unwrap();
-        assert!(read(10_000, 1).unwrap_err().contains("more than 1 entries"));
-        assert!(read(20, 2).unwrap_err().contains("more than 20 bytes"));
+        assert!(read(10_000, 1).unwrap_err().to_string().contains("more than 1 entries"));
+        assert!(read(20, 2).unwrap_err().to_string().contains("more than 20 bytes"));
     }
 
     #[test]
     fn path_out_of_the_repository_is_refused() {
         for href in ["../x.rpm", "/etc/x.rpm", "a/../../x.rpm", "http://evil/x.rpm", "a//b.rpm", ""] {
-            assert!(read(&entry("shop", "0", href)).unwrap_err().contains("not a path inside"), "{href}");
+            assert!(
+                read(&entry("shop", "0", href)).unwrap_err().to_string().contains("not a path inside"),
+                "{href}"
+            );
         }
     }
 
     #[test]
     fn weak_checksum_is_refused_by_name() {
         let weak = entry("shop", "0", "s.rpm").replace("\"sha256\"", "\"md5\"");
-        assert!(read(&weak).unwrap_err().contains("`md5`; only sha256"));
+        assert!(read(&weak).unwrap_err().to_string().contains("`md5`; only sha256"));
     }
 
     #[test]
@@ -255,8 +276,12 @@ mod tests {
         {
             assert!(for_each_package_in_primary(text.as_bytes(), |_| ()).is_err(), "{text}");
         }
-        assert!(parse_primary_location_in_repomd("<repomd/>").unwrap_err().contains("no `primary`"));
-        assert!(parse_primary_location_in_repomd("").unwrap_err().contains("not XML"));
+        assert!(
+            parse_primary_location_in_repomd("<repomd/>").unwrap_err().to_string().contains("no `primary`")
+        );
+        let error = parse_primary_location_in_repomd("<repomd \u{1b}[2J/>").unwrap_err().to_string();
+        assert!(error.contains("not XML") && !error.contains(char::is_control), "{error:?}");
+        assert!(parse_primary_location_in_repomd("").unwrap_err().to_string().contains("not XML"));
     }
 
     #[test]
