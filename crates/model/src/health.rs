@@ -111,19 +111,21 @@ fn shorten(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(120).collect()
 }
 
-/// What the health check asks; mistakes are noted in `fields`.
+/// What the health check asks; mistakes are noted in `fields`. They do not show a `subject` that is `secret`.
 pub(crate) fn read_health_probe_fields(
     word: &str,
     subject: Value,
+    secret: bool,
     fields: &mut ResourceFieldReader<'_>,
 ) -> Option<HealthProbe> {
+    let found = subject.describe_with_type(secret);
     match word {
         "command" => match absolute_command_words_from_list(subject) {
             Some(command) => Some(HealthProbe::Command { command }),
             None => {
-                fields.add_declaration_error(
-                    "`command` must be a list: the program with its absolute path, then its arguments",
-                );
+                fields.add_declaration_error(&format!(
+                    "`command` must be a list: the program with its absolute path, then its arguments; it is {found}"
+                ));
                 None
             }
         },
@@ -131,7 +133,9 @@ pub(crate) fn read_health_probe_fields(
             let address = scalar_to_text(subject).unwrap_or_default();
             let port = address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
             if port.is_none_or(|port| port == 0) {
-                fields.add_declaration_error("write HOST:PORT, for instance `127.0.0.1:8080`");
+                fields.add_declaration_error(&format!(
+                    "write HOST:PORT, for instance `127.0.0.1:8080`; it is {found}"
+                ));
             }
             Some(HealthProbe::Tcp { address })
         }
@@ -142,7 +146,9 @@ pub(crate) fn read_health_probe_fields(
                 || rest.starts_with(['/', ':'])
                 || url.contains(|c: char| c.is_whitespace() || c.is_control())
             {
-                fields.add_declaration_error("write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`");
+                fields.add_declaration_error(&format!(
+                    "write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`; it is {found}"
+                ));
             }
             let status =
                 fields.read_number("status").map_or(200, |status| u16::try_from(status).unwrap_or(0));

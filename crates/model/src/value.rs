@@ -11,6 +11,9 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
+/// At most so many characters of a value are shown in an error.
+const SHOWN_CHARACTERS: usize = 80;
+
 /// A value, ordered so that the same value always has the same text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
@@ -43,6 +46,28 @@ impl Value {
             Value::List(_) => "list",
             Value::Map(_) => "map",
         }
+    }
+
+    /// The value with its type, for an error: `the text "0999"`. Of a secret only the type.
+    pub fn describe_with_type(&self, is_secret: bool) -> String {
+        let kind = match self {
+            Value::Null => return "nothing".to_owned(),
+            Value::Boolean(_) => "value",
+            Value::Integer(_) => "whole number",
+            Value::Number(_) => "number",
+            Value::Text(_) => "text",
+            Value::List(_) => "list",
+            Value::Map(_) => "map",
+        };
+        if is_secret {
+            return format!("a {kind} that is secret and not shown");
+        }
+        let shown = self.to_string();
+        let mut clipped: String = shown.chars().take(SHOWN_CHARACTERS).collect();
+        if clipped.len() < shown.len() {
+            clipped.push('…');
+        }
+        format!("the {kind} {clipped}")
     }
 
     /// The text, if this is one.

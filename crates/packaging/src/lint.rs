@@ -1,5 +1,7 @@
 //! What is wrong, or only unwise, in a component, found before anything is built.
 
+use std::borrow::Cow;
+
 use model::{
     deployment_manifest,
     fault::{Fault, Severity},
@@ -186,19 +188,28 @@ impl Notes {
 
     fn deployment(&mut self, source: &ComponentSource) {
         let file = "deploy/manifest.yaml";
-        let Some(text) = &source.deploy.manifest else {
-            if !source.deploy.templates.is_empty() {
-                self.warn("deploy/templates", "there is no deploy/manifest.yaml that uses these templates");
+        let mut templates = Cow::Borrowed(&source.deploy.templates);
+        if let Some(absent) = &source.deploy.absent {
+            for path in &absent.unread {
+                let is_folder = path.ends_with('/');
+                let message = match is_folder {
+                    true => {
+                        "nothing of this folder is read, as there is no deploy/manifest.yaml; if it holds the manifest, rename it to `deploy`"
+                    }
+                    false => {
+                        "it is not read, as there is no deploy/manifest.yaml; write the manifest that uses it"
+                    }
+                };
+                self.warn(path, message);
             }
-            return;
-        };
+            templates.to_mut().retain(|name, _| !absent.unread.contains(&format!("deploy/templates/{name}")));
+        }
+        let Some(text) = &source.deploy.manifest else { return };
         let parsed = match deployment_manifest::parse_manifest_yaml(file, text) {
             Ok(parsed) => parsed,
             Err(error) => return self.0.push(error.into()),
         };
-        for mut fault in
-            deployment_manifest::lint_manifest(&parsed, &source.deploy.templates, &source.component)
-        {
+        for mut fault in deployment_manifest::lint_manifest(&parsed, &templates, &source.component) {
             // It knows the deployment package, which has no folder `deploy`.
             fault.file = fault.file.map(|file| match file.strip_prefix("templates/") {
                 Some(template) => format!("deploy/templates/{template}"),

@@ -1,5 +1,6 @@
 //! A component's folder: `component.yaml`, `deploy/` and the files they name.
 
+mod default_manifest;
 mod deploy;
 pub mod facts;
 mod version_scheme;
@@ -18,6 +19,7 @@ use model::{
     version::Version,
 };
 
+pub use default_manifest::AbsentManifest;
 pub use deploy::DeployFolder;
 
 /// The name of the file that describes a component.

@@ -63,7 +63,7 @@ resources:
             "component part: part/manifest.yaml:4: `prot` is not defined; did you mean `port`?",
             "component part: part/manifest.yaml:5: its source `y.conf.j2` is not among the templates; did you mean `y.conf`?",
             "component part: part/manifest.yaml:7: file etc/z: `etc/z` is no absolute path: it must start with `/`",
-            "component part: part/manifest.yaml:8: file etc/z: `mode` must be octal digits in quotes, for instance \"0644\"; this is of type integer",
+            "component part: part/manifest.yaml:8: file etc/z: `mode` must be octal digits (0 to 7) in quotes, for instance \"0644\", not the whole number 644",
         ]
     );
 }

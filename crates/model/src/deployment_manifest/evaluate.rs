@@ -9,7 +9,7 @@ use serde_json::json;
 use self::secrets::SecretNamesAndTexts;
 use super::{
     DeploymentFilesByPath, DeploymentManifest, EvaluatedManifest, ResourceOrHealthCheckDeclaration,
-    field_reader::{self, ResourceFieldReader},
+    field_reader::{self, FilledField, ResourceFieldReader},
     resource_body,
 };
 use crate::{
@@ -151,7 +151,7 @@ impl<'a> ManifestEvaluator<'a> {
             None => return,
             Some(Value::List(items)) => items,
             Some(other) => {
-                let message = format!("`each` must be a list, not a {}", other.type_name());
+                let message = format!("`each` must be a list, not {}", other.describe_with_type(secret));
                 return self.errors.push(FormatError::new(&place, message).into());
             }
         };
@@ -173,7 +173,13 @@ impl<'a> ManifestEvaluator<'a> {
         round: &Round<'_>,
     ) -> Option<Resource> {
         let (mut fields, name, mut secret) = self.fill(declaration, round)?;
-        let text = field_reader::scalar_to_text(name.clone()).unwrap_or_default();
+        let found = name.describe_with_type(secret);
+        let Some(text) = field_reader::scalar_to_text(name) else {
+            let word = &declaration.kind;
+            let message = format!("`{word}` must be a text, the path or name of the {word}, not {found}");
+            self.errors.push(FormatError::new(&self.place(declaration.line), message).into());
+            return None;
+        };
         let template = match declaration.kind.as_str() {
             "template" => Some(self.template(declaration, round, &mut fields, &mut secret)?),
             "file" => self.verbatim(declaration, &mut fields)?,
@@ -209,7 +215,7 @@ impl<'a> ManifestEvaluator<'a> {
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
         self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
-        let probe = health::read_health_probe_fields(&declaration.kind, subject, &mut fields);
+        let probe = health::read_health_probe_fields(&declaration.kind, subject, secret, &mut fields);
         let within = fields.read_number("within").unwrap_or(30).min(3600);
         let wrong = !fields.errors.is_empty();
         self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
@@ -232,7 +238,10 @@ impl<'a> ManifestEvaluator<'a> {
                 Value::Boolean(true) => (),
                 Value::Boolean(false) => return None,
                 other => {
-                    let message = format!("`when` must be true or false, not a {}", other.type_name());
+                    let secret = self.secrets.value_names_secret(&when.value)
+                        || (round.secret && mentions_item(&when.value));
+                    let found = other.describe_with_type(secret);
+                    let message = format!("`when` must be true or false, not {found}");
                     self.errors.push(FormatError::new(&place, message).into());
                     return None;
                 }
@@ -254,11 +263,14 @@ impl<'a> ManifestEvaluator<'a> {
             if key == "each" || key == "when" {
                 continue;
             }
-            secret |= self.secrets.value_names_secret(&field.value);
-            secret |= round.secret && mentions_item(&field.value);
+            let of_field = self.secrets.value_names_secret(&field.value)
+                || (round.secret && mentions_item(&field.value));
+            secret |= of_field;
             let place = self.place(field.line);
             let filled = fill(round.renderer, &place, &field.value);
-            values.extend(self.fail(filled).map(|value| (key.as_str(), (field.line, value))));
+            let filled = self.fail(filled);
+            let field = |value| FilledField { line: field.line, value, secret: of_field };
+            values.extend(filled.map(|value| (key.as_str(), field(value))));
         }
         if self.errors.len() > before {
             return None;

@@ -4,12 +4,22 @@ use std::collections::BTreeMap;
 
 use crate::{format::FormatError, value::Value};
 
+/// A field after filling in.
+pub(crate) struct FilledField {
+    /// Its line in the manifest.
+    pub(crate) line: u64,
+    /// Its value.
+    pub(crate) value: Value,
+    /// Whether a secret went into it: errors do not show it.
+    pub(crate) secret: bool,
+}
+
 /// Evaluated fields; errors are collected, so that all are reported at once.
 pub(crate) struct ResourceFieldReader<'a> {
     file: &'a str,
     what: String,
     line: u64,
-    values: BTreeMap<&'a str, (u64, Value)>,
+    values: BTreeMap<&'a str, FilledField>,
     pub(crate) errors: Vec<FormatError>,
 }
 
@@ -18,7 +28,7 @@ impl<'a> ResourceFieldReader<'a> {
         file: &'a str,
         what: String,
         line: u64,
-        values: BTreeMap<&'a str, (u64, Value)>,
+        values: BTreeMap<&'a str, FilledField>,
     ) -> Self {
         Self { file, what, line, values, errors: Vec::new() }
     }
@@ -33,16 +43,16 @@ impl<'a> ResourceFieldReader<'a> {
     }
 
     fn take<T>(&mut self, name: &str, expected: &str, read: impl FnOnce(Value) -> Option<T>) -> Option<T> {
-        let (line, value) = self.values.remove(name)?;
+        let FilledField { line, value, secret } = self.values.remove(name)?;
         if value == Value::Null {
             return None;
         }
-        let kind = value.type_name();
-        let found = read(value);
-        if found.is_none() {
-            self.error(line, format!("`{name}` must be {expected}; this is of type {kind}"));
+        let found = value.describe_with_type(secret);
+        let read = read(value);
+        if read.is_none() {
+            self.error(line, format!("`{name}` must be {expected}, not {found}"));
         }
-        found
+        read
     }
 
     pub(crate) fn read_optional_text(&mut self, name: &str) -> Option<String> {
@@ -64,7 +74,7 @@ impl<'a> ResourceFieldReader<'a> {
         name: &str,
         check: impl FnOnce(&str) -> Result<String, String>,
     ) -> String {
-        let line = self.values.get(name).map_or(self.line, |(line, _)| *line);
+        let line = self.values.get(name).map_or(self.line, |field| field.line);
         let reported = self.errors.len();
         let text = self.read_required_text(name);
         // A text that is missing or of another type is an error already.
@@ -104,7 +114,7 @@ impl<'a> ResourceFieldReader<'a> {
 
     /// Permission bits: `"0644"`, in quotes, because YAML reads bare digits as a decimal number.
     pub(crate) fn read_file_mode(&mut self) -> Option<u32> {
-        self.take("mode", "octal digits in quotes, for instance \"0644\"", |value| match value {
+        self.take("mode", "octal digits (0 to 7) in quotes, for instance \"0644\"", |value| match value {
             Value::Text(text) if (3..=5).contains(&text.len()) => {
                 u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o7777)
             }

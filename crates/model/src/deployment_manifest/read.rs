@@ -39,6 +39,7 @@ struct Document {
 
 impl yaml::VersionedYamlFormat for Document {
     const FORMAT: &'static str = MANIFEST_FORMAT_NAME_AND_VERSION;
+    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &["format", "resources", "health"];
     fn format(&self) -> &str {
         &self.format
     }

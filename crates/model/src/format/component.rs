@@ -137,6 +137,36 @@ pub fn component_json_schema() -> serde_json::Value {
 impl yaml::VersionedYamlFormat for ComponentFile {
     const FORMAT: &'static str = COMPONENT_FORMAT_NAME_AND_VERSION;
 
+    // A secret may have been written in place of a declaration, or as a default.
+    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &[
+        "format",
+        "name",
+        "version",
+        "from",
+        "release",
+        "kind",
+        "summary",
+        "description",
+        "license",
+        "url",
+        "arch",
+        "build",
+        "test",
+        "files",
+        "launch",
+        "schedule",
+        "tomcat",
+        "requires",
+        "os_packages",
+        "parameters.type",
+        "parameters.required",
+        "parameters.secret",
+        "parameters.merge",
+        "parameters.shared",
+        "parameters.min",
+        "parameters.max",
+    ];
+
     fn format(&self) -> &str {
         &self.format
     }

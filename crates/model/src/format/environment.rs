@@ -47,6 +47,8 @@ pub(super) struct EnvironmentFile {
 
 impl VersionedYamlFormat for EnvironmentFile {
     const FORMAT: &'static str = "geppetto/environment/1";
+    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] =
+        &["format", "description", "channel", "readable_from", "components", "versions", "remove"];
     fn format(&self) -> &str {
         &self.format
     }

@@ -40,6 +40,8 @@ pub(super) struct GroupFile {
 
 impl VersionedYamlFormat for GroupFile {
     const FORMAT: &'static str = "geppetto/group/1";
+    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] =
+        &["format", "description", "components", "versions", "remove"];
     fn format(&self) -> &str {
         &self.format
     }

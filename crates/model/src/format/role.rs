@@ -43,6 +43,8 @@ pub(super) struct RoleFile {
 
 impl VersionedYamlFormat for RoleFile {
     const FORMAT: &'static str = "geppetto/role/1";
+    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] =
+        &["format", "description", "inherits", "components", "versions", "remove"];
     fn format(&self) -> &str {
         &self.format
     }

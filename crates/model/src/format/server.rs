@@ -66,6 +66,19 @@ pub(super) struct ServerFile {
 
 impl VersionedYamlFormat for ServerFile {
     const FORMAT: &'static str = "geppetto/server/2";
+    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &[
+        "format",
+        "description",
+        "environment",
+        "groups",
+        "roles",
+        "addresses",
+        "macs",
+        "labels",
+        "components",
+        "versions",
+        "remove",
+    ];
     fn format(&self) -> &str {
         &self.format
     }

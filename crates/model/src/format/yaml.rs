@@ -1,9 +1,10 @@
 //! YAML, read strictly and with a bound on its work; the only place that knows the YAML library.
 //!
-//! Error texts never repeat a scalar of the file: any of them may be a secret.
+//! Error texts repeat a scalar of the file only under a key where its format says that no secret stands.
 
 mod mistakes;
 mod unknown_keys;
+mod wrong_value;
 
 use serde::{
     Deserialize, Serialize,
@@ -71,6 +72,9 @@ impl From<FormatError> for Fault {
 pub trait VersionedYamlFormat: DeserializeOwned {
     /// What `format:` must say.
     const FORMAT: &'static str;
+    /// The keys under which no secret stands, so that an error shows a value of the wrong type: keys of the outermost map
+    /// (`launch`), or of a map somewhere inside it (`parameters.max`).
+    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &[];
     /// The value of `format:`.
     fn format(&self) -> &str;
 }
@@ -89,10 +93,10 @@ pub const MAX_YAML_DEPTH: usize = 64;
 
 /// Reads one document that names its format.
 pub fn parse_versioned_yaml<T: VersionedYamlFormat>(file: &str, text: &str) -> Result<T, FormatError> {
-    match parse_yaml::<T>(file, text) {
+    match parse_yaml_or_fault::<T>(file, text, T::KEYS_SHOWN_IN_ERRORS) {
         Ok(document) if document.format() == T::FORMAT => Ok(document),
         Ok(document) => Err(other_format(file, 1, document.format(), T::FORMAT)),
-        Err(error) => Err(wrong_format(file, text, T::FORMAT).unwrap_or(error)),
+        Err(fault) => Err(wrong_format(file, text, T::FORMAT).unwrap_or(fault.error)),
     }
 }
 
@@ -105,7 +109,7 @@ pub fn parse_versioned_yaml_without_unknown_keys<T: VersionedYamlFormat>(
     let (mut errors, mut left_out): (_, Vec<String>) = (Vec::new(), Vec::new());
     let mut rest = text.to_owned();
     loop {
-        match parse_yaml_or_fault::<T>(file, &rest) {
+        match parse_yaml_or_fault::<T>(file, &rest, T::KEYS_SHOWN_IN_ERRORS) {
             Ok(document) if document.format() == T::FORMAT => return (Some(document), errors),
             Ok(document) => errors.push(other_format(file, 1, document.format(), T::FORMAT)),
             Err(fault) => {
@@ -141,7 +145,7 @@ pub fn parse_versioned_yaml_without_unknown_keys<T: VersionedYamlFormat>(
 
 /// Reads one YAML document; `file` is its name in errors. A byte order mark before it is skipped.
 pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
-    parse_yaml_or_fault(file, text).map_err(|fault| fault.error)
+    parse_yaml_or_fault(file, text, &[]).map_err(|fault| fault.error)
 }
 
 /// Why a document could not be read.
@@ -165,7 +169,11 @@ impl From<FormatError> for YamlFault {
     }
 }
 
-fn parse_yaml_or_fault<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, YamlFault> {
+fn parse_yaml_or_fault<T: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    shown_keys: &[&str],
+) -> Result<T, YamlFault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_YAML_BYTES {
         return Err(FormatError::new(
@@ -178,26 +186,26 @@ fn parse_yaml_or_fault<T: DeserializeOwned>(file: &str, text: &str) -> Result<T,
         .into());
     }
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
-        let fault = describe_yaml_error(file, text, &error);
+        let fault = describe_yaml_error(file, text, &error, shown_keys);
         // A wrong key ends reading before a syntax error that follows it, which may be the reason why it is wrong.
-        fault.key.as_ref().and_then(|_| find_syntax_error(file, text)).unwrap_or(fault)
+        fault.key.as_ref().and_then(|_| find_syntax_error(file, text, shown_keys)).unwrap_or(fault)
     })
 }
 
 /// The error of a text that is not YAML, whatever its keys are.
-fn find_syntax_error(file: &str, text: &str) -> Option<YamlFault> {
+fn find_syntax_error(file: &str, text: &str, shown_keys: &[&str]) -> Option<YamlFault> {
     match serde_saphyr::from_str_with_options::<IgnoredAny>(text, options()) {
         Err(error) if matches!(error.without_snippet(), Error::ExternalMessage { .. }) => {
-            Some(describe_yaml_error(file, text, &error))
+            Some(describe_yaml_error(file, text, &error, shown_keys))
         }
         _ => None,
     }
 }
 
-fn describe_yaml_error(file: &str, text: &str, error: &Error) -> YamlFault {
+fn describe_yaml_error(file: &str, text: &str, error: &Error, shown_keys: &[&str]) -> YamlFault {
     let error = error.without_snippet();
     let Some(at) = error.location().filter(|location| *location != Location::UNKNOWN) else {
-        return FormatError::new(file, sentence(error, "")).into();
+        return FormatError::new(file, sentence(error, "", "something else")).into();
     };
     if let Some(line) = mistakes::find_tab_indented_line_near_error(text, error, &at) {
         return FormatError::new_at_line_and_column(
@@ -213,7 +221,15 @@ fn describe_yaml_error(file: &str, text: &str, error: &Error) -> YamlFault {
         Error::SerdeMissingField { field, .. } => Some(KeyFault::Missing(field.to_string())),
         _ => None,
     };
-    let message = sentence(error, mistakes::rest_of_line_at(text, &at));
+    let of_key = match error {
+        // These are noticed at the key.
+        Error::SerdeInvalidType { .. } | Error::SerdeInvalidValue { .. } => {
+            wrong_value::describe_value_of_key_at(text, &at, shown_keys)
+        }
+        _ => None,
+    };
+    let found = of_key.unwrap_or_else(|| wrong_value::describe_value_at(text, &at, shown_keys));
+    let message = sentence(error, mistakes::rest_of_line_at(text, &at), &found);
     let error = FormatError::new_at_line_and_column(file, at.line(), at.column(), message);
     YamlFault { error, key }
 }
@@ -281,9 +297,9 @@ fn other_format(file: &str, line: u64, found: &str, wanted: &str) -> FormatError
     FormatError::new_at_line(file, line, newer)
 }
 
-/// One sentence about an error of the library, without any scalar of the file but keys. `rest` is what
-/// stands where it was noticed.
-fn sentence(error: &Error, rest: &str) -> String {
+/// One sentence about an error of the library, without any scalar of the file but keys and what is in `found`. `rest` is what
+/// stands where it was noticed, and `found` describes it.
+fn sentence(error: &Error, rest: &str, found: &str) -> String {
     match error {
         Error::SerdeUnknownField { field, expected, .. } => unknown("key", field, expected),
         Error::SerdeUnknownVariant { variant, expected, .. } => unknown("word", variant, expected),
@@ -294,29 +310,35 @@ fn sentence(error: &Error, rest: &str) -> String {
         Error::DuplicateMappingKey { key: None, .. } => "a key is written twice; keep one".to_owned(),
         Error::SerdeInvalidType { unexpected, expected, .. }
         | Error::SerdeInvalidValue { unexpected, expected, .. } => {
-            let found = unexpected.split(['"', '`']).next().unwrap_or_default().trim();
-            format!("expected {expected}, found {found}")
+            let kind = unexpected.split(['"', '`']).next().unwrap_or_default().trim();
+            format!("expected {expected}, found {}", if is_shown(found) { found } else { kind })
         }
         Error::InvalidScalar { ty, .. } if ty.starts_with(['i', 'u']) => {
-            format!("expected a whole number{}", mistakes::hint_for_wrong_whole_number(rest))
+            let hint = mistakes::hint_for_wrong_whole_number(rest);
+            match hint.is_empty() && is_shown(found) {
+                true => format!("expected a whole number, found {found}"),
+                false => format!("expected a whole number{hint}"),
+            }
         }
         Error::InvalidScalar { ty, .. } => {
-            format!("expected {ty}, found {}", mistakes::describe_yaml_token_kind(rest))
+            format!("expected {ty}, found {found}")
+        }
+        Error::InvalidBooleanStrict { .. } if is_shown(found) => {
+            format!("expected `true` or `false`, found {found}")
         }
         Error::InvalidBooleanStrict { .. } => "expected `true` or `false`".to_owned(),
         Error::NullIntoString { .. } => {
             "expected a text, found nothing; write the text, or `\"\"` for an empty one".to_owned()
         }
         Error::Unexpected { expected, .. } => format!(
-            "expected {}, found {}",
+            "expected {}, found {found}",
             match *expected {
                 "mapping start" => "a map (`key: value`)",
                 "sequence start" => "a list (`[a, b]`)",
                 "scalar" | "scalar value" => "a single value",
                 "string scalar" => "a text",
                 other => other,
-            },
-            mistakes::describe_yaml_token_kind(rest)
+            }
         ),
         Error::NonFiniteFloat { .. } => {
             "a number must be finite; put quotes around it if a text is meant".to_owned()
@@ -337,7 +359,7 @@ fn sentence(error: &Error, rest: &str) -> String {
             "an alias (`*name`) has no anchor (`&name`) before it; a text starting with `*` needs quotes"
                 .to_owned()
         }
-        Error::AliasError { error, .. } => sentence(error, rest),
+        Error::AliasError { error, .. } => sentence(error, rest, found),
         Error::ExternalMessage { msg, .. }
             if ["nest", "depth", "recursion"].iter().any(|word| msg.contains(word)) =>
         {
@@ -350,6 +372,11 @@ fn sentence(error: &Error, rest: &str) -> String {
         Error::Message { msg, .. } => clip(msg),
         other => clip(&other.to_string()),
     }
+}
+
+/// Whether a description from [`wrong_value`] shows the value.
+fn is_shown(found: &str) -> bool {
+    found.starts_with("the ") || found.starts_with('`')
 }
 
 fn unknown(what: &str, found: &str, expected: &[&'static str]) -> String {

@@ -155,7 +155,7 @@ fn each_mistake_is_told_with_its_line_and_what_to_write() {
         ),
         (
             "{file: /x, mode: 644}",
-            "manifest.yaml:3: file /x: `mode` must be octal digits in quotes, for instance \"0644\"; this is of type integer",
+            "manifest.yaml:3: file /x: `mode` must be octal digits (0 to 7) in quotes, for instance \"0644\", not the whole number 644",
         ),
         ("{user: \"-rf\"}", "manifest.yaml:3: user -rf: this is no name for a user"),
         (
@@ -177,7 +177,7 @@ fn each_mistake_is_told_with_its_line_and_what_to_write() {
         ),
         (
             "{exec: a, command: rm -rf, creates: /x}",
-            "manifest.yaml:3: exec a: `command` must be a list: program and arguments, the program with its absolute path; this is of type string",
+            "manifest.yaml:3: exec a: `command` must be a list: program and arguments, the program with its absolute path, not the text \"rm -rf\"",
         ),
         (
             "{service: a, present: false}",
@@ -194,6 +194,78 @@ fn each_mistake_is_told_with_its_line_and_what_to_write() {
     ] {
         assert_eq!(refused(entry), message, "{entry}");
     }
+}
+
+#[test]
+fn wrong_value_is_shown_with_its_type() {
+    for (entry, message) in [
+        (
+            "{file: /x, mode: \"0999\"}",
+            "`mode` must be octal digits (0 to 7) in quotes, for instance \"0644\", not the text \"0999\"",
+        ),
+        (
+            "{exec: a, command: 42, creates: /x}",
+            "the program with its absolute path, not the whole number 42",
+        ),
+        ("{exec: a, command: [rm, -r], creates: /x}", "absolute path, not the list [\"rm\",\"-r\"]"),
+        (
+            "{cron: a, schedule: [\"@daily\"], command: /x}",
+            "`schedule` must be a text without line breaks, not the list [\"@daily\"]",
+        ),
+        ("{service: a, enabled: \"yes\"}", "`enabled` must be true or false, not the text \"yes\""),
+        ("{user: a, uid: {b: 1}}", "`uid` must be a number from 0 to 4294967294, not the map {\"b\":1}"),
+        ("{file: [/x]}", "`file` must be a text, the path or name of the file, not the list [\"/x\"]"),
+        ("{group: a, each: 5}", "`each` must be a list, not the whole number 5"),
+        ("{group: a, when: maybe}", "`when` must be true or false, not the text \"maybe\""),
+    ] {
+        let found = refused(entry);
+        assert!(found.contains(message), "{entry}: {found}");
+    }
+    let health = |entry: &str| {
+        let text = format!("format: geppetto/manifest/1\nhealth:\n  - {entry}\n");
+        evaluate(&text, &DeploymentFilesByPath::new(), &ValuesOfNodeComponent::default())
+            .unwrap_err()
+            .join("\n")
+    };
+    assert!(health("{command: /bin/true}").contains("it is the text \"/bin/true\""));
+    assert!(health("{tcp: 8080}").contains("it is the whole number 8080"));
+    // What is no list of resources at all.
+    let error = evaluate(
+        "format: geppetto/manifest/1\nresources: 42\n",
+        &DeploymentFilesByPath::new(),
+        &ValuesOfNodeComponent::default(),
+    )
+    .unwrap_err();
+    assert_eq!(error, ["manifest.yaml:2: expected a list (`[a, b]`), found the whole number 42"]);
+}
+
+#[test]
+fn wrong_value_made_of_a_secret_is_not_shown() {
+    let values = values(&[
+        ("http_port", Value::Integer(8080), false),
+        ("password", Value::from("hunter2"), true),
+        ("users", Value::List(vec![Value::from("hunter2")]), true),
+    ]);
+    for entry in [
+        "{service: a, enabled: \"{{ password }}\"}",
+        "{file: /x, mode: \"{{ password }}\"}",
+        "{file: /x, mode: \"a{{ password | upper }}\"}",
+        "{exec: a, command: \"{{ users }}\", creates: /x}",
+        "{group: a, when: \"{{ password }}\"}",
+        "{group: a, each: \"{{ password }}\"}",
+        "{group: a, gid: \"{{ item }}\", each: \"{{ users }}\"}",
+    ] {
+        let text = format!("format: geppetto/manifest/1\nresources:\n  - {entry}\n");
+        let found = evaluate(&text, &DeploymentFilesByPath::new(), &values).unwrap_err().join("\n");
+        assert!(!found.to_lowercase().contains("hunter2"), "{entry}: {found}");
+        assert!(found.contains("that is secret and not shown"), "{entry}: {found}");
+    }
+    let text = "format: geppetto/manifest/1\nhealth:\n  - {tcp: \"{{ password }}\"}\n  - {command: \"{{ password }}\"}\n";
+    let found = evaluate(text, &DeploymentFilesByPath::new(), &values).unwrap_err().join("\n");
+    assert!(
+        !found.contains("hunter2") && found.contains("it is a text that is secret and not shown"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -91,3 +91,66 @@ fn number_with_a_zero_in_front_is_refused_where_a_number_is_needed() {
     assert_eq!(integer("max: 017"), format!("component.yaml:7: expected a whole number{advice}"));
     assert_eq!(integer("default: 0"), "");
 }
+
+/// What is wrong with a component of these lines.
+fn component_with(lines: &str) -> String {
+    let text = format!(
+        "format: geppetto/component/1\nname: shop\nversion: 1.0\nkind: web-service\nsummary: A shop\n{lines}"
+    );
+    component::parse_component_yaml("component.yaml", &text).unwrap_err()[0].to_string()
+}
+
+#[test]
+fn wrong_value_in_a_component_is_shown_with_its_type() {
+    let command =
+        "expected a command: a text for the shell (`./build.sh --fast`), or a list (`[make, all]`), found ";
+    for (lines, message) in [
+        ("build: 42\n", format!("component.yaml:6: {command}the whole number 42")),
+        (
+            "launch:\n  user: shop\n  command: 4.5 # often\n",
+            format!("component.yaml:8: {command}the number 4.5"),
+        ),
+        (
+            "launch: {user: shop, command: true, sandbox: false}\n",
+            format!("component.yaml:6: {command}`true`"),
+        ),
+        (
+            "launch: run\n",
+            "component.yaml:6: expected a map (`key: value`), found the text \"run\"".to_owned(),
+        ),
+        (
+            "files: '/usr/bin/shop'\n",
+            "component.yaml:6: expected a list (`[a, b]`), found the text \"/usr/bin/shop\"".to_owned(),
+        ),
+        (
+            "parameters:\n  size: {type: integer, description: x, max: many}\n",
+            "component.yaml:7: expected a whole number, found the text \"many\"".to_owned(),
+        ),
+        (
+            "parameters:\n  size:\n    required: yes please\n",
+            "component.yaml:8: expected `true` or `false`, found the text \"yes please\"".to_owned(),
+        ),
+    ] {
+        assert_eq!(component_with(lines), message, "{lines}");
+    }
+}
+
+#[test]
+fn value_where_a_secret_may_stand_is_not_shown() {
+    assert_eq!(
+        component_with("parameters:\n  password: hunter2\n"),
+        "component.yaml:7: expected a map (`key: value`), found a single value"
+    );
+    refused(
+        "format: geppetto/role/1\nvalues:\n  shop: hunter2\n",
+        "roles/web.yaml:3: expected a map (`key: value`), found a single value",
+    );
+    refused(
+        "format: geppetto/role/1\nvalues: hunter2\n",
+        "roles/web.yaml:2: expected a map (`key: value`), found a single value",
+    );
+    refused(
+        "format: geppetto/role/1\ninherits: base\n",
+        "roles/web.yaml:2: expected a list (`[a, b]`), found the text \"base\"",
+    );
+}

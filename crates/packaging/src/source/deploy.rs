@@ -1,19 +1,15 @@
-//! `deploy/`: the manifest and its templates, and what stands in for them when a component has none.
+//! `deploy/`: the manifest and its templates, and what lies in their place when a component has none.
 
 use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
-use model::{
-    component::{Component, OsPackageRequirements},
-    format::{
-        FormatError,
-        component::{LaunchSettings, TomcatContext},
-    },
-};
+use model::{format::FormatError, suggest_spelling};
+
+use super::default_manifest::AbsentManifest;
 
 /// The largest template read, in bytes.
 const MAX_TEMPLATE: u64 = 16 * 1024 * 1024;
-/// The template of a Tomcat context a component gets when it has none of its own.
-const CONTEXT_TEMPLATE: &str = "context.xml.j2";
+/// At most so many files that nothing reads are named.
+const MAX_LISTED: usize = 20;
 
 /// What the deployment package holds besides the component's description.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +18,8 @@ pub struct DeployFolder {
     pub manifest: Option<String>,
     /// `deploy/templates/**`, by path below `templates/`.
     pub templates: BTreeMap<String, Vec<u8>>,
+    /// What is missing, when the developer wrote no manifest.
+    pub absent: Option<AbsentManifest>,
 }
 
 impl DeployFolder {
@@ -33,6 +31,11 @@ impl DeployFolder {
                 Ok(text) => deploy.manifest = Some(text),
                 Err(message) => errors.push(FormatError::new("deploy/manifest.yaml", message)),
             }
+        } else {
+            let folder = root.join("deploy");
+            let mut unread = list_similar_folders(root);
+            list_other_files(&folder, "deploy", &mut unread);
+            deploy.absent = Some(AbsentManifest { has_folder: folder.is_dir(), made: Vec::new(), unread });
         }
         let templates = root.join("deploy/templates");
         if templates.symlink_metadata().is_ok() {
@@ -76,64 +79,31 @@ impl DeployFolder {
             }
         }
     }
+}
 
-    /// Adds what follows from `component.yaml` where the developer wrote nothing: a context for Tomcat, and a
-    /// manifest that creates the account and runs the service.
-    pub(super) fn add_default_manifest_and_templates(
-        mut self,
-        component: &Component,
-        launch: Option<&LaunchSettings>,
-        timer: bool,
-        tomcat: Option<&TomcatContext>,
-    ) -> DeployFolder {
-        let name = &component.name;
-        if tomcat.is_some() {
-            self.templates.entry(CONTEXT_TEMPLATE.to_owned()).or_insert_with(|| {
-                // Served from the archive itself: Tomcat keeps what it unpacked of an archive of the same time, and
-                // all versions have the time of the source.
-                format!("<Context docBase=\"/usr/share/{name}/{name}.war\" unpackWAR=\"false\"/>\n")
-                    .into_bytes()
-            });
+/// Names every file below `dir` that is no template: `deploy/manifest.yml`.
+fn list_other_files(dir: &Path, prefix: &str, found: &mut Vec<String>) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let shown = format!("{prefix}/{}", entry.file_name().display());
+        match entry.file_type() {
+            _ if shown == "deploy/templates" || found.len() >= MAX_LISTED => {}
+            Ok(kind) if kind.is_dir() => list_other_files(&entry.path(), &shown, found),
+            _ => found.push(shown),
         }
-        if self.manifest.is_none() {
-            self.manifest = default_manifest(component, launch, timer, tomcat);
-        }
-        self
     }
 }
 
-fn default_manifest(
-    component: &Component,
-    launch: Option<&LaunchSettings>,
-    timer: bool,
-    tomcat: Option<&TomcatContext>,
-) -> Option<String> {
-    use std::fmt::Write;
-
-    let name = &component.name;
-    let mut text = String::new();
-    if let Some(launch) = launch {
-        if launch.user != "root" {
-            let _ = write!(text, "  - user: {}\n    system: true\n", launch.user);
-        }
-        let _ = write!(text, "  - service: {name}\n    enabled: true\n    running: true\n");
-    }
-    if timer {
-        let _ = write!(text, "  - service: {name}.timer\n    enabled: true\n    running: true\n");
-    }
-    if let Some(tomcat) = tomcat {
-        let _ = write!(
-            text,
-            "  - template: \"/etc/tomcat10/Catalina/localhost/{}\"\n    source: {CONTEXT_TEMPLATE}\n    mode: \"0644\"\n    notify: [service:tomcat10]\n  - service: tomcat10\n    enabled: true\n    running: true\n",
-            tomcat.tomcat_context_file_name()
-        );
-    }
-    let os_only = component.os_packages != OsPackageRequirements::default();
-    if text.is_empty() && !os_only {
-        return None;
-    }
-    let resources = if text.is_empty() { " []\n".to_owned() } else { format!("\n{text}") };
-    Some(format!("format: geppetto/manifest/1\nresources:{resources}"))
+/// Folders of the component that may have been meant to be `deploy/`.
+fn list_similar_folders(root: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(root) else { return Vec::new() };
+    let folders = entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir());
+    let names = folders.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_similar = |name: &String| {
+        let lower = name.to_lowercase();
+        name != "deploy" && (lower.starts_with("deploy") || suggest_spelling(&lower, ["deploy"]).is_some())
+    };
+    names.filter(is_similar).map(|name| format!("{name}/")).collect()
 }
 
 /// Checks that `path` is, after following symbolic links, still inside `root`.

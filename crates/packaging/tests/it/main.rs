@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 #![expect(clippy::print_stdout, reason = "rpmlint is quoted")]
 
+mod absent_manifest;
 mod agreement_with_rpm;
 mod archetypes;
 mod calendars;

@@ -23,7 +23,10 @@ pub(crate) struct LintArgs {
 impl LintArgs {
     pub(super) fn run_lint_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let faults: Vec<Fault> = match ComponentSource::load_component_source(&self.dir) {
-            Ok(source) => lint::lint_component(&source),
+            Ok(source) => {
+                note_absent_manifest(&source, context);
+                lint::lint_component(&source)
+            }
             // For a program, what cannot even be read is a fault like the others.
             Err(errors) if context.output.is_json() => errors.into_iter().map(Fault::from).collect(),
             Err(errors) => return Err(CommandError::from(errors)),
@@ -42,5 +45,12 @@ impl LintArgs {
             (wrong, warnings) => format!("errors: {wrong}, warnings: {warnings}"),
         });
         Ok(if wrong > 0 { Exit::Input } else { Exit::Done })
+    }
+}
+
+/// Says on stderr that a component has no manifest of its own, and what is deployed instead.
+pub(super) fn note_absent_manifest(source: &ComponentSource, context: &CommandContext) {
+    if let Some(absent) = &source.deploy.absent {
+        context.output.print_note_to_stderr(absent.message());
     }
 }

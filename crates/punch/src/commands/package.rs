@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use model::exit::Exit;
+use model::{exit::Exit, fault::Fault};
 use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
-use super::{key, test::packaging_command_error};
+use super::{key, lint, test::packaging_command_error};
 use crate::{
     command_context::CommandContext,
     command_error::CommandError,
@@ -56,7 +56,15 @@ impl PackageArgs {
         let key = key.as_deref().map(key::load_secret_key).transpose()?;
         context.interruption.set_state_if_interrupted("no package was written; what was there before stays");
         let source = ComponentSource::load_component_source(&self.dir)?;
-        package::fail_on_lint_errors(&source).map_err(packaging_command_error)?;
+        let warnings = package::fail_on_lint_errors(&source).map_err(packaging_command_error)?;
+        if let Some(absent) = &source.deploy.absent {
+            lint::note_absent_manifest(&source, context);
+            let is_unread =
+                |fault: &&Fault| fault.file.as_ref().is_some_and(|file| absent.unread.contains(file));
+            for fault in warnings.iter().filter(is_unread) {
+                context.output.print_warning(fault.to_string());
+            }
+        }
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
         if !self.no_build {
             let mut show = |line: &str| context.output.print_note_to_stderr(format!("  | {line}"));

@@ -49,6 +49,27 @@ fn lint_of_a_folder_that_is_not_there_names_the_folder() {
 }
 
 #[test]
+fn lint_and_package_say_that_there_is_no_manifest_and_what_is_made_in_its_place() {
+    let test = TestFolder::new();
+    test.write(
+        "shop/component.yaml",
+        "format: geppetto/component/1\nname: shop\nversion: 1.0\nkind: web-service\nsummary: A shop\nlaunch: {command: [/usr/bin/shop], user: shop}\n",
+    );
+    test.write("shop/deploy/templates/shop.conf.j2", "x");
+    for verb in ["lint", "package"] {
+        let output = test.punch(&[verb, "shop"]);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        let text = format!("{}{}", output.stdout, output.stderr);
+        for part in [
+            "there is no deploy/manifest.yaml; a manifest is made of component.yaml, with the user `shop` and the service `shop`",
+            "warning: deploy/templates/shop.conf.j2: it is not read, as there is no deploy/manifest.yaml",
+        ] {
+            assert!(text.contains(part), "punch {verb}: {part} is not in {text}");
+        }
+    }
+}
+
+#[test]
 fn generated_component_passes_lint_and_package() {
     let test = TestFolder::new();
     let names = test.ok(&["archetypes", "--json"]).json();
