@@ -116,6 +116,7 @@ pub fn apply_plan(
         }
         return journal.finish_run_and_save_report(RunOutcome::Blocked);
     }
+    state.store_deployments(&look.fetched_deployments)?;
     let mut run = ApplyRun { host, journal, progress, clock, packages: false };
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
         (run.progress)(ApplyProgressEvent::Step { number: at + 1, title: &change.change_title_line() });
@@ -138,6 +139,10 @@ pub fn apply_plan(
         }
     }
     run.journal.forget_unwanted_managed_state();
+    if !plan.changes.is_empty() || !look.fetched_deployments.is_empty() {
+        let wanted = look.wanted.components.iter().map(|component| &component.name);
+        state.forget_stored_deployments_except(wanted)?;
+    }
     run.journal.finish_run_and_save_report(if plan.changes.is_empty() {
         RunOutcome::Unchanged
     } else {

@@ -1,11 +1,11 @@
 //! Inspection: reads everything a node file names, renders all templates, and observes the host.
 //!
-//! Nothing is changed: a deployment that is not installed yet is read from its package.
+//! Nothing is changed: a deployment that is not kept on the host is read from its fetched package.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, fs::File, path::PathBuf};
 
 use model::{
-    component::{INSTALLED_COMPONENTS_FOLDER, deployment_package_name},
+    component::deployment_package_name,
     deployment::{self, DeploymentDescription},
     fault::Fault,
     name::Name,
@@ -16,8 +16,9 @@ use model::{
 };
 
 use crate::{
-    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, deployment_files,
-    package_fetcher::PackageFetchError,
+    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError,
+    deployment_files, host::file_system_error_reason_with_advice, package_fetcher::PackageFetchError,
+    punch_state_folder::StoredDeploymentPackage,
 };
 
 /// The desired and the observed state of a host: all that a plan needs.
@@ -29,6 +30,8 @@ pub struct DesiredAndObservedHost {
     pub observed: ObservedHost,
     /// The packages the node file names, by package name.
     pub pins: BTreeMap<String, PackagePin>,
+    /// The deployment packages that were not kept on the host: their components' versions, and where they are.
+    pub fetched_deployments: BTreeMap<Name, (Version, PathBuf)>,
     /// When the looking began, in microseconds since 1970: a run counts from then.
     pub began_us: i64,
 }
@@ -79,15 +82,22 @@ pub fn fetch_deployments_and_observe_host(
     packages: &mut dyn PackageFetcher,
     began_us: i64,
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
-    let managed =
-        state.load_managed_state().map_err(|error| vec![CannotApplyNodeError::from(error.to_string())])?;
+    let blocked = |error: PunchStateFolderError| vec![CannotApplyNodeError::from(error.to_string())];
+    let managed = state.load_managed_state().map_err(blocked)?;
     let installed = host.observe_packages(&node_and_managed_package_names(node, &managed));
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
     let mut pins = BTreeMap::new();
+    let mut reader = DeploymentReader {
+        state,
+        stored: state.load_stored_deployments().map_err(blocked)?,
+        installed: &installed,
+        packages,
+        fetched: BTreeMap::new(),
+    };
     for (name, requirement) in &node.components {
-        match read_deployment(name, requirement, &installed, host, packages) {
+        match reader.read_deployment(name, requirement) {
             Ok(deployment) => {
                 add_pins(name, requirement, &deployment, &mut pins);
                 deployments.insert(name.clone(), deployment);
@@ -95,6 +105,7 @@ pub fn fetch_deployments_and_observe_host(
             Err(problem) => problems.push(problem),
         }
     }
+    let fetched_deployments = reader.fetched;
     let wanted = match problems.is_empty() {
         true => deployment::evaluate_deployments(node, &deployments, host.os_family()),
         // What the others lack is worth saying too.
@@ -113,53 +124,78 @@ pub fn fetch_deployments_and_observe_host(
         booted: host.is_systemd_running(),
         runs_commands: host.can_run_commands(),
     };
-    Ok(DesiredAndObservedHost { wanted, observed, pins, began_us })
+    Ok(DesiredAndObservedHost { wanted, observed, pins, fetched_deployments, began_us })
 }
 
-/// The deployment of a component: the installed one when its version is the wanted one, else the one in
-/// the package.
-fn read_deployment(
+/// Where deployments are read from: what is kept on the host, and where packages come from.
+struct DeploymentReader<'a> {
+    state: &'a PunchStateFolder,
+    stored: BTreeMap<Name, StoredDeploymentPackage>,
+    installed: &'a BTreeMap<String, Observation<Version>>,
+    packages: &'a mut dyn PackageFetcher,
+    /// The deployment packages that had to be fetched.
+    fetched: BTreeMap<Name, (Version, PathBuf)>,
+}
+
+impl DeploymentReader<'_> {
+    /// The deployment of a component: from the package that the node file pins, and without a pin from the one that
+    /// was installed. It is kept on the host, or fetched. The installed copy is never read: it may have been edited.
+    fn read_deployment(
+        &mut self,
+        name: &Name,
+        requirement: &NodeComponent,
+    ) -> Result<DeploymentDescription, CannotApplyNodeError> {
+        let sha256 = match &requirement.deployment {
+            Some(pinned) => Some(pinned.sha256.clone()),
+            None => self.recorded_sha256_of_installed(name, requirement),
+        };
+        if let Some(sha256) = &sha256
+            && let Some(file) = self.state.open_stored_content(sha256).map_err(|error| error.to_string())?
+        {
+            let place = self.state.shown_path_of_stored_content(sha256);
+            return parse_deployment(name, requirement, &place, file);
+        }
+        let file = requirement.deployment.as_ref();
+        let path = self.packages.fetch(&PackagePin {
+            name: deployment_package_name(name),
+            version: requirement.version.clone(),
+            file: file.map(|file| file.file.clone()),
+            sha256: file.map(|file| file.sha256.clone()),
+            size: file.map(|file| file.size),
+        })?;
+        let place = path.display().to_string();
+        let opened = File::open(&path).map_err(|error| {
+            format!("cannot read {place}: {}", file_system_error_reason_with_advice(&error))
+        })?;
+        let deployment = parse_deployment(name, requirement, &place, opened)?;
+        self.fetched.insert(name.clone(), (deployment.component.version.clone(), path));
+        Ok(deployment)
+    }
+
+    /// The digest of the deployment package whose version is installed, and wanted.
+    fn recorded_sha256_of_installed(&self, name: &Name, requirement: &NodeComponent) -> Option<String> {
+        let stored = self.stored.get(name)?;
+        let installed = self.installed.get(&deployment_package_name(name))?;
+        let right = *installed == Observation::Present(stored.version.clone())
+            && stored.version.satisfies_requested_version(&requirement.version);
+        right.then(|| stored.sha256.clone())
+    }
+}
+
+/// Reads a deployment from the opened package file at `place`.
+fn parse_deployment(
     name: &Name,
     requirement: &NodeComponent,
-    installed: &BTreeMap<String, Observation<Version>>,
-    host: &dyn Host,
-    packages: &mut dyn PackageFetcher,
+    place: &str,
+    file: File,
 ) -> Result<DeploymentDescription, CannotApplyNodeError> {
-    let package = deployment_package_name(name);
-    if let Some(Observation::Present(version)) = installed.get(&package)
-        && version.satisfies_requested_version(&requirement.version)
-    {
-        match host.read_deployment_files_of_installed_component(name) {
-            Observation::Present(files) => {
-                let place = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
-                let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)
-                    .map_err(|error| error.to_string())?;
-                if deployment.component.version == *version {
-                    return Ok(deployment);
-                }
-            }
-            Observation::Unreadable(because) => return Err(because.into()),
-            // Its installed files are gone: the package still has them.
-            Observation::Absent => (),
-        }
-    }
-    let file = requirement.deployment.as_ref();
-    let path = packages.fetch(&PackagePin {
-        name: package,
-        version: requirement.version.clone(),
-        file: file.map(|file| file.file.clone()),
-        sha256: file.map(|file| file.sha256.clone()),
-        size: file.map(|file| file.size),
-    })?;
-    let (place, files) = deployment_files::read_deployment_files_from_rpm(name, &path)?;
-    let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)
+    let (folder, files) = deployment_files::read_deployment_files_from_rpm(name, place, file)?;
+    let deployment = DeploymentDescription::parse_deployment_files(name, &folder, files)
         .map_err(|error| error.to_string())?;
     if !deployment.component.version.satisfies_requested_version(&requirement.version) {
         return Err(CannotApplyNodeError::from(format!(
-            "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
-            path.display(),
-            deployment.component.version,
-            requirement.version
+            "{place} deploys {name} {}, not {}; was it packaged under a wrong name?",
+            deployment.component.version, requirement.version
         )));
     }
     Ok(deployment)

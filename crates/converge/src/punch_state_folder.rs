@@ -1,8 +1,10 @@
 //! What punch writes down on a host, in `var/lib/geppetto/punch`: so that the next run knows what this
 //! one made, and people know what happened.
 
+mod content_store;
 mod report_history;
 mod run_journal_file;
+mod stored_deployments;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,7 +15,10 @@ use std::{
 use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
-pub(crate) use self::run_journal_file::{ManagedStateChange, RunJournalWriter};
+pub(crate) use self::{
+    run_journal_file::{ManagedStateChange, RunJournalWriter},
+    stored_deployments::StoredDeploymentPackage,
+};
 use crate::{host::file_system_error_reason_with_advice, host_root::HostRoot};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
@@ -149,6 +154,12 @@ impl PunchStateFolder {
 
     pub(crate) fn save_managed_state(&self, managed: &ManagedState) -> Result<(), PunchStateFolderError> {
         self.write_json("managed.json", managed)
+    }
+
+    /// Removes kept content that nothing refers to any more. Call it only while holding the lock.
+    pub(crate) fn remove_unreferenced_content(&self) -> Result<(), PunchStateFolderError> {
+        let deployments = self.load_stored_deployments()?.into_values().map(|stored| stored.sha256);
+        self.remove_stored_content_except(&deployments.collect())
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, PunchStateFolderError> {

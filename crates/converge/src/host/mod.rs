@@ -9,9 +9,7 @@ mod secret_masking_host;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    name::Name,
     observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
     resource::ResourceId,
@@ -35,10 +33,6 @@ pub trait Host {
 
     /// The installed versions of our packages, asked for in one go.
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
-
-    /// The files of an installed deployment, by path within the component's folder.
-    fn read_deployment_files_of_installed_component(&self, name: &Name)
-    -> Observation<DeploymentFilesByPath>;
 
     /// Facts about all that is asked for. Nothing is read twice.
     fn observe_resources(

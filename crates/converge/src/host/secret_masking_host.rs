@@ -4,9 +4,7 @@
 use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
 
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    name::Name,
     node::Node,
     observe::{FactValue, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
@@ -98,13 +96,6 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             .into_iter()
             .map(|(name, observed)| (name, self.mask_observation(observed)))
             .collect()
-    }
-
-    fn read_deployment_files_of_installed_component(
-        &self,
-        name: &Name,
-    ) -> Observation<DeploymentFilesByPath> {
-        self.mask_observation(self.host.read_deployment_files_of_installed_component(name))
     }
 
     fn observe_resources(

@@ -11,9 +11,7 @@ use std::{
 
 use converge::{Host, HostError, PunchStateFolder, RealHost};
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    name::Name,
     observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
     report::{ReportEntryResult, RunOutcome},
@@ -66,12 +64,6 @@ impl Host for SelfKillingHost {
     }
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.machine.observe_packages(names)
-    }
-    fn read_deployment_files_of_installed_component(
-        &self,
-        name: &Name,
-    ) -> Observation<DeploymentFilesByPath> {
-        self.machine.read_deployment_files_of_installed_component(name)
     }
     fn observe_resources(
         &self,

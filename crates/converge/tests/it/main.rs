@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bad_input;
+mod deployments;
 mod killed;
 mod machine;
 mod memory;

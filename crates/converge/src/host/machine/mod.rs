@@ -12,7 +12,6 @@ mod user;
 
 mod account_database;
 mod account_tools;
-mod installed_deployment;
 mod network_probe;
 mod os_family;
 mod paths;
@@ -26,9 +25,7 @@ use std::{
 };
 
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::{HealthProbe, request_and_check_http_answer},
-    name::Name,
     observe::{FactKind, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::{PlannedAction, PlannedChange},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
@@ -186,13 +183,6 @@ impl Host for RealHost {
 
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.rpm.query_installed_versions(&self.root, names)
-    }
-
-    fn read_deployment_files_of_installed_component(
-        &self,
-        name: &Name,
-    ) -> Observation<DeploymentFilesByPath> {
-        installed_deployment::read_deployment_files_of_installed_component(&self.root, name)
     }
 
     fn observe_resources(
