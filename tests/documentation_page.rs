@@ -1,31 +1,31 @@
-//! Reads a page of `docs/tutorial` or `docs/how-to` as steps that can be run: what is typed, where, what it prints, and
+//! Reads a page of `docs/tutorial` or `docs/how-to` as steps that can be run: which commands, where, what they print, and
 //! which files are written. The fast tests run pages of one machine, the end-to-end stories those with hosts.
 //!
-//! - A block of `sh` is typed as it stands. `on=HOST` after it: as root on that host. `fails-with=CODE`: it ends with that
+//! - A block of `sh` is run as it stands. `on=HOST` after it: as root on that host. `fails-with=CODE`: it ends with that
 //!   code. `norun`: it is only shown.
 //! - A block of `text` after it is what it prints: every line must occur in this order; `...` matches anything.
 //! - Another block, after a paragraph that ends with "`PATH`:", is that file.
 
-/// One thing that a reader of the page does.
+/// One thing that the page tells its reader to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PageStep {
     /// Write a file.
     WriteFile {
-        /// Where, relative to the folder of the page.
+        /// Where, relative to the folder the page begins in.
         path: String,
         /// Its whole content.
         text: String,
     },
     /// Run commands.
-    TypeCommands(TypedCommands),
+    RunCommands(PageCommands),
 }
 
-/// Commands that are typed together.
+/// Commands that are run together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TypedCommands {
+pub(crate) struct PageCommands {
     /// The line of the page they begin at.
     pub(crate) line: usize,
-    /// The host they are typed on; none: the reader's own machine.
+    /// The host they are run on; none: the reader's own machine.
     pub(crate) host: Option<String>,
     /// The exit code of the last of them.
     pub(crate) exit_code: i32,
@@ -65,11 +65,11 @@ pub(crate) fn parse_page_steps(text: &str) -> Result<Vec<PageStep>, String> {
         match words.next().unwrap_or_default() {
             "sh" => {
                 if let Some(typed) = typed_commands(index + 1, words, body)? {
-                    steps.push(PageStep::TypeCommands(typed));
+                    steps.push(PageStep::RunCommands(typed));
                 }
             }
             "text" => {
-                if let Some(PageStep::TypeCommands(typed)) = steps.last_mut()
+                if let Some(PageStep::RunCommands(typed)) = steps.last_mut()
                     && paragraph.trim().is_empty()
                     && typed.expected.is_empty()
                 {
@@ -93,8 +93,8 @@ fn typed_commands<'a>(
     line: usize,
     words: impl Iterator<Item = &'a str>,
     script: String,
-) -> Result<Option<TypedCommands>, String> {
-    let mut typed = TypedCommands { line, host: None, exit_code: 0, script, expected: Vec::new() };
+) -> Result<Option<PageCommands>, String> {
+    let mut typed = PageCommands { line, host: None, exit_code: 0, script, expected: Vec::new() };
     for word in words {
         match word.split_once('=') {
             Some(("on", host)) => typed.host = Some(host.to_owned()),

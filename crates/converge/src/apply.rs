@@ -38,8 +38,8 @@ pub enum ApplyProgressEvent<'a> {
         /// What it does.
         title: &'a str,
     },
-    /// What the host says about a change that it made, or did not need to make.
-    Remark {
+    /// Something to know about a change that succeeded, e.g. a service without a unit below `--root`.
+    Note {
         /// One sentence.
         text: &'a str,
     },
@@ -177,9 +177,9 @@ impl ApplyRun<'_, '_> {
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
         let (result, detail) = match result {
-            Ok(Some(remark)) => {
-                (self.progress)(ApplyProgressEvent::Remark { text: &remark });
-                (ReportEntryResult::Done, remark)
+            Ok(Some(note)) => {
+                (self.progress)(ApplyProgressEvent::Note { text: &note });
+                (ReportEntryResult::Done, note)
             }
             Ok(None) => (ReportEntryResult::Done, change.differences_on_one_line()),
             Err(error) => (ReportEntryResult::Failed, error.to_string()),

@@ -96,10 +96,10 @@ pub fn fetch_deployments_and_observe_host(
         packages,
         fetched: BTreeMap::new(),
     };
-    for (name, requirement) in &node.components {
-        match reader.read_deployment(name, requirement) {
+    for (name, node_component) in &node.components {
+        match reader.read_deployment(name, node_component) {
             Ok(deployment) => {
-                add_pins(name, requirement, &deployment, &mut pins);
+                add_pins(name, node_component, &deployment, &mut pins);
                 deployments.insert(name.clone(), deployment);
             }
             Err(problem) => problems.push(problem),
@@ -143,22 +143,22 @@ impl DeploymentReader<'_> {
     fn read_deployment(
         &mut self,
         name: &Name,
-        requirement: &NodeComponent,
+        node_component: &NodeComponent,
     ) -> Result<DeploymentDescription, CannotApplyNodeError> {
-        let sha256 = match &requirement.deployment {
+        let sha256 = match &node_component.deployment {
             Some(pinned) => Some(pinned.sha256.clone()),
-            None => self.recorded_sha256_of_installed(name, requirement),
+            None => self.recorded_sha256_of_installed(name, node_component),
         };
         if let Some(sha256) = &sha256
             && let Some(file) = self.state.open_stored_content(sha256).map_err(|error| error.to_string())?
         {
             let place = self.state.shown_path_of_stored_content(sha256);
-            return parse_deployment(name, requirement, &place, file);
+            return parse_deployment(name, node_component, &place, file);
         }
-        let file = requirement.deployment.as_ref();
+        let file = node_component.deployment.as_ref();
         let path = self.packages.fetch(&PackagePin {
             name: deployment_package_name(name),
-            version: requirement.version.clone(),
+            version: node_component.version.clone(),
             file: file.map(|file| file.file.clone()),
             sha256: file.map(|file| file.sha256.clone()),
             size: file.map(|file| file.size),
@@ -167,17 +167,17 @@ impl DeploymentReader<'_> {
         let opened = File::open(&path).map_err(|error| {
             format!("cannot read {place}: {}", file_system_error_reason_with_advice(&error))
         })?;
-        let deployment = parse_deployment(name, requirement, &place, opened)?;
+        let deployment = parse_deployment(name, node_component, &place, opened)?;
         self.fetched.insert(name.clone(), (deployment.component.version.clone(), path));
         Ok(deployment)
     }
 
     /// The digest of the deployment package whose version is installed, and wanted.
-    fn recorded_sha256_of_installed(&self, name: &Name, requirement: &NodeComponent) -> Option<String> {
+    fn recorded_sha256_of_installed(&self, name: &Name, node_component: &NodeComponent) -> Option<String> {
         let stored = self.stored.get(name)?;
         let installed = self.installed.get(&deployment_package_name(name))?;
         let right = *installed == Observation::Present(stored.version.clone())
-            && stored.version.satisfies_requested_version(&requirement.version);
+            && stored.version.satisfies_requested_version(&node_component.version);
         right.then(|| stored.sha256.clone())
     }
 }
@@ -185,17 +185,17 @@ impl DeploymentReader<'_> {
 /// Reads a deployment from the opened package file at `place`.
 fn parse_deployment(
     name: &Name,
-    requirement: &NodeComponent,
+    node_component: &NodeComponent,
     place: &str,
     file: File,
 ) -> Result<DeploymentDescription, CannotApplyNodeError> {
     let (folder, files) = deployment_files::read_deployment_files_from_rpm(name, place, file)?;
     let deployment = DeploymentDescription::parse_deployment_files(name, &folder, files)
         .map_err(|error| error.to_string())?;
-    if !deployment.component.version.satisfies_requested_version(&requirement.version) {
+    if !deployment.component.version.satisfies_requested_version(&node_component.version) {
         return Err(CannotApplyNodeError::from(format!(
             "{place} deploys {name} {}, not {}; was it packaged under a wrong name?",
-            deployment.component.version, requirement.version
+            deployment.component.version, node_component.version
         )));
     }
     Ok(deployment)
@@ -203,13 +203,14 @@ fn parse_deployment(
 
 fn add_pins(
     name: &Name,
-    requirement: &NodeComponent,
+    node_component: &NodeComponent,
     deployment: &DeploymentDescription,
     pins: &mut BTreeMap<String, PackagePin>,
 ) {
-    for (package, file) in
-        [(name.to_string(), &requirement.payload), (deployment_package_name(name), &requirement.deployment)]
-    {
+    for (package, file) in [
+        (name.to_string(), &node_component.payload),
+        (deployment_package_name(name), &node_component.deployment),
+    ] {
         let pin = PackagePin {
             name: package.clone(),
             version: deployment.component.version.clone(),

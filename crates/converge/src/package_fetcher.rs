@@ -28,7 +28,7 @@ pub trait PackageFetcher {
 /// What kind of cause keeps a node file from being applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CannotApplyCause {
-    /// What the node file, or the user who named the repository, asks for is wrong, or is nowhere.
+    /// What the node file asks for is wrong, or does not exist in the repository that the user named.
     WrongInput,
     /// Something could not be looked at, or is not allowed.
     Blocked,

@@ -241,7 +241,7 @@ mod tests {
         write_certificate(&certificate, &key, 20);
         let source = CertificateSource::Files { certificate: certificate.clone(), key: key.clone() };
         let tls = ServerTls::new(source, Clock::system_clock()).unwrap();
-        let (first, mut version) = (served(&tls), tls.version());
+        let (first, mut condition) = (served(&tls), tls.reload_condition());
         tls.renew_certificate_if_outdated(&mut condition);
         assert_eq!(served(&tls), first);
         std::fs::write(&certificate, "half a certificate").unwrap();
@@ -267,7 +267,7 @@ mod tests {
             addresses: vec![IpAddr::from([127, 0, 0, 1])],
         };
         let tls = ServerTls::new(source, clock).unwrap();
-        let (first, mut version) = (served(&tls), tls.version());
+        let (first, mut condition) = (served(&tls), tls.reload_condition());
         assert_eq!(first.len(), 2, "clients get the authority with it");
         now.fetch_add(59 * DAY_US, Ordering::Relaxed);
         tls.renew_certificate_if_outdated(&mut condition);

@@ -226,7 +226,7 @@ shape! {
         /// The revision it became; absent for a preview or when nothing differs.
         pub revision: Option<u64>,
         /// Places added, changed and removed.
-        pub objects: Vec<PlaceChangeSummary>,
+        pub places: Vec<PlaceChangeSummary>,
         /// What it does to servers, grouped by identical effects; what takes something away comes first.
         pub effects: Vec<ServersWithSameEffectDescriptions>,
         /// What may not be intended. None of it prevents the change.
@@ -235,8 +235,8 @@ shape! {
 
     /// One place a change touches.
     pub struct PlaceChangeSummary {
-        /// `role web`.
-        pub object: String,
+        /// The place: `role web`.
+        pub place: String,
         /// `added`, `changed` or `removed`.
         pub how: String,
         /// A unified diff of its file, if it was asked for.

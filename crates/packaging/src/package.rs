@@ -50,6 +50,8 @@ pub enum PackagingError {
         command: String,
         /// How it ended.
         outcome: String,
+        /// The signal that ended it, if one did.
+        signal: Option<i32>,
         /// The end of what it printed.
         tail: String,
     },

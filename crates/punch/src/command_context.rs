@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use crate::{
-    interruption::InterruptionCleanupAndDeferral, terminal_output::TerminalOutput, time_text::UnixMicros,
-};
+use crate::{interruption::SignalHandling, terminal_output::TerminalOutput, time_text::UnixMicros};
 
 /// The variable that names the data folder of the control plane on this machine.
 pub(crate) const CONTROL_PLANE_DATA_VARIABLE: &str = "GEPPETTO_DATA";
@@ -18,7 +16,7 @@ pub(crate) struct CommandContext {
     /// Prints.
     pub(crate) output: TerminalOutput,
     /// What happens on Ctrl-C.
-    pub(crate) interruption: InterruptionCleanupAndDeferral,
+    pub(crate) interruption: SignalHandling,
     /// The current time, in microseconds since 1970-01-01 UTC.
     pub(crate) now: fn() -> UnixMicros,
     /// The configuration file, when this user has a home folder. It need not exist.

@@ -75,19 +75,19 @@ impl DeploymentResult {
 /// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
 pub(crate) fn fetch_and_plan_deployment(
     root: &HostFileAccess,
-    requirement: &TrustedNode,
+    trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
     began: time_text::UnixMicros,
 ) -> Result<ObservedHostAndPlan, CommandError> {
-    let nodes = [Some(&requirement.node), last.map(|last| &last.node)];
+    let nodes = [Some(&trusted_node.node), last.map(|last| &last.node)];
     let machine =
         SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let look =
-        converge::fetch_deployments_and_observe_host(&requirement.node, &machine, &state, source, began);
-    let look = look.map_err(|problems| inspection_errors(&problems, requirement))?;
+        converge::fetch_deployments_and_observe_host(&trusted_node.node, &machine, &state, source, began);
+    let look = look.map_err(|problems| inspection_errors(&problems, trusted_node))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
     Ok(ObservedHostAndPlan { machine, look, plan })
 }
@@ -111,7 +111,7 @@ pub(crate) fn apply_trusted_node(
     context: &CommandContext,
     root: &HostFileAccess,
     lock: &RunLock,
-    requirement: &TrustedNode,
+    trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
@@ -131,17 +131,17 @@ pub(crate) fn apply_trusted_node(
     }
     // Stopped before anything was touched: that, too, must be known.
     let untouched = |action: &str, failure: CommandError, plan: PlanView, interrupted: Option<Report>| {
-        let node = &requirement.node;
+        let node = &trusted_node.node;
         let now = (context.now)();
         let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
         let filed = state
             .save_interrupted_run_and_remove_journal()
             .and_then(|()| state.save_report_to_history(&report));
         filed.map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
-        let node_file = requirement.file.clone();
+        let node_file = trusted_node.file.clone();
         Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
     };
-    let mut prepared = match fetch_and_plan_deployment(root, requirement, last, source, limits, started) {
+    let mut prepared = match fetch_and_plan_deployment(root, trusted_node, last, source, limits, started) {
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
@@ -152,7 +152,7 @@ pub(crate) fn apply_trusted_node(
         Err(problem) => {
             return untouched(
                 "fetch packages",
-                inspection_errors(&[problem], requirement),
+                inspection_errors(&[problem], trusted_node),
                 plan_to_view(&prepared.plan),
                 interrupted,
             );
@@ -162,13 +162,13 @@ pub(crate) fn apply_trusted_node(
         "the run stopped in the middle; the next run completes what this one began, and `punch history` shows it",
     );
     // From here on an older one is refused, also when this run fails half-way.
-    if !requirement.signatures_skipped && prepared.plan.blocked.is_empty() {
-        ours.record_highest_begun_generation(&requirement.node, begun.as_ref())?;
+    if !trusted_node.signatures_skipped && prepared.plan.blocked.is_empty() {
+        ours.record_highest_begun_generation(&trusted_node.node, begun.as_ref())?;
     }
     let mut steps = 0;
     let mut number = 0;
     let report = converge::apply_plan(
-        &requirement.node,
+        &trusted_node.node,
         &prepared.look,
         &prepared.plan,
         &fetched,
@@ -180,7 +180,7 @@ pub(crate) fn apply_trusted_node(
                 number = n;
                 context.output.print_note_to_stderr(format!("[{n}/{steps}] {title}"));
             }
-            ApplyProgressEvent::Remark { text } => {
+            ApplyProgressEvent::Note { text } => {
                 context.output.print_note_to_stderr(format!("[{number}/{steps}] {text}"));
             }
             ApplyProgressEvent::Finished { entry } if entry.result == ReportEntryResult::Failed => {
@@ -191,14 +191,14 @@ pub(crate) fn apply_trusted_node(
         &|| (context.now)(),
     )
     .map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
-    remember_last_good(context, root, requirement, last, source, &report)?;
+    remember_last_good(context, root, trusted_node, last, source, &report)?;
     context.interruption.set_state_if_interrupted(format!(
         "the run had ended already: {}",
         report_text::run_outcome_name(report.outcome)
     ));
     context.output.print_note_to_stderr(summary(&report));
     Ok(DeploymentResult {
-        node_file: requirement.file.clone(),
+        node_file: trusted_node.file.clone(),
         plan: plan_to_view(&prepared.plan),
         report,
         reported: None,
@@ -255,7 +255,7 @@ fn blocked_report(
 fn remember_last_good(
     context: &CommandContext,
     root: &HostFileAccess,
-    requirement: &TrustedNode,
+    trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &PackageSource,
     report: &Report,
@@ -264,14 +264,14 @@ fn remember_last_good(
         return Ok(());
     }
     if report.outcome == RunOutcome::Changed {
-        let mut keep = checksums(&requirement.node);
+        let mut keep = checksums(&trusted_node.node);
         keep.extend(last.iter().flat_map(|last| checksums(&last.node)));
         keep.extend(source.checksums_of_used_metadata());
         VerifiedFileCache::new(root.host_root()).remove_all_files_except(&keep);
     }
     AgentStateFiles::new(root).save_last_good_node(
-        &requirement.text,
-        requirement.tag.as_deref(),
+        &trusted_node.text,
+        trusted_node.tag.as_deref(),
         last,
         (context.now)(),
     )
@@ -283,11 +283,11 @@ fn checksums(node: &Node) -> BTreeSet<String> {
 }
 
 /// All problems at once, because fixing one at a time is tiresome.
-fn inspection_errors(problems: &[CannotApplyNodeError], requirement: &TrustedNode) -> CommandError {
+fn inspection_errors(problems: &[CannotApplyNodeError], trusted_node: &TrustedNode) -> CommandError {
     let some_have = |cause| problems.iter().any(|problem| problem.cause == cause);
     let exit = if some_have(CannotApplyCause::Unreachable) {
         Exit::Unreachable
-    } else if some_have(CannotApplyCause::WrongInput) && requirement.is_file_of_user {
+    } else if some_have(CannotApplyCause::WrongInput) && trusted_node.is_file_of_user {
         Exit::Input
     } else {
         Exit::Blocked

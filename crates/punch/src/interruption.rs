@@ -37,9 +37,9 @@ struct TemporaryFiles {
     prefix: String,
 }
 
-/// What happens on SIGINT and SIGTERM, as the command that runs wants it.
+/// What punch does on SIGINT and SIGTERM while a command runs: which files it removes, what it says, when it waits.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct InterruptionCleanupAndDeferral {
+pub(crate) struct SignalHandling {
     state: Arc<Mutex<InterruptedState>>,
     deferral: Arc<Mutex<()>>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct DeferredInterruption<'a>(
     #[expect(dead_code, reason = "held until it is dropped")] MutexGuard<'a, ()>,
 );
 
-impl InterruptionCleanupAndDeferral {
+impl SignalHandling {
     /// Blocks the signals in this thread and all that it starts, and starts the thread that waits for them. To be called
     /// before any other thread is started.
     pub(crate) fn start(output: &TerminalOutput) -> Self {
@@ -98,9 +98,9 @@ impl InterruptionCleanupAndDeferral {
         DeferredInterruption(self.deferral.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Lets a signal end punch that reached a program it ran as well, as Ctrl-C on a terminal does, before the failure of
-    /// that program does.
-    pub(crate) fn give_way() {
+    /// Sleeps so that the thread that waits for signals ends punch before the failure of a program that it ran is reported:
+    /// Ctrl-C on a terminal reaches both.
+    pub(crate) fn wait_to_be_ended_by_signal() {
         thread::sleep(TIME_TO_END);
     }
 

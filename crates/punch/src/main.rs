@@ -27,6 +27,7 @@ mod terminal_output;
 mod time_text;
 mod trusted_keys;
 mod trusted_node;
+mod usage_error;
 
 use std::{
     collections::BTreeMap,
@@ -41,8 +42,7 @@ use model::exit::Exit;
 use crate::{
     cli::PunchCli,
     command_context::CommandContext,
-    command_error::CommandError,
-    interruption::InterruptionCleanupAndDeferral,
+    interruption::SignalHandling,
     settings::Setting,
     terminal_output::{OutputSettings, Pager, TerminalOutput},
 };
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         // Help and versions are for people, and so is an error without --json.
         Err(error) if error.use_stderr() && has_json_option() => {
-            TerminalOutput::new_json_output().print_command_error(&usage_error(&error));
+            TerminalOutput::new_json_output().print_command_error(&usage_error::usage_command_error(&error));
             return exit_code(Exit::Usage);
         }
         Err(error) => error.exit(),
@@ -63,7 +63,7 @@ fn main() -> ExitCode {
         no_colour: no_colour(),
         pager: pager_of_environment().filter(|_| !cli.no_pager),
     });
-    let interruption = InterruptionCleanupAndDeferral::start(&output);
+    let interruption = SignalHandling::start(&output);
     let context = CommandContext {
         output: output.clone(),
         interruption: interruption.clone(),
@@ -101,14 +101,6 @@ fn no_colour() -> bool {
 /// Whether the command line asks for JSON; it may be wrong in any other way.
 fn has_json_option() -> bool {
     std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
-}
-
-/// What is wrong with the command line, without the lines about usage that people get.
-fn usage_error(error: &clap::Error) -> CommandError {
-    let text = error.to_string();
-    let message = text.split("\n\nUsage:").next().unwrap_or_default();
-    CommandError::new(Exit::Usage, message.trim_start_matches("error: ").trim_end())
-        .with_hint("`punch help VERB` shows how a verb is used")
 }
 
 fn exit_code(exit: Exit) -> ExitCode {

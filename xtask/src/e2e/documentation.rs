@@ -14,7 +14,7 @@ use super::{Check, test_environment::TestEnvironment};
 use crate::{
     chore_failure::{ChoreFailure, io_failure_maker_for_path},
     control_plane::ControlPlaneProcess,
-    documentation_page::{PageStep, TypedCommands, find_missing_output_line, parse_page_steps},
+    documentation_page::{PageCommands, PageStep, find_missing_output_line, parse_page_steps},
     test_host::BootedHost,
 };
 
@@ -63,7 +63,7 @@ fn every_page_with_hosts_is_run(test: &mut TestEnvironment) -> Result<(), ChoreF
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let types_on_hosts = read_steps(&path)?
             .iter()
-            .any(|step| matches!(step, PageStep::TypeCommands(typed) if typed.host.is_some()));
+            .any(|step| matches!(step, PageStep::RunCommands(typed) if typed.host.is_some()));
         if types_on_hosts != PAGES.contains(&name.as_str()) {
             return Err(ChoreFailure::new(format!("docs/how-to/{name}.md is not typed here"), "PAGES"));
         }
@@ -108,7 +108,7 @@ fn run_page_with_hosts(
                 }
                 fs::write(&file, at_port(text)).map_err(io_failure_maker_for_path("write", &file))?;
             }
-            PageStep::TypeCommands(typed) => {
+            PageStep::RunCommands(typed) => {
                 let place = format!("docs/how-to/{page}.md:{}", typed.line);
                 let script = at_port(&typed.script);
                 let (code, printed) = match &typed.host {
@@ -182,7 +182,7 @@ fn boot_host_of_page(
 
 fn check(
     place: &str,
-    typed: &TypedCommands,
+    typed: &PageCommands,
     expected: &[String],
     code: i32,
     printed: &str,
@@ -207,7 +207,7 @@ fn check(
 fn type_on_host(
     host: &BootedHost,
     variables: &[(String, String)],
-    block: &TypedCommands,
+    block: &PageCommands,
     script: &str,
 ) -> Result<(i32, String), ChoreFailure> {
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));

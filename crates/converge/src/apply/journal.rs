@@ -137,10 +137,10 @@ impl<'a> RunJournalAndReport<'a> {
             },
             // A package installed by others stays theirs when punch failed to change it.
             PlannedAction::InstallPackages(packages) if !done => {
-                let visited = &self.look.observed;
+                let observed = &self.look.observed;
                 let theirs = |name: &&String| {
-                    !visited.managed.packages.contains_key(*name)
-                        && matches!(visited.packages.get(*name), Some(Observation::Present(_)))
+                    !observed.managed.packages.contains_key(*name)
+                        && matches!(observed.packages.get(*name), Some(Observation::Present(_)))
                 };
                 marks.extend(packages.keys().filter(theirs).cloned().map(ManagedStateChange::Uninstalled));
             }

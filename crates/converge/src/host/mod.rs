@@ -97,7 +97,7 @@ impl HostError {
     }
 }
 
-/// Explains a file system error.
+/// The error in words, with what to do when permission is denied or the disk is full.
 pub(crate) fn file_system_error_reason_with_advice(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {

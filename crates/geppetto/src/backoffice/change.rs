@@ -42,7 +42,7 @@ const MESSAGE_CHARACTERS: usize = 2_000;
 /// file.
 const SHOWN_FINDINGS: usize = 100;
 
-/// How many lines of the difference of one object are shown.
+/// How many lines of the difference of one place are shown.
 const DIFF_LINES: usize = 1_000;
 
 /// A document of at most so many bytes has fewer texts, numbers, lists and maps than the reader's limit.
@@ -73,7 +73,7 @@ pub(crate) enum SubmittedEstate {
         /// It is meant that nothing is left.
         allow_empty: bool,
     },
-    /// Some objects; `None` removes one. The others stay as they are.
+    /// Some documents; `None` removes one. The others stay as they are.
     Some(BTreeMap<String, Option<String>>),
 }
 
@@ -136,7 +136,7 @@ impl BackOffice {
         let current = Arc::clone(&state);
         let cancellation = CancelWhenDropped::default();
         let is_cancelled = cancellation.flag();
-        // Reading and checking thousands of objects takes its time; requests go on meanwhile.
+        // Reading and checking thousands of documents takes its time; requests go on meanwhile.
         let evaluated = tokio::task::spawn_blocking(move || {
             let known = submitted.replace_equivalent_by_stored_texts(&documents, &current.documents);
             let evaluation = ProposalEvaluation {
@@ -191,11 +191,11 @@ impl BackOffice {
                 list: "nothing was committed yet",
             });
         }
-        let objects = match base == state.revision {
+        let places = match base == state.revision {
             true => BTreeMap::new(),
             false => self.store.read_last_place_changes_since(base).await?,
         };
-        Ok(Newer { base, objects })
+        Ok(Newer { base, places })
     }
 }
 
@@ -204,7 +204,7 @@ impl BackOffice {
 struct Newer {
     base: u64,
     /// By path: in which revision last, and by whom.
-    objects: BTreeMap<String, (u64, String)>,
+    places: BTreeMap<String, (u64, String)>,
 }
 
 impl Newer {
@@ -213,7 +213,7 @@ impl Newer {
         let lines: Vec<String> = changes
             .iter()
             .filter_map(|change| {
-                let (revision, by) = self.objects.get(&change.path)?;
+                let (revision, by) = self.places.get(&change.path)?;
                 Some(format!("\n  {} in revision {revision} by {by}", place_title_from_path(&change.path)))
             })
             .collect();
@@ -239,7 +239,7 @@ fn proposed_documents(
         SubmittedEstate::Whole { documents, allow_empty } => {
             if documents.is_empty() && !state.documents.is_empty() && !allow_empty {
                 return Err(BackOfficeError::Refused(format!(
-                    "there is no role, group, environment or server in what was given: all {} objects of \
+                    "there is no role, group, environment or server in what was given: all {} places of \
                      revision {} would be removed. If that is intended, use --allow-empty",
                     state.documents.len(),
                     state.revision
@@ -256,7 +256,7 @@ fn proposed_documents(
                     None => {
                         let known = documents.keys().map(String::as_str);
                         let list = "nothing is there to remove";
-                        return Err(BackOfficeError::unknown_name_error("object", path, known, list));
+                        return Err(BackOfficeError::unknown_name_error("place", path, known, list));
                     }
                 }
             }
@@ -298,7 +298,7 @@ struct ProposalEvaluation<'e> {
 }
 
 impl ProposalEvaluation<'_> {
-    /// What a proposal does to each object, and the same for people.
+    /// What a proposal does to each place, and the same for people.
     fn evaluate_proposal(&self, origin: &RevisionAndAuthor) -> Result<EvaluatedProposal, BackOfficeError> {
         let Self { state, recorded, .. } = *self;
         let (next, changes) = self.edit(origin)?;
@@ -319,7 +319,7 @@ impl ProposalEvaluation<'_> {
         if !errors.is_empty() {
             return Err(BackOfficeError::Invalid(errors));
         }
-        let objects = match self.diffs {
+        let places = match self.diffs {
             true => masked_diffs(&state.estate, &next.estate, &changes, self.secrets),
             false => changes.iter().map(|change| changed_place(state, change)).collect(),
         };
@@ -349,7 +349,7 @@ impl ProposalEvaluation<'_> {
                 .collect(),
         };
         let effects = group_and_mask_effects(checked.effects, self.secrets);
-        let result = EstateChangeResult { revision: None, objects, effects, warnings };
+        let result = EstateChangeResult { revision: None, places, effects, warnings };
         Ok(EvaluatedProposal { changes, next, scopes, read_environments, resolutions, result })
     }
 
@@ -396,7 +396,7 @@ fn changed_place(state: &EstateSnapshot, change: &PlaceChange) -> PlaceChangeSum
         (Some(_), true) => "changed",
         (Some(_), false) => "added",
     };
-    PlaceChangeSummary { object: place_title_from_path(&change.path), how: how.to_owned(), diff: None }
+    PlaceChangeSummary { place: place_title_from_path(&change.path), how: how.to_owned(), diff: None }
 }
 
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
@@ -440,12 +440,12 @@ fn masked_diffs(
             };
             let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
             let diff = format!("--- a/{path}\n+++ b/{path}\n{}", unified_diff(before, after, 3, DIFF_LINES));
-            PlaceChangeSummary { object: place_title_from_path(path), how: how.to_owned(), diff: Some(diff) }
+            PlaceChangeSummary { place: place_title_from_path(path), how: how.to_owned(), diff: Some(diff) }
         })
         .collect()
 }
 
-/// An object by the path of its file, as people call it: `role web`.
+/// A place by the path of its file, as people call it: `role web`.
 pub(super) fn place_title_from_path(path: &str) -> String {
     estate::place_of_document_path(path).map_or_else(|_| path.to_owned(), |place: PlaceId| place.to_string())
 }

@@ -149,11 +149,13 @@ impl BackOffice {
             preview: withdrawal.preview,
             added: Vec::new(),
             present: Vec::new(),
-            removed: vec![subject.clone()],
+            removed: Vec::new(),
             effects,
         };
         if withdrawal.preview {
-            return Ok(change);
+            let catalog = self.read_catalog_of_all_channels().await?;
+            let removed = package_files_of_newest_release(&catalog, &from, &name, &version);
+            return Ok(ChannelChangeResult { removed, ..change });
         }
         let entry =
             RepositoryAuditEntry::new(&permit.audit_actor(), "withdraw", &subject, &format!("from {from}"))
@@ -250,6 +252,22 @@ impl PublicationScopes {
         }
         Ok(())
     }
+}
+
+/// The packages of the newest `version` of `name` in `channel`, as its withdrawal lists them.
+fn package_files_of_newest_release(
+    catalog: &Catalog,
+    channel: &Name,
+    name: &Name,
+    version: &Version,
+) -> Vec<String> {
+    let in_channel = catalog.component_versions_in_channel(channel, name);
+    let newest = in_channel.iter().rev().find(|release| release.satisfies_requested_version(version));
+    let release = newest.and_then(|newest| catalog.components.get(name)?.get(newest));
+    let packages = release.map(|release| [&release.payload, &release.deployment]);
+    let mut files: Vec<String> = packages.into_iter().flatten().map(|package| package.file.clone()).collect();
+    files.sort();
+    files
 }
 
 fn read_name(text: &str) -> Result<Name, BackOfficeError> {

@@ -79,7 +79,7 @@ impl BackOffice {
                 let diff = model::unified_diff(before, after, 3, DIFF_LINES);
                 let diff = format!("--- a/{path}\n+++ b/{path}\n{diff}");
                 wire::PlaceChangeSummary {
-                    object: place_title_from_path(path),
+                    place: place_title_from_path(path),
                     how: how.to_owned(),
                     diff: Some(diff),
                 }

@@ -335,7 +335,7 @@ impl BackOffice {
                 "component",
                 name.as_str(),
                 names,
-                "publish it first (`punch publish`); `GET /api/v1/components` lists all there are",
+                "publish it first (`punch publish`); `punch component list` lists all there are",
             ));
         }
         Ok(versions)

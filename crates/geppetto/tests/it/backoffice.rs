@@ -43,7 +43,7 @@ fn import_removes_places_missing_from_the_folder() {
     assert!(output.contains("there is no document in"), "{output}");
     let nothing = json!({"documents": {}, "whole": true, "message": "", "preview": false});
     let detail = plane.post("/api/v1/changes", &plane.admin(), &nothing).problem(422);
-    assert!(detail.contains("all 3 objects of revision 3 would be removed"), "{detail}");
+    assert!(detail.contains("all 3 places of revision 3 would be removed"), "{detail}");
     let folder = plane.estate(&[]);
     let output = plane.punch(&["import", folder.to_str().unwrap(), "--allow-empty"]).ok();
     assert!(output.contains("  - leaves; its credential is revoked"), "{output}");
@@ -284,9 +284,9 @@ fn api_change_is_previewed_and_then_committed() {
     assert_eq!(effects["servers"], json!(["web-01"]));
     assert_eq!(effects["effects"][0]["text"], "shop.http_port: 8080 -> 9090");
     assert_eq!(effects["effects"][0]["from"], "8080");
-    assert_eq!(preview["objects"][0]["object"], "role web");
-    assert_eq!(preview["objects"][0]["how"], "changed");
-    let diff = preview["objects"][0]["diff"].as_str().unwrap();
+    assert_eq!(preview["places"][0]["place"], "role web");
+    assert_eq!(preview["places"][0]["how"], "changed");
+    let diff = preview["places"][0]["diff"].as_str().unwrap();
     assert!(diff.contains("http_port: 9090") && diff.starts_with("--- a/roles/web.yaml"), "{diff}");
 
     change["preview"] = json!(false);
@@ -356,6 +356,9 @@ fn thousands_of_faults_are_answered_soon_and_with_the_first_of_them() {
     let keys: String = (0..2_000).map(|n| format!("    key{n}: 1\n")).collect();
     let role = format!("format: geppetto/role/1\ncomponents: {{shop: '*'}}\nvalues:\n  shop:\n{keys}");
     let message = plane.import(&[("roles/web.yaml", &role)]).failed(1);
-    assert!(message.contains("roles/web.yaml:5:") && message.contains("more findings"), "{message}");
+    assert!(
+        message.contains("roles/web.yaml:5:") && message.contains("more errors and warnings are not shown"),
+        "{message}"
+    );
     assert_eq!(message.matches("has no parameter").count(), 100);
 }

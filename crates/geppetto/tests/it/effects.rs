@@ -71,7 +71,13 @@ fn promotion_and_withdrawal_are_previewed_and_name_the_servers() {
     let effect = "2 servers: web-01, web-02\n  - downgrades shop 1.1.0-1 -> 1.0.0-1";
     assert!(preview.contains("would not be in prod any more") && preview.contains(effect), "{preview}");
     assert_eq!(version("web-01"), "1.1.0-1");
-    plane.punch(&withdraw).ok();
+    let removed = |options: &[&str]| {
+        let output = plane.punch(&[&withdraw[..], &["--json"], options].concat()).ok();
+        serde_json::from_str::<serde_json::Value>(&output).unwrap()["removed"].clone()
+    };
+    let previewed = removed(&["--dry-run"]);
+    assert_eq!(previewed, json!(["shop-1.1.0-1.noarch.rpm", "shop-deployment-1.1.0-1.noarch.rpm"]));
+    assert_eq!(removed(&[]), previewed, "the preview names the files that the withdrawal removes");
     assert_eq!(version("web-01"), "1.0.0-1");
     let unknown = plane.punch(&["withdraw", "shop@7.0", "--from", "prod"]).failed(1);
     assert!(unknown.contains("7.0"), "{unknown}");

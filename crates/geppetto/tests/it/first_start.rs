@@ -91,7 +91,7 @@ fn missing_key_of_a_used_data_folder_is_refused_and_not_replaced() {
     for (key, sentence) in [
         ("keys/store.key", "store.key` is missing, and the database was used with one"),
         ("keys/node.key", "node.key` is missing, and the database was used with one"),
-        ("repository/signing.key", "signing.key is missing, and the repository was used with one"),
+        ("repository/signing.key", "signing.key is missing although the repository has been used"),
     ] {
         let (path, aside) = (plane.data().join(key), plane.path("aside"));
         let trusted = fs::read(plane.data().join("repository/keys.asc")).unwrap();

@@ -278,9 +278,12 @@ fn retention_keeps_the_newest_and_what_any_generation_of_a_node_file_needs() {
     plane.get("/api/v1/servers/web-01/node", &plane.admin());
     let preview = plane.punch(&["repository", "retain", "--keep", "1", "--dry-run"]).ok();
     assert!(
-        preview.starts_with("from channel prod:\n  - shop@1.1.0-1\n  - shop@1.2.0-1\n4 files of "),
+        preview
+            .starts_with("channel prod would no longer show:\n  - shop@1.1.0-1\n  - shop@1.2.0-1\n4 files, "),
         "{preview}"
     );
+    let end = " bytes in total, would be deleted from the disk; nothing was removed (--dry-run)\n";
+    assert!(preview.ends_with(end), "{preview}");
     let before = plane.get("/api/v1/components/shop/versions", &plane.admin()).ok();
     assert_eq!(before["items"].as_array().unwrap().len(), 4, "a preview removes nothing");
     let removed = plane.punch(&["repository", "retain", "--keep", "1"]).ok();
@@ -289,7 +292,7 @@ fn retention_keeps_the_newest_and_what_any_generation_of_a_node_file_needs() {
         versions["items"].as_array().unwrap().iter().map(|item| item["version"].as_str().unwrap()).collect();
     assert_eq!(left, ["1.3.0-1", "1.0.0-1"], "{removed}");
     let preview = plane.punch(&["repository", "retain", "--keep", "1", "--dry-run"]).ok();
-    assert_eq!(preview, "no file would be removed\n");
+    assert_eq!(preview, "no file would be deleted from the disk; nothing was removed (--dry-run)\n");
     let message = plane.punch(&["repository", "retain", "--keep", "0"]).failed(2);
     assert!(message.contains("keep at least 1"), "{message}");
     let detail = plane.get("/api/v1/retention-preview?keep=0", &plane.admin()).problem(422);

@@ -5,7 +5,10 @@
 mod mistakes;
 mod unknown_keys;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Serialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use serde_saphyr::{Error, Location};
 
 /// A value and the line it is on.
@@ -170,28 +173,44 @@ fn parse_yaml_or_fault<T: DeserializeOwned>(file: &str, text: &str) -> Result<T,
         .into());
     }
     serde_saphyr::from_str_with_options(text, options()).map_err(|error| {
-        let error = error.without_snippet();
-        let Some(at) = error.location().filter(|location| *location != Location::UNKNOWN) else {
-            return FormatError::new(file, sentence(error, "")).into();
-        };
-        if let Some(line) = mistakes::find_tab_indented_line_near_error(text, error, &at) {
-            return FormatError::new_at_line_and_column(
-                file,
-                line,
-                1,
-                "it is indented with a tab; YAML takes only spaces there",
-            )
-            .into();
-        }
-        let key = match error {
-            Error::SerdeUnknownField { field, .. } => Some(KeyFault::Unknown(field.to_string())),
-            Error::SerdeMissingField { field, .. } => Some(KeyFault::Missing(field.to_string())),
-            _ => None,
-        };
-        let message = sentence(error, mistakes::rest_of_line_at(text, &at));
-        let error = FormatError::new_at_line_and_column(file, at.line(), at.column(), message);
-        YamlFault { error, key }
+        let fault = describe_yaml_error(file, text, &error);
+        // A wrong key ends reading before a syntax error that follows it, which may be the reason why it is wrong.
+        fault.key.as_ref().and_then(|_| find_syntax_error(file, text)).unwrap_or(fault)
     })
+}
+
+/// The error of a text that is not YAML, whatever its keys are.
+fn find_syntax_error(file: &str, text: &str) -> Option<YamlFault> {
+    match serde_saphyr::from_str_with_options::<IgnoredAny>(text, options()) {
+        Err(error) if matches!(error.without_snippet(), Error::ExternalMessage { .. }) => {
+            Some(describe_yaml_error(file, text, &error))
+        }
+        _ => None,
+    }
+}
+
+fn describe_yaml_error(file: &str, text: &str, error: &Error) -> YamlFault {
+    let error = error.without_snippet();
+    let Some(at) = error.location().filter(|location| *location != Location::UNKNOWN) else {
+        return FormatError::new(file, sentence(error, "")).into();
+    };
+    if let Some(line) = mistakes::find_tab_indented_line_near_error(text, error, &at) {
+        return FormatError::new_at_line_and_column(
+            file,
+            line,
+            1,
+            "it is indented with a tab; YAML takes only spaces there",
+        )
+        .into();
+    }
+    let key = match error {
+        Error::SerdeUnknownField { field, .. } => Some(KeyFault::Unknown(field.to_string())),
+        Error::SerdeMissingField { field, .. } => Some(KeyFault::Missing(field.to_string())),
+        _ => None,
+    };
+    let message = sentence(error, mistakes::rest_of_line_at(text, &at));
+    let error = FormatError::new_at_line_and_column(file, at.line(), at.column(), message);
+    YamlFault { error, key }
 }
 
 /// Writes a value as YAML; maps keep the order they are given in.

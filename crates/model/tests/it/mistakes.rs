@@ -35,6 +35,25 @@ fn line_indented_with_a_tab_is_named() {
 }
 
 #[test]
+fn syntax_error_after_an_unknown_key_is_reported_instead_of_the_key() {
+    let component = |text: &str| {
+        let errors = component::parse_component_yaml("component.yaml", text).unwrap_err();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let broken =
+        "component.yaml:3: this is not YAML (unclosed bracket '['); look at this line and the one before it";
+    assert_eq!(component("format: geppetto/component/1\nname: shop\nlabels: [x\n"), [broken]);
+    refused(
+        "format: geppetto/role/1\nlabels: [x\nvalues: {}\n",
+        "roles/web.yaml:3: this is not YAML (illegal placement of ':' indicator); look at this line and the one before it",
+    );
+    refused(
+        "format: geppetto/role/1\nlabels: [x]\n",
+        "roles/web.yaml:2: unknown key `labels`; known here: format, description, inherits, components, versions, values, remove",
+    );
+}
+
+#[test]
 fn whole_number_beyond_64_bits_is_refused_with_the_bound() {
     let bound = "does not fit in 64 bits with a sign";
     for number in ["9223372036854775808", "18446744073709551616", "-9223372036854775809", "1e30"] {

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, BufRead, BufReader},
+    os::unix::process::ExitStatusExt,
     process::{self, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -46,11 +47,12 @@ fn run(
     source_date: u32,
     output: &mut dyn FnMut(&str),
 ) -> Result<(), PackagingError> {
-    let failed = |outcome: String, tail: &VecDeque<String>| {
+    let ended_badly = |outcome: String, signal: Option<i32>, tail: &VecDeque<String>| {
         let lines: String = tail.iter().map(|line| format!("\n  | {line}")).collect();
         let tail = if lines.is_empty() { lines } else { format!("; its last lines:{lines}") };
-        PackagingError::Command { what, command: command.to_string(), outcome, tail }
+        PackagingError::Command { what, command: command.to_string(), outcome, signal, tail }
     };
+    let failed = |outcome: String, tail: &VecDeque<String>| ended_badly(outcome, None, tail);
     let mut tail = VecDeque::new();
     let words = command.to_argv_with_shell_for_text();
     let Some((program, arguments)) = words.split_first() else {
@@ -103,7 +105,10 @@ fn run(
         Some(status) => status,
         None => child.wait().map_err(|error| failed(format!("cannot be waited for: {error}"), &tail))?,
     };
-    if status.success() { Ok(()) } else { Err(failed(format!("ended with {status}"), &tail)) }
+    if status.success() {
+        return Ok(());
+    }
+    Err(ended_badly(format!("ended with {status}"), status.signal(), &tail))
 }
 
 /// Sends each line until the end or until the receiver is gone.

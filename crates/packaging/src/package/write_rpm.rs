@@ -8,6 +8,7 @@ use std::{
     io::{self, Seek, SeekFrom, Write},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 use rpm::{
@@ -24,9 +25,11 @@ use super::{
 };
 use crate::{openpgp::SecretKey, source::ComponentSource};
 
-/// How the names of this program's temporary files begin in the folder that packages are written to.
+/// How the names of this process's temporary files begin in the folder that packages are written to. The random part tells
+/// them from those of a process with the same number in another container that writes to the same folder.
 pub fn temporary_package_prefix() -> String {
-    format!(".geppetto-{}-", std::process::id())
+    static RANDOM: LazyLock<u64> = LazyLock::new(rand::random);
+    format!(".geppetto-{}-{:016x}-", std::process::id(), *RANDOM)
 }
 
 /// What all packages of one run share.
@@ -310,6 +313,15 @@ fn wrap_description(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prefix_of_temporary_packages_has_a_random_part_and_stays_the_same() {
+        let prefix = temporary_package_prefix();
+        let random = prefix.strip_prefix(&format!(".geppetto-{}-", std::process::id()));
+        let digits = random.and_then(|random| random.strip_suffix('-')).unwrap();
+        assert!(digits.len() == 16 && u64::from_str_radix(digits, 16).is_ok(), "{prefix}");
+        assert_eq!(prefix, temporary_package_prefix());
+    }
 
     #[test]
     fn long_description_lines_are_broken_between_words_and_short_ones_kept() {

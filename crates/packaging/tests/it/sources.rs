@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use model::fault::Severity;
 use packaging::{
     lint::lint_component,
-    package::{create_packages, run_component_build_command},
+    package::{PackagingError, create_packages, run_component_build_command},
     source::ComponentSource,
 };
 
@@ -375,6 +375,16 @@ fn failing_build_repeats_its_last_lines() {
     let folder = Folder::new("build: [./not-there]");
     let message = run_component_build_command(&folder.load(), NOON, &mut |_| ()).unwrap_err().to_string();
     assert!(message.contains("the build command `./not-there` cannot be started in"), "{message}");
+}
+
+#[test]
+fn error_of_a_build_has_the_signal_that_ended_it() {
+    for (build, ended_by) in [("kill -INT $$", Some(2)), ("echo '(SIGINT)' >&2; exit 3", None)] {
+        let folder = Folder::new(&format!("build: \"{build}\""));
+        let error = run_component_build_command(&folder.load(), NOON, &mut |_| ()).unwrap_err();
+        let PackagingError::Command { signal, .. } = error else { panic!("{error}") };
+        assert_eq!(signal, ended_by, "{build}");
+    }
 }
 
 #[test]

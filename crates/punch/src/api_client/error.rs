@@ -1,4 +1,4 @@
-//! What can go wrong between punch and the back-office, as sentences.
+//! What can go wrong between punch and the control plane, as sentences.
 
 use std::{collections::BTreeMap, io};
 
@@ -16,7 +16,7 @@ const INSUFFICIENT_STORAGE: u16 = 507;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ApiClientError {
     /// No connection, or no response.
-    #[error("the back-office {url} could not be reached: {why}")]
+    #[error("the control plane {url} could not be reached: {why}")]
     Unreachable {
         /// The address that was tried.
         url: String,
@@ -28,7 +28,7 @@ pub(crate) enum ApiClientError {
     /// The response is an error.
     #[error("{}", refused(.url, *.status, .title, .detail, .faults))]
     Refused {
-        /// The address of the back-office.
+        /// The address of the control plane.
         url: String,
         /// The HTTP status.
         status: u16,
@@ -48,9 +48,9 @@ pub(crate) enum ApiClientError {
         seen: String,
     },
     /// The response is not what the API documents.
-    #[error("{url} does not answer like a back-office: {why}")]
+    #[error("{url} does not answer like a control plane: {why}")]
     InvalidResponse {
-        /// The address of the back-office.
+        /// The address of the control plane.
         url: String,
         /// What is wrong with it.
         why: String,

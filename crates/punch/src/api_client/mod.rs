@@ -38,6 +38,9 @@ const MAX_RESPONSE_BYTES: u64 = 64 * 1024 * 1024;
 /// The most items of a list asked for at once.
 const PAGE_ITEMS: usize = 500;
 
+/// The port of plain HTTP.
+const HTTP_PORT: u16 = 80;
+
 /// How the address of a Unix socket begins.
 const UNIX_SCHEME: &str = "unix:";
 
@@ -333,8 +336,8 @@ pub(crate) fn check_and_trim_base_url(url: &str) -> Result<String, CommandError>
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// `https://geppetto.example.org:8700` for `geppetto.example.org:8700`, and `http://` for the loopback interface; nothing
-/// when the address has a scheme or is none in any case.
+/// `https://geppetto.example.org:8700` for `geppetto.example.org:8700`, and `http://` for the loopback interface and for
+/// port 80; nothing when the address has a scheme or is none in any case.
 fn address_with_missing_scheme(url: &str) -> Option<String> {
     let trimmed = url.trim_matches('/');
     if url.contains("://") || trimmed.is_empty() || trimmed.starts_with(UNIX_SCHEME) {
@@ -343,7 +346,8 @@ fn address_with_missing_scheme(url: &str) -> Option<String> {
     let secure: Uri = format!("https://{trimmed}").parse().ok()?;
     let loopback = is_loopback_host(secure.host()?);
     let port = if loopback && secure.port().is_none() { ":8700" } else { "" };
-    Some(format!("{}://{trimmed}{port}", if loopback { "http" } else { "https" }))
+    let plain = loopback || secure.port_u16() == Some(HTTP_PORT);
+    Some(format!("{}://{trimmed}{port}", if plain { "http" } else { "https" }))
 }
 
 /// Whether a host of a URL is this machine's loopback interface.

@@ -89,15 +89,16 @@ pub(crate) fn fetch_authority_by_fingerprint(
         (Some(certificate), Ok(())) => certificate,
         (_, Err(error)) if is_wrong_fingerprint(&error) => {
             return Err(CommandError::invalid_input_error(format!(
-                "{base} shows no certificate with this fingerprint; nothing was sent to it"
+                "{base} does not present the certificate authority with this fingerprint; nothing was sent to it"
             ))
             .with_hint(
-                "compare it with the line `fingerprint=` in the log of `geppetto serve`; if it is the same, another server \
-                 answers at this address, or this one has a certificate of another authority now",
+                "it is the fingerprint of the authority, not of the server's own certificate: compare it with `fingerprint=` in \
+                 the log of `geppetto serve`; if it is the same, another server answers at this address, or this one has \
+                 a certificate of another authority now",
             ));
         }
         (_, Err(error)) => return Err(unreachable(&connection_error_reason_text(&error))),
-        (None, Ok(())) => return Err(unreachable(&"it shows no certificate")),
+        (None, Ok(())) => return Err(unreachable(&"it presents no certificate")),
     };
     let write = || {
         let mut file = NamedTempFile::new()?;

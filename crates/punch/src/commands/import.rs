@@ -102,13 +102,13 @@ fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
     for warning in &result.warnings {
         context.output.print_warning(warning.to_string());
     }
-    if result.objects.is_empty() {
+    if result.places.is_empty() {
         context.output.print_line_unless_json("nothing to change");
         return;
     }
-    context.output.print_line_unless_json(summarize_places(&result.objects));
-    for (place, diff) in result.objects.iter().filter_map(|place| Some((place, place.diff.as_ref()?))) {
-        context.output.print_document_diff_unless_json(&format!("{} {}", place.how, place.object), diff);
+    context.output.print_line_unless_json(summarize_places(&result.places));
+    for (place, diff) in result.places.iter().filter_map(|place| Some((place, place.diff.as_ref()?))) {
+        context.output.print_document_diff_unless_json(&format!("{} {}", place.how, place.place), diff);
     }
     print_effects(context, &result.effects);
     match result.revision {
@@ -124,7 +124,7 @@ fn summarize_places(places: &[PlaceChangeSummary]) -> String {
     let parts = ["added", "changed", "removed"].into_iter().filter_map(|how| {
         let of_kind = || places.iter().filter(|place| place.how == how);
         let count = of_kind().count();
-        let names: Vec<&str> = of_kind().take(NAMED).map(|place| place.object.as_str()).collect();
+        let names: Vec<&str> = of_kind().take(NAMED).map(|place| place.place.as_str()).collect();
         let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
         (count > 0).then(|| format!("{count} {how}: {}{more}", names.join(", ")))
     });

@@ -1,4 +1,4 @@
-//! `punch login`: checks a token and saves it with the address of its back-office.
+//! `punch login`: checks a token and saves it with the address of its control plane.
 
 use std::path::PathBuf;
 
@@ -12,12 +12,12 @@ use crate::{
     settings::{ConfigFile, Setting, read_token_file_or_stdin},
 };
 
-/// Save the back-office's address and your API token for later commands
+/// Save the control plane's address and your API token for later commands
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch login https://geppetto.example.org --token-file token.txt\n\n\
     The token is checked, then saved in ~/.config/geppetto/punch.yaml with mode 0600; other settings in it stay.")]
 pub(crate) struct LoginArgs {
-    /// Address of the back-office
+    /// Address of the control plane
     url: String,
     /// File that holds the token; `-` reads it from stdin
     #[arg(long, value_name = "FILE")]

@@ -1,4 +1,4 @@
-//! `punch logout`: removes the saved token.
+//! `punch logout`: removes what `punch login` saved.
 
 use model::exit::Exit;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::{
     settings::{ConfigFile, Setting},
 };
 
-/// Remove the API token that `punch login` saved
+/// Remove the address and the API token that `punch login` saved
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch logout\n\n\
     The token itself stays valid until an administrator revokes it.")]
@@ -30,8 +30,15 @@ impl LogoutArgs {
                 removed |= file.unset_setting_in_memory(setting);
             }
             if removed {
+                // An address that stayed would be stronger than the socket of a control plane on this machine.
+                for setting in [Setting::Url, Setting::CaFile] {
+                    file.unset_setting_in_memory(setting);
+                }
                 file.save_config_file()?;
-                context.output.print_note_to_stderr(format!("removed the token from {}", path.display()));
+                context.output.print_note_to_stderr(format!(
+                    "removed the address and the token from {}",
+                    path.display()
+                ));
             }
         }
         if !removed {

@@ -37,12 +37,8 @@ pub(crate) struct PromoteArgs {
 impl PromoteArgs {
     pub(super) fn run_promote_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let settings = SettingsResolver::new_with_config_file(context)?;
-        let channel = |setting: Setting, option: Option<Name>| {
-            settings.resolve_setting_value(setting, option.map(|name| name.to_string()))
-        };
-        // The setting has a default; without one the control plane names what is missing.
-        let from = channel(Setting::PromoteFrom, self.from).unwrap_or_default();
-        let to = channel(Setting::PromoteTo, self.to);
+        let from = settings.resolve_channel_to_promote_from(self.from.map(|name| name.to_string()));
+        let to = settings.resolve_setting_value(Setting::PromoteTo, self.to.map(|name| name.to_string()));
         let published = self.remote.new_api_client(context)?.promote_version(&PromotionRequest {
             name: self.component.name.to_string(),
             version: self.component.version.to_string(),

@@ -8,7 +8,7 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     effect_text::print_effects,
-    settings::{ControlPlaneArgs, Setting, SettingsResolver},
+    settings::{ControlPlaneArgs, SettingsResolver},
 };
 
 /// Send packages to the repository and make them visible in a channel, all or none
@@ -37,8 +37,8 @@ impl PublishArgs {
         let named: Vec<(&Path, &str, u64)> =
             self.files.iter().map(|path| check(path)).collect::<Result<_, CommandError>>()?;
         let channel = SettingsResolver::new_with_config_file(context)?
-            .resolve_setting_value(Setting::Channel, self.channel.map(|name| name.to_string()));
-        let channel: Name = channel.unwrap_or_default().parse().map_err(|error| {
+            .resolve_channel_to_publish_to(self.channel.map(|name| name.to_string()));
+        let channel: Name = channel.parse().map_err(|error| {
             CommandError::invalid_input_error(format!("the configured channel: {error}"))
                 .with_hint("`punch config` shows where it is set")
         })?;

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use model::exit::Exit;
+use nix::sys::signal::Signal;
 use packaging::{package, source::ComponentSource};
 use serde::Serialize;
 
 use crate::{
-    command_context::CommandContext, command_error::CommandError,
-    interruption::InterruptionCleanupAndDeferral, source_date::SourceDateArg,
+    command_context::CommandContext, command_error::CommandError, interruption::SignalHandling,
+    source_date::SourceDateArg,
 };
 
 /// Run a component's own test
@@ -67,8 +68,9 @@ impl TestArgs {
 
 /// A component that cannot be built, tested or packaged is the user's to mend; a folder that cannot be written to is blocked.
 pub(super) fn packaging_command_error(error: package::PackagingError) -> CommandError {
-    if matches!(&error, package::PackagingError::Command { outcome, .. } if ended_by_signal(outcome)) {
-        InterruptionCleanupAndDeferral::give_way();
+    if matches!(&error, package::PackagingError::Command { signal: Some(signal), .. } if also_ends_punch(*signal))
+    {
+        SignalHandling::wait_to_be_ended_by_signal();
     }
     match error {
         package::PackagingError::Faults(faults) => {
@@ -82,7 +84,7 @@ pub(super) fn packaging_command_error(error: package::PackagingError) -> Command
     }
 }
 
-/// Whether a command ended by a signal that Ctrl-C or whoever ended punch sent to both.
-fn ended_by_signal(outcome: &str) -> bool {
-    outcome.contains("(SIGINT)") || outcome.contains("(SIGTERM)")
+/// Whether a signal that ended a command may have been sent to punch too, as Ctrl-C is.
+fn also_ends_punch(signal: i32) -> bool {
+    [Signal::SIGINT, Signal::SIGTERM].iter().any(|known| *known as i32 == signal)
 }

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct ControlPlaneArgs {
-    /// Address of the back-office [env: PUNCH_URL] [config: url]
+    /// Address of the control plane [env: PUNCH_URL] [config: url]
     #[arg(long, value_name = "URL", conflicts_with = "socket")]
     url: Option<String>,
     /// Unix socket of the control plane on this machine, which needs no token [env: PUNCH_SOCKET] [config: socket]
@@ -115,7 +115,7 @@ fn no_control_plane_error(context: &CommandContext) -> CommandError {
     match std::os::unix::net::UnixStream::connect(&socket) {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             CommandError::invalid_input_error(format!(
-                "no back-office is configured, and the control plane of {} answers only root and the user it runs as",
+                "no control plane is configured (`--url`, PUNCH_URL), and the one in {} accepts only root and the user it runs as",
                 data.display()
             ))
             .with_hint(format!("run it with `sudo`, or have a token made for you (`punch token create`) and use {ELSEWHERE}"))
@@ -130,7 +130,7 @@ fn no_control_plane_error(context: &CommandContext) -> CommandError {
             data.display()
         )),
         // One that runs here is not asked when a token was named: a token is for an address.
-        _ => CommandError::invalid_input_error("no back-office is configured").with_hint(format!(
+        _ => CommandError::invalid_input_error("no control plane is configured").with_hint(format!(
             "give `--url URL` and `--token-file FILE`, or save both once with {ELSEWHERE}; `punch config` shows all settings"
         )),
     }

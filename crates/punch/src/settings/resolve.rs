@@ -8,7 +8,7 @@ use crate::{command_context::CommandContext, command_error::CommandError};
 /// The settings of punch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Setting {
-    /// Address of the back-office.
+    /// Address of the control plane.
     Url,
     /// Unix socket of a control plane on this machine.
     Socket,
@@ -142,6 +142,9 @@ impl fmt::Display for SettingSource {
     }
 }
 
+/// The channel that packages are published to when nothing says otherwise.
+const DEFAULT_CHANNEL: &str = "dev";
+
 /// One value of a setting and where it comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SettingCandidate {
@@ -178,6 +181,33 @@ impl<'a> SettingsResolver<'a> {
         setting: Setting,
         option: Option<String>,
     ) -> Vec<SettingCandidate> {
+        let mut all = self.list_values_set_by_user(setting, option);
+        match setting {
+            Setting::Channel => {
+                let value = DEFAULT_CHANNEL.to_owned();
+                all.push(SettingCandidate { value, source: SettingSource::Default });
+            }
+            // What is promoted was published to that channel.
+            Setting::PromoteFrom => {
+                let value = self.resolve_channel_to_publish_to(None);
+                all.push(SettingCandidate { value, source: SettingSource::ConfiguredChannel });
+            }
+            Setting::Socket => {
+                let path = self.context.local_control_plane_socket_path();
+                if std::os::unix::net::UnixStream::connect(&path).is_ok() {
+                    all.push(SettingCandidate {
+                        value: path.display().to_string(),
+                        source: SettingSource::Default,
+                    });
+                }
+            }
+            _ => (),
+        }
+        all
+    }
+
+    /// The values of a setting that are no defaults, the one that wins first.
+    fn list_values_set_by_user(&self, setting: Setting, option: Option<String>) -> Vec<SettingCandidate> {
         let mut all = Vec::new();
         if let Some(value) = option {
             all.push(SettingCandidate { value, source: SettingSource::Option(setting.option()) });
@@ -197,29 +227,19 @@ impl<'a> SettingsResolver<'a> {
             };
             all.push(SettingCandidate { value, source });
         }
-        match setting {
-            Setting::Channel => {
-                all.push(SettingCandidate { value: "dev".to_owned(), source: SettingSource::Default });
-            }
-            // What is promoted was published to that channel.
-            Setting::PromoteFrom => {
-                let channel = self.resolve_setting_value(Setting::Channel, None);
-                all.extend(
-                    channel.map(|value| SettingCandidate { value, source: SettingSource::ConfiguredChannel }),
-                );
-            }
-            Setting::Socket => {
-                let path = self.context.local_control_plane_socket_path();
-                if std::os::unix::net::UnixStream::connect(&path).is_ok() {
-                    all.push(SettingCandidate {
-                        value: path.display().to_string(),
-                        source: SettingSource::Default,
-                    });
-                }
-            }
-            _ => (),
-        }
         all
+    }
+
+    /// The channel that packages are published to; `option` is the one on the command line.
+    pub(crate) fn resolve_channel_to_publish_to(&self, option: Option<String>) -> String {
+        let set = self.list_values_set_by_user(Setting::Channel, option).into_iter().next();
+        set.map_or_else(|| DEFAULT_CHANNEL.to_owned(), |set| set.value)
+    }
+
+    /// The channel that versions are promoted from; `option` is the one on the command line.
+    pub(crate) fn resolve_channel_to_promote_from(&self, option: Option<String>) -> String {
+        let set = self.list_values_set_by_user(Setting::PromoteFrom, option).into_iter().next();
+        set.map_or_else(|| self.resolve_channel_to_publish_to(None), |set| set.value)
     }
 
     /// The value of a setting that wins; `option` is the value on the command line.

@@ -2,6 +2,7 @@
 
 use crate::{
     canned::{Canned, PRINCIPAL, json, problem},
+    control_plane::ControlPlane,
     test_folder::{TestFolder, mode},
 };
 
@@ -23,7 +24,7 @@ fn unreachable_back_office_exits_6() {
 fn missing_back_office_setting_explains_how_to_set_it() {
     TestFolder::new()
         .punch(&["component", "show", "shop"])
-        .fails(1, &["no back-office is configured", "punch login URL"]);
+        .fails(1, &["no control plane is configured", "punch login URL"]);
 }
 
 #[test]
@@ -56,11 +57,20 @@ fn refusal_shows_the_detail_of_the_back_office() {
 }
 
 #[test]
+fn unknown_component_is_refused_by_its_name_and_the_verb_that_lists_all() {
+    let test = TestFolder::new();
+    let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
+    let output = test.punch(&["component", "show", "nope"]);
+    output.fails(1, &["there is no component `nope`", "`punch component list`"]);
+    assert!(!output.stderr.contains("/api/"), "{}", output.stderr);
+}
+
+#[test]
 fn response_of_another_server_is_refused_as_invalid() {
     let test = TestFolder::new();
     let canned = Canned::new(vec![json("200 OK", "[1] \u{1b}[2J")]);
     let output = test.punch(&["component", "show", "shop", "--url", &canned.url]);
-    output.fails(6, &["does not answer like a back-office"]);
+    output.fails(6, &["does not answer like a control plane"]);
     assert!(!output.stderr.contains('\u{1b}'), "{:?}", output.stderr);
     let canned = Canned::new(vec!["SSH-2.0-OpenSSH_9.2\r\n".to_owned()]);
     let output = test.punch(&["component", "show", "shop", "--url", &canned.url]);

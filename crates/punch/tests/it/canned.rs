@@ -59,7 +59,7 @@ impl Canned {
         clone: impl Fn(&S) -> S + Send + 'static,
     ) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (visited, waits) = (Arc::clone(&requests), Arc::new(AtomicBool::new(false)));
+        let (received, waits) = (Arc::clone(&requests), Arc::new(AtomicBool::new(false)));
         let waiting = Arc::clone(&waits);
         thread::spawn(move || {
             let mut answers = answers.into_iter().peekable();
@@ -72,7 +72,7 @@ impl Canned {
                 if next == Self::NO_ANSWER {
                     unanswered.push(clone(&stream));
                 }
-                if serve(reader, stream, &next, &visited) {
+                if serve(reader, stream, &next, &received) {
                     waiting.fetch_or(next == Self::NO_ANSWER, Ordering::SeqCst);
                     last = answers.next().unwrap_or(next);
                 }
@@ -115,7 +115,7 @@ fn serve<S: Read + Write>(
     mut reader: BufReader<S>,
     mut stream: S,
     answer: &str,
-    visited: &Mutex<Vec<String>>,
+    received: &Mutex<Vec<String>>,
 ) -> bool {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -138,7 +138,7 @@ fn serve<S: Read + Write>(
         let length: u64 = header("Content-Length").map_or(0, |length| length.parse().unwrap());
         let _ = reader.take(length).read_to_end(&mut body);
     }
-    visited.lock().unwrap().push(format!("{head}{}", String::from_utf8_lossy(&body)));
+    received.lock().unwrap().push(format!("{head}{}", String::from_utf8_lossy(&body)));
     let _ = stream.write_all(answer.as_bytes());
     true
 }

@@ -1,5 +1,5 @@
-//! The pages of `docs/tutorial` and `docs/how-to`, typed from top to bottom in a fresh folder, as an ordinary user. Pages
-//! on which something is typed on another host are run by the end-to-end stories, on booted ones.
+//! The pages of `docs/tutorial` and `docs/how-to`, run from top to bottom in a fresh folder, as an ordinary user. Pages
+//! with commands for another host are run by the end-to-end stories, on booted ones.
 
 use std::{
     collections::BTreeSet,
@@ -42,8 +42,8 @@ fn steps_of(page: &str) -> Vec<PageStep> {
     parse_page_steps(&text).unwrap_or_else(|error| panic!("{page}: {error}"))
 }
 
-fn types_on_hosts(steps: &[PageStep]) -> bool {
-    steps.iter().any(|step| matches!(step, PageStep::TypeCommands(typed) if typed.host.is_some()))
+fn has_commands_for_hosts(steps: &[PageStep]) -> bool {
+    steps.iter().any(|step| matches!(step, PageStep::RunCommands(commands) if commands.host.is_some()))
 }
 
 /// A folder that any user may read, with both programs: the folder they were built in may be closed.
@@ -62,7 +62,7 @@ fn readable_programs() -> &'static Path {
     folder.path()
 }
 
-/// A script that types the steps, each block with its output in a file of its own.
+/// A script that runs the steps, each block with its output in a file of its own.
 fn write_script(steps: &[PageStep], folder: &Path, port: u16) -> PathBuf {
     let at_port = |text: &str| text.replace(":8700", &format!(":{port}"));
     let mut script = String::from("set -u\n");
@@ -74,10 +74,10 @@ fn write_script(steps: &[PageStep], folder: &Path, port: u16) -> PathBuf {
                 fs::write(&file, at_port(text)).unwrap();
                 _ = writeln!(script, "mkdir -p \"$(dirname \"$PAGE/{path}\")\"; cp {shown} \"$PAGE/{path}\"");
             }
-            PageStep::TypeCommands(typed) => {
-                fs::write(&file, at_port(&typed.script)).unwrap();
+            PageStep::RunCommands(commands) => {
+                fs::write(&file, at_port(&commands.script)).unwrap();
                 let (strict, expected) =
-                    if typed.exit_code == 0 { ("-e", 0) } else { ("+e", typed.exit_code) };
+                    if commands.exit_code == 0 { ("-e", 0) } else { ("+e", commands.exit_code) };
                 _ = writeln!(
                     script,
                     "echo {number} > {}/reached; set {strict}\n. {shown} < /dev/null > {shown}.out 2>&1\n\
@@ -137,18 +137,18 @@ fn run_page(page: &str) {
 
     let reached = fs::read_to_string(scripts.join("reached")).unwrap_or_default();
     for (number, step) in steps.iter().enumerate() {
-        let PageStep::TypeCommands(typed) = step else { continue };
+        let PageStep::RunCommands(commands) = step else { continue };
         let printed = fs::read(scripts.join(format!("{number}.out"))).unwrap_or_default();
         let printed = String::from_utf8_lossy(&printed);
-        let place = format!("docs/{page}:{}", typed.line);
+        let place = format!("docs/{page}:{}", commands.line);
         assert!(
             ended.success() || reached.trim() != number.to_string(),
             "{place}: the block ended otherwise than with {} (the page ended with {ended})\n{}\nprinted\n{printed}",
-            typed.exit_code,
-            typed.script
+            commands.exit_code,
+            commands.script
         );
         let expected: Vec<String> =
-            typed.expected.iter().map(|line| line.replace(":8700", &format!(":{port}"))).collect();
+            commands.expected.iter().map(|line| line.replace(":8700", &format!(":{port}"))).collect();
         if let Some(missing) = find_missing_output_line(&expected, &printed) {
             panic!(
                 "{place}: the line\n  {missing}\nis not, or not in this order, in what was printed\n{printed}"
@@ -210,7 +210,7 @@ fn every_page_with_commands_for_one_machine_is_run() {
         for entry in fs::read_dir(docs().join(kind)).unwrap() {
             let page = format!("{kind}/{}", entry.unwrap().file_name().to_str().unwrap());
             let steps = steps_of(&page);
-            if !steps.is_empty() && !types_on_hosts(&steps) {
+            if !steps.is_empty() && !has_commands_for_hosts(&steps) {
                 found.insert(page);
             }
         }
@@ -226,10 +226,10 @@ fn page_steps_and_output_lines_are_read_as_the_pages_mean_them() {
     let steps = parse_page_steps(page).unwrap();
     assert_eq!(steps.len(), 2, "{steps:#?}");
     assert_eq!(steps[0], PageStep::WriteFile { path: "a/b.yaml".to_owned(), text: "x: 1\n".to_owned() });
-    let PageStep::TypeCommands(typed) = &steps[1] else { panic!("{steps:#?}") };
-    assert_eq!((typed.host.as_deref(), typed.exit_code, typed.line), (Some("web-01"), 3, 11));
-    assert_eq!(find_missing_output_line(&typed.expected, "zero\none two three\nmore\nfour\n"), None);
-    let missing = |printed| find_missing_output_line(&typed.expected, printed);
+    let PageStep::RunCommands(commands) = &steps[1] else { panic!("{steps:#?}") };
+    assert_eq!((commands.host.as_deref(), commands.exit_code, commands.line), (Some("web-01"), 3, 11));
+    assert_eq!(find_missing_output_line(&commands.expected, "zero\none two three\nmore\nfour\n"), None);
+    let missing = |printed| find_missing_output_line(&commands.expected, printed);
     assert_eq!(missing("four\none two three\n").as_deref(), Some("four"));
     assert_eq!(missing("one two threes\nfour\n").as_deref(), Some("one ... three"));
     assert!(parse_page_steps("```sh nurun\n```\n").is_err());

@@ -33,3 +33,16 @@ fn message_of_a_revision_is_bounded() {
     test.punch(&["import", "estate", "--message", &long]).fails(1, &["2001 characters", "at most 2000"]);
     test.ok(&["import", "estate", "--message", &long[1..]]);
 }
+
+#[test]
+fn import_and_revision_diff_give_the_same_json_for_a_place() {
+    let test = TestFolder::new();
+    let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
+    test.write("estate/groups/paris.yaml", "format: geppetto/group/1\n");
+    let change = test.ok(&["import", "estate", "--diff", "--json"]).json();
+    let revision = change["revision"].as_u64().unwrap();
+    let diff = test.ok(&["revision", "diff", &(revision - 1).to_string(), &revision.to_string(), "--json"]);
+    assert_eq!(change["places"][0]["place"], "group paris");
+    assert_eq!(change["places"][0]["how"], "added");
+    assert_eq!(change["places"], diff.json()["places"]);
+}

@@ -138,10 +138,39 @@ fn every_verb_prints_its_errors_as_json() {
         assert!(message.contains("unexpected argument '--no-such-option' found"), "{verb}: {message}");
         assert!(!message.contains("Usage:"), "{message}");
     }
-    error(&["--json", "publsh"], 2);
     let message = error(&["server", "--json"], 2);
-    assert!(message.contains("requires a subcommand"), "{message}");
+    assert_eq!(message, "'punch server' requires a subcommand but one was not provided");
     error(&["lint", "nowhere", "--json", "extra"], 2);
     let message = error(&["channel", "list", "--json", "--url", "http://127.0.0.1:1"], 6);
     assert!(message.contains("could not be reached"), "{message}");
+}
+
+#[test]
+fn usage_error_as_json_is_one_sentence_and_a_hint() {
+    let test = TestFolder::new();
+    let usage = "`punch help VERB` shows how a verb is used";
+    for (arguments, message, advice) in [
+        (vec!["publsh"], "unrecognized subcommand 'publsh'", "a similar subcommand exists: 'publish'; "),
+        (
+            vec!["withdraw"],
+            "the following required arguments were not provided: --from <CHANNEL>, <NAME@VERSION>",
+            "",
+        ),
+        (
+            vec!["plan", "--color", "green"],
+            "invalid value 'green' for '--color <WHEN>'",
+            "possible values: auto, always, never; ",
+        ),
+        (
+            vec!["import", "estate", "--dry"],
+            "unexpected argument '--dry' found",
+            "a similar argument exists: '--dry-run'; ",
+        ),
+    ] {
+        let output = test.punch(&[&["--json"], arguments.as_slice()].concat());
+        output.fails(2, &[]);
+        let value: serde_json::Value = serde_json::from_str(&output.stderr).unwrap();
+        assert_eq!(value["error"]["message"], message);
+        assert_eq!(value["error"]["hint"], format!("{advice}{usage}"));
+    }
 }

@@ -87,7 +87,7 @@ fn json_of_another_shape_is_no_accepted_login() {
     test.write("token", "s3cret\n");
     let canned = Canned::new(vec![json("200 OK", r#"{"hello":"world"}"#)]);
     let output = test.punch(&["login", &canned.url, "--token-file", "token"]);
-    output.fails(6, &["does not answer like a back-office"]);
+    output.fails(6, &["does not answer like a control plane"]);
     assert!(!test.path("home/.config/geppetto/punch.yaml").exists());
 }
 
@@ -107,4 +107,12 @@ fn address_without_a_scheme_is_refused_with_the_whole_address() {
         .fails(1, &["`localhost:8700` is not an address", "write http://localhost:8700"]);
     test.punch(&["channel", "list", "--url", "geppetto.example.org:8700"])
         .fails(1, &["write https://geppetto.example.org:8700"]);
+    for (given, whole) in [
+        ("geppetto.example.org:80", "write http://geppetto.example.org:80\n"),
+        ("geppetto.example.org:443", "write https://geppetto.example.org:443\n"),
+        ("geppetto.example.org", "write https://geppetto.example.org\n"),
+        ("127.0.0.1:443", "write http://127.0.0.1:443\n"),
+    ] {
+        test.punch(&["channel", "list", "--url", given]).fails(1, &[whole]);
+    }
 }

@@ -139,7 +139,7 @@ fn promote_without_channels_goes_from_the_configured_one_to_the_next() {
 }
 
 #[test]
-fn login_keeps_other_settings_and_logout_removes_the_token() {
+fn login_keeps_other_settings_and_logout_removes_what_it_saved() {
     let test = TestFolder::new();
     let file = "home/.config/geppetto/punch.yaml";
     test.write(file, "channel: next\ntoken_file: old\n");
@@ -151,11 +151,21 @@ fn login_keeps_other_settings_and_logout_removes_the_token() {
     assert_eq!(mode(&test.path(file)), 0o600);
     test.ok(&["logout"]);
     let left = test.read(file);
-    assert!(
-        left.contains("channel: next") && left.contains(&canned.url) && !left.contains("s3cret"),
-        "{left}"
-    );
+    assert_eq!(left, "channel: next\n");
     assert!(test.ok(&["logout"]).stderr.contains("no token was saved"));
+}
+
+#[test]
+fn socket_of_the_data_folder_is_used_after_login_and_logout() {
+    let test = TestFolder::new();
+    std::fs::create_dir(test.path("data")).unwrap();
+    test.write("token", "s3cret\n");
+    let local = Canned::on_socket(&test.path("data/geppetto.sock"), vec![json("200 OK", EMPTY_LIST)]);
+    let remote = Canned::new(vec![json("200 OK", PRINCIPAL)]);
+    test.ok(&["login", &remote.url, "--token-file", "token"]);
+    test.ok(&["logout"]);
+    test.ok(&["channel", "list"]);
+    assert_eq!((local.requests().len(), remote.requests().len()), (1, 1));
 }
 
 #[test]
@@ -202,7 +212,7 @@ fn default_socket_is_not_used_when_a_token_is_named() {
     let local = Canned::on_socket(&test.path("data/geppetto.sock"), vec![json("200 OK", EMPTY_LIST)]);
     test.write("token", "s3cret\n");
     test.punch(&["channel", "list", "--token-file", "token"])
-        .fails(1, &["no back-office is configured", "--url URL"]);
+        .fails(1, &["no control plane is configured", "--url URL"]);
     let output = run(test.command(&["channel", "list"]).env("PUNCH_TOKEN", "s3cret"));
     assert_eq!(output.code, 1, "{}", output.stderr);
     assert!(local.requests().is_empty());

@@ -21,12 +21,11 @@ fn punch_on_terminal(
         return None;
     }
     let line = format!("stty rows 10 cols 120; '{}' {arguments}", env!("CARGO_BIN_EXE_punch"));
-    let mut command = test.command(&[]);
+    let command = test.command(&[]);
     let mut script = std::process::Command::new("script");
     script.args(["-qec", &line, "/dev/null"]).current_dir(test.path("")).env_clear();
     script.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     script.env("TERM", "xterm").env("SHELL", "/bin/sh").envs(environment.iter().copied());
-    command.env_clear();
     let output = run(script.stdin(std::process::Stdio::null()));
     Some(CommandOutput { stdout: output.stdout.replace("\r\n", "\n"), ..output })
 }

@@ -32,8 +32,14 @@ fn token_is_sent_only_to_the_authority_with_the_fingerprint() {
     let login = |more: &[&str]| test.punch(&[&["login", url, "--token-file", "admin.token"], more].concat());
     login(&[]).fails(6, &["authority that is not known here", "--ca-fingerprint"]);
     let other = format!("sha256:{}", "ab".repeat(32));
-    login(&["--ca-fingerprint", &other])
-        .fails(1, &["no certificate with this fingerprint", "nothing was sent"]);
+    login(&["--ca-fingerprint", &other]).fails(
+        1,
+        &[
+            "does not present the certificate authority with this fingerprint",
+            "nothing was sent",
+            "not of the server's own",
+        ],
+    );
     login(&["--ca-fingerprint", "md5:ab"]).fails(2, &["64 hexadecimal digits"]);
     assert_eq!(test.read("home/.config/geppetto/punch.yaml"), saved, "the earlier login stays");
     let token = test.ok(&["token", "create", "ann", "--grant", "viewer"]);

@@ -78,8 +78,8 @@ pub(super) fn is_recorded_user_private_group(root: &HostRoot, name: &str) -> Res
     root.exists(&path).map_err(|error| HostError::from_io_error("cannot look at", path, &error))
 }
 
-/// Forgets that the group `name` was made with its user.
-pub(super) fn forget_group_made_with_user(root: &HostRoot, name: &str) -> Result<(), HostError> {
+/// Removes the record that the group `name` was made with its user.
+pub(super) fn remove_user_private_group_record(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = group_mark(name);
     root.remove_file(&path).map_err(|error| HostError::from_io_error("cannot remove", path, &error))
 }

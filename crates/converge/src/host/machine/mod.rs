@@ -193,30 +193,32 @@ impl Host for RealHost {
             request.others.iter().map(|id| (id, None)).collect();
         all.extend(request.wanted.iter().map(|resource| (&resource.id, Some(*resource))));
         let of = |kind: ResourceKind| all.iter().filter(move |(id, _)| id.kind == kind);
-        let services: Vec<(&str, Option<&Resource>)> =
-            of(ResourceKind::Service).map(|(id, requirement)| (id.name.as_str(), *requirement)).collect();
+        let services: Vec<(&str, Option<&Resource>)> = of(ResourceKind::Service)
+            .map(|(id, wanted_resource)| (id.name.as_str(), *wanted_resource))
+            .collect();
         let mut services = self.systemd.observe_services(&self.root, &services);
-        let packages: Vec<(&str, Option<&Resource>)> =
-            of(ResourceKind::Package).map(|(id, requirement)| (id.name.as_str(), *requirement)).collect();
+        let packages: Vec<(&str, Option<&Resource>)> = of(ResourceKind::Package)
+            .map(|(id, wanted_resource)| (id.name.as_str(), *wanted_resource))
+            .collect();
         let mut packages = self.os_packages.observe_os_packages(&packages);
         let accounts = self.accounts();
         let runner = CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
         let mut observed = BTreeMap::new();
-        for (id, requirement) in all {
+        for (id, wanted_resource) in all {
             let one = match id.kind {
                 ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                    paths::observe_path(&self.root, &accounts, &id.name, requirement.and_then(ownership))
+                    paths::observe_path(&self.root, &accounts, &id.name, wanted_resource.and_then(ownership))
                 }
                 ResourceKind::Cron => {
-                    let secret = requirement.is_some_and(|requirement| requirement.secret);
+                    let secret = wanted_resource.is_some_and(|wanted_resource| wanted_resource.secret);
                     cron::observe_cron_file(&self.root, &accounts, id, secret)
                 }
-                ResourceKind::User => accounts.observe_user(&self.root, &id.name, requirement),
+                ResourceKind::User => accounts.observe_user(&self.root, &id.name, wanted_resource),
                 ResourceKind::Group => accounts.observe_group(&id.name),
                 ResourceKind::Service => services.remove(&id.name).unwrap_or(Observation::Absent),
                 ResourceKind::Package => packages.remove(&id.name).unwrap_or(Observation::Absent),
-                ResourceKind::Exec => match requirement
-                    .map(|requirement| (&requirement.body, requirement.secret))
+                ResourceKind::Exec => match wanted_resource
+                    .map(|wanted_resource| (&wanted_resource.body, wanted_resource.secret))
                 {
                     Some((ResourceBody::Exec(exec), secret)) if self.can_run_commands() => match runner
                         .observe_exec(exec)

@@ -58,11 +58,11 @@ impl OsPackageManager {
         }
         wanted
             .iter()
-            .map(|(name, requirement)| {
+            .map(|(name, wanted_resource)| {
                 let observed =
                     match (error.clone().or_else(|| ambiguous_name(family, name)), found.get(*name)) {
                         (Some(because), _) => Observation::Unreadable(because),
-                        (None, Some(version)) => version_in_wanted_form(version, *requirement),
+                        (None, Some(version)) => version_in_wanted_form(version, *wanted_resource),
                         (None, None) => self.providing_packages(family, name),
                     };
                 ((*name).to_owned(), observed)
@@ -286,8 +286,11 @@ fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
 }
 
 /// The installed version, written like the wanted one when they differ only in an omitted release or epoch.
-fn version_in_wanted_form(version: &str, requirement: Option<&Resource>) -> Observation<ResourceFactsByKind> {
-    let wanted = match requirement.map(|requirement| &requirement.body) {
+fn version_in_wanted_form(
+    version: &str,
+    wanted_resource: Option<&Resource>,
+) -> Observation<ResourceFactsByKind> {
+    let wanted = match wanted_resource.map(|wanted_resource| &wanted_resource.body) {
         Some(ResourceBody::Package(package)) => package.version.as_deref(),
         _ => None,
     };
@@ -307,7 +310,7 @@ mod tests {
 
     #[test]
     fn installed_version_is_shown_in_the_form_of_the_wanted_version() {
-        let requirement = |version: &str| Resource {
+        let wanted_resource = |version: &str| Resource {
             id: ResourceId { kind: ResourceKind::Package, name: "nginx".to_owned() },
             present: true,
             body: ResourceBody::Package(PackageResourceBody { version: Some(version.to_owned()) }),
@@ -315,11 +318,11 @@ mod tests {
             notify: Vec::new(),
             secret: false,
         };
-        let shown = |wanted: &str| match version_in_wanted_form("1:1.20.1-10.el9", Some(&requirement(wanted)))
-        {
-            Observation::Present(facts) => facts[&FactKind::Version].to_string(),
-            _ => unreachable!(),
-        };
+        let shown =
+            |wanted: &str| match version_in_wanted_form("1:1.20.1-10.el9", Some(&wanted_resource(wanted))) {
+                Observation::Present(facts) => facts[&FactKind::Version].to_string(),
+                _ => unreachable!(),
+            };
         for wanted in ["1.20.1", "1.20.1-10.el9", "1:1.20.1", "1:1.20.1-10.el9"] {
             assert_eq!(shown(wanted), wanted);
         }

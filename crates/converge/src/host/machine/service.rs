@@ -75,7 +75,7 @@ impl Systemd {
         if !self.booted {
             return services
                 .iter()
-                .map(|(name, requirement)| ((*name).to_owned(), from_files(root, name, *requirement)))
+                .map(|(name, wanted_resource)| ((*name).to_owned(), from_files(root, name, *wanted_resource)))
                 .collect();
         }
         let mut command = new_host_command("systemctl");
@@ -95,12 +95,12 @@ impl Systemd {
         let mut blocks = shown.split("\n\n");
         services
             .iter()
-            .map(|(name, requirement)| {
-                let visited = match blocks.next() {
-                    Some(block) => from_block(block, *requirement),
+            .map(|(name, wanted_resource)| {
+                let observed = match blocks.next() {
+                    Some(block) => from_block(block, *wanted_resource),
                     None => Observation::Unreadable(format!("systemctl shows nothing about {name}")),
                 };
-                ((*name).to_owned(), visited)
+                ((*name).to_owned(), observed)
             })
             .collect()
     }
@@ -210,7 +210,7 @@ fn observe_running_services(
         .collect()
 }
 
-fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<ResourceFactsByKind> {
+fn from_block(block: &str, wanted_resource: Option<&Resource>) -> Observation<ResourceFactsByKind> {
     let value = |key: &str| {
         let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.unwrap_or_default()
@@ -219,8 +219,8 @@ fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<Resour
         "not-found" => return Observation::Absent,
         // Nothing starts a masked unit: that is off enough for who wants it off, and gone enough for
         // who wants it gone.
-        "masked" if requirement.is_none() => return Observation::Absent,
-        "masked" if !wants_on(requirement) => {
+        "masked" if wanted_resource.is_none() => return Observation::Absent,
+        "masked" if !wants_on(wanted_resource) => {
             let running = matches!(value("ActiveState"), "active" | "reloading");
             return Observation::Present(ResourceFactsByKind::from([
                 (FactKind::Enabled, FactValue::Flag(false)),
@@ -240,7 +240,7 @@ fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<Resour
         // A linked unit can be started, and nothing starts it.
         "disabled" | "linked" | "linked-runtime" => false,
         // Static and generated units are neither: other units decide. They are as good as wanted.
-        _ => wanted_setting(requirement).unwrap_or(false),
+        _ => wanted_setting(wanted_resource).unwrap_or(false),
     };
     Observation::Present(ResourceFactsByKind::from([
         (FactKind::Enabled, FactValue::Flag(enabled)),
@@ -248,8 +248,8 @@ fn from_block(block: &str, requirement: Option<&Resource>) -> Observation<Resour
     ]))
 }
 
-fn wants_on(requirement: Option<&Resource>) -> bool {
-    match requirement.map(|requirement| &requirement.body) {
+fn wants_on(wanted_resource: Option<&Resource>) -> bool {
+    match wanted_resource.map(|wanted_resource| &wanted_resource.body) {
         Some(ResourceBody::Service(service)) => {
             service.enabled == Some(true) || service.running == Some(true)
         }
@@ -257,8 +257,8 @@ fn wants_on(requirement: Option<&Resource>) -> bool {
     }
 }
 
-fn wanted_setting(requirement: Option<&Resource>) -> Option<bool> {
-    match requirement.map(|requirement| &requirement.body) {
+fn wanted_setting(wanted_resource: Option<&Resource>) -> Option<bool> {
+    match wanted_resource.map(|wanted_resource| &wanted_resource.body) {
         Some(ResourceBody::Service(service)) => service.enabled,
         _ => None,
     }
@@ -267,7 +267,7 @@ fn wanted_setting(requirement: Option<&Resource>) -> Option<bool> {
 fn from_files(
     root: &HostRoot,
     name: &str,
-    requirement: Option<&Resource>,
+    wanted_resource: Option<&Resource>,
 ) -> Observation<ResourceFactsByKind> {
     let enabled = enabled_by_link(root, name);
     match file_of(root, name).and_then(|file| Ok((file.is_some(), has_install_section(root, file)?))) {
@@ -277,7 +277,7 @@ fn from_files(
         }
         Ok((_, false)) => Observation::Present(ResourceFactsByKind::from([(
             FactKind::Enabled,
-            FactValue::Flag(wanted_setting(requirement).unwrap_or(enabled)),
+            FactValue::Flag(wanted_setting(wanted_resource).unwrap_or(enabled)),
         )])),
         Err(error) => Observation::Unreadable(format!(
             "cannot read the unit of {name}: {}",

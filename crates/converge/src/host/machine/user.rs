@@ -10,7 +10,7 @@ use model::{
 use super::{
     account_database::AccountDatabase,
     account_tools::AccountTools,
-    group::{forget_group_made_with_user, is_recorded_user_private_group, record_user_private_group},
+    group::{is_recorded_user_private_group, record_user_private_group, remove_user_private_group_record},
     process::run_expecting_success,
 };
 use crate::{
@@ -34,8 +34,8 @@ impl AccountDatabase {
             Ok(None) => return Observation::Absent,
             Err(error) => return Observation::Unreadable(error.to_string()),
         };
-        let requirement = match wanted.map(|wanted| &wanted.body) {
-            Some(ResourceBody::User(requirement)) => Some(requirement),
+        let wanted_user = match wanted.map(|wanted| &wanted.body) {
+            Some(ResourceBody::User(wanted_user)) => Some(wanted_user),
             _ => None,
         };
         let mut facts = ResourceFactsByKind::from([
@@ -44,7 +44,7 @@ impl AccountDatabase {
                 FactKind::Group,
                 FactValue::Text(self.wanted_or_known_group_name(
                     user.gid,
-                    requirement.and_then(|requirement| requirement.group.as_deref()),
+                    wanted_user.and_then(|wanted_user| wanted_user.group.as_deref()),
                 )),
             ),
             (FactKind::Groups, FactValue::Set(self.supplementary_groups_of_user(name))),
@@ -52,8 +52,8 @@ impl AccountDatabase {
             (FactKind::Shell, FactValue::Text(user.shell)),
             (FactKind::Comment, FactValue::Text(user.comment)),
         ]);
-        if let Some(requirement) = requirement.filter(|requirement| requirement.authorized_keys.is_some()) {
-            let home = requirement.home.as_ref().unwrap_or(&user.home);
+        if let Some(wanted_user) = wanted_user.filter(|wanted_user| wanted_user.authorized_keys.is_some()) {
+            let home = wanted_user.home.as_ref().unwrap_or(&user.home);
             match authorized_keys::observe_authorized_keys(root, home, user.uid) {
                 Ok(keys) => _ = facts.insert(FactKind::AuthorizedKeys, keys),
                 Err(error) => {
@@ -147,6 +147,6 @@ impl AccountTools<'_> {
             }
             _ => (),
         }
-        forget_group_made_with_user(root, name)
+        remove_user_private_group_record(root, name)
     }
 }

@@ -51,16 +51,16 @@ fn print_retention_preview(context: &CommandContext, preview: &RetentionPreview)
     for channel in &preview.channels {
         let versions: Vec<String> =
             channel.versions.iter().map(|version| format!("\n  - {version}")).collect();
-        let text = format!("from channel {}:{}", channel.channel, versions.concat());
+        let text = format!("channel {} would no longer show:{}", channel.channel, versions.concat());
         context.output.print_changes_unless_json(text, ChangeLayout::Effects);
     }
-    match preview.files.len() {
-        0 => context.output.print_line_unless_json("no file would be removed"),
-        count => context.output.print_line_unless_json(format!(
-            "{count} files of {} bytes would be removed; nothing was removed (--dry-run)",
-            preview.bytes
-        )),
-    }
+    let files = match preview.files.len() {
+        0 => "no file".to_owned(),
+        count => format!("{count} files, {} bytes in total,", preview.bytes),
+    };
+    context.output.print_line_unless_json(format!(
+        "{files} would be deleted from the disk; nothing was removed (--dry-run)"
+    ));
     context.output.print_json_if_requested(preview);
 }
 

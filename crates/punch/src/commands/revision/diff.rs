@@ -43,7 +43,7 @@ pub(super) fn fetch_and_print_revision_diff(
     }
     for place in &diff.places {
         context.output.print_document_diff_unless_json(
-            &format!("{} {}", place.how, place.object),
+            &format!("{} {}", place.how, place.place),
             place.diff.as_deref().unwrap_or_default(),
         );
     }
