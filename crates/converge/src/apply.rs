@@ -4,8 +4,12 @@
 //! that is not recorded. The next run observes again and completes what is missing.
 
 mod journal;
+mod kept;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use model::{
     health::HealthCheck,
@@ -20,7 +24,7 @@ use model::{
 use self::journal::RunJournalAndReport;
 use crate::{
     CannotApplyNodeError, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, health,
-    inspect::DesiredAndObservedHost,
+    inspect::DesiredAndObservedHost, payload::InstallationsOfChange,
 };
 
 /// How far a run is.
@@ -53,7 +57,9 @@ pub enum ApplyProgressEvent<'a> {
 /// The package files that each change of a plan installs.
 #[derive(Debug, Default)]
 pub struct FetchedPackageFilesByChange {
-    files: Vec<Vec<PathBuf>>,
+    pub(crate) files: Vec<Vec<PathBuf>>,
+    /// What each change brings and replaces; empty until it was compared with the host.
+    pub(crate) installations: Vec<InstallationsOfChange>,
 }
 
 /// Fetches all packages that `plan` installs: one that cannot be had must be known before anything is
@@ -81,7 +87,7 @@ pub fn fetch_packages_of_plan(
         });
         files.push(fetched.collect::<Result<_, _>>()?);
     }
-    Ok(FetchedPackageFilesByChange { files })
+    Ok(FetchedPackageFilesByChange { files, installations: Vec::new() })
 }
 
 /// Applies `plan`, which was made from `look` and for which `fetched` is, and reports. The report is in
@@ -117,9 +123,22 @@ pub fn apply_plan(
         return journal.finish_run_and_save_report(RunOutcome::Blocked);
     }
     state.store_deployments(&look.fetched_deployments)?;
-    let mut run = ApplyRun { host, journal, progress, clock, packages: false };
+    let written = state.load_written_digests()?;
+    let mut run = ApplyRun {
+        host,
+        journal,
+        progress,
+        clock,
+        look,
+        state,
+        written,
+        installations: None,
+        packages: false,
+    };
+    let completed = run.finish_interrupted_installations(plan)?;
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
         (run.progress)(ApplyProgressEvent::Step { number: at + 1, title: &change.change_title_line() });
+        run.installations = fetched.installations.get(at);
         let done = match &change.action {
             PlannedAction::LookAgain(resources) => run.recheck_after_packages(change, resources)?,
             _ => run.apply_change(change, files)?,
@@ -139,11 +158,10 @@ pub fn apply_plan(
         }
     }
     run.journal.forget_unwanted_managed_state();
-    if !plan.changes.is_empty() || !look.fetched_deployments.is_empty() {
-        let wanted = look.wanted.components.iter().map(|component| &component.name);
-        state.forget_stored_deployments_except(wanted)?;
+    if completed || !plan.changes.is_empty() || !look.fetched_deployments.is_empty() {
+        kept::remember_written_files(look, state)?;
     }
-    run.journal.finish_run_and_save_report(if plan.changes.is_empty() {
+    run.journal.finish_run_and_save_report(if plan.changes.is_empty() && !completed {
         RunOutcome::Unchanged
     } else {
         RunOutcome::Changed
@@ -156,6 +174,12 @@ struct ApplyRun<'a, 'j> {
     journal: RunJournalAndReport<'j>,
     progress: &'a mut dyn FnMut(ApplyProgressEvent<'_>),
     clock: &'a dyn Fn() -> i64,
+    look: &'a DesiredAndObservedHost,
+    state: &'a PunchStateFolder,
+    /// What punch last wrote to files: path and SHA-256.
+    written: BTreeMap<String, String>,
+    /// What the step that is being made installs.
+    installations: Option<&'a InstallationsOfChange>,
     /// Whether packages came or went so far.
     packages: bool,
 }
@@ -174,8 +198,12 @@ impl ApplyRun<'_, '_> {
         self.packages |=
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
         self.journal.record_change_begin_and_managed_state(change)?;
+        let mut kept = self.keep_before_change(change)?;
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
+        if result.is_ok() {
+            kept.extend(self.put_back_after_change(change)?);
+        }
         let (result, detail) = match result {
             Ok(Some(note)) => {
                 (self.progress)(ApplyProgressEvent::Note { text: &note });
@@ -184,6 +212,8 @@ impl ApplyRun<'_, '_> {
             Ok(None) => (ReportEntryResult::Done, change.differences_on_one_line()),
             Err(error) => (ReportEntryResult::Failed, error.to_string()),
         };
+        let detail = [detail].into_iter().filter(|detail| !detail.is_empty()).chain(kept);
+        let detail = detail.collect::<Vec<_>>().join("; ");
         let entry = self
             .finish_entry(entry(&change.change_title_line(), &change.components, result, detail), started);
         self.journal.record_change_result(change, entry)?;

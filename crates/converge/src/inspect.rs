@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, fmt, fs::File, path::PathBuf};
 
 use model::{
-    component::deployment_package_name,
+    component::{Component, deployment_package_name},
     deployment::{self, DeploymentDescription},
     fault::Fault,
     name::Name,
@@ -28,6 +28,8 @@ pub struct DesiredAndObservedHost {
     pub wanted: DesiredHost,
     /// What it is.
     pub observed: ObservedHost,
+    /// What the deployments say of their components.
+    pub components: BTreeMap<Name, Component>,
     /// The packages the node file names, by package name.
     pub pins: BTreeMap<String, PackagePin>,
     /// The deployment packages that were not kept on the host: their components' versions, and where they are.
@@ -84,7 +86,11 @@ pub fn fetch_deployments_and_observe_host(
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
     let blocked = |error: PunchStateFolderError| vec![CannotApplyNodeError::from(error.to_string())];
     let managed = state.load_managed_state().map_err(blocked)?;
-    let installed = host.observe_packages(&node_and_managed_package_names(node, &managed));
+    let mut names = node_and_managed_package_names(node, &managed);
+    names.extend(state.packages_with_kept_files().map_err(blocked)?);
+    names.sort();
+    names.dedup();
+    let installed = host.observe_packages(&names);
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
@@ -106,6 +112,7 @@ pub fn fetch_deployments_and_observe_host(
         }
     }
     let fetched_deployments = reader.fetched;
+    let components = deployments.iter().map(|(name, read)| (name.clone(), read.component.clone())).collect();
     let wanted = match problems.is_empty() {
         true => deployment::evaluate_deployments(node, &deployments, host.os_family()),
         // What the others lack is worth saying too.
@@ -124,7 +131,7 @@ pub fn fetch_deployments_and_observe_host(
         booted: host.is_systemd_running(),
         runs_commands: host.can_run_commands(),
     };
-    Ok(DesiredAndObservedHost { wanted, observed, pins, fetched_deployments, began_us })
+    Ok(DesiredAndObservedHost { wanted, observed, components, pins, fetched_deployments, began_us })
 }
 
 /// Where deployments are read from: what is kept on the host, and where packages come from.

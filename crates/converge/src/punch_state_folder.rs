@@ -2,6 +2,7 @@
 //! one made, and people know what happened.
 
 mod content_store;
+mod kept_state;
 mod report_history;
 mod run_journal_file;
 mod stored_deployments;
@@ -16,6 +17,7 @@ use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
 pub(crate) use self::{
+    content_store::copy_and_digest,
     run_journal_file::{ManagedStateChange, RunJournalWriter},
     stored_deployments::StoredDeploymentPackage,
 };
@@ -156,12 +158,6 @@ impl PunchStateFolder {
         self.write_json("managed.json", managed)
     }
 
-    /// Removes kept content that nothing refers to any more. Call it only while holding the lock.
-    pub(crate) fn remove_unreferenced_content(&self) -> Result<(), PunchStateFolderError> {
-        let deployments = self.load_stored_deployments()?.into_values().map(|stored| stored.sha256);
-        self.remove_stored_content_except(&deployments.collect())
-    }
-
     fn read(&self, name: &str) -> Result<Option<String>, PunchStateFolderError> {
         let path = path(name);
         self.root.read_text_file(&path).map_err(|source| self.file_error("read", &path, source))
@@ -194,7 +190,12 @@ impl PunchStateFolder {
         self.root.create_private_folder(path).map_err(|source| self.file_error("write", path, source))
     }
 
-    fn file_error(&self, what: &'static str, path: &str, source: io::Error) -> PunchStateFolderError {
+    pub(crate) fn file_error(
+        &self,
+        what: &'static str,
+        path: &str,
+        source: io::Error,
+    ) -> PunchStateFolderError {
         PunchStateFolderError::File { what, path: self.root.display_path(path), source }
     }
 }

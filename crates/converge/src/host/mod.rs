@@ -16,6 +16,8 @@ use model::{
     version::Version,
 };
 
+use crate::payload::{ObservedPackagePaths, PackagePathsRequest};
+
 pub use machine::{HttpGetFunction, RealHost};
 
 pub use secret_masking_host::SecretMaskingHost;
@@ -33,6 +35,12 @@ pub trait Host {
 
     /// The installed versions of our packages, asked for in one go.
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
+
+    /// What lies where packages are about to bring something, and which package it is of. A host that keeps no
+    /// files has nothing there.
+    fn observe_package_paths(&self, _: &PackagePathsRequest<'_>) -> Result<ObservedPackagePaths, HostError> {
+        Ok(ObservedPackagePaths::new())
+    }
 
     /// Facts about all that is asked for. Nothing is read twice.
     fn observe_resources(

@@ -14,6 +14,7 @@ use model::{
 };
 
 use super::{Host, HostError};
+use crate::payload::{ObservedPackagePaths, PackagePathsRequest};
 
 /// Shorter secrets are not masked: masking every `7` would make a text unreadable, and show where
 /// the secret was.
@@ -96,6 +97,13 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             .into_iter()
             .map(|(name, observed)| (name, self.mask_observation(observed)))
             .collect()
+    }
+
+    fn observe_package_paths(
+        &self,
+        request: &PackagePathsRequest<'_>,
+    ) -> Result<ObservedPackagePaths, HostError> {
+        self.host.observe_package_paths(request)
     }
 
     fn observe_resources(

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use converge::{Host, HostError, PunchStateFolder, RealHost};
+use converge::{Host, HostError, ObservedPackagePaths, PackagePathsRequest, PunchStateFolder, RealHost};
 use model::{
     health::HealthProbe,
     observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
@@ -64,6 +64,12 @@ impl Host for SelfKillingHost {
     }
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.machine.observe_packages(names)
+    }
+    fn observe_package_paths(
+        &self,
+        request: &PackagePathsRequest<'_>,
+    ) -> Result<ObservedPackagePaths, HostError> {
+        self.machine.observe_package_paths(request)
     }
     fn observe_resources(
         &self,

@@ -4,10 +4,12 @@
 mod accounts;
 mod bad_input;
 mod deployments;
+mod edited_files;
 mod killed;
 mod machine;
 mod memory;
 mod packages;
+mod payload_conflicts;
 mod secrets;
 mod story;
 mod turns;

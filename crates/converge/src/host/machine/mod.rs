@@ -14,6 +14,7 @@ mod account_database;
 mod account_tools;
 mod network_probe;
 mod os_family;
+mod package_paths;
 mod paths;
 mod process;
 mod rpm_command;
@@ -39,7 +40,11 @@ use self::{
     package::OsPackageManager, rpm_command::RpmCommand, service::Systemd,
 };
 use super::{Host, HostError};
-use crate::{host_root::HostRoot, punch_state_folder::RunLock};
+use crate::{
+    host_root::HostRoot,
+    payload::{ObservedPackagePaths, PackagePathsRequest},
+    punch_state_folder::RunLock,
+};
 
 /// A real host.
 #[derive(Debug)]
@@ -185,6 +190,13 @@ impl Host for RealHost {
         self.rpm.query_installed_versions(&self.root, names)
     }
 
+    fn observe_package_paths(
+        &self,
+        request: &PackagePathsRequest<'_>,
+    ) -> Result<ObservedPackagePaths, HostError> {
+        package_paths::observe_package_paths(&self.root, &self.rpm, &self.accounts(), request)
+    }
+
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
@@ -266,11 +278,9 @@ impl Host for RealHost {
 impl RealHost {
     fn make(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
-            PlannedAction::InstallPackages(_) => {
-                self.rpm.install_upgrade_or_downgrade_rpm_files(packages).map(|()| None)
-            }
+            PlannedAction::InstallPackages(_) => self.rpm.install_upgrade_or_downgrade_rpm_files(packages),
             PlannedAction::RemovePackages { names, changing } => {
-                self.rpm.remove_rpm_packages(names, changing).map(|()| None)
+                self.rpm.remove_rpm_packages(names, changing)
             }
             PlannedAction::Apply(resource) => self.apply_resource(resource, change),
             PlannedAction::Remove { id, must } => self.remove(id).and_then(|left| match left {
