@@ -16,6 +16,7 @@ mod json;
 mod keys;
 mod login;
 mod packaging;
+mod payload;
 mod reference;
 mod repository;
 mod restore;
