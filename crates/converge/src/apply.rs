@@ -5,8 +5,12 @@
 
 mod failed_components;
 mod journal;
+mod kept;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use model::{
     health::HealthCheck,
@@ -21,7 +25,7 @@ use model::{
 use self::{failed_components::FailedComponents, journal::RunJournalAndReport};
 use crate::{
     CannotApplyNodeError, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, health,
-    inspect::DesiredAndObservedHost,
+    inspect::DesiredAndObservedHost, payload::InstallationsOfChange,
 };
 
 /// How far a run is.
@@ -54,7 +58,9 @@ pub enum ApplyProgressEvent<'a> {
 /// The package files that each change of a plan installs.
 #[derive(Debug, Default)]
 pub struct FetchedPackageFilesByChange {
-    files: Vec<Vec<PathBuf>>,
+    pub(crate) files: Vec<Vec<PathBuf>>,
+    /// What each change brings and replaces; empty until it was compared with the host.
+    pub(crate) installations: Vec<InstallationsOfChange>,
 }
 
 /// Fetches all packages that `plan` installs: one that cannot be had must be known before anything is
@@ -82,7 +88,7 @@ pub fn fetch_packages_of_plan(
         });
         files.push(fetched.collect::<Result<_, _>>()?);
     }
-    Ok(FetchedPackageFilesByChange { files })
+    Ok(FetchedPackageFilesByChange { files, installations: Vec::new() })
 }
 
 /// Applies `plan`, which was made from `look` and for which `fetched` is, and reports. The report is in
@@ -109,12 +115,29 @@ pub fn apply_plan(
     if plan.blocks_run() {
         return journal.finish_run_and_save_report(RunOutcome::Blocked);
     }
-    let failed = FailedComponents::new(look);
-    let mut run = ApplyRun { host, journal, progress, clock, failed, packages: false };
+    let mut deployments = look.fetched_deployments.clone();
+    // Of a component that stays as it is, the package of its installed version is kept.
+    deployments.retain(|name, _| !plan.blocked_components().contains(name));
+    state.store_deployments(&deployments)?;
+    let written = state.load_written_digests()?;
+    let mut run = ApplyRun {
+        host,
+        journal,
+        progress,
+        clock,
+        look,
+        state,
+        written,
+        installations: None,
+        failed: FailedComponents::new(look),
+        packages: false,
+    };
+    let completed = run.finish_interrupted_installations(plan)?;
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
         let Some((change, files)) = run.skip_failed_components(change, files) else { continue };
         let (change, files) = (change.as_ref(), files.as_ref());
         (run.progress)(ApplyProgressEvent::Step { number: at + 1, title: &change.change_title_line() });
+        run.installations = fetched.installations.get(at);
         let done = match &change.action {
             PlannedAction::LookAgain(resources) => run.recheck_after_packages(change, resources)?,
             _ => run.apply_change(change, files)?,
@@ -139,8 +162,11 @@ pub fn apply_plan(
     }
     let left = run.failed.names().union(&plan.blocked_components()).cloned().collect();
     run.journal.forget_unwanted_managed_state(&left);
+    if completed || !plan.changes.is_empty() || !look.fetched_deployments.is_empty() {
+        kept::remember_written_files(look, state, &left)?;
+    }
     let all_are_left = look.wanted.components.iter().all(|component| left.contains(&component.name));
-    run.journal.finish_run_and_save_report(match (left.is_empty(), plan.changes.is_empty()) {
+    run.journal.finish_run_and_save_report(match (left.is_empty(), plan.changes.is_empty() && !completed) {
         (true, true) => RunOutcome::Unchanged,
         (true, false) => RunOutcome::Changed,
         (false, true) if all_are_left => RunOutcome::Blocked,
@@ -156,6 +182,12 @@ struct ApplyRun<'a, 'j> {
     clock: &'a dyn Fn() -> i64,
     /// The components that failed alone, and those that depend on them.
     failed: FailedComponents<'a>,
+    look: &'a DesiredAndObservedHost,
+    state: &'a PunchStateFolder,
+    /// What punch last wrote to files: path and SHA-256.
+    written: BTreeMap<String, String>,
+    /// What the step that is being made installs.
+    installations: Option<&'a InstallationsOfChange>,
     /// Whether packages came or went so far.
     packages: bool,
 }
@@ -174,8 +206,12 @@ impl ApplyRun<'_, '_> {
         self.packages |=
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
         self.journal.record_change_begin_and_managed_state(change)?;
+        let mut kept = self.keep_before_change(change)?;
         let started = (self.clock)();
         let result = self.host.apply_change(change, files);
+        if result.is_ok() {
+            kept.extend(self.put_back_after_change(change)?);
+        }
         let mut goes_on = true;
         let (result, detail) = match result {
             Ok(Some(note)) => {
@@ -193,6 +229,8 @@ impl ApplyRun<'_, '_> {
             _ if goes_on => self.failed.add_failed_change(change),
             _ => (),
         }
+        let detail = [detail].into_iter().filter(|detail| !detail.is_empty()).chain(kept);
+        let detail = detail.collect::<Vec<_>>().join("; ");
         let entry = self
             .finish_entry(entry(&change.change_title_line(), &change.components, result, detail), started);
         self.journal.record_change_result(change, entry)?;

@@ -1,6 +1,9 @@
 //! The files of a deployment, read from its package. What they mean is decided in `model::deployment`.
 
-use std::{io::Read, path::Path};
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+};
 
 use model::{
     component::INSTALLED_COMPONENTS_FOLDER,
@@ -9,16 +12,16 @@ use model::{
     name::Name,
 };
 
-/// The files of component `name` in the package file `rpm`, which is not installed, and where they are, for
-/// errors.
+/// The files of component `name` in the package file `rpm`, and where they are, for errors. `place` is where the
+/// package file is.
 pub(crate) fn read_deployment_files_from_rpm(
     name: &Name,
-    rpm: &Path,
+    place: &str,
+    rpm: File,
 ) -> Result<(String, DeploymentFilesByPath), String> {
-    let place = rpm.display();
     let broken = |error: rpm::Error| format!("{place} is not a readable package: {error}");
     let folder = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}/");
-    let mut reader = rpm::PackageReader::open(rpm).map_err(broken)?;
+    let mut reader = rpm::PackageReader::parse(BufReader::new(rpm)).map_err(broken)?;
     let mut files = DeploymentFilesByPath::new();
     let mut total = 0;
     while let Some(mut file) = reader.next_file().map_err(broken)? {

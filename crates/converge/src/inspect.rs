@@ -1,16 +1,16 @@
 //! Inspection: reads everything a node file names, renders all templates, and observes the host.
 //!
-//! Nothing is changed: a deployment that is not installed yet is read from its package.
+//! Nothing is changed: a deployment that is not kept on the host is read from its fetched package.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    fs::File,
+    path::PathBuf,
 };
 
 use model::{
-    component::{
-        COMPONENT_DESCRIPTION_FILE, Component, INSTALLED_COMPONENTS_FOLDER, deployment_package_name,
-    },
+    component::{COMPONENT_DESCRIPTION_FILE, Component, deployment_package_name},
     deployment::{self, DeploymentDescription},
     fault::Fault,
     name::Name,
@@ -21,8 +21,9 @@ use model::{
 };
 
 use crate::{
-    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, deployment_files,
-    package_fetcher::PackageFetchError,
+    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError,
+    deployment_files, host::file_system_error_reason_with_advice, package_fetcher::PackageFetchError,
+    punch_state_folder::StoredDeploymentPackage,
 };
 
 /// The desired and the observed state of a host: all that a plan needs.
@@ -32,8 +33,12 @@ pub struct DesiredAndObservedHost {
     pub wanted: DesiredHost,
     /// What it is.
     pub observed: ObservedHost,
+    /// What the deployments say of their components.
+    pub components: BTreeMap<Name, Component>,
     /// The packages the node file names, by package name.
     pub pins: BTreeMap<String, PackagePin>,
+    /// The deployment packages that were not kept on the host: their components' versions, and where they are.
+    pub fetched_deployments: BTreeMap<Name, (Version, PathBuf)>,
     /// When the looking began, in microseconds since 1970: a run counts from then.
     pub began_us: i64,
 }
@@ -84,15 +89,27 @@ pub fn fetch_deployments_and_observe_host(
     packages: &mut dyn PackageFetcher,
     began_us: i64,
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
-    let managed =
-        state.load_managed_state().map_err(|error| vec![CannotApplyNodeError::from(error.to_string())])?;
-    let installed = host.observe_packages(&node_and_managed_package_names(node, &managed));
+    let blocked = |error: PunchStateFolderError| vec![CannotApplyNodeError::from(error.to_string())];
+    let managed = state.load_managed_state().map_err(blocked)?;
+    let mut names = node_and_managed_package_names(node, &managed);
+    names.extend(state.packages_with_kept_files().map_err(blocked)?);
+    names.sort();
+    names.dedup();
+    let installed = host.observe_packages(&names);
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
     let mut pins = BTreeMap::new();
+    let stored = state.load_stored_deployments().map_err(blocked)?;
+    let mut reader = DeploymentReader {
+        state,
+        stored: &stored,
+        installed: &installed,
+        packages,
+        fetched: BTreeMap::new(),
+    };
     for (name, node_component) in &node.components {
-        match read_deployment(name, node_component, &installed, host, packages) {
+        match reader.read_deployment(name, node_component) {
             Ok(deployment) => {
                 add_pins(name, node_component, &deployment, &mut pins);
                 deployments.insert(name.clone(), deployment);
@@ -100,6 +117,8 @@ pub fn fetch_deployments_and_observe_host(
             Err(problem) => problems.push(problem),
         }
     }
+    let fetched_deployments = reader.fetched;
+    let components = deployments.iter().map(|(name, read)| (name.clone(), read.component.clone())).collect();
     let wanted = match problems.is_empty() {
         true => deployment::evaluate_deployments(node, &deployments, host.os_family()),
         // What the others lack is worth saying too.
@@ -109,7 +128,8 @@ pub fn fetch_deployments_and_observe_host(
         problems.extend(faults.into_iter().map(CannotApplyNodeError::from));
         problems
     })?;
-    let descriptions = installed_descriptions_of_changing_components(node, &managed, &installed, host);
+    let descriptions =
+        installed_descriptions_of_changing_components(node, &managed, &installed, &stored, state);
     let resources = host.observe_resources(&ObservationRequest::new(&wanted, &managed));
     let observed = ObservedHost {
         resources,
@@ -120,65 +140,92 @@ pub fn fetch_deployments_and_observe_host(
         booted: host.is_systemd_running(),
         runs_commands: host.can_run_commands(),
     };
-    Ok(DesiredAndObservedHost { wanted, observed, pins, began_us })
+    Ok(DesiredAndObservedHost { wanted, observed, components, pins, fetched_deployments, began_us })
 }
 
-/// The deployment of a component: the installed one when its version is the wanted one, else the one in
-/// the package.
-fn read_deployment(
+/// Where deployments are read from: what is kept on the host, and where packages come from.
+struct DeploymentReader<'a> {
+    state: &'a PunchStateFolder,
+    stored: &'a BTreeMap<Name, StoredDeploymentPackage>,
+    installed: &'a BTreeMap<String, Observation<Version>>,
+    packages: &'a mut dyn PackageFetcher,
+    /// The deployment packages that had to be fetched.
+    fetched: BTreeMap<Name, (Version, PathBuf)>,
+}
+
+impl DeploymentReader<'_> {
+    /// The deployment of a component: from the package that the node file pins, and without a pin from the one that
+    /// was installed. It is kept on the host, or fetched. The installed copy is never read: it may have been edited.
+    fn read_deployment(
+        &mut self,
+        name: &Name,
+        node_component: &NodeComponent,
+    ) -> Result<DeploymentDescription, CannotApplyNodeError> {
+        let sha256 = match &node_component.deployment {
+            Some(pinned) => Some(pinned.sha256.clone()),
+            None => self.recorded_sha256_of_installed(name, node_component),
+        };
+        if let Some(sha256) = &sha256
+            && let Some(file) = self.state.open_stored_content(sha256).map_err(|error| error.to_string())?
+        {
+            let place = self.state.shown_path_of_stored_content(sha256);
+            return parse_deployment(name, node_component, &place, file);
+        }
+        let file = node_component.deployment.as_ref();
+        let path = self.packages.fetch(&PackagePin {
+            name: deployment_package_name(name),
+            version: node_component.version.clone(),
+            file: file.map(|file| file.file.clone()),
+            sha256: file.map(|file| file.sha256.clone()),
+            size: file.map(|file| file.size),
+        })?;
+        let place = path.display().to_string();
+        let opened = File::open(&path).map_err(|error| {
+            format!("cannot read {place}: {}", file_system_error_reason_with_advice(&error))
+        })?;
+        let deployment = parse_deployment(name, node_component, &place, opened)?;
+        self.fetched.insert(name.clone(), (deployment.component.version.clone(), path));
+        Ok(deployment)
+    }
+
+    /// The digest of the deployment package whose version is installed, and wanted.
+    fn recorded_sha256_of_installed(&self, name: &Name, node_component: &NodeComponent) -> Option<String> {
+        let stored = self.stored.get(name)?;
+        let installed = self.installed.get(&deployment_package_name(name))?;
+        let right = *installed == Observation::Present(stored.version.clone())
+            && stored.version.satisfies_requested_version(&node_component.version);
+        right.then(|| stored.sha256.clone())
+    }
+}
+
+/// Reads a deployment from the opened package file at `place`.
+fn parse_deployment(
     name: &Name,
     node_component: &NodeComponent,
-    installed: &BTreeMap<String, Observation<Version>>,
-    host: &dyn Host,
-    packages: &mut dyn PackageFetcher,
+    place: &str,
+    file: File,
 ) -> Result<DeploymentDescription, CannotApplyNodeError> {
-    let package = deployment_package_name(name);
-    if let Some(Observation::Present(version)) = installed.get(&package)
-        && version.satisfies_requested_version(&node_component.version)
-    {
-        match host.read_deployment_files_of_installed_component(name) {
-            Observation::Present(files) => {
-                let place = format!("/{INSTALLED_COMPONENTS_FOLDER}/{name}");
-                let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)
-                    .map_err(|error| error.to_string())?;
-                if deployment.component.version == *version {
-                    return Ok(deployment);
-                }
-            }
-            Observation::Unreadable(because) | Observation::Unsafe(because) => return Err(because.into()),
-            // Its installed files are gone: the package still has them.
-            Observation::Absent => (),
-        }
-    }
-    let file = node_component.deployment.as_ref();
-    let path = packages.fetch(&PackagePin {
-        name: package,
-        version: node_component.version.clone(),
-        file: file.map(|file| file.file.clone()),
-        sha256: file.map(|file| file.sha256.clone()),
-        size: file.map(|file| file.size),
-    })?;
-    let (place, files) = deployment_files::read_deployment_files_from_rpm(name, &path)?;
-    let deployment = DeploymentDescription::parse_deployment_files(name, &place, files)
+    let (folder, files) = deployment_files::read_deployment_files_from_rpm(name, place, file)?;
+    let deployment = DeploymentDescription::parse_deployment_files(name, &folder, files)
         .map_err(|error| error.to_string())?;
     if !deployment.component.version.satisfies_requested_version(&node_component.version) {
         return Err(CannotApplyNodeError::from(format!(
-            "{} deploys {name} {}, not {}; was it packaged under a wrong name?",
-            path.display(),
-            deployment.component.version,
-            node_component.version
+            "{place} deploys {name} {}, not {}; was it packaged under a wrong name?",
+            deployment.component.version, node_component.version
         )));
     }
     Ok(deployment)
 }
 
-/// What the installed deployments say of their components, where the node file has another version or none.
+/// What the kept packages of installed deployments say of their components, where the node file has another version or
+/// none.
 /// One that cannot be read is left out: rpm checks what installed packages need, too.
 fn installed_descriptions_of_changing_components(
     node: &Node,
     managed: &ManagedState,
     installed: &BTreeMap<String, Observation<Version>>,
-    host: &dyn Host,
+    stored: &BTreeMap<Name, StoredDeploymentPackage>,
+    state: &PunchStateFolder,
 ) -> BTreeMap<Name, Component> {
     let names: BTreeSet<&Name> = node.components.keys().chain(managed.packages.values()).collect();
     let is_changing = |name: &&Name| match installed.get(&deployment_package_name(name)) {
@@ -188,11 +235,14 @@ fn installed_descriptions_of_changing_components(
             .is_none_or(|wanted| !version.satisfies_requested_version(&wanted.version)),
         _ => false,
     };
-    let description = |name: &Name| match host.read_deployment_files_of_installed_component(name) {
-        Observation::Present(mut files) => {
-            serde_json::from_slice(&files.remove(COMPONENT_DESCRIPTION_FILE)?).ok()
-        }
-        _ => None,
+    let description = |name: &Name| {
+        let kept = stored.get(name)?;
+        let is_installed =
+            installed.get(&deployment_package_name(name))? == &Observation::Present(kept.version.clone());
+        let file = state.open_stored_content(&kept.sha256).ok().flatten().filter(|_| is_installed)?;
+        let place = state.shown_path_of_stored_content(&kept.sha256);
+        let (_, mut files) = deployment_files::read_deployment_files_from_rpm(name, &place, file).ok()?;
+        serde_json::from_slice(&files.remove(COMPONENT_DESCRIPTION_FILE)?).ok()
     };
     names
         .into_iter()

@@ -1,8 +1,8 @@
 //! One host: inspects it, applies a plan to it, reports. What must change is decided in `model::plan`.
 //!
 //! The modules follow a run: [`fetch_deployments_and_observe_host()`] reads what the node file names and what the host is like,
-//! `model::plan::plan_host_changes` compares both, [`fetch_packages_of_plan()`] gets the packages the plan installs, [`apply_plan()`] executes the
-//! plan and writes down each step in [`PunchStateFolder`].
+//! `model::plan::plan_host_changes` compares both, [`fetch_packages_of_plan()`] gets the packages the plan installs,
+//! [`check_packages_against_host()`] compares what they bring with what is there, [`apply_plan()`] executes the plan and writes down each step in [`PunchStateFolder`].
 
 mod apply;
 mod deployment_files;
@@ -10,7 +10,9 @@ mod health;
 mod host;
 mod host_root;
 mod inspect;
+mod kept_files;
 mod package_fetcher;
+mod payload;
 mod punch_state_folder;
 
 pub use apply::{ApplyProgressEvent, FetchedPackageFilesByChange, apply_plan, fetch_packages_of_plan};
@@ -18,4 +20,8 @@ pub use host::{Host, HostError, HttpGetFunction, RealHost, SecretMaskingHost, me
 pub use host_root::HostRoot;
 pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, fetch_deployments_and_observe_host};
 pub use package_fetcher::{CannotApplyCause, PackageFetchError, PackageFetcher, PackagePin};
+pub use payload::{
+    EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest,
+    PackagedPathOwner, UnsafeFolder, check_packages_against_host,
+};
 pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};

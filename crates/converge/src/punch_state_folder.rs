@@ -1,8 +1,11 @@
 //! What punch writes down on a host, in `var/lib/geppetto/punch`: so that the next run knows what this
 //! one made, and people know what happened.
 
+mod content_store;
+mod kept_state;
 mod report_history;
 mod run_journal_file;
+mod stored_deployments;
 
 use std::{
     fs::{self, File, TryLockError},
@@ -13,7 +16,11 @@ use std::{
 use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
-pub(crate) use self::run_journal_file::{ManagedStateChange, RunJournalWriter};
+pub(crate) use self::{
+    content_store::copy_and_digest,
+    run_journal_file::{ManagedStateChange, RunJournalWriter},
+    stored_deployments::StoredDeploymentPackage,
+};
 use crate::{host::file_system_error_reason_with_advice, host_root::HostRoot};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
@@ -183,7 +190,12 @@ impl PunchStateFolder {
         self.root.create_private_folder(path).map_err(|source| self.file_error("write", path, source))
     }
 
-    fn file_error(&self, what: &'static str, path: &str, source: io::Error) -> PunchStateFolderError {
+    pub(crate) fn file_error(
+        &self,
+        what: &'static str,
+        path: &str,
+        source: io::Error,
+    ) -> PunchStateFolderError {
         PunchStateFolderError::File { what, path: self.root.display_path(path), source }
     }
 }

@@ -69,6 +69,12 @@ pub struct Component {
     /// The parameters it declares.
     #[serde(default)]
     pub parameters: BTreeMap<Key, Parameter>,
+    /// Paths and patterns of files that its payload may take over from others on the host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
+    /// Paths of its payload that run with the rights of their owner or group, whoever starts them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub setuid: Vec<String>,
 }
 
 /// Operating system packages, by package format.

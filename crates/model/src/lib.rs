@@ -13,6 +13,7 @@ pub mod parameter;
 pub mod server_selection;
 
 pub mod component;
+pub mod path_pattern;
 
 pub mod deployment;
 pub mod deployment_manifest;

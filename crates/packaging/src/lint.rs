@@ -147,10 +147,10 @@ impl Notes {
                     format!("`{path}` has mode {shown}, so every account of the host could change it; use 0644 or 0755"),
                 );
             }
-            if mode.0 & 0o6000 != 0 && regular {
-                self.warn(
+            if mode.0 & 0o6000 != 0 && regular && !entry.setuid {
+                self.fatal(
                     &source.file,
-                    format!("`{path}` has mode {shown}: it runs as its owner whoever starts it; be sure you need that"),
+                    format!("`{path}` has mode {shown}: it has the rights of its owner or group, whoever starts it; if you need that, add `setuid: true`"),
                 );
             }
             if regular && mode.0 & 0o044 != 0o044 && !entry.config {

@@ -5,7 +5,6 @@ mod component_commands;
 mod cpio_archive;
 mod owned_directories;
 mod package_to_write;
-mod path_pattern;
 mod systemd_unit;
 mod write_rpm;
 

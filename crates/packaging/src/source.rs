@@ -174,6 +174,7 @@ fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<De
             None => (summary.clone(), written_in),
         },
     };
+    let setuid = file.files.iter().filter(|entry| entry.setuid);
     let component = Component {
         name,
         version,
@@ -182,6 +183,8 @@ fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<De
         requires: std::mem::take(&mut file.requires),
         os_packages: file.os_packages.clone(),
         parameters: std::mem::take(&mut file.parameters),
+        replaces: std::mem::take(&mut file.replaces),
+        setuid: setuid.map(|entry| entry.path.clone()).collect(),
     };
     Ok(Described {
         description: description.trim_end().to_owned(),

@@ -5,8 +5,8 @@
 use std::{collections::BTreeSet, path::Path};
 
 use converge::{
-    ApplyProgressEvent, CannotApplyCause, CannotApplyNodeError, DesiredAndObservedHost, PunchStateFolder,
-    RealHost, RunLock, SecretMaskingHost,
+    ApplyProgressEvent, CannotApplyCause, CannotApplyNodeError, DesiredAndObservedHost,
+    FetchedPackageFilesByChange, PunchStateFolder, RealHost, RunLock, SecretMaskingHost,
 };
 use model::{
     exit::Exit,
@@ -31,11 +31,11 @@ use crate::{
 };
 
 /// What a run found and what it would do.
-pub(crate) struct ObservedHostAndPlan {
+struct ObservedHostAndPlan {
     machine: SecretMaskingHost<RealHost>,
     look: DesiredAndObservedHost,
     /// What is done, in order.
-    pub(crate) plan: Plan,
+    plan: Plan,
 }
 
 /// What a run did.
@@ -73,7 +73,7 @@ impl DeploymentResult {
 }
 
 /// Looks at the host and plans, where `last` was the last good node file. Changes nothing but the cache of packages.
-pub(crate) fn fetch_and_plan_deployment(
+fn fetch_and_plan_deployment(
     root: &HostFileAccess,
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
@@ -90,6 +90,37 @@ pub(crate) fn fetch_and_plan_deployment(
     let look = look.map_err(|problems| inspection_errors(&problems, trusted_node))?;
     let plan = plan_host_changes(&look.wanted, &look.observed, limits);
     Ok(ObservedHostAndPlan { machine, look, plan })
+}
+
+/// Fetches the packages that the plan installs, and compares what they bring with what is on the host: conflicts
+/// are added to the plan. Changes nothing but the cache of packages.
+fn fetch_packages_and_find_conflicts(
+    prepared: &mut ObservedHostAndPlan,
+    trusted_node: &TrustedNode,
+    state: &PunchStateFolder,
+    source: &mut PackageSource,
+) -> Result<FetchedPackageFilesByChange, CommandError> {
+    let ObservedHostAndPlan { machine, look, plan } = prepared;
+    let fetched = converge::fetch_packages_of_plan(look, plan, source).and_then(|mut fetched| {
+        converge::check_packages_against_host(look, plan, &mut fetched, machine, state)?;
+        Ok(fetched)
+    });
+    fetched.map_err(|problem| inspection_errors(&[problem], trusted_node))
+}
+
+/// The plan of what [`apply_trusted_node`] would do, and why it could not do it, when packages cannot be had.
+pub(crate) fn plan_deployment(
+    root: &HostFileAccess,
+    trusted_node: &TrustedNode,
+    last: Option<&LastGoodNode>,
+    source: &mut PackageSource,
+    limits: &PlanLimits,
+    began: time_text::UnixMicros,
+) -> Result<(Plan, Option<CommandError>), CommandError> {
+    let mut prepared = fetch_and_plan_deployment(root, trusted_node, last, source, limits, began)?;
+    let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
+    let fetched = fetch_packages_and_find_conflicts(&mut prepared, trusted_node, &state, source);
+    Ok((prepared.plan, fetched.err()))
 }
 
 /// The host under `path`. A folder that is not there yet is looked at as if it were there and empty.
@@ -146,16 +177,12 @@ pub(crate) fn apply_trusted_node(
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
     prepared.machine.inner_host_mut().make_programs_hold_lock(lock);
+    let fetched = fetch_packages_and_find_conflicts(&mut prepared, trusted_node, &state, source);
     context.output.print_changes_unless_json(prepared.plan.to_string(), ChangeLayout::Plan);
-    let fetched = match converge::fetch_packages_of_plan(&prepared.look, &prepared.plan, source) {
+    let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(problem) => {
-            return untouched(
-                "fetch packages",
-                inspection_errors(&[problem], trusted_node),
-                plan_to_view(&prepared.plan),
-                interrupted,
-            );
+            return untouched("fetch packages", problem, plan_to_view(&prepared.plan), interrupted);
         }
     };
     context.interruption.set_state_if_interrupted(

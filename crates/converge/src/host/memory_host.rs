@@ -7,9 +7,7 @@ use std::{
 };
 
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    name::Name,
     observe::{FactKind, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::{PlannedAction, PlannedChange, desired_facts},
     resource::{ResourceBody, ResourceId},
@@ -27,8 +25,6 @@ pub struct MemoryHost {
     pub booted: bool,
     /// Installed packages of ours.
     pub packages: BTreeMap<String, Version>,
-    /// Installed deployments.
-    pub deployments: BTreeMap<Name, DeploymentFilesByPath>,
     /// What is on it.
     pub resources: BTreeMap<ResourceId, ResourceFactsByKind>,
     /// What cannot be looked at, and why.
@@ -70,13 +66,6 @@ impl Host for MemoryHost {
             None => Observation::Absent,
         };
         names.iter().map(|name| (name.clone(), observed(name))).collect()
-    }
-
-    fn read_deployment_files_of_installed_component(
-        &self,
-        name: &Name,
-    ) -> Observation<DeploymentFilesByPath> {
-        self.deployments.get(name).map_or(Observation::Absent, |files| Observation::Present(files.clone()))
     }
 
     fn observe_resources(

@@ -9,14 +9,14 @@ mod secret_masking_host;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    name::Name,
     observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
     resource::ResourceId,
     version::Version,
 };
+
+use crate::payload::{ObservedPackagePaths, PackagePathsRequest};
 
 pub use machine::{HttpGetFunction, RealHost};
 
@@ -36,9 +36,11 @@ pub trait Host {
     /// The installed versions of our packages, asked for in one go.
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
 
-    /// The files of an installed deployment, by path within the component's folder.
-    fn read_deployment_files_of_installed_component(&self, name: &Name)
-    -> Observation<DeploymentFilesByPath>;
+    /// What lies where packages are about to bring something, and which package it is of. A host that keeps no
+    /// files has nothing there.
+    fn observe_package_paths(&self, _: &PackagePathsRequest<'_>) -> Result<ObservedPackagePaths, HostError> {
+        Ok(ObservedPackagePaths::new())
+    }
 
     /// Facts about all that is asked for. Nothing is read twice.
     fn observe_resources(

@@ -4,9 +4,7 @@
 use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
 
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    name::Name,
     node::Node,
     observe::{FactValue, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
@@ -16,6 +14,7 @@ use model::{
 };
 
 use super::{Host, HostError};
+use crate::payload::{ObservedPackagePaths, PackagePathsRequest};
 
 /// Shorter secrets are not masked: masking every `7` would make a text unreadable, and show where
 /// the secret was.
@@ -101,11 +100,11 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             .collect()
     }
 
-    fn read_deployment_files_of_installed_component(
+    fn observe_package_paths(
         &self,
-        name: &Name,
-    ) -> Observation<DeploymentFilesByPath> {
-        self.mask_observation(self.host.read_deployment_files_of_installed_component(name))
+        request: &PackagePathsRequest<'_>,
+    ) -> Result<ObservedPackagePaths, HostError> {
+        self.host.observe_package_paths(request)
     }
 
     fn observe_resources(

@@ -182,12 +182,6 @@ impl converge::Host for WithoutPackages {
     ) -> std::collections::BTreeMap<String, model::observe::Observation<model::version::Version>> {
         std::collections::BTreeMap::new()
     }
-    fn read_deployment_files_of_installed_component(
-        &self,
-        name: &model::name::Name,
-    ) -> model::observe::Observation<model::deployment_manifest::DeploymentFilesByPath> {
-        self.0.read_deployment_files_of_installed_component(name)
-    }
     fn observe_resources(
         &self,
         request: &model::observe::ObservationRequest<'_>,

@@ -9,11 +9,9 @@ use std::{
     process::Command,
 };
 
-use converge::{Host, HostError, PunchStateFolder, RealHost};
+use converge::{Host, HostError, ObservedPackagePaths, PackagePathsRequest, PunchStateFolder, RealHost};
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::HealthProbe,
-    name::Name,
     observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::PlannedChange,
     report::{ReportEntryResult, RunOutcome},
@@ -67,11 +65,11 @@ impl Host for SelfKillingHost {
     fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.machine.observe_packages(names)
     }
-    fn read_deployment_files_of_installed_component(
+    fn observe_package_paths(
         &self,
-        name: &Name,
-    ) -> Observation<DeploymentFilesByPath> {
-        self.machine.read_deployment_files_of_installed_component(name)
+        request: &PackagePathsRequest<'_>,
+    ) -> Result<ObservedPackagePaths, HostError> {
+        self.machine.observe_package_paths(request)
     }
     fn observe_resources(
         &self,

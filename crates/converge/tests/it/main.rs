@@ -3,12 +3,15 @@
 
 mod accounts;
 mod bad_input;
+mod deployments;
+mod edited_files;
 mod histories;
 mod killed;
 mod machine;
 mod memory;
 mod packages;
 mod partly;
+mod payload_conflicts;
 mod secrets;
 mod story;
 mod turns;

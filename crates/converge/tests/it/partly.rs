@@ -184,12 +184,10 @@ fn unsafe_path_fails_only_its_component_when_secrets_are_masked_too() {
 fn what_an_installed_blocked_component_needs_in_its_old_version_is_not_changed() {
     let mut test = Fixture::new();
     // Version 0.9 of `vic` is installed, and needs `free` in a version below the wanted one.
-    let description = r#"{"name": "vic", "version": "0.9-1", "kind": "os-config", "summary": "a test", "requires": {"free": "<1.0"}}"#;
-    let files = [("component.json".to_owned(), description.as_bytes().to_vec())].into();
-    test.host.deployments.insert("vic".parse().unwrap(), files);
-    for package in ["vic", "vic-deployment"] {
-        test.host.packages.insert(package.to_owned(), "0.9-1".parse().unwrap());
-    }
+    let vic = Component { version: "0.9", says: r#""requires": {"free": "<1.0"},"#, ..VIC };
+    test.packages = PackageFolder::new().with(&vic).with(&Component { version: "0.9", ..FREE });
+    test.run(" {vic: {version: \"0.9\"}, free: {version: \"0.9\"}}");
+    test.packages = PackageFolder::new().with(&VIC).with(&WEB).with(&FREE);
     test.host.unsafe_paths.insert(id("file:/srv/vic/conf"), "vic can change /srv/vic".to_owned());
     let run = test.run(ALL);
     assert_eq!(test.host.done, Vec::<String>::new());

@@ -44,7 +44,16 @@ impl PackageFolder {
     }
 
     /// Packages a component as `punch package` does.
-    pub(crate) fn with(mut self, component: &Component<'_>) -> Self {
+    pub(crate) fn with(self, component: &Component<'_>) -> Self {
+        self.with_payload(component, |_| ())
+    }
+
+    /// The same with more in its payload.
+    pub(crate) fn with_payload(
+        mut self,
+        component: &Component<'_>,
+        more: impl FnOnce(&mut rpm::PackageBuilder),
+    ) -> Self {
         let Component { name, version, says, manifest, templates, payload } = component;
         let json = format!(
             r#"{{"name": "{name}", "version": "{version}-1", "kind": "os-config", {says} "summary": "a test"}}"#
@@ -76,6 +85,7 @@ impl PackageFolder {
             let options = rpm::FileOptions::new(*path).user(*owner).group(*owner);
             package.with_file_contents(text.as_bytes(), options).unwrap();
         }
+        more(&mut package);
         self.keep(name, version, &mut package);
         self
     }
@@ -133,8 +143,10 @@ pub(crate) fn run(
 ) -> Run {
     let _lock = state.acquire_run_lock().unwrap();
     let look = look(node, host, state, package_folder).unwrap();
-    let plan = model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
-    let fetched = converge::fetch_packages_of_plan(&look, &plan, package_folder).unwrap();
+    let mut plan =
+        model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
+    let mut fetched = converge::fetch_packages_of_plan(&look, &plan, package_folder).unwrap();
+    converge::check_packages_against_host(&look, &mut plan, &mut fetched, host, state).unwrap();
     let report = converge::apply_plan(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| {
         1_700_000_000_000_000
     })

@@ -1,5 +1,7 @@
 //! Stories of things that change their name, their owner or their place between two runs.
 
+use std::fs;
+
 use converge::{ApplyProgressEvent, PunchStateFolder, memory_host::MemoryHost};
 use model::{
     observe::{FactKind, FactValue, FileType, ResourceFactsByKind},
@@ -11,6 +13,11 @@ use model::{
 use crate::story::{self, Component, PackageFolder};
 
 const EMPTY: &str = "format: geppetto/manifest/1\n";
+
+/// As if a component packaged again under the same version were the one that was installed.
+fn forget_kept_deployments(root: &tempfile::TempDir) {
+    fs::remove_file(root.path().join("var/lib/geppetto/punch/deployments.json")).unwrap();
+}
 
 fn part<'a>(version: &'a str, manifest: &'a str) -> Component<'a> {
     Component { name: "part", version, says: "", manifest, templates: &[], payload: &[] }
@@ -108,7 +115,7 @@ fn removed_configuration_file_restarts_its_service() {
     let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut package_folder);
-    host.deployments.clear();
+    forget_kept_deployments(&folder);
     let mut package_folder = PackageFolder::new().with(&part("1.0", one));
     host.done.clear();
     host.fails.insert("restart service:part".to_owned());
@@ -135,6 +142,7 @@ fn notification_removed_from_the_manifest_is_dropped_from_the_state() {
     let mut host = host();
     story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", found)));
     assert_eq!(state.load_managed_state().unwrap().resources[0].notify, [id("service:part")]);
+    forget_kept_deployments(&folder);
     let run =
         story::run(&node("1.0"), &mut host, &state, &mut PackageFolder::new().with(&part("1.0", untold)));
     assert_eq!(run.report.outcome, RunOutcome::Unchanged);

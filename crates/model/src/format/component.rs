@@ -80,6 +80,10 @@ pub struct ComponentFile {
     /// Packages of the operating system that are needed.
     #[serde(default)]
     pub os_packages: OsPackageRequirements,
+    /// Files of the host that the payload may take over: paths, or patterns (`*`, `?`, `**`). They are kept, and put
+    /// back when the component leaves.
+    #[serde(default)]
+    pub replaces: Vec<String>,
     /// What can be configured, by key.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Parameter>")]
@@ -201,6 +205,7 @@ impl ComponentFile {
             }
         }
         mistakes.collect("files", |found| self.check_files(found));
+        mistakes.collect("replaces", |found| self.check_replaced_paths(found));
         if let Some(launch) = &self.launch {
             mistakes.collect("launch", |found| launch.check_launch_settings("launch", found));
         }
@@ -263,6 +268,21 @@ impl ComponentFile {
             Some(Ok(text)) => self.description = Some(text),
             Some(Err(message)) => mistakes.add("description", message),
             None => (),
+        }
+    }
+
+    fn check_replaced_paths(&self, mistakes: &mut Vec<String>) {
+        for path in &self.replaces {
+            let shown = shown(path);
+            if let Err(why) = check_package_path(path) {
+                mistakes.push(format!("`replaces` names `{shown}`, {why}"));
+            } else if path.split('/').take(3).any(|part| part.contains(['*', '?']))
+                || path.trim_end_matches('/').split('/').count() < 3
+            {
+                mistakes.push(format!(
+                    "`replaces` names `{shown}`, which covers too much of a host; name the files, for instance `/usr/bin/shop`"
+                ));
+            }
         }
     }
 

@@ -7,9 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::format::component::{PackagedEntrySource, PackagedFileEntry};
+use model::{
+    format::component::{PackagedEntrySource, PackagedFileEntry},
+    path_pattern,
+};
 
-use super::{PackagingError, path_pattern};
+use super::PackagingError;
 
 /// One path of a package.
 #[derive(Debug, Clone)]

@@ -130,6 +130,7 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPa
             owner: None,
             group: None,
             config: false,
+            setuid: false,
         };
         collected.add_files_of_entry(&source.dir, &entry)?;
     }

@@ -432,3 +432,26 @@ parameters:
         );
     }
 }
+
+#[test]
+fn set_user_id_file_is_an_error_of_lint_unless_it_is_declared() {
+    let files = |more: &str| {
+        let text = format!(
+            "files:\n  - {{source: su2, path: /usr/bin/su2, mode: '4755'{more}}}\nreplaces: [/usr/bin/su2]\n"
+        );
+        Folder::new(&text).write("su2", "x")
+    };
+    let error = "`/usr/bin/su2` has mode 4755: it has the rights of its owner or group";
+    let notes = |folder: &Folder| lint_component(&folder.load());
+    let found = |folder: &Folder| {
+        notes(folder).iter().any(|note| note.severity == Severity::Error && note.message.starts_with(error))
+    };
+    assert!(found(&files("")));
+    let declared = files(", setuid: true");
+    assert!(!found(&declared));
+    let component = declared.load().component;
+    assert_eq!(
+        (component.setuid, component.replaces),
+        (vec!["/usr/bin/su2".to_owned()], vec!["/usr/bin/su2".to_owned()])
+    );
+}

@@ -70,17 +70,13 @@ impl PlanArgs {
             None => self.ask(context, &root, last.as_ref())?,
         };
         let limits = PlanLimits { max_removals: self.max_removals };
-        let plan = deploy::fetch_and_plan_deployment(
-            &root,
-            &trusted,
-            last.as_ref(),
-            &mut source,
-            &limits,
-            (context.now)(),
-        )?
-        .plan;
+        let (plan, failure) =
+            deploy::plan_deployment(&root, &trusted, last.as_ref(), &mut source, &limits, (context.now)())?;
         context.output.hold_output_for_pager();
         context.output.print_changes_unless_json(plan.to_string(), ChangeLayout::Plan);
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         context.output.print_json_if_requested(&plan_to_view(&plan));
         Ok(match (plan.blocked.is_empty(), plan.changes.is_empty()) {
             (false, _) => Exit::Blocked,

@@ -17,6 +17,7 @@ mod keys;
 mod login;
 mod packaging;
 mod partly;
+mod payload;
 mod reference;
 mod repository;
 mod restore;

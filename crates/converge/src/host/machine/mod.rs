@@ -12,9 +12,9 @@ mod user;
 
 mod account_database;
 mod account_tools;
-mod installed_deployment;
 mod network_probe;
 mod os_family;
+mod package_paths;
 mod paths;
 mod process;
 mod rpm_command;
@@ -26,9 +26,7 @@ use std::{
 };
 
 use model::{
-    deployment_manifest::DeploymentFilesByPath,
     health::{HealthProbe, request_and_check_http_answer},
-    name::Name,
     observe::{FactKind, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::{PlannedAction, PlannedChange},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
@@ -42,7 +40,11 @@ use self::{
     package::OsPackageManager, rpm_command::RpmCommand, service::Systemd,
 };
 use super::{Host, HostError};
-use crate::{host_root::HostRoot, punch_state_folder::RunLock};
+use crate::{
+    host_root::HostRoot,
+    payload::{ObservedPackagePaths, PackagePathsRequest},
+    punch_state_folder::RunLock,
+};
 
 /// A real host.
 #[derive(Debug)]
@@ -188,11 +190,11 @@ impl Host for RealHost {
         self.rpm.query_installed_versions(&self.root, names)
     }
 
-    fn read_deployment_files_of_installed_component(
+    fn observe_package_paths(
         &self,
-        name: &Name,
-    ) -> Observation<DeploymentFilesByPath> {
-        installed_deployment::read_deployment_files_of_installed_component(&self.root, name)
+        request: &PackagePathsRequest<'_>,
+    ) -> Result<ObservedPackagePaths, HostError> {
+        package_paths::observe_package_paths(&self.root, &self.rpm, &self.accounts(), request)
     }
 
     fn observe_resources(
@@ -276,11 +278,9 @@ impl Host for RealHost {
 impl RealHost {
     fn make(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
-            PlannedAction::InstallPackages(_) => {
-                self.rpm.install_upgrade_or_downgrade_rpm_files(packages).map(|()| None)
-            }
+            PlannedAction::InstallPackages(_) => self.rpm.install_upgrade_or_downgrade_rpm_files(packages),
             PlannedAction::RemovePackages { names, changing } => {
-                self.rpm.remove_rpm_packages(names, changing).map(|()| None)
+                self.rpm.remove_rpm_packages(names, changing)
             }
             PlannedAction::Apply(resource) => self.apply_resource(resource, change),
             PlannedAction::Remove { id, must } => self.remove(id).and_then(|left| match left {

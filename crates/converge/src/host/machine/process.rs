@@ -21,6 +21,8 @@ use crate::host::HostError;
 
 /// How much of a program's output is kept, in bytes.
 const KEPT: u64 = 4 * 1024 * 1024;
+/// The same of a program that lists all files of a host's packages.
+const KEPT_OF_LISTINGS: u64 = 512 * 1024 * 1024;
 
 /// What a program that ended left.
 pub(super) struct ProcessOutput {
@@ -66,6 +68,11 @@ pub(super) fn run_to_any_exit(command: &mut Command) -> Result<ProcessOutput, Ho
     run_with_time_limit(command, None)
 }
 
+/// Runs a program that lists much to its end, however it ends.
+pub(super) fn run_listing_to_any_exit(command: &mut Command) -> Result<ProcessOutput, HostError> {
+    run_keeping_output(command, None, KEPT_OF_LISTINGS)
+}
+
 /// Runs a program that must succeed; else its own words are the error.
 pub(super) fn run_expecting_success(command: &mut Command) -> Result<ProcessOutput, HostError> {
     let ended = run_to_any_exit(command)?;
@@ -76,6 +83,14 @@ pub(super) fn run_expecting_success(command: &mut Command) -> Result<ProcessOutp
 pub(super) fn run_with_time_limit(
     command: &mut Command,
     seconds: Option<u64>,
+) -> Result<ProcessOutput, HostError> {
+    run_keeping_output(command, seconds, KEPT)
+}
+
+fn run_keeping_output(
+    command: &mut Command,
+    seconds: Option<u64>,
+    kept: u64,
 ) -> Result<ProcessOutput, HostError> {
     // Files, not pipes: a program that starts a daemon leaves a pipe open behind it.
     let scratch = |error| HostError::from_io_error("cannot write", "a temporary file", &error);
@@ -101,7 +116,7 @@ pub(super) fn run_with_time_limit(
     let text = |file: &mut File| -> io::Result<String> {
         file.rewind()?;
         let mut bytes = Vec::new();
-        file.take(KEPT).read_to_end(&mut bytes)?;
+        file.take(kept).read_to_end(&mut bytes)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     };
     let stdout = text(&mut stdout).map_err(scratch)?;

@@ -9,7 +9,8 @@ use std::{
 use model::{observe::Observation, version::Version};
 
 use super::process::{
-    ProcessOutput, failed_command_error, new_host_command, run_expecting_success, run_to_any_exit,
+    ProcessOutput, failed_command_error, new_host_command, run_expecting_success, run_listing_to_any_exit,
+    run_to_any_exit,
 };
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
@@ -94,23 +95,56 @@ impl RpmCommand {
             .collect()
     }
 
-    /// Installs, upgrades and downgrades to these package files in one transaction.
-    pub(super) fn install_upgrade_or_downgrade_rpm_files(&self, files: &[PathBuf]) -> Result<(), HostError> {
+    /// The files of installed packages, each with its package: of `names`, or of all.
+    pub(super) fn list_files(
+        &self,
+        root: &HostRoot,
+        names: Option<&[String]>,
+    ) -> Result<Vec<(String, String)>, HostError> {
+        let wrong = |error| HostError::from_io_error("cannot look for", "rpm's database", &error);
+        let there = root.first_existing_path(DATABASES.map(str::to_owned)).map_err(wrong)?;
+        if there.is_none() || names.is_some_and(<[String]>::is_empty) {
+            return Ok(Vec::new());
+        }
+        let mut command = self.program();
+        command.args(["--query", "--queryformat", "[%{=NAME}\\t%{FILENAMES}\\n]"]);
+        match names {
+            Some(names) => command.arg("--").args(names),
+            None => command.arg("--all"),
+        };
+        let ended = match run_listing_to_any_exit(&mut command) {
+            Err(HostError::Missing { .. }) => return Ok(Vec::new()),
+            ended => ended?,
+        };
+        if has_rpm_logged_errors(&ended) {
+            return Err(failed_command_error(&command, &ended));
+        }
+        let lines = ended.stdout.lines().filter_map(|line| line.split_once('\t'));
+        Ok(lines.map(|(name, path)| (name.to_owned(), path.to_owned())).collect())
+    }
+
+    /// Installs, upgrades and downgrades to these package files in one transaction. Returns what rpm says about
+    /// edited configuration files, which it keeps beside the new ones or the other way round.
+    pub(super) fn install_upgrade_or_downgrade_rpm_files(
+        &self,
+        files: &[PathBuf],
+    ) -> Result<Option<String>, HostError> {
         let mut command = self.program();
         command.args(["--upgrade", "--oldpackage", "--replacepkgs"]);
         // Signatures were checked against the keys punch trusts; rpm has not necessarily got them.
         command.args(["--define", "_pkgverify_level digest"]);
         debian_options(&mut command);
-        run_expecting_success(command.arg("--").args(files)).map(drop)
+        let ended = run_expecting_success(command.arg("--").args(files))?;
+        Ok(edited_configuration_note(&ended))
     }
 
-    /// Removes packages in one transaction. The packages `changing` get another version later in this run:
+    /// Removes packages in one transaction, and returns what rpm says about edited configuration files. The packages `changing` get another version later in this run:
     /// only they may need what goes, and only until then.
     pub(super) fn remove_rpm_packages(
         &self,
         names: &[String],
         changing: &BTreeSet<String>,
-    ) -> Result<(), HostError> {
+    ) -> Result<Option<String>, HostError> {
         let erase = |nodeps: bool| {
             let mut command = self.program();
             // Of a package that is there twice both go.
@@ -119,7 +153,8 @@ impl RpmCommand {
                 command.arg("--nodeps");
             }
             debian_options(&mut command);
-            run_expecting_success(command.arg("--").args(names)).map(drop)
+            run_expecting_success(command.arg("--").args(names))
+                .map(|ended| edited_configuration_note(&ended))
         };
         match erase(false) {
             // Their new versions cannot come first: they may have files that the removed ones have now.
@@ -128,6 +163,16 @@ impl RpmCommand {
             result => result,
         }
     }
+}
+
+/// What rpm says about configuration files that somebody edited: `warning: /etc/x saved as /etc/x.rpmsave`.
+fn edited_configuration_note(ended: &ProcessOutput) -> Option<String> {
+    let lines = ended.stderr.lines().chain(ended.stdout.lines());
+    let notes: Vec<&str> = lines
+        .filter_map(|line| line.strip_prefix("warning: "))
+        .filter(|note| note.contains(" saved as ") || note.contains(" created as "))
+        .collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// Whether rpm logged an error. Without a readable database it says of every package that it is not

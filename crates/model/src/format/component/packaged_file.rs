@@ -30,6 +30,10 @@ pub struct PackagedFileEntry {
     /// A file people edit on the host: an upgrade keeps their version.
     #[serde(default)]
     pub config: bool,
+    /// Says that the set-user-id or set-group-id bit of `mode` is meant: such a program has the rights of its owner or
+    /// group, whoever starts it.
+    #[serde(default)]
+    pub setuid: bool,
 }
 
 /// Where the content of an entry comes from.
@@ -85,6 +89,11 @@ impl PackagedFileEntry {
         }
         if self.config && self.source.is_none() {
             mistakes.push(format!("`{path}` is no file, so `config: true` has no effect; remove the line"));
+        }
+        if self.setuid && self.mode.is_none_or(|mode| mode.0 & 0o6000 == 0) {
+            mistakes.push(format!(
+                "`{path}` has `setuid: true`, but no mode with such a bit, for instance \"4755\"; remove the line or write the mode"
+            ));
         }
         for (key, account) in [("owner", &self.owner), ("group", &self.group)] {
             if let Some(account) = account

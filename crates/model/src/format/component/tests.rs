@@ -52,6 +52,20 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn replaced_paths_that_cover_too_much_and_setuid_without_its_bit_are_refused() {
+    refused("replaces: [bin/x]\n", "component.yaml:6: `replaces` names `bin/x`, which is not absolute");
+    for path in ["/usr", "/*/bin/x", "/usr/**", "/**"] {
+        refused(&format!("replaces: ['{path}']\n"), "which covers too much of a host");
+    }
+    refused(
+        "files:\n  - {source: x, path: /usr/bin/x, mode: '0755', setuid: true}\n",
+        "no mode with such a bit",
+    );
+    let text = "replaces: [/usr/bin/x, '/usr/share/man/man1/x*']\nfiles:\n  - {source: x, path: /usr/bin/x, mode: '4755', setuid: true}\n";
+    assert_eq!(parse_component_yaml("component.yaml", &format!("{LEAST}{text}")).unwrap().replaces.len(), 2);
+}
+
+#[test]
 fn mistake_found_after_reading_names_the_line_of_its_key() {
     refused(
         "launch:\n  command: [/bin/x]\n  user: Big User\n",

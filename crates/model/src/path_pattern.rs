@@ -1,19 +1,19 @@
-//! Patterns of paths: `*`, `?` and `**`, matched part by part.
+//! Patterns of paths: `*`, `?` and `**`, matched part by part. Components use them to name files.
 
 /// Whether `source` is a pattern rather than a path.
-pub(super) fn has_wildcard(source: &str) -> bool {
+pub fn has_wildcard(source: &str) -> bool {
     source.contains(['*', '?'])
 }
 
 /// The folder before the first part that has a wildcard, and the parts after it.
-pub(super) fn split_path_at_first_wildcard(source: &str) -> (String, Vec<&str>) {
+pub fn split_path_at_first_wildcard(source: &str) -> (String, Vec<&str>) {
     let parts: Vec<&str> = source.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     let at = parts.iter().position(|part| has_wildcard(part)).unwrap_or(parts.len());
     (parts[..at].join("/"), parts[at..].to_vec())
 }
 
 /// Whether the parts of a path match the parts of a pattern; `**` stands for any number of parts.
-pub(super) fn pattern_matches_path(pattern: &[&str], path: &[&str]) -> bool {
+pub fn pattern_matches_path(pattern: &[&str], path: &[&str]) -> bool {
     // Row by row over the pattern, so that many `**` cost no more than their number times the path.
     let mut reach = vec![false; path.len() + 1];
     reach[0] = true;
@@ -29,6 +29,18 @@ pub(super) fn pattern_matches_path(pattern: &[&str], path: &[&str]) -> bool {
         reach = next;
     }
     reach[path.len()]
+}
+
+/// Whether one of `declared`, which are paths and patterns, is `path` or a folder above it.
+pub fn is_path_at_or_below(declared: &[String], path: &str) -> bool {
+    let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    declared.iter().any(|declared| {
+        let mut pattern: Vec<&str> = declared.trim_matches('/').split('/').collect();
+        pattern_matches_path(&pattern, &parts) || {
+            pattern.push("**");
+            pattern_matches_path(&pattern, &parts)
+        }
+    })
 }
 
 fn matches_part(pattern: &str, name: &str) -> bool {
@@ -81,5 +93,20 @@ mod tests {
             split_path_at_first_wildcard("./migrations//v?/*.sql"),
             ("migrations".to_owned(), vec!["v?", "*.sql"])
         );
+    }
+
+    #[test]
+    fn declared_path_covers_itself_and_what_is_below_it() {
+        let declared = ["/usr/bin/shop".to_owned(), "/usr/share/man/*/shop*.gz".to_owned()];
+        for (path, expected) in [
+            ("/usr/bin/shop", true),
+            ("/usr/bin/shop/x", true),
+            ("/usr/bin/shopping", false),
+            ("/usr/bin", false),
+            ("/usr/share/man/man1/shop-run.1.gz", true),
+            ("/usr/share/man/man1/other.1.gz", false),
+        ] {
+            assert_eq!(is_path_at_or_below(&declared, path), expected, "{path}");
+        }
     }
 }

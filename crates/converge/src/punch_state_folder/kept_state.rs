@@ -1,0 +1,160 @@
+//! What punch kept of a host before it replaced it (`kept.json`), what installations it began (`installing.json`), and
+//! what the files of manifests held when it last wrote them (`written.json`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{PunchStateFolder, PunchStateFolderError, path};
+use crate::{host_root::HostRoot, kept_files::KeptEntry, payload::PackageInstallation};
+
+const KEPT: &str = "kept.json";
+const INSTALLING: &str = "installing.json";
+const WRITTEN: &str = "written.json";
+
+/// How many earlier contents of one file are kept aside.
+const MOST_KEPT_ASIDE: usize = 10;
+
+/// What is kept.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeptFiles {
+    /// What is put back when a package leaves.
+    #[serde(default)]
+    pub(crate) entries: Vec<KeptEntry>,
+    /// What people may want to look at: files that somebody edited, and that punch replaced or removed.
+    #[serde(default)]
+    pub(crate) aside: Vec<FileKeptAside>,
+}
+
+/// A file that is kept for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileKeptAside {
+    /// Where it was.
+    pub(crate) path: String,
+    /// What it held.
+    pub(crate) sha256: String,
+}
+
+impl PunchStateFolder {
+    /// The host's root, in which the state folder is.
+    pub(crate) fn host_root(&self) -> &HostRoot {
+        &self.root
+    }
+
+    pub(crate) fn load_kept_files(&self) -> Result<KeptFiles, PunchStateFolderError> {
+        self.read_json(KEPT)
+    }
+
+    pub(crate) fn save_kept_files(&self, kept: &KeptFiles) -> Result<(), PunchStateFolderError> {
+        self.write_json(KEPT, kept)
+    }
+
+    /// The packages for which something is kept or whose installation was begun: their versions tell what is due.
+    pub(crate) fn packages_with_kept_files(&self) -> Result<BTreeSet<String>, PunchStateFolderError> {
+        let kept = self.load_kept_files()?.entries.into_iter().map(|entry| entry.package);
+        Ok(kept.chain(self.load_begun_installations()?.into_keys()).collect())
+    }
+
+    /// What installations that did not end were about to bring, by package.
+    pub(crate) fn load_begun_installations(
+        &self,
+    ) -> Result<BTreeMap<String, PackageInstallation>, PunchStateFolderError> {
+        self.read_json(INSTALLING)
+    }
+
+    pub(crate) fn save_begun_installations(
+        &self,
+        begun: &BTreeMap<String, PackageInstallation>,
+    ) -> Result<(), PunchStateFolderError> {
+        if begun.is_empty() { self.remove(INSTALLING) } else { self.write_json(INSTALLING, begun) }
+    }
+
+    /// The SHA-256 of what punch last wrote to the files of manifests, by path.
+    pub(crate) fn load_written_digests(&self) -> Result<BTreeMap<String, String>, PunchStateFolderError> {
+        self.read_json(WRITTEN)
+    }
+
+    pub(crate) fn save_written_digests(
+        &self,
+        written: &BTreeMap<String, String>,
+    ) -> Result<(), PunchStateFolderError> {
+        self.write_json(WRITTEN, written)
+    }
+
+    /// Keeps the file at a path of the host aside, unless nothing or one of the `known` contents is there. Returns a
+    /// sentence that says where it is kept.
+    pub(crate) fn keep_file_aside_unless(
+        &self,
+        path: &str,
+        known: &[Option<&String>],
+    ) -> Result<Option<String>, PunchStateFolderError> {
+        let Some(now) = self.digest_of_host_file(path)? else { return Ok(None) };
+        if known.contains(&Some(&now)) {
+            return Ok(None);
+        }
+        let Some(mut file) = self.open_host_file(path)? else { return Ok(None) };
+        let sha256 = self.store_content(&mut file)?;
+        let shown = self.remember_content_kept_aside(path, &sha256)?;
+        Ok(Some(format!("what {path} held is kept in {shown}")))
+    }
+
+    /// Keeps stored content for people; returns where it is.
+    pub(crate) fn remember_content_kept_aside(
+        &self,
+        path: &str,
+        sha256: &str,
+    ) -> Result<String, PunchStateFolderError> {
+        let mut kept = self.load_kept_files()?;
+        let one = FileKeptAside { path: path.to_owned(), sha256: sha256.to_owned() };
+        kept.aside.retain(|known| *known != one);
+        kept.aside.push(one);
+        let count = kept.aside.iter().filter(|known| known.path == path).count();
+        let mut too_many = count.saturating_sub(MOST_KEPT_ASIDE);
+        kept.aside.retain(|known| {
+            let goes = known.path == path && too_many > 0;
+            too_many -= usize::from(goes);
+            !goes
+        });
+        self.save_kept_files(&kept)?;
+        Ok(self.shown_path_of_stored_content(sha256))
+    }
+
+    /// Removes kept content that nothing refers to any more. Call it only while holding the lock.
+    pub(crate) fn remove_unreferenced_content(&self) -> Result<(), PunchStateFolderError> {
+        let deployments = self.load_stored_deployments()?.into_values().map(|stored| stored.sha256);
+        let kept = self.load_kept_files()?;
+        let entries = kept.entries.iter().filter_map(|entry| entry.content.sha256().cloned());
+        let aside = kept.aside.iter().map(|file| file.sha256.clone());
+        self.remove_stored_content_except(&deployments.chain(entries).chain(aside).collect())
+    }
+
+    /// A state file; the default when there is none.
+    fn read_json<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, PunchStateFolderError> {
+        let Some(text) = self.read(name)? else { return Ok(T::default()) };
+        serde_json::from_str(&text).map_err(|error| PunchStateFolderError::Content {
+            path: self.root.display_path(&path(name)),
+            because: error.to_string(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oldest_contents_of_a_file_kept_aside_are_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = PunchStateFolder::from_root_path(folder.path());
+        for number in 0..12 {
+            state.remember_content_kept_aside("/etc/a", &format!("{number}")).unwrap();
+        }
+        state.remember_content_kept_aside("/etc/b", "0").unwrap();
+        let kept = state.load_kept_files().unwrap().aside;
+        assert_eq!(kept.iter().filter(|file| file.path == "/etc/a").count(), MOST_KEPT_ASIDE);
+        assert_eq!(kept[0].sha256, "2");
+        assert_eq!(kept.len(), MOST_KEPT_ASIDE + 1);
+    }
+}
