@@ -11,6 +11,7 @@ mod partly;
 mod secrets;
 mod story;
 mod turns;
+mod unsafe_paths;
 
 #[path = "../../../../tests/skip.rs"]
 mod skip;
