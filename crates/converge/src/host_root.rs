@@ -1,6 +1,8 @@
 //! The root of a host, `/` or the folder given with `--root`, and the only resolver of paths below it: a
 //! symbolic link under `--root DIR` can never lead out of DIR, just as if DIR were `/`.
 
+mod folder_protection;
+mod folder_walk;
 mod own_files;
 mod replace_file;
 mod resolve_path;
@@ -17,6 +19,14 @@ use nix::{
     errno::Errno,
     fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2},
     sys::stat::{FileStat, Mode, fchmod, fstatat, mkdirat},
+};
+
+pub(crate) use self::{
+    folder_protection::{FolderAccounts, PathTrust},
+    folder_walk::{
+        FolderOwnership, FolderWalkError, UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache,
+        open_folder_itself,
+    },
 };
 
 /// The root of a host. It is opened when it is first needed, and need not be there before.
@@ -46,7 +56,7 @@ enum PathResolution {
 
 /// A folder that is open, and the last part of a path in it.
 pub(crate) struct OpenParentFolderAndName<'a> {
-    pub(crate) folder: OwnedFd,
+    pub(crate) folder: Arc<OwnedFd>,
     pub(crate) name: &'a str,
 }
 
@@ -84,7 +94,7 @@ impl HostRoot {
     /// Opens the folder a path is in; the path's last part is not followed.
     pub(crate) fn open_parent_folder<'a>(&self, path: &'a str) -> io::Result<OpenParentFolderAndName<'a>> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
-        Ok(OpenParentFolderAndName { folder: self.open_folder(above)?, name })
+        Ok(OpenParentFolderAndName { folder: Arc::new(self.open_folder(above)?), name })
     }
 
     /// The same, making the folders above where there are none.
@@ -123,7 +133,7 @@ impl HostRoot {
                 found => found?,
             };
         }
-        Ok(OpenParentFolderAndName { folder, name })
+        Ok(OpenParentFolderAndName { folder: Arc::new(folder), name })
     }
 
     /// Opens a folder.

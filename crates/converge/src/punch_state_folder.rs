@@ -21,7 +21,10 @@ pub(crate) use self::{
     run_journal_file::{ManagedStateChange, RunJournalWriter},
     stored_deployments::StoredDeploymentPackage,
 };
-use crate::{host::file_system_error_reason_with_advice, host_root::HostRoot};
+use crate::{
+    host::{HostError, file_system_error_reason_with_advice, require_protected_folder_below_root},
+    host_root::HostRoot,
+};
 
 /// Where punch keeps what it knows about a host: a folder that only its owner can look into, because
 /// reports describe the host.
@@ -50,6 +53,9 @@ pub enum PunchStateFolderError {
         /// Which processes.
         who: String,
     },
+    /// Somebody other than root can change the folder, or the way to it.
+    #[error("punch cannot keep its notes where others can change them: {0}")]
+    Unprotected(HostError),
     /// A file operation failed.
     #[error("cannot {what} {}: {}", path.display(), file_system_error_reason_with_advice(source))]
     File {
@@ -106,6 +112,7 @@ impl PunchStateFolder {
 
     /// Takes the lock, or fails naming the process that holds it.
     pub fn acquire_run_lock(&self) -> Result<RunLock, PunchStateFolderError> {
+        self.require_protected_folder()?;
         self.make_folder(PUNCH_STATE_FOLDER)?;
         let path = path("lock");
         let wrong = |source| self.file_error("write", &path, source);
@@ -141,6 +148,7 @@ impl PunchStateFolder {
 
     /// What punch made and installed in earlier runs, one that was killed among them.
     pub fn load_managed_state(&self) -> Result<ManagedState, PunchStateFolderError> {
+        self.require_protected_folder()?;
         let mut managed = match self.read("managed.json")? {
             None => ManagedState::default(),
             Some(text) => serde_json::from_str(&text).map_err(|error| PunchStateFolderError::Content {
@@ -156,6 +164,12 @@ impl PunchStateFolder {
 
     pub(crate) fn save_managed_state(&self, managed: &ManagedState) -> Result<(), PunchStateFolderError> {
         self.write_json("managed.json", managed)
+    }
+
+    /// What others could write there would be believed.
+    fn require_protected_folder(&self) -> Result<(), PunchStateFolderError> {
+        require_protected_folder_below_root(&self.root, PUNCH_STATE_FOLDER)
+            .map_err(PunchStateFolderError::Unprotected)
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, PunchStateFolderError> {

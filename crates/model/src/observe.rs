@@ -30,6 +30,18 @@ pub enum Observation<T> {
     Unsafe(String),
 }
 
+impl<T> Observation<T> {
+    /// The same observation, with what is there seen in another way.
+    pub fn map_present<U>(self, map: impl FnOnce(T) -> U) -> Observation<U> {
+        match self {
+            Observation::Absent => Observation::Absent,
+            Observation::Present(seen) => Observation::Present(map(seen)),
+            Observation::Unreadable(because) => Observation::Unreadable(because),
+            Observation::Unsafe(because) => Observation::Unsafe(because),
+        }
+    }
+}
+
 /// The families of distributions, by how they package software.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

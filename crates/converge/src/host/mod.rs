@@ -18,6 +18,7 @@ use model::{
 
 use crate::payload::{ObservedPackagePaths, PackagePathsRequest};
 
+pub(crate) use machine::require_protected_folder_below_root;
 pub use machine::{HttpGetFunction, RealHost};
 
 pub use secret_masking_host::SecretMaskingHost;

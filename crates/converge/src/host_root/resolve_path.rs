@@ -16,7 +16,7 @@ use nix::{
 };
 
 /// How many links one path may have, as in the kernel.
-const MOST_LINKS: usize = 40;
+pub(super) const MOST_LINKS: usize = 40;
 
 /// Opens the file or folder at `path` inside `root`.
 pub(super) fn open_path_inside_root(root: &OwnedFd, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
@@ -62,6 +62,6 @@ pub(super) fn open_path_inside_root(root: &OwnedFd, path: &str, flags: OFlag) ->
     Ok(openat(here.as_fd(), ".", flags | OFlag::O_CLOEXEC, Mode::empty())?)
 }
 
-fn path_parts(path: &str) -> VecDeque<String> {
+pub(super) fn path_parts(path: &str) -> VecDeque<String> {
     path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect()
 }

@@ -15,6 +15,7 @@ mod payload_conflicts;
 mod secrets;
 mod story;
 mod turns;
+mod unsafe_paths;
 
 #[path = "../../../../tests/skip.rs"]
 mod skip;

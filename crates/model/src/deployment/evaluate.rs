@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::DeploymentDescription;
+use super::{DeploymentDescription, default_owner::complete_owners_in_user_folders};
 use crate::{
     deployment_manifest::{self, ManifestVariables},
     fault::Fault,
@@ -113,6 +113,7 @@ fn evaluate_deployment(
     })?;
     let mut resources = required_os_packages(deployment, family, &evaluated.resources);
     resources.extend(evaluated.resources);
+    complete_owners_in_user_folders(&mut resources);
     Ok(DesiredComponentWithResources {
         name: name.clone(),
         version: deployment.component.version.clone(),

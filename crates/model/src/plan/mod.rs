@@ -6,6 +6,7 @@ mod display;
 mod merge_duplicates;
 mod missing;
 mod order;
+mod owner_in_user_folder;
 mod planner;
 mod remove;
 mod user_folders;

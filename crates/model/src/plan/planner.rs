@@ -306,6 +306,9 @@ impl<'a> Planner<'a> {
         if !resource.present {
             return self.plan_absence((component, resource), observed);
         }
+        if let Some(because) = self.root_owned_in_user_folder_reason(resource) {
+            return self.add_blocked_resource((component, resource), because);
+        }
         if let ResourceBody::Exec(exec) = &resource.body {
             return self.plan_exec((component, resource), exec, observed, changed);
         }

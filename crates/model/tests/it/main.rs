@@ -15,6 +15,7 @@ mod manifest;
 mod mistakes;
 mod naive;
 mod needs;
+mod owners;
 mod parameters;
 mod plan;
 mod random;

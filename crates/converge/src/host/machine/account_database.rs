@@ -14,7 +14,7 @@ use nix::{
 
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
-    host_root::HostRoot,
+    host_root::{FolderAccounts, HostRoot},
 };
 
 /// The users and groups of a host.
@@ -103,6 +103,11 @@ impl AccountDatabase {
         })
     }
 
+    /// Whether these are the accounts of a folder that stands for a host.
+    pub(super) fn is_of_folder(&self) -> bool {
+        !self.running
+    }
+
     /// The groups of the host's own files that `user` is a further member of.
     pub(super) fn supplementary_groups_of_user(&self, user: &str) -> BTreeSet<String> {
         let groups = self.groups.iter();
@@ -141,7 +146,7 @@ impl AccountDatabase {
     pub(super) fn wanted_or_known_user_name(&self, uid: u32, wanted: Option<&str>) -> String {
         match wanted {
             Some(name) if self.lookup_or_parse_uid(name).is_ok_and(|wanted| wanted == uid) => name.to_owned(),
-            _ => self.user_name(uid),
+            _ => self.user_name_or_number(uid),
         }
     }
 
@@ -149,11 +154,12 @@ impl AccountDatabase {
     pub(super) fn wanted_or_known_group_name(&self, gid: u32, wanted: Option<&str>) -> String {
         match wanted {
             Some(name) if self.lookup_or_parse_gid(name).is_ok_and(|wanted| wanted == gid) => name.to_owned(),
-            _ => self.group_name(gid),
+            _ => self.group_name_or_number(gid),
         }
     }
 
-    fn user_name(&self, uid: u32) -> String {
+    /// The name of a user for a message, or its number.
+    pub(super) fn user_name_or_number(&self, uid: u32) -> String {
         let name = self.users.iter().find(|(_, user)| user.uid == uid).map(|(name, _)| name.clone());
         let asked = || {
             let asked = self.running.then(|| nix::unistd::User::from_uid(uid.into()).ok().flatten());
@@ -162,13 +168,54 @@ impl AccountDatabase {
         name.or_else(asked).unwrap_or_else(|| if uid == 0 { "root".into() } else { uid.to_string() })
     }
 
-    fn group_name(&self, gid: u32) -> String {
+    fn group_name_or_number(&self, gid: u32) -> String {
         let name = self.groups.iter().find(|(_, group)| group.gid == gid).map(|(name, _)| name.clone());
         let asked = || {
             let asked = self.running.then(|| nix::unistd::Group::from_gid(gid.into()).ok().flatten());
             asked.flatten().map(|group| group.name)
         };
         name.or_else(asked).unwrap_or_else(|| if gid == 0 { "root".into() } else { gid.to_string() })
+    }
+}
+
+impl FolderAccounts for AccountDatabase {
+    fn members_of_group_except(&self, gid: u32, uids: &[u32]) -> Vec<String> {
+        let listed: BTreeSet<&String> =
+            self.groups.values().filter(|group| group.gid == gid).flat_map(|group| &group.members).collect();
+        let counts = |name: &str, user: &PasswdEntry| {
+            !uids.contains(&user.uid) && (user.gid == gid || listed.iter().any(|listed| *listed == name))
+        };
+        let users = self.users.iter().filter(|(name, user)| counts(name, user));
+        let mut members: Vec<String> = users.map(|(name, _)| name.clone()).collect();
+        if !self.running {
+            return members;
+        }
+        // Members whom only the name service knows.
+        members.extend(
+            listed
+                .iter()
+                .filter(|name| !self.users.contains_key(**name))
+                .filter(|name| {
+                    let user = nix::unistd::User::from_name(name);
+                    !matches!(user, Ok(None))
+                        && !matches!(user, Ok(Some(user)) if uids.contains(&user.uid.as_raw()))
+                })
+                .map(|name| (*name).clone()),
+        );
+        if self.groups.values().all(|group| group.gid != gid)
+            && !matches!(nix::unistd::Group::from_gid(Gid::from_raw(gid)), Ok(None))
+        {
+            members.push("users of the name service".to_owned());
+        }
+        members
+    }
+
+    fn user_name(&self, uid: u32) -> String {
+        self.user_name_or_number(uid)
+    }
+
+    fn group_name(&self, gid: u32) -> String {
+        self.group_name_or_number(gid)
     }
 }
 

@@ -1,9 +1,6 @@
 //! Directories.
 
-use std::{
-    io,
-    os::fd::{AsFd, OwnedFd},
-};
+use std::{io, os::fd::OwnedFd};
 
 use model::resource::DirectoryResourceBody;
 use nix::{
@@ -13,44 +10,24 @@ use nix::{
     unistd::{Gid, Uid, fchown, fchownat},
 };
 
-use super::account_database::{AccountDatabase, lookup_owner_and_group_ids};
-use crate::{
-    host::HostError,
-    host_root::{HostRoot, OpenParentFolderAndName},
+use super::{
+    account_database::lookup_owner_and_group_ids,
+    path_entry::create_or_change_folder_entry,
+    resource_folders::{ActingUser, ResourceFolders},
 };
+use crate::host::HostError;
 
 /// Makes a directory what it must be.
 pub(super) fn create_or_update_directory(
-    root: &HostRoot,
-    accounts: &AccountDatabase,
+    folders: &ResourceFolders<'_>,
+    acting: ActingUser,
     path: &str,
     directory: &DirectoryResourceBody,
 ) -> Result<(), HostError> {
-    let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
-    let spot = root.open_or_create_parent_folder(path).map_err(wrong)?;
-    let owners = lookup_owner_and_group_ids(accounts, &directory.ownership)?;
-    make(&spot, owners, directory.ownership.mode).map_err(wrong)
-}
-
-fn make(
-    spot: &OpenParentFolderAndName<'_>,
-    (owner, group): (Option<Uid>, Option<Gid>),
-    mode: Option<u32>,
-) -> io::Result<()> {
-    let new = spot.stat_without_following_link()?.is_none();
-    if new {
-        mkdirat(spot.folder.as_fd(), spot.name, Mode::from_bits_truncate(0o700))?;
-    }
-    if owner.is_some() || group.is_some() {
-        fchownat(spot.folder.as_fd(), spot.name, owner, group, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-    }
-    if let Some(mode) = mode.or(new.then_some(0o755)) {
-        // The folder itself is opened, so that no link can take its place in between.
-        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-        let itself = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?;
-        fchmod(&itself, Mode::from_bits_truncate(mode))?;
-    }
-    spot.sync_folder()
+    let owners = lookup_owner_and_group_ids(folders.accounts, &directory.ownership)?;
+    let place = folders.open_to_write(path, acting)?;
+    create_or_change_folder_entry(&place.spot, owners, directory.ownership.mode)
+        .map_err(|error| place.entry_error("cannot write", path, &error))
 }
 
 /// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`, or takes from

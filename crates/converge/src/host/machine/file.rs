@@ -6,32 +6,26 @@ use std::{
 };
 
 use model::{observe::FileDigestAndText, resource::FileResourceBody};
-use nix::{
-    sys::stat::{FileStat, SFlag},
-    unistd::{Gid, Uid},
-};
 use sha2::{Digest, Sha256};
 
-use super::account_database::{AccountDatabase, lookup_owner_and_group_ids};
-use crate::{host::HostError, host_root::HostRoot};
+use super::{
+    account_database::lookup_owner_and_group_ids,
+    path_entry::replace_entry_by_file_keeping_ownership,
+    resource_folders::{ActingUser, ResourceFolders},
+};
+use crate::host::HostError;
 
 /// Makes a file what it must be. An owner, group or mode that is not wanted otherwise is kept.
 pub(super) fn create_or_change_file(
-    root: &HostRoot,
-    accounts: &AccountDatabase,
+    folders: &ResourceFolders<'_>,
+    acting: ActingUser,
     path: &str,
     file: &FileResourceBody,
 ) -> Result<(), HostError> {
-    let wrong = |error: io::Error| HostError::from_io_error("cannot write", path, &error);
-    let spot = root.open_or_create_parent_folder(path).map_err(wrong)?;
-    let (owner, group) = lookup_owner_and_group_ids(accounts, &file.ownership)?;
-    let kept = spot.stat_without_following_link().map_err(wrong)?.filter(is_file);
-    let mode = file.ownership.mode.or(kept.map(|stat| stat.st_mode & 0o7777)).unwrap_or(0o644);
-    let owners = (
-        owner.or(kept.map(|stat| Uid::from_raw(stat.st_uid))),
-        group.or(kept.map(|stat| Gid::from_raw(stat.st_gid))),
-    );
-    spot.replace_entry_by_file(&file.content, owners, mode).map_err(wrong)
+    let owners = lookup_owner_and_group_ids(folders.accounts, &file.ownership)?;
+    let place = folders.open_to_write(path, acting)?;
+    replace_entry_by_file_keeping_ownership(&place.spot, &file.content, owners, file.ownership.mode)
+        .map_err(|error| place.entry_error("cannot write", path, &error))
 }
 
 /// Digests a file of any size; only a small one is kept for diffs.
@@ -50,8 +44,4 @@ pub(super) fn read_file_digest_and_text(mut file: File) -> io::Result<FileDigest
             count => hash.update(&buffer[..count]),
         }
     }
-}
-
-fn is_file(stat: &FileStat) -> bool {
-    SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT == SFlag::S_IFREG
 }

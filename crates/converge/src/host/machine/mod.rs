@@ -15,8 +15,10 @@ mod account_tools;
 mod network_probe;
 mod os_family;
 mod package_paths;
+mod path_entry;
 mod paths;
 mod process;
+mod resource_folders;
 mod rpm_command;
 
 use std::{
@@ -29,19 +31,25 @@ use model::{
     health::{HealthProbe, request_and_check_http_answer},
     observe::{FactKind, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
     plan::{PlannedAction, PlannedChange},
-    resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
 };
 
 pub use network_probe::HttpGetFunction;
+pub(crate) use resource_folders::require_protected_folder_below_root;
 
 use self::{
-    account_database::AccountDatabase, account_tools::AccountTools, exec::CommandRunner,
-    package::OsPackageManager, rpm_command::RpmCommand, service::Systemd,
+    account_database::AccountDatabase,
+    account_tools::AccountTools,
+    exec::CommandRunner,
+    package::OsPackageManager,
+    resource_folders::{ActingUser, ResourceFolders},
+    rpm_command::RpmCommand,
+    service::Systemd,
 };
 use super::{Host, HostError};
 use crate::{
-    host_root::HostRoot,
+    host_root::{HostRoot, WalkedFolderCache},
     payload::{ObservedPackagePaths, PackagePathsRequest},
     punch_state_folder::RunLock,
 };
@@ -58,6 +66,8 @@ pub struct RealHost {
     http: HttpGetFunction,
     /// What programs that change something hold locked.
     held: Option<PathBuf>,
+    /// The folders that resources lie in.
+    walked: WalkedFolderCache,
 }
 
 impl RealHost {
@@ -95,6 +105,7 @@ impl RealHost {
             root,
             http,
             held: None,
+            walked: WalkedFolderCache::default(),
         })
     }
 
@@ -115,16 +126,16 @@ impl RealHost {
         let name = resource.id.name.as_str();
         let facts: Vec<FactKind> = change.differences.iter().map(|difference| difference.fact).collect();
         let accounts = self.accounts();
+        let folders = ResourceFolders { root: &self.root, accounts: &accounts, cache: &self.walked };
+        let acting = ActingUser::of_resource(Some(resource), &accounts);
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match &resource.body {
-            ResourceBody::File(file) => file::create_or_change_file(&self.root, &accounts, name, file)?,
+            ResourceBody::File(file) => file::create_or_change_file(&folders, acting, name, file)?,
             ResourceBody::Directory(directory) => {
-                directory::create_or_update_directory(&self.root, &accounts, name, directory)?;
+                directory::create_or_update_directory(&folders, acting, name, directory)?;
             }
-            ResourceBody::Symlink(link) => symlink::create_or_replace_symlink(&self.root, name, link)?,
-            ResourceBody::User(user) => {
-                tools.create_or_change_user(&self.root, &accounts, name, user, &facts)?
-            }
+            ResourceBody::Symlink(link) => symlink::create_or_replace_symlink(&folders, name, link)?,
+            ResourceBody::User(user) => tools.create_or_change_user(&folders, name, user, &facts)?,
             ResourceBody::Group(group) => tools.create_or_change_group(&self.root, &accounts, name, group)?,
             ResourceBody::Service(service) => {
                 // A folder without a system has only the units our packages bring: others come with the
@@ -134,11 +145,10 @@ impl RealHost {
                         "not enabled: there is no such unit, and no system to get it from".to_owned(),
                     ));
                 }
+                folders.require_protected_folder(service::ADMINISTRATORS_UNITS)?;
                 self.systemd.apply_service(&self.root, name, service, &facts)?;
             }
-            ResourceBody::Cron(cron) => {
-                cron::write_cron_file(&self.root, &resource.id, cron, resource.secret)?
-            }
+            ResourceBody::Cron(cron) => cron::write_cron_file(&folders, &resource.id, cron, resource.secret)?,
             ResourceBody::Package(package) => {
                 self.os_packages.install_os_package(name, package.version.as_deref())?
             }
@@ -156,16 +166,21 @@ impl RealHost {
     /// Removes a resource; returns why it was kept, if it was.
     fn remove(&mut self, id: &ResourceId) -> Result<Option<String>, HostError> {
         let tools = AccountTools { prefix: self.prefix.as_deref() };
+        let accounts = self.accounts();
+        let folders = ResourceFolders { root: &self.root, accounts: &accounts, cache: &self.walked };
         match id.kind {
             ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                paths::remove_unless_nonempty_folder(&self.root, id)
+                paths::remove_unless_nonempty_folder(&folders, id)
             }
-            ResourceKind::Cron => cron::remove_cron_file(&self.root, id),
+            ResourceKind::Cron => cron::remove_cron_file(&folders, id),
             ResourceKind::User => {
-                tools.remove_user_and_private_group(&self.root, &self.accounts(), &id.name).map(|()| None)
+                tools.remove_user_and_private_group(&self.root, &accounts, &id.name).map(|()| None)
             }
-            ResourceKind::Group => tools.remove_group(&self.accounts(), &id.name).map(|()| None),
-            ResourceKind::Service => self.systemd.stop_and_disable_service(&self.root, &id.name),
+            ResourceKind::Group => tools.remove_group(&accounts, &id.name).map(|()| None),
+            ResourceKind::Service => {
+                folders.require_protected_folder(service::ADMINISTRATORS_UNITS)?;
+                self.systemd.stop_and_disable_service(&self.root, &id.name)
+            }
             ResourceKind::Package => self.os_packages.remove_os_package_unless_needed(&self.root, &id.name),
             ResourceKind::Exec => Ok(None),
         }
@@ -214,18 +229,25 @@ impl Host for RealHost {
             .collect();
         let mut packages = self.os_packages.observe_os_packages(&packages);
         let accounts = self.accounts();
+        let folders = ResourceFolders { root: &self.root, accounts: &accounts, cache: &self.walked };
+        let directories = all
+            .values()
+            .flatten()
+            .filter(|resource| resource.present && resource.id.kind == ResourceKind::Directory)
+            .filter_map(|resource| Some((resource.id.name.as_str(), paths::ownership(resource)?)))
+            .collect();
         let runner = CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
         let mut observed = BTreeMap::new();
         for (id, wanted_resource) in all {
             let one = match id.kind {
                 ResourceKind::File | ResourceKind::Directory | ResourceKind::Symlink => {
-                    paths::observe_path(&self.root, &accounts, &id.name, wanted_resource.and_then(ownership))
+                    paths::observe_path(&folders, id, wanted_resource, &directories)
                 }
                 ResourceKind::Cron => {
                     let secret = wanted_resource.is_some_and(|wanted_resource| wanted_resource.secret);
-                    cron::observe_cron_file(&self.root, &accounts, id, secret)
+                    cron::observe_cron_file(&folders, id, secret)
                 }
-                ResourceKind::User => accounts.observe_user(&self.root, &id.name, wanted_resource),
+                ResourceKind::User => accounts.observe_user(&folders, &id.name, wanted_resource),
                 ResourceKind::Group => accounts.observe_group(&id.name),
                 ResourceKind::Service => services.remove(&id.name).unwrap_or(Observation::Absent),
                 ResourceKind::Package => packages.remove(&id.name).unwrap_or(Observation::Absent),
@@ -294,6 +316,9 @@ impl RealHost {
             // What is seen then is made right by changes of its own.
             PlannedAction::LookAgain(_) => Ok(None),
         };
+        if !leaves_folders_as_they_are(change) {
+            self.walked.clear();
+        }
         // Also when it failed: half of it may be done.
         if service::action_may_change_unit_files(&change.action) {
             self.systemd.mark_unit_files_changed();
@@ -302,12 +327,20 @@ impl RealHost {
     }
 }
 
-/// The owner and group of a file or folder.
-fn ownership(resource: &Resource) -> Option<&Ownership> {
-    match &resource.body {
-        ResourceBody::File(file) => Some(&file.ownership),
-        ResourceBody::Directory(directory) => Some(&directory.ownership),
-        _ => None,
+/// Whether all folders lie where they did after a change: only what takes the place of something else, and
+/// programs, can move them.
+fn leaves_folders_as_they_are(change: &PlannedChange) -> bool {
+    match &change.action {
+        PlannedAction::Apply(resource) => {
+            let kind = resource.id.kind;
+            let replaces = change
+                .differences
+                .iter()
+                .any(|difference| difference.fact == FactKind::Type && difference.before.is_some());
+            matches!(kind, ResourceKind::File | ResourceKind::Cron) && !replaces
+        }
+        PlannedAction::Restart { .. } | PlannedAction::LookAgain(_) => true,
+        _ => false,
     }
 }
 

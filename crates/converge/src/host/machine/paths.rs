@@ -1,105 +1,114 @@
 //! What lies at a path: files, directories and links are observed and removed alike.
 
-use std::{fs::File, io, os::fd::AsFd};
+use std::collections::BTreeMap;
 
 use model::{
     observe::{FactKind, FactValue, FileType, Observation, ResourceFactsByKind},
-    resource::{Ownership, ResourceId, ResourceKind},
-};
-use nix::{
-    errno::Errno,
-    fcntl::{OFlag, openat, readlinkat},
-    sys::stat::{Mode, SFlag},
-    unistd::{UnlinkatFlags, unlinkat},
+    resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
-use super::{account_database::AccountDatabase, file};
+use super::{
+    path_entry::{ObservedEntry, observe_entry, remove_entry_unless_nonempty},
+    resource_folders::{ActingUser, ResourceFolders, host_error, is_about_to_be_made_safe},
+};
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
-    host_root::{HostRoot, OpenParentFolderAndName},
+    host_root::FolderWalkError,
 };
 
-/// Facts about what lies at a path, its owners named as in `wanted` where that is the same.
+/// Facts about what lies at the path of a file, directory or link, its owners named as in its description
+/// where that is the same.
 pub(super) fn observe_path(
-    root: &HostRoot,
-    accounts: &AccountDatabase,
-    path: &str,
-    wanted: Option<&Ownership>,
+    folders: &ResourceFolders<'_>,
+    id: &ResourceId,
+    described: Option<&Resource>,
+    directories: &BTreeMap<&str, &Ownership>,
 ) -> Observation<ResourceFactsByKind> {
-    match facts(root, accounts, path, wanted) {
-        Ok(Some(facts)) => Observation::Present(facts),
+    let acting = ActingUser::of_resource(described, folders.accounts);
+    observe_entry_at_path(folders, &id.name, acting, directories)
+        .map_present(|entry| facts_of_entry(folders, entry, described.and_then(ownership)))
+}
+
+/// What lies at a path, looked at as `acting`. What makes it unsafe now may be what this run changes first,
+/// by one of the described `directories`: then it is as good as absent, and looked at again when it is made.
+pub(super) fn observe_entry_at_path(
+    folders: &ResourceFolders<'_>,
+    path: &str,
+    acting: ActingUser,
+    directories: &BTreeMap<&str, &Ownership>,
+) -> Observation<ObservedEntry> {
+    let unreadable = |error| {
+        Observation::Unreadable(format!(
+            "cannot look at {path}: {}",
+            file_system_error_reason_with_advice(&error)
+        ))
+    };
+    let place = match folders.open_to_look(path, acting) {
+        Ok(Some(place)) => place,
+        Ok(None) => return Observation::Absent,
+        Err(FolderWalkError::Unsafe(folder))
+            if is_about_to_be_made_safe(&folder, directories, folders.accounts) =>
+        {
+            return Observation::Absent;
+        }
+        Err(FolderWalkError::Unsafe(folder)) => return Observation::Unsafe(folder.because),
+        Err(FolderWalkError::File(error)) => return unreadable(error),
+    };
+    match observe_entry(&place.spot) {
+        Ok(Some(entry)) => Observation::Present(entry),
         Ok(None) => Observation::Absent,
-        Err(error) => Observation::Unreadable(format!(
+        // A user must not be able to stop the run.
+        Err(error) if place.user.is_some() => Observation::Unsafe(format!(
             "cannot look at {path}: {}",
             file_system_error_reason_with_advice(&error)
         )),
+        Err(error) => unreadable(error),
     }
 }
 
-fn facts(
-    root: &HostRoot,
-    accounts: &AccountDatabase,
-    path: &str,
+fn facts_of_entry(
+    folders: &ResourceFolders<'_>,
+    entry: ObservedEntry,
     wanted: Option<&Ownership>,
-) -> io::Result<Option<ResourceFactsByKind>> {
-    let spot = match root.open_parent_folder(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        spot => spot?,
-    };
-    let Some(stat) = spot.stat_without_following_link()? else { return Ok(None) };
-    let mut facts = ResourceFactsByKind::new();
-    let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-    let file_type = match kind {
-        SFlag::S_IFREG => FileType::File,
-        SFlag::S_IFDIR => FileType::Directory,
-        SFlag::S_IFLNK => FileType::Symlink,
-        _ => FileType::SpecialFile,
-    };
-    facts.insert(FactKind::Type, FactValue::Type(file_type));
+) -> ResourceFactsByKind {
+    let accounts = folders.accounts;
     let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
     let group = wanted.and_then(|wanted| wanted.group.as_deref());
-    facts.insert(FactKind::Owner, FactValue::Text(accounts.wanted_or_known_user_name(stat.st_uid, owner)));
-    facts.insert(FactKind::Group, FactValue::Text(accounts.wanted_or_known_group_name(stat.st_gid, group)));
-    if kind == SFlag::S_IFLNK {
-        let target = readlinkat(spot.folder.as_fd(), spot.name)?;
-        facts.insert(FactKind::Target, FactValue::Text(target.to_string_lossy().into_owned()));
-    } else {
-        facts.insert(FactKind::Mode, FactValue::Mode(stat.st_mode & 0o7777));
+    let mut facts = ResourceFactsByKind::from([
+        (FactKind::Type, FactValue::Type(entry.file_type)),
+        (FactKind::Owner, FactValue::Text(accounts.wanted_or_known_user_name(entry.uid, owner))),
+        (FactKind::Group, FactValue::Text(accounts.wanted_or_known_group_name(entry.gid, group))),
+    ]);
+    if entry.file_type != FileType::Symlink {
+        facts.insert(FactKind::Mode, FactValue::Mode(entry.mode));
     }
-    if kind == SFlag::S_IFREG {
-        let mut content = file::read_file_digest_and_text(open(&spot)?)?;
-        // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
-        if stat.st_mode & 0o077 == 0 {
-            content.text = None;
-        }
-        facts.insert(FactKind::Content, FactValue::Content(content));
-    }
-    Ok(Some(facts))
-}
-
-fn open(spot: &OpenParentFolderAndName<'_>) -> io::Result<File> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-    Ok(openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into())
+    facts.extend(entry.target.map(|target| (FactKind::Target, FactValue::Text(target))));
+    facts.extend(entry.content.map(|content| (FactKind::Content, FactValue::Content(content))));
+    facts
 }
 
 /// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
 pub(super) fn remove_unless_nonempty_folder(
-    root: &HostRoot,
+    folders: &ResourceFolders<'_>,
     id: &ResourceId,
 ) -> Result<Option<String>, HostError> {
-    let wrong = |error: io::Error| HostError::from_io_error("cannot remove", &id.name, &error);
-    let spot = match root.open_parent_folder(&id.name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        spot => spot.map_err(wrong)?,
+    let place = match folders.open_to_look(&id.name, ActingUser::OwnerOfFolder) {
+        Ok(Some(place)) => place,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(host_error("cannot remove", &id.name, error)),
     };
-    let flag = match id.kind {
-        ResourceKind::Directory => UnlinkatFlags::RemoveDir,
-        _ => UnlinkatFlags::NoRemoveDir,
-    };
-    match unlinkat(spot.folder.as_fd(), spot.name, flag) {
-        Ok(()) => spot.sync_folder().map(|()| None).map_err(wrong),
-        Err(Errno::ENOENT) => Ok(None),
-        Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(Some("it is not empty".to_owned())),
-        Err(error) => Err(wrong(error.into())),
+    match remove_entry_unless_nonempty(&place.spot, id.kind == ResourceKind::Directory) {
+        Ok(true) => Ok(None),
+        Ok(false) => Ok(Some("it is not empty".to_owned())),
+        Err(error) => Err(place.entry_error("cannot remove", &id.name, &error)),
+    }
+}
+
+/// The owner and group of a file or folder.
+pub(super) fn ownership(resource: &Resource) -> Option<&Ownership> {
+    match &resource.body {
+        ResourceBody::File(file) => Some(&file.ownership),
+        ResourceBody::Directory(directory) => Some(&directory.ownership),
+        _ => None,
     }
 }

@@ -18,9 +18,12 @@ use crate::{
     host_root::HostRoot,
 };
 
+/// Where the units and links of administrators lie.
+pub(super) const ADMINISTRATORS_UNITS: &str = "/etc/systemd/system";
+
 /// Where units lie, strongest first.
 const FOLDERS: [&str; 4] =
-    ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+    [ADMINISTRATORS_UNITS, "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// systemd, running or as files.
 #[derive(Debug)]

@@ -12,17 +12,18 @@ use super::{
     account_tools::AccountTools,
     group::{is_recorded_user_private_group, record_user_private_group, remove_user_private_group_record},
     process::run_expecting_success,
+    resource_folders::ResourceFolders,
 };
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
-    host_root::HostRoot,
+    host_root::{FolderWalkError, HostRoot},
 };
 
 impl AccountDatabase {
     /// Facts about a user. Its authorized keys are read only when `wanted` has them.
     pub(super) fn observe_user(
         &self,
-        root: &HostRoot,
+        folders: &ResourceFolders<'_>,
         name: &str,
         wanted: Option<&Resource>,
     ) -> Observation<ResourceFactsByKind> {
@@ -54,9 +55,10 @@ impl AccountDatabase {
         ]);
         if let Some(wanted_user) = wanted_user.filter(|wanted_user| wanted_user.authorized_keys.is_some()) {
             let home = wanted_user.home.as_ref().unwrap_or(&user.home);
-            match authorized_keys::observe_authorized_keys(root, home, user.uid) {
+            match authorized_keys::observe_authorized_keys(folders, home, user.uid) {
                 Ok(keys) => _ = facts.insert(FactKind::AuthorizedKeys, keys),
-                Err(error) => {
+                Err(FolderWalkError::Unsafe(folder)) => return Observation::Unsafe(folder.because),
+                Err(FolderWalkError::File(error)) => {
                     let because = file_system_error_reason_with_advice(&error);
                     return Observation::Unreadable(format!(
                         "cannot read {home}/.ssh/authorized_keys: {because}"
@@ -72,12 +74,12 @@ impl AccountTools<'_> {
     /// Makes or changes a user; `facts` are the names of what differs.
     pub(super) fn create_or_change_user(
         &self,
-        root: &HostRoot,
-        accounts: &AccountDatabase,
+        folders: &ResourceFolders<'_>,
         name: &str,
         user: &UserResourceBody,
         facts: &[FactKind],
     ) -> Result<(), HostError> {
+        let ResourceFolders { root, accounts, cache } = *folders;
         self.create_missing_account_files(root)?;
         let new = accounts.lookup_user(name)?.is_none();
         let mut command = self.new_account_command(if new { "useradd" } else { "usermod" });
@@ -102,6 +104,11 @@ impl AccountTools<'_> {
                 command.arg("--system");
             }
             command.arg(if user.system { "--no-create-home" } else { "--create-home" });
+            if !user.system {
+                // The tool makes the home as root, and follows links.
+                let home = user.home.clone().unwrap_or_else(|| format!("/home/{name}"));
+                folders.require_protected_folder(home.rsplit_once('/').map_or("", |(above, _)| above))?;
+            }
             match (&user.group, accounts.lookup_gid(name)?) {
                 (Some(_), _) => (),
                 (None, Some(_)) => _ = command.args(["--gid", name]),
@@ -119,7 +126,9 @@ impl AccountTools<'_> {
             && wants(FactKind::AuthorizedKeys)
         {
             let accounts = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
-            authorized_keys::write_authorized_keys(root, &accounts, name, keys)?;
+            cache.clear();
+            let folders = ResourceFolders { root, accounts: &accounts, cache };
+            authorized_keys::write_authorized_keys(&folders, name, keys)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::{
     fs::File,
     io::{self, Read},
     os::fd::{AsFd, OwnedFd},
+    sync::Arc,
 };
 
 use model::observe::FactValue;
@@ -15,25 +16,34 @@ use nix::{
     unistd::{Gid, Uid},
 };
 
-use super::super::{account_database::AccountDatabase, directory};
+use super::super::{
+    directory::ensure_folder_only_owner_can_write,
+    path_entry::is_symbolic_link,
+    resource_folders::{ActingUser, ResourceFolders, host_error},
+};
 use crate::{
     host::HostError,
-    host_root::{HostRoot, OpenParentFolderAndName},
+    host_root::{FolderWalkError, OpenParentFolderAndName, UnsafeFolder},
 };
 
 /// The most a file of keys may have, in bytes.
 const MOST: u64 = 1024 * 1024;
 
 /// The authorized keys of a user as a fact: a set, or the reason they cannot be used.
-pub(super) fn observe_authorized_keys(root: &HostRoot, home: &str, uid: u32) -> io::Result<FactValue> {
+pub(super) fn observe_authorized_keys(
+    folders: &ResourceFolders<'_>,
+    home: &str,
+    uid: u32,
+) -> Result<FactValue, FolderWalkError> {
     let nothing = || FactValue::Set(BTreeSet::new());
-    let home = match root.open_folder(home) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(nothing()),
-        home => home?,
-    };
-    let folder = match open(&home, ".ssh", OFlag::O_DIRECTORY)? {
+    let Some(home_folder) = open_home(folders, home, uid)? else { return Ok(nothing()) };
+    let folder = match open(&home_folder, ".ssh", OFlag::O_DIRECTORY)? {
         Opened::Nothing => return Ok(nothing()),
-        Opened::Something(what) => return Ok(FactValue::Unusable(format!(".ssh is {what}"))),
+        Opened::Something(what) => {
+            let path = format!("{home}/.ssh");
+            let because = format!("{path} is {what}; remove it, or let its user remove it");
+            return Err(FolderWalkError::Unsafe(UnsafeFolder { path, because, ownership: None }));
+        }
         Opened::Open(folder) => folder,
     };
     let file = match open(&folder, "authorized_keys", OFlag::O_NONBLOCK)? {
@@ -66,29 +76,64 @@ pub(super) fn observe_authorized_keys(root: &HostRoot, home: &str, uid: u32) -> 
 
 /// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
 pub(super) fn write_authorized_keys(
-    root: &HostRoot,
-    accounts: &AccountDatabase,
+    folders: &ResourceFolders<'_>,
     name: &str,
     keys: &[String],
 ) -> Result<(), HostError> {
-    let Some(user) = accounts.lookup_user(name)? else {
+    let Some(user) = folders.accounts.lookup_user(name)? else {
         return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
     };
     let path = format!("{}/.ssh/authorized_keys", user.home);
-    let wrong = |error| HostError::from_io_error("cannot write", path.as_str(), &error);
+    let wrong = |error: io::Error| HostError::from_io_error("cannot write", path.as_str(), &error);
     let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
-    let home = root.open_or_create_parent_folder(&user.home).map_err(wrong)?;
-    let home = match home.stat_without_following_link().map_err(wrong)? {
-        Some(_) => root.open_folder(&user.home).map_err(wrong)?,
+    let home = match open_home(folders, &user.home, user.uid)
+        .map_err(|error| host_error("cannot write", &path, error))?
+    {
+        Some(home) => home,
         None => {
-            directory::ensure_folder_only_owner_can_write(&home.folder, home.name, owner).map_err(wrong)?
+            let place = folders.open_to_write(&user.home, ActingUser::of_uid(user.uid))?;
+            let home = ensure_folder_only_owner_can_write(&place.spot.folder, place.spot.name, owner);
+            Arc::new(home.map_err(wrong)?)
         }
     };
-    let folder = directory::ensure_folder_only_owner_can_write(&home, ".ssh", owner).map_err(wrong)?;
+    let folder = ensure_folder_only_owner_can_write(&home, ".ssh", owner).map_err(|error| {
+        match error.raw_os_error().map(Errno::from_raw) {
+            // What is there instead is the user's doing.
+            Some(Errno::ELOOP | Errno::ENOTDIR) => HostError::UnsafePath {
+                path: path.clone(),
+                because: format!("{}/.ssh is a symbolic link or no folder; remove it", user.home),
+            },
+            _ => wrong(error),
+        }
+    })?;
     let mut text: String = keys.join("\n");
     text.push('\n');
-    let spot = OpenParentFolderAndName { folder, name: "authorized_keys" };
+    let spot = OpenParentFolderAndName { folder: Arc::new(folder), name: "authorized_keys" };
     spot.replace_entry_by_file(text.as_bytes(), owner, 0o600).map_err(wrong)
+}
+
+/// Opens a home, which belongs to its user or to root; `None` when there is none.
+fn open_home(
+    folders: &ResourceFolders<'_>,
+    home: &str,
+    uid: u32,
+) -> Result<Option<Arc<OwnedFd>>, FolderWalkError> {
+    let entry = format!("{}/.ssh", home.trim_end_matches('/'));
+    let Some(place) = folders.open_to_look(&entry, ActingUser::of_uid(uid))? else { return Ok(None) };
+    if place.user.is_none() && uid != 0 {
+        // A link to a folder of root's would make the user's keys lie there.
+        let itself = folders.open_to_look(home, ActingUser::OwnerOfFolder)?;
+        if itself.map(|itself| is_symbolic_link(&itself.spot)).transpose()? == Some(true) {
+            let because =
+                format!("{home} is a symbolic link to a folder of root's; name the folder itself as `home`");
+            return Err(FolderWalkError::Unsafe(UnsafeFolder {
+                path: home.to_owned(),
+                because,
+                ownership: None,
+            }));
+        }
+    }
+    Ok(Some(place.spot.folder))
 }
 
 enum Opened {
@@ -104,8 +149,7 @@ fn open(folder: &OwnedFd, name: &str, flags: OFlag) -> io::Result<Opened> {
         Ok(open) => Ok(Opened::Open(open)),
         Err(Errno::ENOENT) => Ok(Opened::Nothing),
         Err(Errno::ELOOP) => Ok(Opened::Something("a symbolic link")),
-        // A link, too, is no folder.
-        Err(Errno::ENOTDIR) => Ok(Opened::Something("no folder")),
+        Err(Errno::ENOTDIR) => Ok(Opened::Something("a symbolic link or no folder")),
         Err(error) => Err(error.into()),
     }
 }

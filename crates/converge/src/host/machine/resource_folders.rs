@@ -1,0 +1,253 @@
+//! Opens the folders that resources lie in, as far as that is safe.
+//!
+//! Root works only where nobody else can lead it astray. Below a folder that a user owns only what belongs
+//! to that user is made, and no link is followed.
+
+use std::{collections::BTreeMap, io, os::fd::OwnedFd, path::Path, sync::Arc};
+
+use model::resource::{Ownership, Resource, ResourceBody};
+use nix::{
+    errno::Errno,
+    sys::stat::{Mode, fchmod, fstat, mkdirat},
+    unistd::{Gid, Uid, fchown, geteuid},
+};
+
+use super::account_database::AccountDatabase;
+use crate::{
+    host::{HostError, file_system_error_reason_with_advice},
+    host_root::{
+        FolderOwnership, FolderWalkError, HostRoot, OpenParentFolderAndName, PathTrust, UnsafeFolder,
+        UserFolder, WalkedFolder, WalkedFolderCache, open_folder_itself,
+    },
+};
+
+/// Who works on a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ActingUser {
+    /// Root, or who runs punch.
+    Root,
+    /// The user the resource belongs to.
+    Owner(u32),
+    /// The user the resource belongs to, who is not there yet.
+    UnknownOwner,
+    /// Whoever owns the folder: it makes or removes nothing there that he could not.
+    OwnerOfFolder,
+}
+
+/// The folders of a host that resources lie in.
+pub(super) struct ResourceFolders<'a> {
+    pub(super) root: &'a HostRoot,
+    pub(super) accounts: &'a AccountDatabase,
+    pub(super) cache: &'a WalkedFolderCache,
+}
+
+/// The entry of an open folder at which a resource lies.
+pub(super) struct ResourcePlace<'a> {
+    pub(super) spot: OpenParentFolderAndName<'a>,
+    /// The user whose folder it is in.
+    pub(super) user: Option<u32>,
+}
+
+impl ActingUser {
+    /// Who works on a resource that is described like this, or no longer described.
+    pub(super) fn of_resource(described: Option<&Resource>, accounts: &AccountDatabase) -> Self {
+        let Some(resource) = described.filter(|resource| resource.present) else {
+            return ActingUser::OwnerOfFolder;
+        };
+        match &resource.body {
+            ResourceBody::File(file) => Self::of_owner(&file.ownership, accounts),
+            ResourceBody::Directory(directory) => Self::of_owner(&directory.ownership, accounts),
+            ResourceBody::Symlink(_) => ActingUser::OwnerOfFolder,
+            _ => ActingUser::Root,
+        }
+    }
+
+    /// A user works on his own.
+    pub(super) fn of_uid(uid: u32) -> Self {
+        if uid == 0 { ActingUser::Root } else { ActingUser::Owner(uid) }
+    }
+
+    fn of_owner(ownership: &Ownership, accounts: &AccountDatabase) -> Self {
+        match ownership.owner.as_deref().map(|name| accounts.lookup_or_parse_uid(name)) {
+            None => ActingUser::Root,
+            Some(Ok(uid)) => Self::of_uid(uid),
+            Some(Err(_)) => ActingUser::UnknownOwner,
+        }
+    }
+}
+
+impl ResourcePlace<'_> {
+    /// The error of work on the entry. What fails in a user's folder can be that user's doing.
+    pub(super) fn entry_error(&self, what: &'static str, path: &str, error: &io::Error) -> HostError {
+        match self.user {
+            None => HostError::from_io_error(what, path, error),
+            Some(_) => HostError::UnsafePath {
+                path: path.to_owned(),
+                because: format!("{what} it: {}", file_system_error_reason_with_advice(error)),
+            },
+        }
+    }
+}
+
+impl ResourceFolders<'_> {
+    /// Opens the folder that `path` is in to look at what is there; `None` when there is no such folder.
+    pub(super) fn open_to_look<'p>(
+        &self,
+        path: &'p str,
+        acting: ActingUser,
+    ) -> Result<Option<ResourcePlace<'p>>, FolderWalkError> {
+        match self.open(path, acting, false) {
+            Err(FolderWalkError::File(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            opened => opened.map(Some),
+        }
+    }
+
+    /// Opens the folder that `path` is in to make or change what is there, and makes it where there is none.
+    pub(super) fn open_to_write<'p>(
+        &self,
+        path: &'p str,
+        acting: ActingUser,
+    ) -> Result<ResourcePlace<'p>, HostError> {
+        self.open(path, acting, true).map_err(|error| host_error("cannot write", path, error))
+    }
+
+    /// An error unless only root can change the folder at `path` and the way to it. It need not be there.
+    pub(super) fn require_protected_folder(&self, path: &str) -> Result<(), HostError> {
+        match self.walk_to_folder(path, false) {
+            Ok(WalkedFolder::Protected(_)) => Ok(()),
+            Ok(WalkedFolder::OfUser(folder)) => {
+                let error = self.refuse(&folder, ActingUser::Root);
+                Err(host_error("cannot use", path, error))
+            }
+            Err(FolderWalkError::File(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(host_error("cannot use", path, error)),
+        }
+    }
+
+    /// Walks to a folder, and makes it and those above it where there are none.
+    pub(super) fn walk_to_folder(&self, path: &str, create: bool) -> Result<WalkedFolder, FolderWalkError> {
+        self.root.walk_to_folder(path, &self.trust()?, self.cache, create)
+    }
+
+    fn open<'p>(
+        &self,
+        path: &'p str,
+        acting: ActingUser,
+        create: bool,
+    ) -> Result<ResourcePlace<'p>, FolderWalkError> {
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match self.walk_to_folder(above, create)? {
+            WalkedFolder::Protected(folder) => {
+                let spot = OpenParentFolderAndName { folder: folder.open_folder(), name };
+                Ok(ResourcePlace { spot, user: None })
+            }
+            WalkedFolder::OfUser(user) => {
+                match acting {
+                    ActingUser::OwnerOfFolder => (),
+                    ActingUser::Owner(uid) if uid == user.uid => (),
+                    _ => return Err(self.refuse(&user, acting)),
+                }
+                let folder = open_below_user_folder(&user, create)?;
+                Ok(ResourcePlace { spot: OpenParentFolderAndName { folder, name }, user: Some(user.uid) })
+            }
+        }
+    }
+
+    fn trust(&self) -> io::Result<PathTrust<'_>> {
+        let mut uids = vec![0, geteuid().as_raw()];
+        // Who made the folder that stands for a host chose it.
+        if self.accounts.is_of_folder() {
+            uids.push(self.root.owner_of_root_folder()?);
+        }
+        Ok(PathTrust { uids, accounts: self.accounts })
+    }
+
+    /// Why nobody but its owner may have something in a folder.
+    fn refuse(&self, folder: &UserFolder, acting: ActingUser) -> FolderWalkError {
+        let user = self.accounts.user_name_or_number(folder.uid);
+        let path = &folder.path;
+        let whose = match acting {
+            ActingUser::Owner(uid) => format!("what belongs to {}", self.accounts.user_name_or_number(uid)),
+            _ => "what belongs to root".to_owned(),
+        };
+        let because = format!(
+            "{user} can change {path}, and {whose} cannot be kept safe there; give it `owner: {user}`, or put it elsewhere"
+        );
+        let ownership = fstat(&folder.open).ok().map(FolderOwnership::from);
+        FolderWalkError::Unsafe(UnsafeFolder { path: path.clone(), because, ownership })
+    }
+}
+
+/// An error unless only root can change a folder of punch's own and the way to it. It need not be there.
+pub(crate) fn require_protected_folder_below_root(root: &HostRoot, path: &str) -> Result<(), HostError> {
+    let accounts = AccountDatabase::read_passwd_and_group(root, root.root_path() == Path::new("/"));
+    let cache = WalkedFolderCache::default();
+    ResourceFolders { root, accounts: &accounts, cache: &cache }.require_protected_folder(path)
+}
+
+/// Opens what lies below a user's folder; nothing there is followed, and all of it is the user's or root's.
+fn open_below_user_folder(user: &UserFolder, create: bool) -> Result<Arc<OwnedFd>, FolderWalkError> {
+    let mut here = user.open.clone();
+    let mut path = user.path.clone();
+    for part in &user.below {
+        path = format!("{path}/{part}");
+        let open = match open_folder_itself(&here, part) {
+            Err(Errno::ENOENT) if create => {
+                mkdirat(&here, part.as_str(), Mode::from_bits_truncate(0o700))?;
+                let open = open_folder_itself(&here, part)?;
+                fchown(&open, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(fstat(&here)?.st_gid)))?;
+                fchmod(&open, Mode::from_bits_truncate(0o755))?;
+                open
+            }
+            Err(Errno::ENOTDIR | Errno::ELOOP) => {
+                let because =
+                    format!("{path} is no folder, or a symbolic link, and a user can change that; remove it");
+                return Err(FolderWalkError::Unsafe(UnsafeFolder { path, because, ownership: None }));
+            }
+            opened => opened?,
+        };
+        let stat = fstat(&open)?;
+        if stat.st_uid != user.uid && stat.st_uid != 0 {
+            let because =
+                format!("{path} belongs to user {}, and lies in a folder of user {}", stat.st_uid, user.uid);
+            return Err(FolderWalkError::Unsafe(UnsafeFolder {
+                path,
+                because,
+                ownership: Some(stat.into()),
+            }));
+        }
+        here = Arc::new(open);
+    }
+    Ok(here)
+}
+
+/// The error of a change.
+pub(super) fn host_error(what: &'static str, path: &str, error: FolderWalkError) -> HostError {
+    match error {
+        FolderWalkError::File(error) => HostError::from_io_error(what, path, &error),
+        FolderWalkError::Unsafe(unsafe_folder) => {
+            HostError::UnsafePath { path: path.to_owned(), because: unsafe_folder.because }
+        }
+    }
+}
+
+/// Whether one of the described directories takes away what makes a folder unsafe: it is applied before what
+/// lies in it.
+pub(super) fn is_about_to_be_made_safe(
+    folder: &UnsafeFolder,
+    directories: &BTreeMap<&str, &Ownership>,
+    accounts: &AccountDatabase,
+) -> bool {
+    let (Some(wanted), Some(seen)) = (directories.get(folder.path.as_str()), folder.ownership) else {
+        return false;
+    };
+    let differs = |wanted: Option<Result<u32, HostError>>, seen: u32| match wanted {
+        Some(Ok(wanted)) => wanted != seen,
+        // An account that comes with this run.
+        Some(Err(_)) => true,
+        None => false,
+    };
+    let owner = wanted.owner.as_deref().map(|name| accounts.lookup_or_parse_uid(name));
+    let group = wanted.group.as_deref().map(|name| accounts.lookup_or_parse_gid(name));
+    differs(owner, seen.uid) || differs(group, seen.gid) || wanted.mode.is_some_and(|mode| mode != seen.mode)
+}
