@@ -137,6 +137,9 @@ fn read_component(file: &str, text: &str) -> Result<Component, Vec<FormatError>>
         requires: described.requires,
         os_packages: described.os_packages,
         parameters: described.parameters,
+        // Neither changes what is resolved.
+        replaces: Vec::new(),
+        setuid: Vec::new(),
     })
 }
 
