@@ -33,7 +33,7 @@ use self::{
     package_files::{PackageFile, PackageFileKind, read_package_files},
 };
 use crate::{
-    CannotApplyNodeError, FetchedPackageFilesByChange, Host, PunchStateFolder,
+    CannotApplyNodeError, FetchedPackageFilesByChange, Host, HostError, PunchStateFolder,
     inspect::DesiredAndObservedHost,
 };
 
@@ -85,7 +85,11 @@ pub fn check_packages_against_host(
         contents.iter().flat_map(|content| &content.files).map(|file| file.path.clone()).collect();
     let digested: BTreeSet<String> = begun.values().flat_map(|paths| paths.keys().cloned()).collect();
     let request = PackagePathsRequest { packages: &packages, paths: &paths, digested: &digested };
-    let observed = host.observe_package_paths(&request).map_err(|error| error.to_string())?;
+    let observed = match host.observe_package_paths(&request) {
+        // Without rpm nothing is replaced: the first installation fails, and says how to get rpm.
+        Err(HostError::Missing { .. }) => return Ok(()),
+        observed => observed.map_err(|error| error.to_string())?,
+    };
     let incoming: Vec<IncomingPackage<'_>> = contents.iter().map(PackageContent::incoming).collect();
     let decisions = decide_about_package_paths(
         &incoming,

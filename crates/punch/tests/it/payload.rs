@@ -64,7 +64,7 @@ fn plan_fails_like_apply_when_a_payload_cannot_be_had() {
     }
     let planned = test.punch(&with_verb("plan"));
     assert!(
-        planned.stdout.contains("install shop-1.0.0-1"),
+        planned.stdout.contains("  shop 1.0.0-1\n"),
         "the plan is shown all the same: {}",
         planned.stdout
     );

@@ -112,10 +112,7 @@ impl RpmCommand {
             Some(names) => command.arg("--").args(names),
             None => command.arg("--all"),
         };
-        let ended = match run_listing_to_any_exit(&mut command) {
-            Err(HostError::Missing { .. }) => return Ok(Vec::new()),
-            ended => ended?,
-        };
+        let ended = run_listing_to_any_exit(&mut command)?;
         if has_rpm_logged_errors(&ended) {
             return Err(failed_command_error(&command, &ended));
         }
