@@ -166,10 +166,12 @@ impl PunchStateFolder {
         self.write_json("managed.json", managed)
     }
 
-    /// What others could write there would be believed.
+    /// What others could write there would be believed. What cannot be looked at is an error of what follows.
     fn require_protected_folder(&self) -> Result<(), PunchStateFolderError> {
-        require_protected_folder_below_root(&self.root, PUNCH_STATE_FOLDER)
-            .map_err(PunchStateFolderError::Unprotected)
+        match require_protected_folder_below_root(&self.root, PUNCH_STATE_FOLDER) {
+            Err(error @ HostError::UnsafePath { .. }) => Err(PunchStateFolderError::Unprotected(error)),
+            _ => Ok(()),
+        }
     }
 
     fn read(&self, name: &str) -> Result<Option<String>, PunchStateFolderError> {

@@ -1,5 +1,6 @@
 //! A component's folder: `component.yaml`, `deploy/` and the files they name.
 
+mod absent_manifest;
 mod default_manifest;
 mod deploy;
 pub mod facts;
@@ -19,7 +20,7 @@ use model::{
     version::Version,
 };
 
-pub use default_manifest::AbsentManifest;
+pub use absent_manifest::AbsentManifest;
 pub use deploy::DeployFolder;
 
 /// The name of the file that describes a component.

@@ -16,7 +16,7 @@ use model::{
     version::Version,
 };
 
-use crate::payload::{ObservedPackagePaths, PackagePathsRequest};
+use crate::payload::observed_paths::{ObservedPackagePaths, PackagePathsRequest};
 
 pub(crate) use machine::require_protected_folder_below_root;
 pub use machine::{HttpGetFunction, RealHost};

@@ -14,7 +14,7 @@ use model::{
 };
 
 use super::{Host, HostError};
-use crate::payload::{ObservedPackagePaths, PackagePathsRequest};
+use crate::payload::observed_paths::{ObservedPackagePaths, PackagePathsRequest};
 
 /// Shorter secrets are not masked: masking every `7` would make a text unreadable, and show where
 /// the secret was.

@@ -86,6 +86,7 @@ pub(super) fn who_can_change_folder(
 /// Whether permissions are given to more users and groups than the mode shows. Not being able to look
 /// counts as a yes.
 fn has_access_control_list(folder: &OwnedFd) -> bool {
-    let read = rustix::fs::fgetxattr(folder.as_fd(), c"system.posix_acl_access", &mut [0_u8; 0][..]);
-    !matches!(read, Err(Errno::NODATA | Errno::NOTSUP) | Ok(0))
+    // A list is longer than this, and is answered by ERANGE.
+    let read = rustix::fs::fgetxattr(folder.as_fd(), c"system.posix_acl_access", &mut [0_u8; 1][..]);
+    !matches!(read, Err(Errno::NODATA | Errno::NOTSUP))
 }

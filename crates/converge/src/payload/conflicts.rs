@@ -9,7 +9,7 @@ use model::{
 };
 
 use super::{
-    EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackageFile, PackageFileKind,
+    EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackageFileEntry, PackageFileKind,
     PackagedPathOwner,
 };
 use crate::PUNCH_STATE_FOLDER;
@@ -35,7 +35,7 @@ pub(crate) struct IncomingPackage<'a> {
     /// Its version.
     pub(crate) version: &'a Version,
     /// What it brings.
-    pub(crate) files: &'a [PackageFile],
+    pub(crate) files: &'a [PackageFileEntry],
 }
 
 /// What the plan does besides, and what earlier runs did.
@@ -79,7 +79,7 @@ pub(crate) fn decide_about_package_paths(
     host: &HostBeforeInstallation<'_>,
 ) -> PathDecisions {
     let mut decisions = PathDecisions::default();
-    let mut brought: BTreeMap<&str, (&str, &PackageFile)> = BTreeMap::new();
+    let mut brought: BTreeMap<&str, (&str, &PackageFileEntry)> = BTreeMap::new();
     let names: BTreeSet<&str> = incoming.iter().map(|package| package.name).collect();
     let absent = ObservedPackagePath::default();
     for package in incoming {
@@ -109,7 +109,7 @@ pub(crate) fn decide_about_package_paths(
 }
 
 /// Whether two packages may both bring this: directories, and files that are the same.
-fn may_be_shared(one: &PackageFile, other: &PackageFile) -> bool {
+fn may_be_shared(one: &PackageFileEntry, other: &PackageFileEntry) -> bool {
     one.kind == other.kind
         && one.kind != PackageFileKind::File(None)
         && (one.kind == PackageFileKind::Directory || one.mode == other.mode)
@@ -118,7 +118,7 @@ fn may_be_shared(one: &PackageFile, other: &PackageFile) -> bool {
 /// What is to be kept before `file` comes, or why it may not come.
 fn decide_about_path(
     package: &IncomingPackage<'_>,
-    file: &PackageFile,
+    file: &PackageFileEntry,
     observed: &ObservedPackagePath,
     incoming: &BTreeSet<&str>,
     host: &HostBeforeInstallation<'_>,
@@ -175,7 +175,7 @@ fn decide_about_path(
 /// Whether an installation that was killed brought this file: it is the package's, though no database says so.
 fn was_begun(
     package: &str,
-    file: &PackageFile,
+    file: &PackageFileEntry,
     observed: &ObservedPackagePath,
     host: &HostBeforeInstallation<'_>,
 ) -> bool {
@@ -188,7 +188,7 @@ fn was_begun(
 
 fn decide_about_directory(
     package: &IncomingPackage<'_>,
-    file: &PackageFile,
+    file: &PackageFileEntry,
     observed: &ObservedPackagePath,
     entry: &EntryAtPath,
     owner: Option<&PackagedPathOwner>,
@@ -226,7 +226,7 @@ fn decide_about_directory(
 
 fn decide_about_file(
     package: &IncomingPackage<'_>,
-    file: &PackageFile,
+    file: &PackageFileEntry,
     canonical: &str,
     entry: Option<&EntryAtPath>,
     owner: Option<&PackagedPathOwner>,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, path::Path};
 
 use nix::sys::stat::fstat;
 
-use super::UnsafeFolder;
+use super::UnsafePackageFolder;
 use crate::host_root::HostRoot;
 
 /// Looks at the folders above paths.
@@ -65,7 +65,7 @@ impl<'a> FolderLookup<'a> {
         &mut self,
         path: &str,
         owners: &FolderOwners<'_>,
-    ) -> io::Result<Option<UnsafeFolder>> {
+    ) -> io::Result<Option<UnsafePackageFolder>> {
         let canonical = self.canonical_path(path)?;
         for path in [path, &canonical] {
             let ends = path.char_indices().filter(|(_, sign)| *sign == '/').map(|(at, _)| at);
@@ -73,7 +73,7 @@ impl<'a> FolderLookup<'a> {
                 let folder = &path[..end];
                 if let Some(who) = self.who_can_change(folder, owners)? {
                     let path = if folder.is_empty() { "/" } else { folder }.to_owned();
-                    return Ok(Some(UnsafeFolder { path, who }));
+                    return Ok(Some(UnsafePackageFolder { path, who }));
                 }
             }
         }

@@ -5,7 +5,7 @@
 mod conflicts;
 mod dpkg_files;
 mod folder_lookup;
-mod observed_paths;
+pub(crate) mod observed_paths;
 mod package_files;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use observed_paths::{
     EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest,
-    PackagedPathOwner, UnsafeFolder,
+    PackagedPathOwner, UnsafePackageFolder,
 };
 
 pub(crate) use conflicts::PathToKeep;
@@ -30,7 +30,7 @@ pub(crate) use folder_lookup::{FolderLookup, FolderOwners};
 
 use self::{
     conflicts::{HostBeforeInstallation, IncomingPackage, decide_about_package_paths},
-    package_files::{PackageFile, PackageFileKind, read_package_files},
+    package_files::{PackageFileEntry, PackageFileKind, read_package_files},
 };
 use crate::{
     CannotApplyNodeError, FetchedPackageFilesByChange, Host, HostError, PunchStateFolder,
@@ -120,7 +120,7 @@ struct PackageContent<'a> {
     name: String,
     component: &'a Component,
     version: &'a Version,
-    files: Vec<PackageFile>,
+    files: Vec<PackageFileEntry>,
     /// Which change installs it.
     change: usize,
 }

@@ -29,7 +29,7 @@ pub struct ObservedPackagePath {
     /// Which packages it is of, and nothing where it is of none.
     pub owners: BTreeSet<PackagedPathOwner>,
     /// The first folder above it that somebody but root can change.
-    pub unsafe_folder: Option<UnsafeFolder>,
+    pub unsafe_folder: Option<UnsafePackageFolder>,
 }
 
 /// What lies at a path.
@@ -99,7 +99,7 @@ impl fmt::Display for PackagedPathOwner {
 
 /// A folder that somebody but root can change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnsafeFolder {
+pub struct UnsafePackageFolder {
     /// Which.
     pub path: String,
     /// Who can: `vic`, `every user`, `the members of group staff`.

@@ -6,7 +6,7 @@ use rpm::{DigestAlgorithm, FileFlags, FileType, PackageMetadata};
 
 /// One path that a package brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PackageFile {
+pub(crate) struct PackageFileEntry {
     /// Where: absolute, without a slash at its end.
     pub(crate) path: String,
     /// What.
@@ -45,7 +45,7 @@ impl PackageFileKind {
 }
 
 /// Lists what the package file at `rpm` brings, but for what it only owns (`%ghost`).
-pub(crate) fn read_package_files(rpm: &Path) -> Result<Vec<PackageFile>, String> {
+pub(crate) fn read_package_files(rpm: &Path) -> Result<Vec<PackageFileEntry>, String> {
     let broken = |error: rpm::Error| format!("{} is not a readable package: {error}", rpm.display());
     let metadata = PackageMetadata::open(rpm).map_err(broken)?;
     let entries = metadata.get_file_entries().map_err(broken)?;
@@ -53,7 +53,7 @@ pub(crate) fn read_package_files(rpm: &Path) -> Result<Vec<PackageFile>, String>
     Ok(brought
         .map(|entry| {
             let path = entry.path().to_string_lossy().into_owned();
-            PackageFile {
+            PackageFileEntry {
                 path: match path.trim_end_matches('/') {
                     "" => "/".to_owned(),
                     path => path.to_owned(),

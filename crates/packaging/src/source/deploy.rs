@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use model::{format::FormatError, suggest_spelling};
 
-use super::default_manifest::AbsentManifest;
+use super::absent_manifest::AbsentManifest;
 
 /// The largest template read, in bytes.
 const MAX_TEMPLATE: u64 = 16 * 1024 * 1024;

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use model::{exit::Exit, plan::PlanLimits, plan::plan_to_view};
 
-use super::{apply::PackageSourceAndTrustArgs, restore::fetch_trusted_node_unless_cached_requested};
+use super::{
+    fetch_trusted_node::fetch_trusted_node_unless_cached_requested,
+    package_source_args::PackageSourceAndTrustArgs,
+};
 use crate::{
     agent_state::{AgentStateFiles, LastGoodNode},
     back_office_client::BackOfficeClientOfHost,

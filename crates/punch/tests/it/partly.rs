@@ -90,8 +90,10 @@ fn failure_in_a_folder_of_a_user_ends_5_and_the_other_component_is_deployed() {
     let Some(test) = shop_and_vic(200_000) else { return };
     let folder = test.path("root/srv/vic");
     fs::create_dir_all(&folder).unwrap();
-    let mount =
-        Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k,uid=1234", "tmpfs"]).arg(&folder).output();
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k,uid=1234,mode=0755", "tmpfs"])
+        .arg(&folder)
+        .output();
     if !mount.is_ok_and(|output| output.status.success()) {
         return skip("a small file system cannot be mounted here");
     }
@@ -99,7 +101,7 @@ fn failure_in_a_folder_of_a_user_ends_5_and_the_other_component_is_deployed() {
     Command::new("umount").arg(&folder).status().unwrap();
     assert_eq!(applied.code, 5, "{}", applied.stderr);
     assert!(
-        applied.stderr.contains("FAILED: cannot write /srv/vic/conf: the disk is full"),
+        applied.stderr.contains("FAILED: /srv/vic/conf: cannot write it: the disk is full"),
         "{}",
         applied.stderr
     );

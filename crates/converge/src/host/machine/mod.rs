@@ -50,7 +50,7 @@ use self::{
 use super::{Host, HostError};
 use crate::{
     host_root::{HostRoot, WalkedFolderCache},
-    payload::{ObservedPackagePaths, PackagePathsRequest},
+    payload::observed_paths::{ObservedPackagePaths, PackagePathsRequest},
     punch_state_folder::RunLock,
 };
 

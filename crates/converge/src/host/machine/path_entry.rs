@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read as _},
     os::fd::{AsFd, OwnedFd},
 };
 
@@ -13,8 +13,8 @@ use nix::{
     sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat},
     unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat},
 };
+use sha2::{Digest as _, Sha256};
 
-use super::file::read_file_digest_and_text;
 use crate::host_root::OpenParentFolderAndName;
 
 /// What was seen of an entry.
@@ -130,5 +130,23 @@ fn file_type(stat: &FileStat) -> FileType {
         SFlag::S_IFDIR => FileType::Directory,
         SFlag::S_IFLNK => FileType::Symlink,
         _ => FileType::SpecialFile,
+    }
+}
+
+/// Digests a file of any size; only a small one is kept for diffs.
+fn read_file_digest_and_text(mut file: File) -> io::Result<FileDigestAndText> {
+    let mut start = Vec::new();
+    (&mut file).take(FileDigestAndText::MAX_DIFFABLE_BYTES as u64 + 1).read_to_end(&mut start)?;
+    if start.len() <= FileDigestAndText::MAX_DIFFABLE_BYTES {
+        return Ok(FileDigestAndText::from_bytes(&start));
+    }
+    let mut hash = Sha256::new();
+    hash.update(&start);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(FileDigestAndText { sha256: hex::encode(hash.finalize()), text: None }),
+            count => hash.update(&buffer[..count]),
+        }
     }
 }

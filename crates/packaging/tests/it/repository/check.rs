@@ -38,11 +38,11 @@ fn damaged_package_is_found() {
     assert_eq!(found.len(), 1);
     assert!(
         found[0].starts_with(
-            "pool/shop/shop-1.0-1.noarch.rpm: the content of shop-1.0-1.noarch.rpm does not match its header"
+            "pool/shop/shop-1.0-1.noarch.rpm: the payload of shop-1.0-1.noarch.rpm does not match its header"
         ),
         "{found:?}"
     );
-    assert!(found[0].contains("restore it from a backup"), "{found:?}");
+    assert!(found[0].contains("copy it back from a backup"), "{found:?}");
 }
 
 #[test]

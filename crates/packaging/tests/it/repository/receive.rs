@@ -167,7 +167,7 @@ fn unsigned_untrusted_and_forged_packages_are_refused() {
     let message = refused(&test, &swapped, &file);
     assert!(
         message.starts_with(&format!(
-            "the content of {file} does not match its header: it was changed or cut off after packaging (SHA-256 "
+            "the payload of {file} does not match its header: it was changed or cut off after packaging (SHA-256 "
         )),
         "{message}"
     );
@@ -287,7 +287,7 @@ fn folder_without_repository_is_an_error_naming_it() {
 }
 
 #[test]
-fn package_with_a_wrong_digest_in_its_signature_section_is_refused_and_leaves_nothing() {
+fn package_with_a_wrong_digest_in_its_signature_header_is_refused_and_leaves_nothing() {
     let test = TestRepository::new();
     let (mut bytes, file) = build(&test, Rpm::new("tool", "1.0"));
     let digest = bytes.windows(65).position(|text| {
@@ -296,7 +296,9 @@ fn package_with_a_wrong_digest_in_its_signature_section_is_refused_and_leaves_no
     let digest = digest.unwrap();
     bytes[digest] = if bytes[digest] == b'0' { b'1' } else { b'0' };
     let message = refused(&test, &bytes, &file);
-    let start = format!("{file} is refused, as every host's rpm would: its SHA-256 digest of the header is ");
+    let start = format!(
+        "{file} is refused, and rpm on a host would refuse it too: its SHA-256 digest of the header is "
+    );
     assert!(message.starts_with(&start) && message.ends_with("build and sign it again"), "{message}");
 }
 
