@@ -115,9 +115,10 @@ pub fn apply_plan(
     if plan.blocks_run() {
         return journal.finish_run_and_save_report(RunOutcome::Blocked);
     }
+    let blocked = plan.blocked_components();
     let mut deployments = look.fetched_deployments.clone();
     // Of a component that stays as it is, the package of its installed version is kept.
-    deployments.retain(|name, _| !plan.blocked_components().contains(name));
+    deployments.retain(|name, _| !blocked.contains(name));
     state.store_deployments(&deployments)?;
     let written = state.load_written_digests()?;
     let mut run = ApplyRun {
@@ -160,7 +161,7 @@ pub fn apply_plan(
             return run.finish_failed(plan, plan.changes.len(), at + 1);
         }
     }
-    let left = run.failed.names().union(&plan.blocked_components()).cloned().collect();
+    let left = run.failed.names().union(&blocked).cloned().collect();
     run.journal.forget_unwanted_managed_state(&left);
     if completed || !plan.changes.is_empty() || !look.fetched_deployments.is_empty() {
         kept::remember_written_files(look, state, &left)?;

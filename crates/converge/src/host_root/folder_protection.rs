@@ -35,7 +35,7 @@ impl PathTrust<'_> {
 }
 
 /// Who can change a folder.
-pub(super) enum FolderChangers {
+pub(crate) enum FolderChangers {
     /// Those who are trusted.
     OnlyTrusted,
     /// Its owner, and nobody else but those who are trusted.
@@ -49,7 +49,7 @@ pub(super) enum FolderChangers {
 }
 
 /// Who can change the open folder with this `stat`.
-pub(super) fn who_can_change_folder(
+pub(crate) fn who_can_change_folder(
     folder: &OwnedFd,
     stat: &FileStat,
     trust: &PathTrust<'_>,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, path::Path};
 use nix::sys::stat::fstat;
 
 use super::UnsafePackageFolder;
-use crate::host_root::HostRoot;
+use crate::host_root::{FolderChangers, HostRoot, PathTrust, who_can_change_folder};
 
 /// Looks at the folders above paths.
 pub(crate) struct FolderLookup<'a> {
@@ -14,16 +14,6 @@ pub(crate) struct FolderLookup<'a> {
     top: String,
     canonical: BTreeMap<String, String>,
     changed_by: BTreeMap<String, Option<String>>,
-}
-
-/// Who a folder belongs to, as far as that decides whether it is safe.
-pub(crate) struct FolderOwners<'a> {
-    /// User ids besides root's that may own a folder: who runs punch, and who made a root that is not `/`.
-    pub(crate) trusted: &'a [u32],
-    /// The name of a user.
-    pub(crate) user_name: &'a dyn Fn(u32) -> String,
-    /// The name of a group that somebody is in.
-    pub(crate) group_with_members: &'a dyn Fn(u32) -> Option<String>,
 }
 
 impl<'a> FolderLookup<'a> {
@@ -64,14 +54,14 @@ impl<'a> FolderLookup<'a> {
     pub(crate) fn first_unsafe_folder(
         &mut self,
         path: &str,
-        owners: &FolderOwners<'_>,
+        trust: &PathTrust<'_>,
     ) -> io::Result<Option<UnsafePackageFolder>> {
         let canonical = self.canonical_path(path)?;
         for path in [path, &canonical] {
             let ends = path.char_indices().filter(|(_, sign)| *sign == '/').map(|(at, _)| at);
             for end in ends {
                 let folder = &path[..end];
-                if let Some(who) = self.who_can_change(folder, owners)? {
+                if let Some(who) = self.who_can_change(folder, trust)? {
                     let path = if folder.is_empty() { "/" } else { folder }.to_owned();
                     return Ok(Some(UnsafePackageFolder { path, who }));
                 }
@@ -80,24 +70,21 @@ impl<'a> FolderLookup<'a> {
         Ok(None)
     }
 
-    fn who_can_change(&mut self, folder: &str, owners: &FolderOwners<'_>) -> io::Result<Option<String>> {
+    fn who_can_change(&mut self, folder: &str, trust: &PathTrust<'_>) -> io::Result<Option<String>> {
         if let Some(known) = self.changed_by.get(folder) {
             return Ok(known.clone());
         }
         let who = match self.root.open_folder(folder) {
             Err(error) if is_absent(&error) => None,
             opened => {
-                let stat = fstat(&opened?)?;
-                let sticky = stat.st_mode & 0o1000 != 0;
-                if stat.st_uid != 0 && !owners.trusted.contains(&stat.st_uid) {
-                    Some((owners.user_name)(stat.st_uid))
-                } else if stat.st_mode & 0o002 != 0 && !sticky {
-                    Some("every user".to_owned())
-                } else if stat.st_mode & 0o020 != 0 && stat.st_gid != 0 && !sticky {
-                    (owners.group_with_members)(stat.st_gid)
-                        .map(|group| format!("the members of group {group} (`chmod g-w` takes that away)"))
-                } else {
-                    None
+                let opened = opened?;
+                let stat = fstat(&opened)?;
+                match who_can_change_folder(&opened, &stat, trust) {
+                    FolderChangers::OnlyTrusted => None,
+                    FolderChangers::OneUser => Some(trust.accounts.user_name(stat.st_uid)),
+                    FolderChangers::Others { who, advice } => {
+                        Some(format!("{who} ({} takes that away)", advice.replace("PATH", folder)))
+                    }
                 }
             }
         };

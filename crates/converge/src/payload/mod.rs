@@ -26,7 +26,7 @@ pub use observed_paths::{
 
 pub(crate) use conflicts::PathToKeep;
 pub(crate) use dpkg_files::debian_packages_of_paths;
-pub(crate) use folder_lookup::{FolderLookup, FolderOwners};
+pub(crate) use folder_lookup::FolderLookup;
 
 use self::{
     conflicts::{HostBeforeInstallation, IncomingPackage, decide_about_package_paths},

@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::PathBuf,
+    process::Command,
 };
 
 use converge::{PunchStateFolder, RealHost};
@@ -282,6 +283,20 @@ fn payload_below_a_folder_of_a_user_is_refused() {
     symlink("/etc/tmpfiles.d", host.path("var/lib/vic/conf")).unwrap();
     let plan = host.blocked(NODE);
     assert!(plan.contains("/var/lib/vic can be changed by vic, and rpm writes there as root"), "{plan}");
+}
+
+#[test]
+fn payload_below_a_folder_whose_access_control_list_lets_others_write_is_refused() {
+    if !has_tool("setfacl") {
+        return;
+    }
+    let payload = &[("/opt/app/run", "x", "root")];
+    let Some(mut host) = TestHost::new(&[Component { payload, ..SHOP }]) else { return };
+    fs::create_dir_all(host.path("opt/app")).unwrap();
+    let set = Command::new("setfacl").args(["--modify", "user:4242:rwx"]).arg(host.path("opt/app")).status();
+    assert!(set.unwrap().success());
+    let plan = host.blocked(NODE);
+    assert!(plan.contains("/opt/app can be changed by whoever its access control list names"), "{plan}");
 }
 
 #[test]

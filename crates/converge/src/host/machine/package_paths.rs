@@ -10,16 +10,17 @@ use std::{
 use nix::{
     fcntl::{OFlag, openat},
     sys::stat::{FileStat, Mode, SFlag, fstat},
-    unistd::Uid,
 };
 
-use super::{account_database::AccountDatabase, rpm_command::RpmCommand};
+use super::{
+    account_database::AccountDatabase, resource_folders::users_trusted_with_paths, rpm_command::RpmCommand,
+};
 use crate::{
     host::HostError,
     host_root::HostRoot,
     payload::{
-        EntryAtPath, EntryKind, FolderLookup, FolderOwners, ObservedPackagePath, ObservedPackagePaths,
-        PackagePathsRequest, PackagedPathOwner, debian_packages_of_paths,
+        EntryAtPath, EntryKind, FolderLookup, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest,
+        PackagedPathOwner, debian_packages_of_paths,
     },
     punch_state_folder::copy_and_digest,
 };
@@ -33,19 +34,7 @@ pub(super) fn observe_package_paths(
 ) -> Result<ObservedPackagePaths, HostError> {
     let wrong = |path: &str, error: io::Error| HostError::from_io_error("cannot look at", path, &error);
     let mut folders = FolderLookup::new(root).map_err(|error| wrong("/", error))?;
-    let mut trusted = vec![Uid::effective().as_raw()];
-    if root.root_path() != std::path::Path::new("/") {
-        let top = root.open_folder("/").and_then(|top| Ok(fstat(&top)?));
-        trusted.push(top.map_err(|error| wrong("/", error))?.st_uid);
-    }
-    let owners = FolderOwners {
-        trusted: &trusted,
-        user_name: &|uid| accounts.wanted_or_known_user_name(uid, None),
-        group_with_members: &|gid| {
-            let name = accounts.wanted_or_known_group_name(gid, None);
-            (!accounts.is_empty_group(&name)).then_some(name)
-        },
-    };
+    let trust = users_trusted_with_paths(root, accounts).map_err(|error| wrong("/", error))?;
     let mut observed = ObservedPackagePaths::new();
     for path in request.paths {
         let look = |folders: &mut FolderLookup<'_>| {
@@ -53,7 +42,7 @@ pub(super) fn observe_package_paths(
                 canonical: folders.canonical_path(path)?,
                 entry: entry_at_path(root, accounts, path, request.digested.contains(path))?,
                 owners: BTreeSet::new(),
-                unsafe_folder: folders.first_unsafe_folder(path, &owners)?,
+                unsafe_folder: folders.first_unsafe_folder(path, &trust)?,
             })
         };
         observed.insert(path.clone(), look(&mut folders).map_err(|error| wrong(path, error))?);

@@ -154,12 +154,7 @@ impl ResourceFolders<'_> {
     }
 
     fn trust(&self) -> io::Result<PathTrust<'_>> {
-        let mut uids = vec![0, geteuid().as_raw()];
-        // Who made the folder that stands for a host chose it.
-        if self.accounts.is_of_folder() {
-            uids.push(self.root.owner_of_root_folder()?);
-        }
-        Ok(PathTrust { uids, accounts: self.accounts })
+        users_trusted_with_paths(self.root, self.accounts)
     }
 
     /// Why nobody but its owner may have something in a folder.
@@ -183,6 +178,18 @@ pub(crate) fn require_protected_folder_below_root(root: &HostRoot, path: &str) -
     let accounts = AccountDatabase::read_passwd_and_group(root, root.root_path() == Path::new("/"));
     let cache = WalkedFolderCache::default();
     ResourceFolders { root, accounts: &accounts, cache: &cache }.require_protected_folder(path)
+}
+
+/// Whom a walk on a host trusts: root, who runs punch, and who made a folder that stands for a host.
+pub(super) fn users_trusted_with_paths<'a>(
+    root: &HostRoot,
+    accounts: &'a AccountDatabase,
+) -> io::Result<PathTrust<'a>> {
+    let mut uids = vec![0, geteuid().as_raw()];
+    if accounts.is_of_folder() {
+        uids.push(root.owner_of_root_folder()?);
+    }
+    Ok(PathTrust { uids, accounts })
 }
 
 /// Opens what lies below a user's folder; nothing there is followed, and all of it is the user's or root's.
