@@ -43,7 +43,7 @@ pub enum ApplyProgressEvent<'a> {
         /// What it does.
         title: &'a str,
     },
-    /// Something to know about a change that succeeded, e.g. a service without a unit below `--root`.
+    /// Something to know about the run: what was saved or put back, a service without a unit below `--root`.
     Note {
         /// One sentence.
         text: &'a str,

@@ -22,7 +22,7 @@ use nix::{
 };
 
 pub(crate) use self::{
-    folder_protection::{FolderAccounts, FolderChangers, PathTrust, who_can_change_folder},
+    folder_protection::{FolderAccounts, PathTrust},
     folder_walk::{
         FolderOwnership, FolderWalkError, UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache,
         open_folder_itself,

@@ -83,7 +83,7 @@ impl PunchStateFolder {
                 entry.replaced_by =
                     brought.and_then(|brought| brought.paths.get(&wanted.path).cloned().flatten());
                 if !wanted.shared_folder {
-                    remarks.push(format!("{} is kept", wanted.path));
+                    remarks.push(format!("{} is saved", wanted.path));
                 }
                 kept.entries.push(entry);
             }
@@ -211,7 +211,7 @@ impl PunchStateFolder {
     /// Puts back the kept entries that `which` says, and forgets them; returns a sentence for each.
     fn put_back(&self, which: impl Fn(&KeptEntry) -> bool) -> Result<Vec<String>, PunchStateFolderError> {
         let mut kept = self.load_kept_files()?;
-        let (mut back, stay): (Vec<KeptEntry>, Vec<KeptEntry>) =
+        let (mut back, mut stay): (Vec<KeptEntry>, Vec<KeptEntry>) =
             kept.entries.drain(..).partition(|entry| which(entry));
         if back.is_empty() {
             return Ok(Vec::new());
@@ -224,10 +224,17 @@ impl PunchStateFolder {
             let left = entry.debian_package.is_some() && !debian.contains(&entry.path);
             match (left, &entry.debian_package) {
                 (true, Some(package)) => remarks.push(format!(
-                    "{} is not put back: the Debian package {package} it was of is gone",
+                    "{} is not put back: its Debian package {package} has been removed",
                     entry.path
                 )),
-                _ => remarks.extend(self.put_entry_back(entry)?),
+                _ => match self.put_entry_back(entry) {
+                    Ok(remark) => remarks.extend(remark),
+                    // It must not stop this run and every later one: it is tried again with the next installation.
+                    Err(error) => {
+                        remarks.push(format!("{} is not put back yet: {error}", entry.path));
+                        stay.push(entry.clone());
+                    }
+                },
             }
         }
         // What was kept aside meanwhile is in the file.
@@ -284,15 +291,24 @@ impl PunchStateFolder {
             }
             // The file of a package whose installation was killed may be replaced; anything else may not.
             if now.is_none() || now != entry.replaced_by {
-                let Some(sha256) = entry.content.sha256() else { return Ok(None) };
+                let Some(sha256) = entry.content.sha256() else {
+                    return Ok(match &entry.content {
+                        KeptContent::Symlink(target) => Some(format!(
+                            "{path} is left as it is; what was there first was a symbolic link to {target}"
+                        )),
+                        _ => None,
+                    });
+                };
                 let shown = self.remember_content_kept_aside(path, sha256)?;
-                return Ok(Some(format!("{path} is left as it is; what was there first is kept in {shown}")));
+                return Ok(Some(format!(
+                    "{path} is left as it is; what was there first is saved in {shown}"
+                )));
             }
         }
         match &entry.content {
             KeptContent::File(sha256) => {
                 let Some(mut content) = self.open_stored_content(sha256)? else {
-                    return Ok(Some(format!("{path} cannot be put back: what was kept of it is damaged")));
+                    return Ok(Some(format!("{path} cannot be put back: what was saved of it is damaged")));
                 };
                 let owners = (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)));
                 handle

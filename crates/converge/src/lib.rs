@@ -22,6 +22,6 @@ pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, fetch_deployment
 pub use package_fetcher::{CannotApplyCause, PackageFetchError, PackageFetcher, PackagePin};
 pub use payload::{
     EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest,
-    PackagedPathOwner, UnsafePackageFolder, check_packages_against_host,
+    PackagedPathOwner, check_packages_against_host,
 };
 pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};

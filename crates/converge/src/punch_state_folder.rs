@@ -54,7 +54,9 @@ pub enum PunchStateFolderError {
         who: String,
     },
     /// Somebody other than root can change the folder, or the way to it.
-    #[error("punch cannot keep its notes where others can change them: {0}")]
+    #[error(
+        "the state folder of punch is not used, because somebody but root can change it, or the way to it; look at what is in it, then `chown root:root` and `chmod go-w` what is named here: {0}"
+    )]
     Unprotected(HostError),
     /// A file operation failed.
     #[error("cannot {what} {}: {}", path.display(), file_system_error_reason_with_advice(source))]
@@ -166,7 +168,7 @@ impl PunchStateFolder {
         self.write_json("managed.json", managed)
     }
 
-    /// What others could write there would be believed. What cannot be looked at is an error of what follows.
+    /// Fails when somebody but root can change the state folder. One that cannot be looked at is reported by the next access.
     fn require_protected_folder(&self) -> Result<(), PunchStateFolderError> {
         match require_protected_folder_below_root(&self.root, PUNCH_STATE_FOLDER) {
             Err(error @ HostError::UnsafePath { .. }) => Err(PunchStateFolderError::Unprotected(error)),

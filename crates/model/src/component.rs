@@ -69,10 +69,10 @@ pub struct Component {
     /// The parameters it declares.
     #[serde(default)]
     pub parameters: BTreeMap<Key, Parameter>,
-    /// Paths and patterns of files that its payload may take over from others on the host.
+    /// Files and folders of the host that its payload may replace: paths, with everything below them, and patterns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<String>,
-    /// Paths of its payload that run with the rights of their owner or group, whoever starts them.
+    /// Paths of its payload whose mode may set the set-user-ID or set-group-ID bit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub setuid: Vec<String>,
 }

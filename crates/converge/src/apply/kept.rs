@@ -118,10 +118,15 @@ pub(super) fn remember_written_files(
     left: &BTreeSet<Name>,
 ) -> Result<(), PunchStateFolderError> {
     let known = state.load_written_digests()?;
+    let installed = look.wanted.components.iter().map(|component| &component.name).chain(left);
+    state.forget_stored_deployments_except(installed)?;
+    let managed = look.observed.managed.resources.iter();
+    let leaving = managed.filter(|made| left.contains(&made.component)).map(|made| made.id.name.as_str());
     let (left, completed): (Vec<_>, Vec<_>) =
         look.wanted.components.iter().partition(|component| left.contains(&component.name));
     let stay = left.iter().flat_map(|component| &component.resources);
-    let stay = stay.filter_map(|resource| known.get_key_value(resource.id.name.as_str()));
+    let stay = stay.map(|resource| resource.id.name.as_str()).chain(leaving);
+    let stay = stay.filter_map(|path| known.get_key_value(path));
     let stay = stay.map(|(path, digest)| (path.clone(), digest.clone()));
     let resources = completed.iter().flat_map(|component| &component.resources);
     let written: BTreeMap<String, String> = resources
@@ -135,6 +140,5 @@ pub(super) fn remember_written_files(
     if written != known {
         state.save_written_digests(&written)?;
     }
-    let wanted = look.wanted.components.iter().map(|component| &component.name);
-    state.forget_stored_deployments_except(wanted)
+    Ok(())
 }

@@ -35,7 +35,7 @@ impl PathTrust<'_> {
 }
 
 /// Who can change a folder.
-pub(crate) enum FolderChangers {
+pub(super) enum FolderChangers {
     /// Those who are trusted.
     OnlyTrusted,
     /// Its owner, and nobody else but those who are trusted.
@@ -49,7 +49,7 @@ pub(crate) enum FolderChangers {
 }
 
 /// Who can change the open folder with this `stat`.
-pub(crate) fn who_can_change_folder(
+pub(super) fn who_can_change_folder(
     folder: &OwnedFd,
     stat: &FileStat,
     trust: &PathTrust<'_>,
@@ -69,7 +69,7 @@ pub(crate) fn who_can_change_folder(
         }
         let mut except = trust.uids.clone();
         except.push(stat.st_uid);
-        // Users of root's group are accounts of the system that nobody can be.
+        // Group 0 is trusted: distributions have only accounts without a login in it.
         let members = match stat.st_gid {
             0 => Vec::new(),
             gid => trust.accounts.members_of_group_except(gid, &except),

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::PUNCH_STATE_FOLDER;
 
-/// What no package may bring, whatever it declares: a host whose accounts are replaced belongs to somebody else.
-const NEVER_REPLACED: [&str; 7] = [
+/// What no package may install, whatever it declares: these files say who is root and what every program loads.
+const FORBIDDEN_PATHS: [&str; 7] = [
     "/etc/passwd",
     "/etc/group",
     "/etc/shadow",
@@ -125,10 +125,10 @@ fn decide_about_path(
 ) -> Result<Option<PathToKeep>, String> {
     let directory = file.kind == PackageFileKind::Directory;
     for path in [file.path.as_str(), observed.canonical.as_str()] {
-        if !directory && NEVER_REPLACED.contains(&path) {
-            return Err(
-                "no package may bring it; manage accounts by `user:` and `group:` resources".to_owned()
-            );
+        if !directory && FORBIDDEN_PATHS.contains(&path) {
+            return Err("no package may install it: it says who is root, or what every program loads; describe accounts by \
+                 `user:` and `group:`, and other files by `file:`"
+                .to_owned());
         }
         let state = path.strip_prefix(PUNCH_STATE_FOLDER);
         if state.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
@@ -140,15 +140,12 @@ fn decide_about_path(
         && !is_path_at_or_below(&package.component.setuid, &file.path)
     {
         return Err(format!(
-            "its mode is {:04o}, so it has the rights of its owner or group, whoever starts it; if that is meant, add `setuid: true` to its entry of `files` in component.yaml",
+            "its mode is {:04o}, which sets the set-user-ID or set-group-ID bit: it runs with the rights of its owner or group; if that is meant, add `setuid: true` to its entry of `files` in component.yaml",
             file.mode
         ));
     }
-    if let Some(folder) = &observed.unsafe_folder {
-        return Err(format!(
-            "{} can be changed by {}, and rpm writes there as root; give the file another path, or let root own the folder",
-            folder.path, folder.who
-        ));
+    if let Some(because) = &observed.unsafe_because {
+        return Err(format!("rpm writes there as root, and {because}; or give the file another path"));
     }
     let own = PackagedPathOwner::Rpm(package.name.to_owned());
     if observed.owners.contains(&own) || was_begun(package.name, file, observed, host) {
@@ -245,7 +242,7 @@ fn decide_about_file(
             return Ok(None);
         }
         return Err(format!(
-            "it is {} of component {}; one of both must leave it to the other",
+            "it is {} of component {}; only one of them may describe it: remove it from one",
             made.id, made.component
         ));
     }
@@ -275,10 +272,10 @@ fn decide_about_file(
     }
     let whose = match owner {
         Some(owner) => format!("it belongs to {owner}"),
-        None => "something is there that no package and no component brought".to_owned(),
+        None => "what is there belongs to no package and no component".to_owned(),
     };
     Err(format!(
-        "{whose}; if {name} is meant to replace it, write `replaces: [{}]` in its component.yaml: then it is kept, and put back when {name} leaves",
+        "{whose}; if {name} is meant to replace it, write `replaces: [{}]` in its component.yaml: then it is saved, and put back when {name} is removed",
         file.path
     ))
 }

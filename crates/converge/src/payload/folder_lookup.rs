@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeMap, io, path::Path};
 
-use nix::sys::stat::fstat;
-
-use super::UnsafePackageFolder;
-use crate::host_root::{FolderChangers, HostRoot, PathTrust, who_can_change_folder};
+use crate::host_root::{FolderWalkError, HostRoot, PathTrust, WalkedFolder, WalkedFolderCache};
 
 /// Looks at the folders above paths.
 pub(crate) struct FolderLookup<'a> {
@@ -13,14 +10,14 @@ pub(crate) struct FolderLookup<'a> {
     /// The root's own path on this machine, resolved.
     top: String,
     canonical: BTreeMap<String, String>,
-    changed_by: BTreeMap<String, Option<String>>,
+    walked: WalkedFolderCache,
 }
 
 impl<'a> FolderLookup<'a> {
     pub(crate) fn new(root: &'a HostRoot) -> io::Result<Self> {
         let top = root.canonical_path_on_this_machine("/")?;
         let top = top.to_string_lossy().trim_end_matches('/').to_owned();
-        Ok(Self { root, top, canonical: BTreeMap::new(), changed_by: BTreeMap::new() })
+        Ok(Self { root, top, canonical: BTreeMap::new(), walked: WalkedFolderCache::default() })
     }
 
     /// The path with the links above it resolved; as it is where a folder above it is not there.
@@ -49,47 +46,24 @@ impl<'a> FolderLookup<'a> {
         Ok(found)
     }
 
-    /// The first folder above `path` that somebody but root can change, as the path is written and as it really is:
-    /// who can change a folder can put a link in it.
-    pub(crate) fn first_unsafe_folder(
+    /// Why rpm, as root, must not write to `path`: somebody else can change a folder on the way to it, and put a link
+    /// there. `None` when only root can.
+    pub(crate) fn why_path_is_unsafe(
         &mut self,
         path: &str,
         trust: &PathTrust<'_>,
-    ) -> io::Result<Option<UnsafePackageFolder>> {
-        let canonical = self.canonical_path(path)?;
-        for path in [path, &canonical] {
-            let ends = path.char_indices().filter(|(_, sign)| *sign == '/').map(|(at, _)| at);
-            for end in ends {
-                let folder = &path[..end];
-                if let Some(who) = self.who_can_change(folder, trust)? {
-                    let path = if folder.is_empty() { "/" } else { folder }.to_owned();
-                    return Ok(Some(UnsafePackageFolder { path, who }));
-                }
+    ) -> io::Result<Option<String>> {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        match self.root.walk_to_folder(folder, trust, &self.walked, false) {
+            Ok(WalkedFolder::Protected(_)) => Ok(None),
+            Ok(WalkedFolder::OfUser(folder)) => {
+                let (user, path) = (trust.accounts.user_name(folder.uid), folder.path);
+                Ok(Some(format!("{user} can change {path}; `chown root {path}` if packages are to use it")))
             }
+            Err(FolderWalkError::Unsafe(folder)) => Ok(Some(folder.because)),
+            Err(FolderWalkError::File(error)) if is_absent(&error) => Ok(None),
+            Err(FolderWalkError::File(error)) => Err(error),
         }
-        Ok(None)
-    }
-
-    fn who_can_change(&mut self, folder: &str, trust: &PathTrust<'_>) -> io::Result<Option<String>> {
-        if let Some(known) = self.changed_by.get(folder) {
-            return Ok(known.clone());
-        }
-        let who = match self.root.open_folder(folder) {
-            Err(error) if is_absent(&error) => None,
-            opened => {
-                let opened = opened?;
-                let stat = fstat(&opened)?;
-                match who_can_change_folder(&opened, &stat, trust) {
-                    FolderChangers::OnlyTrusted => None,
-                    FolderChangers::OneUser => Some(trust.accounts.user_name(stat.st_uid)),
-                    FolderChangers::Others { who, advice } => {
-                        Some(format!("{who} ({} takes that away)", advice.replace("PATH", folder)))
-                    }
-                }
-            }
-        };
-        self.changed_by.insert(folder.to_owned(), who.clone());
-        Ok(who)
     }
 }
 

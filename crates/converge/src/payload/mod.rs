@@ -20,8 +20,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 pub use observed_paths::{
-    EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest,
-    PackagedPathOwner, UnsafePackageFolder,
+    EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest, PackagedPathOwner,
 };
 
 pub(crate) use conflicts::PathToKeep;
@@ -104,7 +103,10 @@ pub fn check_packages_against_host(
     block_plan(plan, decisions.conflicts);
     for kept in decisions.kept.iter().filter(|kept| !kept.shared_folder) {
         let owner = kept.owner.as_ref().map(|owner| format!(" of {owner}")).unwrap_or_default();
-        plan.notes.push(format!("{}{owner} is kept, and put back when {} leaves", kept.path, kept.package));
+        plan.notes.push(format!(
+            "{}{owner} is saved before it is replaced, and put back when {} is removed",
+            kept.path, kept.package
+        ));
     }
     fetched.installations.resize_with(plan.changes.len(), InstallationsOfChange::default);
     for content in &contents {

@@ -29,7 +29,7 @@ pub struct ObservedPackagePath {
     /// Which packages it is of, and nothing where it is of none.
     pub owners: BTreeSet<PackagedPathOwner>,
     /// The first folder above it that somebody but root can change.
-    pub unsafe_folder: Option<UnsafePackageFolder>,
+    pub unsafe_because: Option<String>,
 }
 
 /// What lies at a path.
@@ -95,13 +95,4 @@ impl fmt::Display for PackagedPathOwner {
             PackagedPathOwner::Dpkg(name) => write!(f, "the Debian package {name}"),
         }
     }
-}
-
-/// A folder that somebody but root can change.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnsafePackageFolder {
-    /// Which.
-    pub path: String,
-    /// Who can: `vic`, `every user`, `the members of group staff`.
-    pub who: String,
 }

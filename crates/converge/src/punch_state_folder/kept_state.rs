@@ -97,7 +97,7 @@ impl PunchStateFolder {
         let Some(mut file) = self.open_host_file(path)? else { return Ok(None) };
         let sha256 = self.store_content(&mut file)?;
         let shown = self.remember_content_kept_aside(path, &sha256)?;
-        Ok(Some(format!("what {path} held is kept in {shown}")))
+        Ok(Some(format!("what {path} held is saved in {shown}")))
     }
 
     /// Keeps stored content for people; returns where it is.

@@ -1,4 +1,4 @@
-//! Files that somebody edited, or that were there before: what they held is kept aside and reported.
+//! Files that somebody edited, or that were there before: what they held is saved and reported.
 
 use std::{fs, path::PathBuf};
 
@@ -40,7 +40,7 @@ impl TestHost {
     }
     /// The content that `said` says is kept.
     fn kept(&self, said: &str) -> String {
-        let (_, at) = said.split_once("what /etc/app held is kept in /").unwrap();
+        let (_, at) = said.split_once("what /etc/app held is saved in /").unwrap();
         fs::read_to_string(self.root.path().join(at.split([';', '\n']).next().unwrap())).unwrap()
     }
 }
@@ -64,7 +64,7 @@ fn unedited_file_is_not_kept_aside() {
     let Some(mut host) = TestHost::new() else { return };
     host.run(ONE);
     let said = host.run(" {app: {version: \"2.0\"}}") + &host.run(" {}");
-    assert!(!said.contains("is kept in"), "{said}");
+    assert!(!said.contains("is saved in"), "{said}");
 }
 
 #[test]

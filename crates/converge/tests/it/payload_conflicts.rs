@@ -96,7 +96,7 @@ impl TestHost {
 fn file_of_a_debian_package_blocks_the_run_and_is_named_with_its_owner() {
     let Some(mut host) = TestHost::with_dpkg(&[SHOP]) else { return };
     let plan = host.blocked(NODE);
-    let sentence = "blocked package shop: file /usr/bin/crontab of version 1.0-1: it belongs to the Debian package cron; if shop is meant to replace it, write `replaces: [/usr/bin/crontab]` in its component.yaml: then it is kept, and put back when shop leaves";
+    let sentence = "blocked package shop: file /usr/bin/crontab of version 1.0-1: it belongs to the Debian package cron; if shop is meant to replace it, write `replaces: [/usr/bin/crontab]` in its component.yaml: then it is saved, and put back when shop is removed";
     assert!(plan.contains(sentence), "{plan}");
     assert_eq!(host.read("usr/bin/crontab"), "cron's");
     assert!(!host.path("usr/share/geppetto").exists(), "nothing is installed");
@@ -113,7 +113,7 @@ fn file_of_a_debian_package_that_was_deleted_is_not_taken_over() {
 fn file_of_nobody_blocks_the_run() {
     let Some(mut host) = TestHost::new(&[SHOP]) else { return };
     let plan = host.blocked(NODE);
-    assert!(plan.contains("something is there that no package and no component brought"), "{plan}");
+    assert!(plan.contains("what is there belongs to no package and no component"), "{plan}");
     assert_eq!(host.read("usr/bin/crontab"), "cron's");
 }
 
@@ -121,9 +121,9 @@ fn file_of_nobody_blocks_the_run() {
 fn declared_replacement_is_kept_and_put_back_on_removal() {
     let Some(mut host) = TestHost::with_dpkg(&[Component { says: REPLACES, ..SHOP }]) else { return };
     let run = host.ok(NODE);
-    let note = "note: /usr/bin/crontab of the Debian package cron is kept, and put back when shop leaves";
+    let note = "note: /usr/bin/crontab of the Debian package cron is saved before it is replaced, and put back when shop is removed";
     assert!(run.plan.to_string().contains(note), "{}", run.plan);
-    assert!(TestHost::details(&run).contains("/usr/bin/crontab is kept"), "{:#?}", run.report);
+    assert!(TestHost::details(&run).contains("/usr/bin/crontab is saved"), "{:#?}", run.report);
     assert_eq!(host.read("usr/bin/crontab"), "shop's");
     let run = host.ok(" {}");
     assert!(TestHost::details(&run).contains("/usr/bin/crontab is put back"), "{:#?}", run.report);
@@ -157,7 +157,7 @@ fn kept_link_is_put_back_and_file_of_a_removed_debian_package_is_not() {
     fs::remove_file(host.path("var/lib/dpkg/info/cron.list")).unwrap();
     let run = host.ok(" {}");
     let said = TestHost::details(&run);
-    assert!(said.contains("/usr/bin/crontab is not put back: the Debian package cron"), "{said}");
+    assert!(said.contains("/usr/bin/crontab is not put back: its Debian package cron has been removed"), "{said}");
     assert!(!host.path("usr/bin/crontab").exists());
     assert_eq!(fs::read_link(host.path("usr/share/shop/link")).unwrap(), PathBuf::from("/nowhere"));
 }
@@ -168,7 +168,7 @@ fn content_that_others_wrote_over_a_replacement_is_kept_aside() {
     host.ok(NODE);
     fs::write(host.path("usr/bin/crontab"), "newer cron's").unwrap();
     let said = TestHost::details(&host.ok(" {}"));
-    let (_, at) = said.split_once("what /usr/bin/crontab held is kept in /").unwrap();
+    let (_, at) = said.split_once("what /usr/bin/crontab held is saved in /").unwrap();
     let at = at.split([';', '\n']).next().unwrap();
     assert_eq!(host.read(at), "newer cron's");
     assert_eq!(host.read("usr/bin/crontab"), "cron's");
@@ -226,7 +226,7 @@ fn accounts_and_state_of_punch_are_never_brought_by_a_package() {
     let says = r#""replaces": ["/etc/passwd", "/var/lib/geppetto"],"#;
     let Some(mut host) = TestHost::new(&[Component { payload, says, ..SHOP }]) else { return };
     let plan = host.blocked(NODE);
-    assert!(plan.contains("/etc/passwd of version 1.0-1: no package may bring it"), "{plan}");
+    assert!(plan.contains("/etc/passwd of version 1.0-1: no package may install it"), "{plan}");
     assert!(plan.contains("managed.json of version 1.0-1: punch keeps its own state there"), "{plan}");
 }
 
@@ -282,7 +282,24 @@ fn payload_below_a_folder_of_a_user_is_refused() {
     fs::create_dir_all(host.path("etc/tmpfiles.d")).unwrap();
     symlink("/etc/tmpfiles.d", host.path("var/lib/vic/conf")).unwrap();
     let plan = host.blocked(NODE);
-    assert!(plan.contains("/var/lib/vic can be changed by vic, and rpm writes there as root"), "{plan}");
+    assert!(plan.contains("rpm writes there as root, and vic can change /var/lib/vic"), "{plan}");
+}
+
+#[test]
+fn payload_whose_path_leads_through_a_folder_of_a_user_is_refused() {
+    if !nix::unistd::Uid::effective().is_root() {
+        return skip("it needs root to give a folder to another user");
+    }
+    let payload = &[("/opt/x/run", "x", "root")];
+    let Some(mut host) = TestHost::new(&[Component { payload, ..SHOP }]) else { return };
+    for folder in ["home/vic", "opt/z"] {
+        fs::create_dir_all(host.path(folder)).unwrap();
+    }
+    std::os::unix::fs::chown(host.path("home/vic"), Some(4242), Some(4242)).unwrap();
+    symlink("/opt/z", host.path("home/vic/y")).unwrap();
+    symlink("/home/vic/y", host.path("opt/x")).unwrap();
+    let plan = host.blocked(NODE);
+    assert!(plan.contains("/opt/x/run of version 1.0-1: rpm writes there as root, and"), "{plan}");
 }
 
 #[test]
@@ -296,7 +313,7 @@ fn payload_below_a_folder_whose_access_control_list_lets_others_write_is_refused
     let set = Command::new("setfacl").args(["--modify", "user:4242:rwx"]).arg(host.path("opt/app")).status();
     assert!(set.unwrap().success());
     let plan = host.blocked(NODE);
-    assert!(plan.contains("/opt/app can be changed by whoever its access control list names"), "{plan}");
+    assert!(plan.contains("and whoever its access control list names can change /opt/app"), "{plan}");
 }
 
 #[test]

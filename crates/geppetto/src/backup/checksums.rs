@@ -113,7 +113,10 @@ pub(super) fn verify_backup_content(
         }
     }
     if let Some(path) = present.sums.keys().find(|path| !sums.contains_key(*path)) {
-        return Err(BackupError::damaged(folder, format!("{path} is no part of it")));
+        return Err(BackupError::Unsuitable(format!(
+            "the backup {} has a file that is no part of it: {path}; move it out of that folder, then run this again",
+            folder.display()
+        )));
     }
     let description = BackupDescription::read_from_backup(folder)?;
     if present.folders != description.folders || present.links != description.links {

@@ -1,6 +1,6 @@
 //! Makes a backup, while the control plane serves or while it does not.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt as _, path::Path};
 
 use packaging::repository::Repository;
 
@@ -30,14 +30,11 @@ pub(crate) async fn create_backup(
         return Err(exists());
     };
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let repository = data.repository_path();
-    let real = |path: &Path| fs::canonicalize(path).map_err(BackupError::from_io_error("look at", path));
-    if real(parent)?.starts_with(real(&repository)?) {
-        return Err(BackupError::Unsuitable(format!(
-            "{} is inside the repository {}, which is a part of the backup; name a folder elsewhere",
-            out.display(),
-            repository.display()
-        )));
+    refuse_inside(out, "repository", &data.repository_path())?;
+    refuse_inside(out, "data folder", data.folder_path())?;
+    let real = fs::canonicalize(parent).map_err(BackupError::from_io_error("look at", parent))?;
+    if let Some(backup) = real.ancestors().find(|folder| folder.join(CHECKSUM_FILE).exists()) {
+        refuse_inside(out, "backup", backup)?;
     }
     // It is removed again when anything fails.
     let aside = tempfile::Builder::new()
@@ -46,10 +43,30 @@ pub(crate) async fn create_backup(
         .tempdir_in(parent)
         .map_err(BackupError::from_io_error("make a folder in", parent))?;
     let written = fill_backup(data, store, now_us, aside.path()).await?;
-    fs::rename(aside.path(), out).map_err(|_| exists())?;
+    fs::rename(aside.path(), out).map_err(|why| match why.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => exists(),
+        _ => BackupError::from_io_error("put in place", out)(why),
+    })?;
     let _renamed = aside.keep();
     sync_folder(parent)?;
     Ok(written)
+}
+
+/// Refuses a path that is, or will be, inside `folder`, which must stay as it is.
+pub(super) fn refuse_inside(path: &Path, kind: &str, folder: &Path) -> Result<(), BackupError> {
+    let path = std::path::absolute(path).map_err(BackupError::from_io_error("look at", path))?;
+    // What is not there yet has no links.
+    let real = path.ancestors().find_map(|above| fs::canonicalize(above).ok());
+    let inside =
+        fs::canonicalize(folder).is_ok_and(|folder| real.is_some_and(|real| real.starts_with(folder)));
+    if !inside {
+        return Ok(());
+    }
+    Err(BackupError::Unsuitable(format!(
+        "{} is inside the {kind} {}, where it must not be; name a folder elsewhere",
+        path.display(),
+        folder.display()
+    )))
 }
 
 async fn fill_backup(

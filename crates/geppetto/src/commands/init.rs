@@ -33,7 +33,7 @@ impl InitArgs {
             open_or_create_control_plane(context, &self.storage, &self.channels, "init").await?;
         back_office.close_database().await;
         output::print_note(&format!(
-            "the control plane in {} is ready: start it with `geppetto serve`; `punch` on this machine then needs no \
+            "the control plane in {} is ready: start it with `geppetto serve` and the same options; `punch` on this machine then needs no \
              token (`punch whoami`)",
             data.folder_path().display()
         ));

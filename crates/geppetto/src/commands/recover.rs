@@ -68,7 +68,7 @@ impl RecoverArgs {
         begun?;
         PlannedRecovery::remove_recovery_mark(&data)?;
         output::print_note(&format!(
-            "the control plane in {} is recovered, in epoch {epoch}: start it with `geppetto serve`\n\
+            "the control plane in {} is recovered, in epoch {epoch}: start it with `geppetto serve` and the same options\n\
              what happened after {created} is gone: tokens that were revoked since, and keys that were withdrawn, are valid again \
              (`punch token list`, `punch key list`), and servers that joined since must join again (`punch server join-token`)",
             data.folder_path().display()

@@ -131,7 +131,7 @@ fn damaged_or_unfinished_backup_is_refused_and_nothing_is_recovered() {
     refused("keys/node.key is missing");
     fs::write(&key, kept).unwrap();
     fs::write(backup.join("keys/more.key"), b"x").unwrap();
-    refused("keys/more.key is no part of it");
+    refused("has a file that is no part of it: keys/more.key; move it out");
     fs::remove_file(backup.join("keys/more.key")).unwrap();
     fs::rename(backup.join("SHA256SUMS"), plane.path("sums")).unwrap();
     refused("has no SHA256SUMS");
@@ -153,12 +153,35 @@ fn backup_into_a_folder_that_exists_and_of_no_control_plane_are_refused() {
 }
 
 #[test]
-fn backup_inside_the_repository_that_it_copies_is_refused() {
+fn backup_inside_what_it_copies_or_inside_another_backup_is_refused() {
     let plane = filled(&[]);
-    let inside = plane.data().join("repository/backup");
-    let said = plane.run(&["backup", "--out", text(&inside)]).failed(1);
-    assert!(said.contains("is inside the repository"), "{said}");
-    assert!(!inside.exists());
+    let backup = plane.path("backup");
+    plane.run(&["backup", "--out", text(&backup)]).ok();
+    for (inside, what) in [
+        (plane.data().join("repository/backup"), "is inside the repository"),
+        (plane.data().join("backup"), "is inside the data folder"),
+        (backup.join("another"), "is inside the backup"),
+    ] {
+        let said = plane.run(&["backup", "--out", text(&inside)]).failed(1);
+        assert!(said.contains(what), "{said}");
+        assert!(!inside.exists());
+    }
+}
+
+#[test]
+fn recovery_into_the_backup_that_it_reads_is_refused() {
+    let plane = filled(&[]);
+    let backup = plane.path("backup");
+    plane.run(&["backup", "--out", text(&backup)]).ok();
+    for destination in [backup.join("new"), backup.join("new/below")] {
+        for more in [&[][..], &["--dry-run"]] {
+            let mut recover = program();
+            recover.args(["recover", "--from", text(&backup), "--data", text(&destination)]).args(more);
+            let said = result_of(recover.output().unwrap()).failed(1);
+            assert!(said.contains("is inside the backup"), "{said}");
+            assert!(!backup.join("new").exists());
+        }
+    }
 }
 
 #[test]

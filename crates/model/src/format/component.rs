@@ -80,8 +80,8 @@ pub struct ComponentFile {
     /// Packages of the operating system that are needed.
     #[serde(default)]
     pub os_packages: OsPackageRequirements,
-    /// Files of the host that the payload may take over: paths, or patterns (`*`, `?`, `**`). They are kept, and put
-    /// back when the component leaves.
+    /// Files and folders of the host that the payload may replace: paths, with everything below them, or patterns (`*`,
+    /// `?`, `**`). They are saved, and put back when the component is removed.
     #[serde(default)]
     pub replaces: Vec<String>,
     /// What can be configured, by key.

@@ -24,7 +24,7 @@ fn plan_and_apply_are_blocked_by_a_file_of_nobody_until_the_component_declares_i
     node(&test, "node.yaml", "1.0.0", "hello");
     test.write("root/usr/bin/shop", "administrator's");
     let sentence =
-        "file /usr/bin/shop of version 1.0.0-1: something is there that no package and no component brought";
+        "file /usr/bin/shop of version 1.0.0-1: what is there belongs to no package and no component";
     let planned = test.punch(&with_verb("plan"));
     assert_eq!(planned.code, 3, "{}", planned.stderr);
     assert!(planned.stdout.contains(sentence), "{}", planned.stdout);
@@ -41,7 +41,9 @@ fn plan_and_apply_are_blocked_by_a_file_of_nobody_until_the_component_declares_i
     let planned = test.punch(&with_verb("plan"));
     assert_eq!(planned.code, 10, "{}", planned.stderr);
     assert!(
-        planned.stdout.contains("/usr/bin/shop is kept, and put back when shop leaves"),
+        planned
+            .stdout
+            .contains("/usr/bin/shop is saved before it is replaced, and put back when shop is removed"),
         "{}",
         planned.stdout
     );

@@ -42,7 +42,7 @@ pub(super) fn observe_package_paths(
                 canonical: folders.canonical_path(path)?,
                 entry: entry_at_path(root, accounts, path, request.digested.contains(path))?,
                 owners: BTreeSet::new(),
-                unsafe_folder: folders.first_unsafe_folder(path, &trust)?,
+                unsafe_because: folders.why_path_is_unsafe(path, &trust)?,
             })
         };
         observed.insert(path.clone(), look(&mut folders).map_err(|error| wrong(path, error))?);

@@ -22,7 +22,7 @@ pub(crate) struct ServerListArgs {
     remote: ControlPlaneArgs,
 }
 
-/// Whether a server reported that it follows its newest node file.
+/// How the generation of the last report compares with the newest one, however that run ended.
 fn state_of_server(server: &ServerSummary) -> &'static str {
     match (server.reported_generation, server.generation) {
         (None, _) => "never reported",
