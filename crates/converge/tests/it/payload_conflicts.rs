@@ -157,7 +157,10 @@ fn kept_link_is_put_back_and_file_of_a_removed_debian_package_is_not() {
     fs::remove_file(host.path("var/lib/dpkg/info/cron.list")).unwrap();
     let run = host.ok(" {}");
     let said = TestHost::details(&run);
-    assert!(said.contains("/usr/bin/crontab is not put back: its Debian package cron has been removed"), "{said}");
+    assert!(
+        said.contains("/usr/bin/crontab is not put back: its Debian package cron has been removed"),
+        "{said}"
+    );
     assert!(!host.path("usr/bin/crontab").exists());
     assert_eq!(fs::read_link(host.path("usr/share/shop/link")).unwrap(), PathBuf::from("/nowhere"));
 }
