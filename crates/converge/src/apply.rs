@@ -219,6 +219,7 @@ impl ApplyRun<'_, '_> {
         let result = self.host.apply_change(change, files);
         if result.is_ok() {
             kept.extend(self.put_back_after_change(change)?);
+            self.note_written_file(change);
         }
         let mut goes_on = true;
         let (result, detail) = match result {
@@ -357,6 +358,8 @@ impl ApplyRun<'_, '_> {
         for (title, components) in changes.chain(checks) {
             self.add_skipped_entry(&title, &components);
         }
+        // What this run wrote is nobody's edit.
+        self.state.save_written_digests(&self.written)?;
         let irreversible = self.journal.find_irreversible_steps_tried(plan);
         if !irreversible.is_empty() && self.look.purpose == RunPurpose::Deploy {
             self.journal.add_unjournaled_report_entry(ReportEntry {

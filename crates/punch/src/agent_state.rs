@@ -19,7 +19,9 @@ use crate::{
     time_text::UnixMicros,
 };
 
-pub(crate) use self::good_generations::{GivenUpGeneration, describe_generation};
+pub(crate) use self::good_generations::{
+    GivenUpGeneration, describe_generation, describe_last_good_generation,
+};
 
 /// Reports kept for a back-office that does not answer.
 const KEPT_UNSENT: usize = 100;

@@ -70,6 +70,11 @@ impl DeploymentResult {
         &self.planned
     }
 
+    /// This rollback as the end of the run that `failed` before it.
+    pub(crate) fn after_failed_run(self, failed: Self) -> Self {
+        Self { failed: Some(failed.report), interrupted: failed.interrupted, stopped: None, ..self }
+    }
+
     /// All reports, in the order of their runs.
     pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
         self.interrupted.iter().chain(&self.failed).chain([&self.report])

@@ -10,7 +10,9 @@ use model::{
 };
 
 use crate::{
-    agent_state::{AgentStateFiles, GivenUpGeneration, LastGoodNode, describe_generation},
+    agent_state::{
+        AgentStateFiles, GivenUpGeneration, LastGoodNode, describe_generation, describe_last_good_generation,
+    },
     command_error::CommandError,
     deploy::{DeploymentHost, DeploymentResult, run_deployment},
     package_source::PackageSource,
@@ -40,7 +42,7 @@ pub(crate) fn deploy_or_roll_back(
     if !irreversible.is_empty() {
         output.print_warning(format!(
             "this host is not taken back to {}: `{}` cannot be taken back. Remove the cause; the next run completes what is missing",
-            describe_generation(&last.node),
+            describe_last_good_generation(&last.node),
             irreversible.join("`, `")
         ));
         return Ok(result);
@@ -50,22 +52,17 @@ pub(crate) fn deploy_or_roll_back(
     output.print_note_to_stderr(format!(
         "{} failed; this host goes back to {}",
         describe_generation(&trusted_node.node),
-        describe_generation(&last.node)
+        describe_last_good_generation(&last.node)
     ));
     let back = roll_back(host, &given_up, TrustedNode::of_good_node(last), last, source)?;
     if back.report.outcome != RunOutcome::RolledBack {
         let why = back.stopped.as_ref().map_or_else(String::new, |failure| format!(": {}", failure.message));
         output.print_warning(format!(
             "this host could not be taken back to {}{why}; the next `punch restore` tries it again",
-            describe_generation(&last.node)
+            describe_last_good_generation(&last.node)
         ));
     }
-    Ok(DeploymentResult {
-        failed: Some(result.report),
-        interrupted: result.interrupted,
-        stopped: None,
-        ..back
-    })
+    Ok(back.after_failed_run(result))
 }
 
 /// Goes back from what is `given_up` to `target`, where `last` was the last good node.

@@ -109,6 +109,15 @@ impl ApplyRun<'_, '_> {
         self.state.keep_file_aside_unless(&id.name, &[written, wanted])
     }
 
+    /// Notes what a file holds that was just written.
+    pub(super) fn note_written_file(&mut self, change: &PlannedChange) {
+        if let PlannedAction::Apply(resource) = &change.action
+            && let ResourceBody::File(file) = &resource.body
+        {
+            self.written.insert(resource.id.name.clone(), sha256_hex(&file.content));
+        }
+    }
+
     fn note_all(&mut self, sentences: &[String]) {
         for text in sentences {
             (self.progress)(ApplyProgressEvent::Note { text });

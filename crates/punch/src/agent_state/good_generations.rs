@@ -4,7 +4,7 @@ use converge::{PUNCH_STATE_FOLDER, RunPurpose};
 use model::{
     exit::Exit,
     format::node,
-    node::{EpochAndGeneration, Node, digest_node},
+    node::{Node, digest_node},
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,10 +44,7 @@ impl GivenUpGeneration {
 
     /// Why the host is made what it was before.
     pub(crate) fn purpose_of_going_back(&self) -> RunPurpose {
-        let from = match self.generation {
-            0 => "a node file without a generation".to_owned(),
-            generation => format!("generation {generation}"),
-        };
+        let from = describe_generation_number(self.generation, "the node file");
         RunPurpose::RollBack { from, because: self.because.clone() }
     }
 
@@ -171,11 +168,20 @@ impl AgentStateFiles {
     }
 }
 
-/// The number of a node file, for sentences: `generation 8`, or what a file without a number is called.
+/// A node file, for sentences: `generation 8`; one written by hand has no number.
 pub(crate) fn describe_generation(node: &Node) -> String {
-    match node.epoch_and_generation() {
-        EpochAndGeneration { generation: 0, .. } => "a node file without a generation".to_owned(),
-        EpochAndGeneration { generation, .. } => format!("generation {generation}"),
+    describe_generation_number(node.generation, "the node file")
+}
+
+/// The last good node file, for sentences.
+pub(crate) fn describe_last_good_generation(node: &Node) -> String {
+    describe_generation_number(node.generation, "the last good node file")
+}
+
+fn describe_generation_number(generation: u64, without_number: &str) -> String {
+    match generation {
+        0 => without_number.to_owned(),
+        number => format!("generation {number}"),
     }
 }
 

@@ -21,11 +21,12 @@ use crate::{
 const ORDINARY_USER: u32 = 1001;
 
 /// Each page that is run here, and the programs it needs beside ours.
-const PAGES: [(&str, &[&str]); 9] = [
+const PAGES: [(&str, &[&str]); 10] = [
     ("tutorial/first-hour.md", &["rpm", "python3"]),
     ("tutorial/existing-application.md", &["rpm", "python3"]),
     ("how-to/back-up-and-recover.md", &["rpm", "sha256sum"]),
     ("how-to/java-maven.md", &["rpm", "mvn", "javac"]),
+    ("how-to/roll-back.md", &["rpm"]),
     ("how-to/rotate-keys.md", &["rpm"]),
     ("how-to/tls-and-proxy.md", &["rpm", "openssl"]),
     ("how-to/use-from-ci.md", &["rpm", "python3"]),
@@ -176,6 +177,11 @@ fn commands_of_backup_and_recovery_print_what_the_page_says() {
 #[test]
 fn commands_of_java_with_maven_print_what_the_page_says() {
     run_page("how-to/java-maven.md");
+}
+
+#[test]
+fn commands_of_rollback_print_what_the_page_says() {
+    run_page("how-to/roll-back.md");
 }
 
 #[test]

@@ -105,6 +105,9 @@ fn every_verb_prints_one_json_value() {
     }
     test.write("node.yaml", "format: geppetto/node/1\ncomponents: {}\n");
     call("apply node.yaml --repository dist --root other --allow-unsigned");
+    test.write("node.yaml", "format: geppetto/node/1\ncomponents: {shop: {version: 1.0.0}}\n");
+    call("apply node.yaml --repository dist --root other --allow-unsigned");
+    call("rollback --repository dist --root other --allow-unsigned --dry-run");
     call(&format!("job retry {job}"));
     call("token create ci --grant viewer");
     let shown = call("token revoke ci --dry-run");

@@ -21,6 +21,7 @@ mod payload;
 mod reference;
 mod repository;
 mod restore;
+mod rollback;
 mod settings;
 mod terminal;
 mod test_folder;
