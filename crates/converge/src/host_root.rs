@@ -1,6 +1,7 @@
 //! The root of a host, `/` or the folder given with `--root`, and the only resolver of paths below it: a
 //! symbolic link under `--root DIR` can never lead out of DIR, just as if DIR were `/`.
 
+mod file_access_user;
 mod folder_protection;
 mod folder_walk;
 mod own_files;
@@ -22,6 +23,7 @@ use nix::{
 };
 
 pub(crate) use self::{
+    file_access_user::FileAccessUser,
     folder_protection::{FolderAccounts, PathTrust},
     folder_walk::{
         FolderOwnership, FolderWalkError, UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache,

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 
 mod accounts;
+mod acting_as_users;
 mod bad_input;
 mod deployments;
 mod edited_files;
 mod histories;
+mod host_with_users;
 mod killed;
 mod machine;
 mod memory;

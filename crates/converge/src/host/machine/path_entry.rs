@@ -29,13 +29,18 @@ pub(super) struct ObservedEntry {
     pub(super) target: Option<String>,
     /// What a file holds.
     pub(super) content: Option<FileDigestAndText>,
+    /// Why its own user cannot read a file in his folder.
+    pub(super) unreadable: Option<String>,
 }
 
 /// The owner and group that something shall have; who makes it, where there is none.
 pub(super) type OwnerAndGroup = (Option<Uid>, Option<Gid>);
 
-/// What lies there; `None` when nothing does.
-pub(super) fn observe_entry(spot: &OpenParentFolderAndName<'_>) -> io::Result<Option<ObservedEntry>> {
+/// What lies there, looked at as `user` if there is one; `None` when nothing does.
+pub(super) fn observe_entry(
+    spot: &OpenParentFolderAndName<'_>,
+    user: Option<u32>,
+) -> io::Result<Option<ObservedEntry>> {
     let Some(stat) = spot.stat_without_following_link()? else { return Ok(None) };
     let file_type = file_type(&stat);
     let mut seen = ObservedEntry {
@@ -45,6 +50,7 @@ pub(super) fn observe_entry(spot: &OpenParentFolderAndName<'_>) -> io::Result<Op
         mode: stat.st_mode & 0o7777,
         target: None,
         content: None,
+        unreadable: None,
     };
     if file_type == FileType::Symlink {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
@@ -52,7 +58,14 @@ pub(super) fn observe_entry(spot: &OpenParentFolderAndName<'_>) -> io::Result<Op
     }
     if file_type == FileType::File {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file: File = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into();
+        let file: File = match openat(spot.folder.as_fd(), spot.name, flags, Mode::empty()) {
+            // His own he can make readable again.
+            Err(Errno::EACCES) if user == Some(stat.st_uid) => {
+                seen.unreadable = Some(format!("not readable, with mode {:04o}", seen.mode));
+                return Ok(Some(seen));
+            }
+            opened => opened?.into(),
+        };
         let mut content = read_file_digest_and_text(file)?;
         // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
         if stat.st_mode & 0o077 == 0 {

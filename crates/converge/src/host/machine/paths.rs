@@ -54,14 +54,14 @@ pub(super) fn observe_entry_at_path(
         Err(FolderWalkError::Unsafe(folder)) => return Observation::Unsafe(folder.because),
         Err(FolderWalkError::File(error)) => return unreadable(error),
     };
-    match observe_entry(&place.spot) {
+    let user = place.user.as_ref().map(|user| user.uid);
+    match place.work(|spot| observe_entry(spot, user)) {
         Ok(Some(entry)) => Observation::Present(entry),
         Ok(None) => Observation::Absent,
         // A user must not be able to stop the run.
-        Err(error) if place.user.is_some() => Observation::Unsafe(format!(
-            "cannot look at {path}: {}",
-            file_system_error_reason_with_advice(&error)
-        )),
+        Err(error) if place.user.is_some() => {
+            Observation::Unsafe(format!("cannot look at {path}: {}", place.reason(&error)))
+        }
         Err(error) => unreadable(error),
     }
 }
@@ -84,6 +84,7 @@ fn facts_of_entry(
     }
     facts.extend(entry.target.map(|target| (FactKind::Target, FactValue::Text(target))));
     facts.extend(entry.content.map(|content| (FactKind::Content, FactValue::Content(content))));
+    facts.extend(entry.unreadable.map(|because| (FactKind::Content, FactValue::Unusable(because))));
     facts
 }
 
@@ -97,7 +98,8 @@ pub(super) fn remove_unless_nonempty_folder(
         Ok(None) => return Ok(None),
         Err(error) => return Err(host_error("cannot remove", &id.name, error)),
     };
-    match remove_entry_unless_nonempty(&place.spot, id.kind == ResourceKind::Directory) {
+    let is_folder = id.kind == ResourceKind::Directory;
+    match place.work(|spot| remove_entry_unless_nonempty(spot, is_folder)) {
         Ok(true) => Ok(None),
         Ok(false) => Ok(Some("it is not empty".to_owned())),
         Err(error) => Err(place.entry_error("cannot remove", &id.name, &error)),
