@@ -207,9 +207,11 @@ impl ApplyRun<'_, '_> {
         self.packages |=
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
         self.journal.record_change_begin_and_managed_state(change)?;
-        let mut kept = self.keep_before_change(change)?;
         let started = (self.clock)();
-        let result = self.host.apply_change(change, files);
+        let (mut kept, result) = match self.keep_before_change(change)? {
+            Ok(kept) => (kept, self.host.apply_change(change, files)),
+            Err(error) => (Vec::new(), Err(error)),
+        };
         if result.is_ok() {
             kept.extend(self.put_back_after_change(change)?);
         }

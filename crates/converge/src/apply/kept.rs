@@ -11,7 +11,10 @@ use model::{
 };
 
 use super::{ApplyProgressEvent, ApplyRun, entry};
-use crate::{PunchStateFolder, PunchStateFolderError, inspect::DesiredAndObservedHost};
+use crate::{
+    HostError, PunchStateFolder, PunchStateFolderError, inspect::DesiredAndObservedHost,
+    punch_state_folder::MOST_KEPT_ASIDE_BYTES,
+};
 
 impl ApplyRun<'_, '_> {
     /// Completes what a killed run left of an installation or a removal; returns whether there was something.
@@ -37,11 +40,12 @@ impl ApplyRun<'_, '_> {
         Ok(true)
     }
 
-    /// Keeps what `change` is about to replace; returns a sentence for each thing that is kept.
+    /// Keeps what `change` is about to replace; returns a sentence for each thing that is kept, or why the change
+    /// cannot be made.
     pub(super) fn keep_before_change(
         &mut self,
         change: &PlannedChange,
-    ) -> Result<Vec<String>, PunchStateFolderError> {
+    ) -> Result<Result<Vec<String>, HostError>, PunchStateFolderError> {
         let kept = match &change.action {
             PlannedAction::InstallPackages(packages) => {
                 let names: BTreeSet<&String> = packages.keys().collect();
@@ -56,13 +60,19 @@ impl ApplyRun<'_, '_> {
                     ResourceBody::File(file) => Some(sha256_hex(&file.content)),
                     _ => None,
                 };
-                self.keep_edited_file(&resource.id, wanted.as_ref())?.into_iter().collect()
+                match self.keep_edited_file(&resource.id, wanted.as_ref())? {
+                    Ok(kept) => kept.into_iter().collect(),
+                    Err(error) => return Ok(Err(error)),
+                }
             }
-            PlannedAction::Remove { id, .. } => self.keep_edited_file(id, None)?.into_iter().collect(),
+            PlannedAction::Remove { id, .. } => match self.keep_edited_file(id, None)? {
+                Ok(kept) => kept.into_iter().collect(),
+                Err(error) => return Ok(Err(error)),
+            },
             PlannedAction::LookAgain(_) | PlannedAction::Restart { .. } => Vec::new(),
         };
         self.note_all(&kept);
-        Ok(kept)
+        Ok(Ok(kept))
     }
 
     /// Puts back what `change`, which was made, no longer replaces; returns a sentence for each.
@@ -90,17 +100,30 @@ impl ApplyRun<'_, '_> {
         &self,
         id: &ResourceId,
         wanted: Option<&String>,
-    ) -> Result<Option<String>, PunchStateFolderError> {
+    ) -> Result<Result<Option<String>, HostError>, PunchStateFolderError> {
         if !matches!(id.kind, ResourceKind::File | ResourceKind::Symlink) {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         let written = self.written.get(&id.name);
         let made = self.look.observed.managed.resources.iter().any(|made| made.id == *id);
         // What punch made before it wrote down what: nobody can tell whether it was edited.
         if made && written.is_none() {
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        self.state.keep_file_aside_unless(&id.name, &[written, wanted])
+        let file = match self.host.open_file_to_save(id) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Some(size) =
+            file.metadata().ok().map(|meta| meta.len()).filter(|size| *size > MOST_KEPT_ASIDE_BYTES)
+        {
+            let because = format!(
+                "it has {size} bytes, and punch saves at most {MOST_KEPT_ASIDE_BYTES}; move it away, or remove it"
+            );
+            return Ok(Err(HostError::NotSaved { path: id.name.clone(), because }));
+        }
+        self.state.keep_open_file_aside_unless(&id.name, file, &[written, wanted]).map(Ok)
     }
 
     fn note_all(&mut self, sentences: &[String]) {

@@ -9,10 +9,13 @@ use std::{
     process::Command,
 };
 
+use converge::Host as _;
 use model::{
     observe::Observation,
     report::RunOutcome,
-    resource::{DirectoryResourceBody, FileResourceBody, Ownership, ResourceBody, SymlinkResourceBody},
+    resource::{
+        DirectoryResourceBody, FileResourceBody, Ownership, ResourceBody, ResourceId, SymlinkResourceBody,
+    },
 };
 
 use crate::{
@@ -127,4 +130,24 @@ fn authorized_keys_that_is_no_file_is_replaced_or_fails_only_its_component() {
             assert_eq!(fs::read_to_string(&at).unwrap(), "ssh-ed25519 AAAA vic\n");
         }
     }
+}
+
+#[test]
+fn file_behind_a_link_that_a_user_put_on_the_way_is_not_saved() {
+    if !is_root() {
+        return;
+    }
+    let host = HostWithUsers::new();
+    host.folder("srv/vic", VIC, 0o755);
+    host.link("srv/vic/conf", "/etc", VIC);
+    fs::write(host.at("etc/shadow"), "root's").unwrap();
+    let id = ResourceId::try_from("file:/srv/vic/conf/shadow".to_owned()).unwrap();
+    let error = host.machine().open_file_to_save(&id).unwrap_err();
+    assert!(error.fails_only_components() && error.to_string().contains("symbolic link"), "{error}");
+    // As little as one that only root may read, and that the user gave another name.
+    let id = ResourceId::try_from("file:/srv/vic/app".to_owned()).unwrap();
+    fs::write(host.at("srv/vic/app"), "root's").unwrap();
+    fs::set_permissions(host.at("srv/vic/app"), fs::Permissions::from_mode(0o600)).unwrap();
+    let error = host.machine().open_file_to_save(&id).unwrap_err();
+    assert!(error.fails_only_components() && error.to_string().contains("worked on as vic"), "{error}");
 }

@@ -23,7 +23,7 @@ mod rpm_command;
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -266,6 +266,12 @@ impl Host for RealHost {
             observed.insert(id.clone(), one);
         }
         observed
+    }
+
+    fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<File>, HostError> {
+        let accounts = self.accounts();
+        let folders = ResourceFolders { root: &self.root, accounts: &accounts, cache: &self.walked };
+        paths::open_file_to_save(&folders, id)
     }
 
     fn apply_change(

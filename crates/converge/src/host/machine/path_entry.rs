@@ -10,7 +10,7 @@ use model::observe::{FileDigestAndText, FileType};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, openat, readlinkat},
-    sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat},
+    sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, fstat, mkdirat},
     unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat},
 };
 use sha2::{Digest as _, Sha256};
@@ -29,9 +29,12 @@ pub(super) struct ObservedEntry {
     pub(super) target: Option<String>,
     /// What a file holds.
     pub(super) content: Option<FileDigestAndText>,
-    /// Why its own user cannot read a file in his folder.
+    /// Why what a file holds is not read.
     pub(super) unreadable: Option<String>,
 }
+
+/// How large a file is read at most: none that a manifest describes is larger.
+pub(super) const MOST_READ_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The owner and group that something shall have; who makes it, where there is none.
 pub(super) type OwnerAndGroup = (Option<Uid>, Option<Gid>);
@@ -56,7 +59,9 @@ pub(super) fn observe_entry(
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
         seen.target = Some(target.to_string_lossy().into_owned());
     }
-    if file_type == FileType::File {
+    if file_type == FileType::File && u64::try_from(stat.st_size).is_ok_and(|size| size > MOST_READ_BYTES) {
+        seen.unreadable = Some(format!("{} bytes", stat.st_size));
+    } else if file_type == FileType::File {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
         let file: File = match openat(spot.folder.as_fd(), spot.name, flags, Mode::empty()) {
             // His own he can make readable again.
@@ -74,6 +79,31 @@ pub(super) fn observe_entry(
         seen.content = Some(content);
     }
     Ok(Some(seen))
+}
+
+/// Opens the regular file there as `user`, if there is one; nothing when no file is there.
+pub(super) fn open_regular_file(
+    spot: &OpenParentFolderAndName<'_>,
+    user: Option<u32>,
+) -> io::Result<Option<File>> {
+    let Some(stat) = spot.stat_without_following_link()? else { return Ok(None) };
+    if file_type(&stat) != FileType::File {
+        return Ok(None);
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let open = || openat(spot.folder.as_fd(), spot.name, flags, Mode::empty());
+    let file: File = match open() {
+        // It is his own: he may read it when he wants to.
+        Err(Errno::EACCES) if user == Some(stat.st_uid) => {
+            let mode = Mode::from_bits_truncate(stat.st_mode & 0o7777) | Mode::S_IRUSR;
+            fchmodat(spot.folder.as_fd(), spot.name, mode, FchmodatFlags::NoFollowSymlink)?;
+            open()?.into()
+        }
+        // It was removed, or became a link.
+        Err(Errno::ENOENT | Errno::ELOOP) => return Ok(None),
+        opened => opened?.into(),
+    };
+    Ok(Some(file).filter(|file| file.metadata().is_ok_and(|meta| meta.is_file())))
 }
 
 /// Whether a symbolic link lies there.
@@ -146,9 +176,11 @@ fn file_type(stat: &FileStat) -> FileType {
     }
 }
 
-/// Digests a file of any size; only a small one is kept for diffs.
-fn read_file_digest_and_text(mut file: File) -> io::Result<FileDigestAndText> {
+/// Digests a file; only a small one is kept for diffs.
+fn read_file_digest_and_text(file: File) -> io::Result<FileDigestAndText> {
     let mut start = Vec::new();
+    // It may grow meanwhile.
+    let mut file = file.take(MOST_READ_BYTES);
     (&mut file).take(FileDigestAndText::MAX_DIFFABLE_BYTES as u64 + 1).read_to_end(&mut start)?;
     if start.len() <= FileDigestAndText::MAX_DIFFABLE_BYTES {
         return Ok(FileDigestAndText::from_bytes(&start));

@@ -1,6 +1,6 @@
 //! What lies at a path: files, directories and links are observed and removed alike.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::File};
 
 use model::{
     observe::{FactKind, FactValue, FileType, Observation, ResourceFactsByKind},
@@ -8,7 +8,7 @@ use model::{
 };
 
 use super::{
-    path_entry::{ObservedEntry, observe_entry, remove_entry_unless_nonempty},
+    path_entry::{ObservedEntry, observe_entry, open_regular_file, remove_entry_unless_nonempty},
     resource_folders::{ActingUser, ResourceFolders, host_error, is_about_to_be_made_safe},
 };
 use crate::{
@@ -104,6 +104,24 @@ pub(super) fn remove_unless_nonempty_folder(
         Ok(false) => Ok(Some("it is not empty".to_owned())),
         Err(error) => Err(place.entry_error("cannot remove", &id.name, &error)),
     }
+}
+
+/// Opens the file at the place of a resource, to save what it holds; nothing when no file is there. No link at its
+/// place is followed.
+pub(super) fn open_file_to_save(
+    folders: &ResourceFolders<'_>,
+    id: &ResourceId,
+) -> Result<Option<File>, HostError> {
+    let path = &id.name;
+    let place = match folders.open_to_look(path, ActingUser::OwnerOfFolder) {
+        Ok(Some(place)) => place,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(host_error("cannot read", path, error)),
+    };
+    let user = place.user.as_ref().map(|user| user.uid);
+    place
+        .work(|spot| open_regular_file(spot, user))
+        .map_err(|error| HostError::NotSaved { path: path.clone(), because: place.reason(&error) })
 }
 
 /// The owner and group of a file or folder.
