@@ -112,6 +112,10 @@ pub fn apply_plan(
 ) -> Result<Report, PunchStateFolderError> {
     let journal = RunJournalAndReport::start_run_journal(node, look, plan, state, clock)?;
     progress(ApplyProgressEvent::Started { steps: plan.changes.len() + plan.health.len() });
+    if let Err(error) = kept::remove_temporary_files_of_killed_runs(look, host, state)? {
+        // The next run tries again.
+        progress(ApplyProgressEvent::Note { text: &error.to_string() });
+    }
     if plan.blocks_run() {
         return journal.finish_run_and_save_report(RunOutcome::Blocked);
     }

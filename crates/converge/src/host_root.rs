@@ -7,6 +7,7 @@ mod folder_walk;
 mod own_files;
 mod replace_file;
 mod resolve_path;
+mod temporary_files;
 
 use std::{
     fs::File,
@@ -29,6 +30,7 @@ pub(crate) use self::{
         FolderOwnership, FolderWalkError, UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache,
         open_folder_itself,
     },
+    temporary_files::remove_temporary_files,
 };
 
 /// The root of a host. It is opened when it is first needed, and need not be there before.

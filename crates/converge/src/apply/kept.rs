@@ -12,7 +12,7 @@ use model::{
 
 use super::{ApplyProgressEvent, ApplyRun, entry};
 use crate::{
-    HostError, PunchStateFolder, PunchStateFolderError, inspect::DesiredAndObservedHost,
+    Host, HostError, PunchStateFolder, PunchStateFolderError, inspect::DesiredAndObservedHost,
     punch_state_folder::MOST_KEPT_ASIDE_BYTES,
 };
 
@@ -130,6 +130,24 @@ impl ApplyRun<'_, '_> {
         for text in sentences {
             (self.progress)(ApplyProgressEvent::Note { text });
         }
+    }
+}
+
+/// Removes the temporary files of killed runs, if there was one, wherever punch writes on this host.
+pub(super) fn remove_temporary_files_of_killed_runs(
+    look: &DesiredAndObservedHost,
+    host: &mut dyn Host,
+    state: &PunchStateFolder,
+) -> Result<Result<(), HostError>, PunchStateFolderError> {
+    let Some(mut resources) = state.load_interrupted_writes()? else { return Ok(Ok(())) };
+    let wanted = look.wanted.components.iter().flat_map(|component| &component.resources);
+    resources.extend(wanted.map(|resource| resource.id.clone()));
+    resources.extend(look.observed.managed.resources.iter().map(|made| made.id.clone()));
+    let replaced = state.load_kept_files()?.entries;
+    resources.extend(replaced.into_iter().map(|entry| ResourceId::new(ResourceKind::File, &entry.path)));
+    match host.remove_temporary_files(&resources) {
+        Ok(()) => state.forget_interrupted_writes().map(Ok),
+        Err(error) => Ok(Err(error)),
     }
 }
 

@@ -6,7 +6,11 @@ mod machine;
 
 mod secret_masking_host;
 
-use std::{collections::BTreeMap, fs::File, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::PathBuf,
+};
 
 use model::{
     health::HealthProbe,
@@ -48,6 +52,11 @@ pub trait Host {
         &self,
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>>;
+
+    /// Removes the temporary files that killed runs left where these resources lie, and among punch's own files.
+    fn remove_temporary_files(&mut self, _: &BTreeSet<ResourceId>) -> Result<(), HostError> {
+        Ok(())
+    }
 
     /// Opens the file that a change of this resource replaces or removes, to save what it holds; nothing when no
     /// file is there.

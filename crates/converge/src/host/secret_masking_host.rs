@@ -1,7 +1,12 @@
 //! A host wrapper that masks secrets in all text from the host before it gets into a plan, a report, a
 //! history or the terminal.
 
-use std::{cmp::Reverse, collections::BTreeMap, fs::File, path::PathBuf};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::PathBuf,
+};
 
 use model::{
     health::HealthProbe,
@@ -118,6 +123,10 @@ impl<H: Host> Host for SecretMaskingHost<H> {
                 observed => (id, self.mask_observation(observed)),
             })
             .collect()
+    }
+
+    fn remove_temporary_files(&mut self, resources: &BTreeSet<ResourceId>) -> Result<(), HostError> {
+        self.host.remove_temporary_files(resources)
     }
 
     fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<File>, HostError> {

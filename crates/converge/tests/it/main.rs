@@ -16,6 +16,7 @@ mod partly;
 mod payload_conflicts;
 mod secrets;
 mod story;
+mod temporary_files;
 mod turns;
 mod unsafe_paths;
 

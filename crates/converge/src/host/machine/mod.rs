@@ -12,6 +12,7 @@ mod user;
 
 mod account_database;
 mod account_tools;
+mod leftovers;
 mod network_probe;
 mod os_family;
 mod package_paths;
@@ -22,7 +23,7 @@ mod resource_folders;
 mod rpm_command;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     path::{Path, PathBuf},
 };
@@ -266,6 +267,12 @@ impl Host for RealHost {
             observed.insert(id.clone(), one);
         }
         observed
+    }
+
+    fn remove_temporary_files(&mut self, resources: &BTreeSet<ResourceId>) -> Result<(), HostError> {
+        let accounts = self.accounts();
+        let folders = ResourceFolders { root: &self.root, accounts: &accounts, cache: &self.walked };
+        leftovers::remove_temporary_files_of_resources(&folders, resources)
     }
 
     fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<File>, HostError> {
