@@ -357,7 +357,7 @@ fn leaves_folders_as_they_are(change: &PlannedChange) -> bool {
     }
 }
 
-const HIDDEN: &str = "the command failed; its output is not shown, because its command line holds a secret";
+const HIDDEN: &str = "the command failed; its output is not shown, because a secret is given to it";
 
 /// A command with a secret in it may repeat it when it fails.
 fn hide_secret_output(resource: &Resource, error: HostError) -> HostError {
