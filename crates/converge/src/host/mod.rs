@@ -118,6 +118,16 @@ pub enum HostError {
         /// Who can change it, and what to do.
         because: String,
     },
+    /// A user cannot be removed while he is at work.
+    #[error(
+        "user {user} is not removed while {processes} of his still runs; end it (`loginctl terminate-user {user}`), or wait for it; the next run tries again"
+    )]
+    AccountInUse {
+        /// The user.
+        user: String,
+        /// Some of his processes.
+        processes: String,
+    },
     /// What a file holds cannot be saved before it is replaced or removed.
     #[error("{path} is left as it is, because what it holds cannot be saved: {because}")]
     NotSaved {
@@ -134,7 +144,10 @@ pub enum HostError {
 impl HostError {
     /// Whether only the components of the change have failed, because a user of the host can cause it.
     pub fn fails_only_components(&self) -> bool {
-        matches!(self, HostError::UnsafePath { .. } | HostError::NotSaved { .. })
+        matches!(
+            self,
+            HostError::UnsafePath { .. } | HostError::NotSaved { .. } | HostError::AccountInUse { .. }
+        )
     }
 
     pub(crate) fn from_io_error(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {

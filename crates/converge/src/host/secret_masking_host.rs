@@ -143,6 +143,8 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             Err(HostError::UnsafePath { path, because }) => {
                 Err(HostError::UnsafePath { path: self.mask(path), because: self.mask(because) })
             }
+            // It has only the names of accounts and programs.
+            Err(error @ HostError::AccountInUse { .. }) => Err(error),
             Err(error) => Err(HostError::Other(self.mask(error.to_string()))),
         }
     }

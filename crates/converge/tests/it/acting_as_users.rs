@@ -91,7 +91,7 @@ fn folder_that_its_user_closed_blocks_its_component_unless_the_run_opens_it() {
     let host = HostWithUsers::new();
     host.folder("srv/vic", VIC, 0);
     host.folder("srv/vic/sub", VIC, 0o755);
-    let file = "  - {file: /srv/vic/sub/x, owner: vic, content: x}\n";
+    let file = "  - {file: /srv/vic/x, owner: vic, content: x}\n  - {file: /srv/vic/sub/x, owner: vic, content: x}\n";
     let free = ("free", "  - {file: /etc/free, content: x}\n");
     let (plan, report) = host.plan_and_run(&[("app", file), free]);
     assert_eq!(report.outcome, RunOutcome::Partly, "{plan}{report:#?}");

@@ -14,6 +14,7 @@ mod memory;
 mod packages;
 mod partly;
 mod payload_conflicts;
+mod refusals;
 mod secrets;
 mod story;
 mod temporary_files;

@@ -12,6 +12,7 @@ use super::{
     compare,
     merge_duplicates::merge_duplicate_resources,
     order::{self, ComponentAndResource},
+    refusals,
 };
 use crate::{
     component::deployment_package_name,
@@ -300,6 +301,9 @@ impl<'a> Planner<'a> {
         if let Observation::Unreadable(because) | Observation::Unsafe(because) = observed {
             return self.add_blocked_resource((component, resource), because.clone());
         }
+        if let Some(because) = refusals::refused_description_reason(&resource.id) {
+            return self.add_refused_resource((component, resource), because);
+        }
         if let Some(because) = blocking_file_type(resource, observed) {
             return self.add_blocked_resource((component, resource), because);
         }
@@ -319,6 +323,9 @@ impl<'a> Planner<'a> {
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
+        }
+        if let Some(because) = refusals::refused_change_reason(resource, observed, &differences) {
+            return self.add_refused_resource((component, resource), because);
         }
         if let Some(because) = self.missing_owner_or_group_reason(resource) {
             return self.add_blocked_resource((component, resource), because);
@@ -351,6 +358,9 @@ impl<'a> Planner<'a> {
         if *observed == Observation::Absent {
             self.plan.unchanged += 1;
             return;
+        }
+        if let Some(because) = refusals::refused_removal_reason(&resource.id, observed) {
+            return self.add_refused_resource((component, resource), because);
         }
         let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
         let components = self.components_describing((component, resource));

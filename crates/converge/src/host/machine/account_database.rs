@@ -100,6 +100,26 @@ impl AccountDatabase {
         }
     }
 
+    /// Another user than `name` who has this number.
+    pub(super) fn other_user_with_uid(&self, uid: u32, name: &str) -> Option<String> {
+        let listed = self.users.iter().find(|(other, user)| user.uid == uid && *other != name);
+        let asked = || {
+            let asked = self.running.then(|| nix::unistd::User::from_uid(uid.into()).ok().flatten());
+            asked.flatten().map(|user| user.name).filter(|other| other != name)
+        };
+        listed.map(|(other, _)| other.clone()).or_else(asked)
+    }
+
+    /// Another group than `name` that has this number.
+    pub(super) fn other_group_with_gid(&self, gid: u32, name: &str) -> Option<String> {
+        let listed = self.groups.iter().find(|(other, group)| group.gid == gid && *other != name);
+        let asked = || {
+            let asked = self.running.then(|| nix::unistd::Group::from_gid(gid.into()).ok().flatten());
+            asked.flatten().map(|group| group.name).filter(|other| other != name)
+        };
+        listed.map(|(other, _)| other.clone()).or_else(asked)
+    }
+
     /// Whether a group of the host's own files has no members.
     pub(super) fn is_empty_group(&self, name: &str) -> bool {
         self.groups.get(name).is_some_and(|group| {

@@ -248,8 +248,10 @@ impl Host for RealHost {
                     let secret = wanted_resource.is_some_and(|wanted_resource| wanted_resource.secret);
                     cron::observe_cron_file(&folders, id, secret)
                 }
-                ResourceKind::User => accounts.observe_user(&folders, &id.name, wanted_resource),
-                ResourceKind::Group => accounts.observe_group(&id.name),
+                ResourceKind::User => {
+                    accounts.observe_user(&folders, &id.name, wanted_resource, &request.leaving)
+                }
+                ResourceKind::Group => accounts.observe_group(&id.name, wanted_resource, &request.leaving),
                 ResourceKind::Service => services.remove(&id.name).unwrap_or(Observation::Absent),
                 ResourceKind::Package => packages.remove(&id.name).unwrap_or(Observation::Absent),
                 ResourceKind::Exec => match wanted_resource

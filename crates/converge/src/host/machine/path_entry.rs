@@ -13,6 +13,7 @@ use nix::{
     sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, fstat, mkdirat},
     unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat},
 };
+use rustix::fs::IFlags;
 use sha2::{Digest as _, Sha256};
 
 use crate::host_root::OpenParentFolderAndName;
@@ -29,6 +30,8 @@ pub(super) struct ObservedEntry {
     pub(super) target: Option<String>,
     /// What a file holds.
     pub(super) content: Option<FileDigestAndText>,
+    /// Why nobody can change it.
+    pub(super) immutable: Option<&'static str>,
     /// Why what a file holds is not read.
     pub(super) unreadable: Option<String>,
 }
@@ -53,8 +56,14 @@ pub(super) fn observe_entry(
         mode: stat.st_mode & 0o7777,
         target: None,
         content: None,
+        immutable: None,
         unreadable: None,
     };
+    if file_type == FileType::Directory {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let opened = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty());
+        seen.immutable = opened.ok().and_then(reason_immutable);
+    }
     if file_type == FileType::Symlink {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
         seen.target = Some(target.to_string_lossy().into_owned());
@@ -71,6 +80,7 @@ pub(super) fn observe_entry(
             }
             opened => opened?.into(),
         };
+        seen.immutable = reason_immutable(&file);
         let mut content = read_file_digest_and_text(file)?;
         // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
         if stat.st_mode & 0o077 == 0 {
@@ -79,6 +89,17 @@ pub(super) fn observe_entry(
         seen.content = Some(content);
     }
     Ok(Some(seen))
+}
+
+/// Why nobody can change an open file or folder, if that is so. Most file systems cannot say, or say no.
+pub(super) fn reason_immutable(open: impl AsFd) -> Option<&'static str> {
+    let flags = rustix::fs::ioctl_getflags(open).unwrap_or(IFlags::empty());
+    if flags.contains(IFlags::IMMUTABLE) {
+        return Some("is immutable (chattr +i); `chattr -i PATH` if punch is to change it");
+    }
+    flags
+        .contains(IFlags::APPEND)
+        .then_some("can only be appended to (chattr +a); `chattr -a PATH` if punch is to change it")
 }
 
 /// Opens the regular file there as `user`, if there is one; nothing when no file is there.

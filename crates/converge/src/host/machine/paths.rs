@@ -6,14 +6,17 @@ use model::{
     observe::{FactKind, FactValue, FileType, Observation, ResourceFactsByKind},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
 };
+use nix::sys::stat::fstat;
 
 use super::{
-    path_entry::{ObservedEntry, observe_entry, open_regular_file, remove_entry_unless_nonempty},
-    resource_folders::{ActingUser, ResourceFolders, host_error, is_about_to_be_made_safe},
+    path_entry::{
+        ObservedEntry, observe_entry, open_regular_file, reason_immutable, remove_entry_unless_nonempty,
+    },
+    resource_folders::{ActingUser, ResourceFolders, ResourcePlace, host_error, is_about_to_be_made_safe},
 };
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
-    host_root::FolderWalkError,
+    host_root::{FolderOwnership, FolderWalkError, UnsafeFolder},
 };
 
 /// Facts about what lies at the path of a file, directory or link, its owners named as in its description
@@ -25,8 +28,42 @@ pub(super) fn observe_path(
     directories: &BTreeMap<&str, &Ownership>,
 ) -> Observation<ResourceFactsByKind> {
     let acting = ActingUser::of_resource(described, folders.accounts);
-    observe_entry_at_path(folders, &id.name, acting, directories)
-        .map_present(|entry| facts_of_entry(folders, entry, described.and_then(ownership)))
+    let observed = observe_entry_at_path(folders, &id.name, acting, directories);
+    let immutable = match &observed {
+        Observation::Present(entry) => reason_entry_immutable(folders, &id.name, acting, entry),
+        Observation::Absent if described.is_some_and(|described| described.present) => {
+            match reason_folder_immutable(folders, &id.name, acting) {
+                Some(because) => return Observation::Unsafe(because),
+                None => None,
+            }
+        }
+        _ => None,
+    };
+    observed.map_present(|entry| {
+        let mut facts = facts_of_entry(folders, entry, described.and_then(ownership));
+        facts.extend(immutable.map(|because| (FactKind::Immutable, FactValue::Unusable(because))));
+        facts
+    })
+}
+
+/// Why what lies at a path cannot be changed or removed: it, or the folder it is replaced in, is immutable.
+fn reason_entry_immutable(
+    folders: &ResourceFolders<'_>,
+    path: &str,
+    acting: ActingUser,
+    entry: &ObservedEntry,
+) -> Option<String> {
+    let itself = entry.immutable.map(|because| format!("{path} {}", because.replace("PATH", path)));
+    let replaced = entry.file_type != FileType::Directory;
+    itself.or_else(|| replaced.then(|| reason_folder_immutable(folders, path, acting)).flatten())
+}
+
+fn reason_folder_immutable(folders: &ResourceFolders<'_>, path: &str, acting: ActingUser) -> Option<String> {
+    let place = folders.open_to_look(path, acting).ok().flatten()?;
+    let folder = path.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty());
+    let folder = folder.unwrap_or("/");
+    let because = reason_immutable(&place.spot.folder)?;
+    Some(format!("{folder} {}", because.replace("PATH", folder)))
 }
 
 /// What lies at a path, looked at as `acting`. What makes it unsafe now may be what this run changes first,
@@ -58,12 +95,34 @@ pub(super) fn observe_entry_at_path(
     match place.work(|spot| observe_entry(spot, user)) {
         Ok(Some(entry)) => Observation::Present(entry),
         Ok(None) => Observation::Absent,
+        Err(_)
+            if place.user.is_some() && folder_is_about_to_be_changed(folders, &place, path, directories) =>
+        {
+            Observation::Absent
+        }
         // A user must not be able to stop the run.
         Err(error) if place.user.is_some() => {
             Observation::Unsafe(format!("cannot look at {path}: {}", place.reason(&error)))
         }
         Err(error) => unreadable(error),
     }
+}
+
+/// Whether one of the described `directories` is the folder of a place, and differs from it.
+fn folder_is_about_to_be_changed(
+    folders: &ResourceFolders<'_>,
+    place: &ResourcePlace<'_>,
+    path: &str,
+    directories: &BTreeMap<&str, &Ownership>,
+) -> bool {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let Ok(stat) = fstat(&place.spot.folder) else { return false };
+    let seen = UnsafeFolder {
+        path: folder.to_owned(),
+        because: String::new(),
+        ownership: Some(FolderOwnership::from(stat)),
+    };
+    is_about_to_be_made_safe(&seen, directories, folders.accounts)
 }
 
 fn facts_of_entry(

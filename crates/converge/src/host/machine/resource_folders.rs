@@ -247,7 +247,7 @@ fn open_below_user_folder(
         FolderWalkError::Unsafe(UnsafeFolder { path, because, ownership })
     };
     for part in &folder.below {
-        let above = std::mem::replace(&mut path, String::new());
+        let above = std::mem::take(&mut path);
         path = format!("{above}/{part}");
         let opened = user.run(|| open_or_create_folder_of_user(&here, part, create));
         let open = match opened {
