@@ -1,6 +1,9 @@
 //! Keeping what a step replaces before it does, and putting back what a package that leaves had replaced.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+};
 
 use model::{
     name::Name,
@@ -56,6 +59,11 @@ impl ApplyRun<'_, '_> {
             }
             PlannedAction::RemovePackages { names, .. } => self.state.begin_removal(names)?,
             PlannedAction::Apply(resource) => {
+                if !change.creates
+                    && let Err(error) = self.keep_before_image(&resource.id)?
+                {
+                    return Ok(Err(error));
+                }
                 let wanted = match &resource.body {
                     ResourceBody::File(file) => Some(sha256_hex(&file.content)),
                     _ => None,
@@ -65,10 +73,15 @@ impl ApplyRun<'_, '_> {
                     Err(error) => return Ok(Err(error)),
                 }
             }
-            PlannedAction::Remove { id, .. } => match self.keep_edited_file(id, None)? {
-                Ok(kept) => kept.into_iter().collect(),
-                Err(error) => return Ok(Err(error)),
-            },
+            PlannedAction::Remove { id, .. } => {
+                if let Err(error) = self.keep_before_image(id)? {
+                    return Ok(Err(error));
+                }
+                match self.keep_edited_file(id, None)? {
+                    Ok(kept) => kept.into_iter().collect(),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
             PlannedAction::LookAgain(_) | PlannedAction::Restart { .. } => Vec::new(),
         };
         self.note_all(&kept);
@@ -110,20 +123,25 @@ impl ApplyRun<'_, '_> {
         if made && written.is_none() {
             return Ok(Ok(None));
         }
-        let file = match self.host.open_file_to_save(id) {
+        let file = match self.open_file_to_save(id) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(Ok(None)),
             Err(error) => return Ok(Err(error)),
         };
-        if let Some(size) =
-            file.metadata().ok().map(|meta| meta.len()).filter(|size| *size > MOST_KEPT_ASIDE_BYTES)
-        {
-            let because = format!(
-                "it has {size} bytes, and punch saves at most {MOST_KEPT_ASIDE_BYTES}; move it away, or remove it"
-            );
-            return Ok(Err(HostError::NotSaved { path: id.name.clone(), because }));
-        }
         self.state.keep_open_file_aside_unless(&id.name, file, &[written, wanted]).map(Ok)
+    }
+
+    /// Opens the file at the place of a resource, to save what it holds; one that is too large to be saved is an error.
+    pub(super) fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<File>, HostError> {
+        let file = self.host.open_file_to_save(id)?;
+        let size = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len());
+        if size <= MOST_KEPT_ASIDE_BYTES {
+            return Ok(file);
+        }
+        let because = format!(
+            "it has {size} bytes, and punch saves at most {MOST_KEPT_ASIDE_BYTES}; move it away, or remove it"
+        );
+        Err(HostError::NotSaved { path: id.name.clone(), because })
     }
 
     fn note_all(&mut self, sentences: &[String]) {
