@@ -176,6 +176,13 @@ impl<'a> Planner<'a> {
         self.add_blocked_item(what, components, because, self.block_scope_of_resource(&resource.id));
     }
 
+    /// Blocks the components of a resource that is never changed like this.
+    fn add_refused_resource(&mut self, (component, resource): ComponentAndResource<'_>, because: String) {
+        let what = BlockedSubject::Resource(resource.id.clone());
+        let components = self.components_describing((component, resource));
+        self.add_blocked_item(what, components, because, BlockScope::Components);
+    }
+
     /// All components that describe a resource: it is of more than one where equal descriptions were joined.
     pub(crate) fn components_describing(
         &self,

@@ -1,6 +1,6 @@
 //! What is never changed, whatever a manifest says: each blocks its component, with a sentence.
 
-use super::{BlockScope, BlockedSubject, FactDifference, order::ComponentAndResource, planner::Planner};
+use super::FactDifference;
 use crate::{
     observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
     resource::{Resource, ResourceId, ResourceKind},
@@ -11,19 +11,6 @@ const FOLDER_ABOVE_STATE: &str = "/var/lib/geppetto";
 /// The files that punch itself keeps on a host.
 const PATHS_OF_PUNCH: [&str; 3] =
     ["/var/lib/geppetto/punch", "/etc/geppetto/punch.yaml", "/etc/geppetto/trust"];
-
-impl Planner<'_> {
-    /// Blocks the components of a resource that is never changed like this.
-    pub(super) fn add_refused_resource(
-        &mut self,
-        (component, resource): ComponentAndResource<'_>,
-        because: String,
-    ) {
-        let what = BlockedSubject::Resource(resource.id.clone());
-        let components = self.components_describing((component, resource));
-        self.add_blocked_item(what, components, because, BlockScope::Components);
-    }
-}
 
 /// Why a resource cannot be described at all.
 pub(super) fn refused_description_reason(id: &ResourceId) -> Option<String> {
