@@ -75,7 +75,7 @@ fn file_that_its_user_made_unreadable_is_made_right_again() {
     host.folder("srv/vic", VIC, 0o755);
     let wanted = file("/srv/vic/app", Some("vic"));
     host.apply(&wanted).unwrap();
-    fs::set_permissions(host.at("srv/vic/app"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(host.at("srv/vic/app"), fs::Permissions::from_mode(0o0)).unwrap();
     assert_eq!(host.observe_resource(&wanted), Observation::Present(()));
     // What others made unreadable for him is not looked at as root.
     chown(host.at("srv/vic/app"), Some(0), None).unwrap();
