@@ -113,6 +113,10 @@ pub fn apply_plan(
 ) -> Result<Report, PunchStateFolderError> {
     let journal = RunJournalAndReport::start_run_journal(node, look, plan, state, clock)?;
     progress(ApplyProgressEvent::Started { steps: plan.changes.len() + plan.health.len() });
+    if let Err(error) = kept::remove_temporary_files_of_killed_runs(look, host, state)? {
+        // The next run tries again.
+        progress(ApplyProgressEvent::Note { text: &error.to_string() });
+    }
     if plan.blocks_run() {
         return journal.finish_run_and_save_report(RunOutcome::Blocked);
     }
@@ -214,9 +218,11 @@ impl ApplyRun<'_, '_> {
         self.packages |=
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
         self.journal.record_change_begin_and_managed_state(change)?;
-        let mut kept = self.keep_before_change(change)?;
         let started = (self.clock)();
-        let result = self.host.apply_change(change, files);
+        let (mut kept, result) = match self.keep_before_change(change)? {
+            Ok(kept) => (kept, self.host.apply_change(change, files)),
+            Err(error) => (Vec::new(), Err(error)),
+        };
         if result.is_ok() {
             kept.extend(self.put_back_after_change(change)?);
             self.note_written_file(change);

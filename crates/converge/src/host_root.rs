@@ -1,11 +1,13 @@
 //! The root of a host, `/` or the folder given with `--root`, and the only resolver of paths below it: a
 //! symbolic link under `--root DIR` can never lead out of DIR, just as if DIR were `/`.
 
+mod file_access_user;
 mod folder_protection;
 mod folder_walk;
 mod own_files;
 mod replace_file;
 mod resolve_path;
+mod temporary_files;
 
 use std::{
     fs::File,
@@ -22,11 +24,13 @@ use nix::{
 };
 
 pub(crate) use self::{
+    file_access_user::FileAccessUser,
     folder_protection::{FolderAccounts, PathTrust},
     folder_walk::{
         FolderOwnership, FolderWalkError, UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache,
         open_folder_itself,
     },
+    temporary_files::remove_temporary_files,
 };
 
 /// The root of a host. It is opened when it is first needed, and need not be there before.

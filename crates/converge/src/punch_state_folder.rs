@@ -20,6 +20,7 @@ use nix::fcntl::OFlag;
 pub(crate) use self::{
     before_image_state::{BeforeImage, BeforeImageContent},
     content_store::copy_and_digest,
+    kept_state::MOST_KEPT_ASIDE_BYTES,
     run_journal_file::{ManagedStateChange, RunJournalWriter},
     stored_deployments::StoredDeploymentPackage,
 };

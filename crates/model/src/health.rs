@@ -120,6 +120,12 @@ pub(crate) fn read_health_probe_fields(
 ) -> Option<HealthProbe> {
     let found = subject.describe_with_type(secret);
     match word {
+        "command" if secret => {
+            fields.add_declaration_error(&format!(
+                "a secret cannot be among the words of a `command`: every user of the host can read the arguments of a running program; let the program read it from a file that only it may read. The value is {found}"
+            ));
+            None
+        }
         "command" => match absolute_command_words_from_list(subject) {
             Some(command) => Some(HealthProbe::Command { command }),
             None => {

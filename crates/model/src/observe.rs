@@ -26,7 +26,8 @@ pub enum Observation<T> {
     Present(T),
     /// The observation failed, for this reason.
     Unreadable(String),
-    /// A user of the host can change what is found there, as this sentence says; it was not looked at.
+    /// It cannot be changed safely, as this sentence says: a user of the host can change what is found there, or it
+    /// would take something from another account. Only the components that describe it are blocked.
     Unsafe(String),
 }
 

@@ -8,8 +8,8 @@ use std::{io::Read as _, path::PathBuf};
 
 use super::ApplyRun;
 use crate::{
-    PunchStateFolderError, RunPurpose,
-    punch_state_folder::{BeforeImage, BeforeImageContent},
+    HostError, PunchStateFolderError, RunPurpose,
+    punch_state_folder::{BeforeImage, BeforeImageContent, MOST_KEPT_ASIDE_BYTES},
 };
 use model::{
     observe::{FactKind, FactValue, FileType, Observation, ResourceFactsByKind},
@@ -21,8 +21,12 @@ use model::{
 };
 
 impl ApplyRun<'_, '_> {
-    /// Keeps what is at the path of a resource that punch did not make, before it is first changed.
-    pub(super) fn keep_before_image(&self, id: &ResourceId) -> Result<(), PunchStateFolderError> {
+    /// Keeps what is at the path of a resource that punch did not make, before it is first changed; or says why that
+    /// cannot be kept.
+    pub(super) fn keep_before_image(
+        &self,
+        id: &ResourceId,
+    ) -> Result<Result<(), HostError>, PunchStateFolderError> {
         let is_path = matches!(id.kind, ResourceKind::File | ResourceKind::Symlink | ResourceKind::Directory);
         let is_ours = || self.look.observed.managed.resources.iter().any(|made| made.id.name == id.name);
         let is_of_user = || {
@@ -30,29 +34,36 @@ impl ApplyRun<'_, '_> {
                 .contains_resource(id)
         };
         if !is_path || self.look.purpose != RunPurpose::Deploy || is_ours() || is_of_user() {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        let Some(Observation::Present(facts)) = self.look.observed.resources.get(id) else { return Ok(()) };
+        let Some(Observation::Present(facts)) = self.look.observed.resources.get(id) else {
+            return Ok(Ok(()));
+        };
         let mut images = self.state.load_before_images()?;
         // What a killed run kept is what was there first.
         if images.iter().any(|image| image.path == id.name) {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let content = match facts.get(&FactKind::Type) {
-            Some(FactValue::Type(FileType::File)) => match self.state.open_host_file(&id.name)? {
-                Some(mut file) => BeforeImageContent::File(self.state.store_content(&mut file)?),
-                None => return Ok(()),
+            Some(FactValue::Type(FileType::File)) => match self.open_file_to_save(id) {
+                Ok(Some(file)) => {
+                    // It may grow meanwhile.
+                    let mut content = file.take(MOST_KEPT_ASIDE_BYTES);
+                    BeforeImageContent::File(self.state.store_content(&mut content)?)
+                }
+                Ok(None) => return Ok(Ok(())),
+                Err(error) => return Ok(Err(error)),
             },
             Some(FactValue::Type(FileType::Symlink)) => match facts.get(&FactKind::Target) {
                 Some(FactValue::Text(target)) => BeforeImageContent::Symlink(target.clone()),
-                _ => return Ok(()),
+                _ => return Ok(Ok(())),
             },
             Some(FactValue::Type(FileType::Directory)) => BeforeImageContent::Directory,
-            _ => return Ok(()),
+            _ => return Ok(Ok(())),
         };
         let Ownership { owner, group, mode } = observed_ownership(facts);
         images.push(BeforeImage { path: id.name.clone(), content, owner, group, mode });
-        self.state.save_before_images(&images)
+        self.state.save_before_images(&images).map(Ok)
     }
 
     /// After going back to an earlier generation: puts back what it does not describe; returns whether all could be.

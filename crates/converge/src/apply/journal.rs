@@ -97,6 +97,11 @@ impl<'a> RunJournalAndReport<'a> {
             }
             _ => (),
         }
+        if let PlannedAction::Apply(resource) = &change.action
+            && (resource.id.occupied_path().is_some() || resource.id.kind == ResourceKind::User)
+        {
+            marks.push(ManagedStateChange::Written(resource.id.clone()));
+        }
         let later = |id: &&ResourceId| matches!(id.kind, ResourceKind::Service | ResourceKind::Exec);
         marks.extend(change.notifies.iter().filter(later).cloned().map(ManagedStateChange::Owed));
         self.apply_state_changes(&marks);

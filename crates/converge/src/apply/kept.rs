@@ -1,6 +1,9 @@
 //! Keeping what a step replaces before it does, and putting back what a package that leaves had replaced.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+};
 
 use model::{
     name::Name,
@@ -11,7 +14,10 @@ use model::{
 };
 
 use super::{ApplyProgressEvent, ApplyRun, entry};
-use crate::{PunchStateFolder, PunchStateFolderError, inspect::DesiredAndObservedHost};
+use crate::{
+    Host, HostError, PunchStateFolder, PunchStateFolderError, inspect::DesiredAndObservedHost,
+    punch_state_folder::MOST_KEPT_ASIDE_BYTES,
+};
 
 impl ApplyRun<'_, '_> {
     /// Completes what a killed run left of an installation or a removal; returns whether there was something.
@@ -37,11 +43,12 @@ impl ApplyRun<'_, '_> {
         Ok(true)
     }
 
-    /// Keeps what `change` is about to replace; returns a sentence for each thing that is kept.
+    /// Keeps what `change` is about to replace; returns a sentence for each thing that is kept, or why the change
+    /// cannot be made.
     pub(super) fn keep_before_change(
         &mut self,
         change: &PlannedChange,
-    ) -> Result<Vec<String>, PunchStateFolderError> {
+    ) -> Result<Result<Vec<String>, HostError>, PunchStateFolderError> {
         let kept = match &change.action {
             PlannedAction::InstallPackages(packages) => {
                 let names: BTreeSet<&String> = packages.keys().collect();
@@ -52,23 +59,33 @@ impl ApplyRun<'_, '_> {
             }
             PlannedAction::RemovePackages { names, .. } => self.state.begin_removal(names)?,
             PlannedAction::Apply(resource) => {
-                if !change.creates {
-                    self.keep_before_image(&resource.id)?;
+                if !change.creates
+                    && let Err(error) = self.keep_before_image(&resource.id)?
+                {
+                    return Ok(Err(error));
                 }
                 let wanted = match &resource.body {
                     ResourceBody::File(file) => Some(sha256_hex(&file.content)),
                     _ => None,
                 };
-                self.keep_edited_file(&resource.id, wanted.as_ref())?.into_iter().collect()
+                match self.keep_edited_file(&resource.id, wanted.as_ref())? {
+                    Ok(kept) => kept.into_iter().collect(),
+                    Err(error) => return Ok(Err(error)),
+                }
             }
             PlannedAction::Remove { id, .. } => {
-                self.keep_before_image(id)?;
-                self.keep_edited_file(id, None)?.into_iter().collect()
+                if let Err(error) = self.keep_before_image(id)? {
+                    return Ok(Err(error));
+                }
+                match self.keep_edited_file(id, None)? {
+                    Ok(kept) => kept.into_iter().collect(),
+                    Err(error) => return Ok(Err(error)),
+                }
             }
             PlannedAction::LookAgain(_) | PlannedAction::Restart { .. } => Vec::new(),
         };
         self.note_all(&kept);
-        Ok(kept)
+        Ok(Ok(kept))
     }
 
     /// Puts back what `change`, which was made, no longer replaces; returns a sentence for each.
@@ -96,17 +113,35 @@ impl ApplyRun<'_, '_> {
         &self,
         id: &ResourceId,
         wanted: Option<&String>,
-    ) -> Result<Option<String>, PunchStateFolderError> {
+    ) -> Result<Result<Option<String>, HostError>, PunchStateFolderError> {
         if !matches!(id.kind, ResourceKind::File | ResourceKind::Symlink) {
-            return Ok(None);
+            return Ok(Ok(None));
         }
         let written = self.written.get(&id.name);
         let made = self.look.observed.managed.resources.iter().any(|made| made.id == *id);
         // What punch made before it wrote down what: nobody can tell whether it was edited.
         if made && written.is_none() {
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        self.state.keep_file_aside_unless(&id.name, &[written, wanted])
+        let file = match self.open_file_to_save(id) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Ok(None)),
+            Err(error) => return Ok(Err(error)),
+        };
+        self.state.keep_open_file_aside_unless(&id.name, file, &[written, wanted]).map(Ok)
+    }
+
+    /// Opens the file at the place of a resource, to save what it holds; one that is too large to be saved is an error.
+    pub(super) fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<File>, HostError> {
+        let file = self.host.open_file_to_save(id)?;
+        let size = file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len());
+        if size <= MOST_KEPT_ASIDE_BYTES {
+            return Ok(file);
+        }
+        let because = format!(
+            "it has {size} bytes, and punch saves at most {MOST_KEPT_ASIDE_BYTES}; move it away, or remove it"
+        );
+        Err(HostError::NotSaved { path: id.name.clone(), because })
     }
 
     /// Notes what a file holds that was just written.
@@ -122,6 +157,24 @@ impl ApplyRun<'_, '_> {
         for text in sentences {
             (self.progress)(ApplyProgressEvent::Note { text });
         }
+    }
+}
+
+/// Removes the temporary files of killed runs, if there was one, wherever punch writes on this host.
+pub(super) fn remove_temporary_files_of_killed_runs(
+    look: &DesiredAndObservedHost,
+    host: &mut dyn Host,
+    state: &PunchStateFolder,
+) -> Result<Result<(), HostError>, PunchStateFolderError> {
+    let Some(mut resources) = state.load_interrupted_writes()? else { return Ok(Ok(())) };
+    let wanted = look.wanted.components.iter().flat_map(|component| &component.resources);
+    resources.extend(wanted.map(|resource| resource.id.clone()));
+    resources.extend(look.observed.managed.resources.iter().map(|made| made.id.clone()));
+    let replaced = state.load_kept_files()?.entries;
+    resources.extend(replaced.into_iter().map(|entry| ResourceId::new(ResourceKind::File, &entry.path)));
+    match host.remove_temporary_files(&resources) {
+        Ok(()) => state.forget_interrupted_writes().map(Ok),
+        Err(error) => Ok(Err(error)),
     }
 }
 

@@ -37,6 +37,8 @@ pub struct MemoryHost {
     pub fails_unsafe: BTreeSet<String>,
     /// What a user of the host can change once a change is made, by its title.
     pub unsafe_after: BTreeMap<String, (ResourceId, String)>,
+    /// Users who cannot be removed, with the processes they run.
+    pub at_work: BTreeMap<String, String>,
     /// Titles of the changes that were made, in order.
     pub done: Vec<String>,
     /// Probes that were asked, in order.
@@ -95,6 +97,11 @@ impl Host for MemoryHost {
         if self.fails_unsafe.contains(&title) {
             let because = "vic can change it".to_owned();
             return Err(HostError::UnsafePath { path: title, because });
+        }
+        if let PlannedAction::Remove { id, .. } = &change.action
+            && let Some(processes) = self.at_work.get(&id.name)
+        {
+            return Err(HostError::AccountInUse { user: id.name.clone(), processes: processes.clone() });
         }
         match &change.action {
             PlannedAction::InstallPackages(packages) => {

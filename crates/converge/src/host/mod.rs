@@ -6,7 +6,11 @@ mod machine;
 
 mod secret_masking_host;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::PathBuf,
+};
 
 use model::{
     health::HealthProbe,
@@ -48,6 +52,17 @@ pub trait Host {
         &self,
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>>;
+
+    /// Removes the temporary files that killed runs left where these resources lie, and among punch's own files.
+    fn remove_temporary_files(&mut self, _: &BTreeSet<ResourceId>) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    /// Opens the file that a change of this resource replaces or removes, to save what it holds; nothing when no
+    /// file is there.
+    fn open_file_to_save(&self, _: &ResourceId) -> Result<Option<File>, HostError> {
+        Ok(None)
+    }
 
     /// Makes one change. `packages` are the files of the packages it installs. The returned text is the
     /// detail of the report's entry, if any.
@@ -103,6 +118,24 @@ pub enum HostError {
         /// Who can change it, and what to do.
         because: String,
     },
+    /// A user cannot be removed while he is at work.
+    #[error(
+        "user {user} is not removed while {processes} of his still runs; end it (`loginctl terminate-user {user}`), or wait for it; the next run tries again"
+    )]
+    AccountInUse {
+        /// The user.
+        user: String,
+        /// Some of his processes.
+        processes: String,
+    },
+    /// What a file holds cannot be saved before it is replaced or removed.
+    #[error("{path} is left as it is, because what it holds cannot be saved: {because}")]
+    NotSaved {
+        /// The path, as the host knows it.
+        path: String,
+        /// Why, and what to do.
+        because: String,
+    },
     /// Anything else, as a sentence.
     #[error("{0}")]
     Other(String),
@@ -111,7 +144,10 @@ pub enum HostError {
 impl HostError {
     /// Whether only the components of the change have failed, because a user of the host can cause it.
     pub fn fails_only_components(&self) -> bool {
-        matches!(self, HostError::UnsafePath { .. })
+        matches!(
+            self,
+            HostError::UnsafePath { .. } | HostError::NotSaved { .. } | HostError::AccountInUse { .. }
+        )
     }
 
     pub(crate) fn from_io_error(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {

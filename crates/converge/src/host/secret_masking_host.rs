@@ -1,7 +1,12 @@
 //! A host wrapper that masks secrets in all text from the host before it gets into a plan, a report, a
 //! history or the terminal.
 
-use std::{cmp::Reverse, collections::BTreeMap, path::PathBuf};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::PathBuf,
+};
 
 use model::{
     health::HealthProbe,
@@ -120,6 +125,14 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             .collect()
     }
 
+    fn remove_temporary_files(&mut self, resources: &BTreeSet<ResourceId>) -> Result<(), HostError> {
+        self.host.remove_temporary_files(resources)
+    }
+
+    fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<File>, HostError> {
+        self.host.open_file_to_save(id)
+    }
+
     fn apply_change(
         &mut self,
         change: &PlannedChange,
@@ -130,6 +143,8 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             Err(HostError::UnsafePath { path, because }) => {
                 Err(HostError::UnsafePath { path: self.mask(path), because: self.mask(because) })
             }
+            // It has only the names of accounts and programs.
+            Err(error @ HostError::AccountInUse { .. }) => Err(error),
             Err(error) => Err(HostError::Other(self.mask(error.to_string()))),
         }
     }

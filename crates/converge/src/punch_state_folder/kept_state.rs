@@ -1,16 +1,23 @@
 //! What punch kept of a host before it replaced it (`kept.json`), what installations it began (`installing.json`), and
 //! what the files of manifests held when it last wrote them (`written.json`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{Read as _, Seek as _},
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{BeforeImageContent, PunchStateFolder, PunchStateFolderError, path};
+use super::{BeforeImageContent, PunchStateFolder, PunchStateFolderError, copy_and_digest, path};
 use crate::{host_root::HostRoot, kept_files::KeptEntry, payload::PackageInstallation};
 
 const KEPT: &str = "kept.json";
 const INSTALLING: &str = "installing.json";
 const WRITTEN: &str = "written.json";
+
+/// How large a file is that is kept aside, at most.
+pub(crate) const MOST_KEPT_ASIDE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How many earlier contents of one file are kept aside.
 const MOST_KEPT_ASIDE: usize = 10;
@@ -90,12 +97,26 @@ impl PunchStateFolder {
         path: &str,
         known: &[Option<&String>],
     ) -> Result<Option<String>, PunchStateFolderError> {
-        let Some(now) = self.digest_of_host_file(path)? else { return Ok(None) };
+        match self.open_host_file(path)? {
+            Some(file) => self.keep_open_file_aside_unless(path, file, known),
+            None => Ok(None),
+        }
+    }
+
+    /// The same for a file that is open; it may be changed meanwhile.
+    pub(crate) fn keep_open_file_aside_unless(
+        &self,
+        path: &str,
+        mut file: File,
+        known: &[Option<&String>],
+    ) -> Result<Option<String>, PunchStateFolderError> {
+        let wrong = |source| self.file_error("read", path, source);
+        let now = copy_and_digest(&mut file, None).map_err(wrong)?;
         if known.contains(&Some(&now)) {
             return Ok(None);
         }
-        let Some(mut file) = self.open_host_file(path)? else { return Ok(None) };
-        let sha256 = self.store_content(&mut file)?;
+        file.rewind().map_err(wrong)?;
+        let sha256 = self.store_content(&mut file.take(MOST_KEPT_ASIDE_BYTES))?;
         let shown = self.remember_content_kept_aside(path, &sha256)?;
         Ok(Some(format!("what {path} held is saved in {shown}")))
     }

@@ -2,6 +2,7 @@
 //! however long the run is. A killed run is read from it.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, Write},
     path::PathBuf,
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{PunchStateFolder, PunchStateFolderError};
 
 const RUNNING: &str = "running.jsonl";
+const INTERRUPTED_WRITES: &str = "interrupted-writes.json";
 
 /// The journal, open for the next line.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(crate) enum ManagedStateChange {
     Installed(String, Name),
     /// A resource is punch's own.
     Made(ResourceCreatedByPunch),
+    /// What lies at a resource's place is written, whoever made it: a killed run can leave a temporary file there.
+    Written(ResourceId),
     /// A service or command was notified.
     Owed(ResourceId),
     /// A package is gone, or not punch's own after all.
@@ -70,6 +74,7 @@ impl ManagedStateChange {
                     None => managed.resources.push(made.clone()),
                 }
             }
+            ManagedStateChange::Written(_) => (),
             ManagedStateChange::Owed(id) => _ = managed.pending.insert(id.clone()),
             ManagedStateChange::Uninstalled(name) => _ = managed.packages.remove(name),
             ManagedStateChange::Unmade(id) => managed.resources.retain(|made| made.id != *id),
@@ -138,11 +143,41 @@ impl PunchStateFolder {
     pub fn save_interrupted_run_and_remove_journal(&self) -> Result<(), PunchStateFolderError> {
         let Some(lines) = self.complete_lines()? else { return Ok(()) };
         self.save_managed_state(&self.load_managed_state()?)?;
+        self.record_interrupted_writes(&lines)?;
         // A run killed before its first complete line changed nothing.
         if let Some(report) = report(&lines) {
             self.save_report_to_history(&report)?;
         }
         self.remove_run_journal()
+    }
+
+    /// Notes where the run of these lines wrote, until its temporary files are removed.
+    fn record_interrupted_writes(&self, lines: &[Line]) -> Result<(), PunchStateFolderError> {
+        let mut all = self.load_interrupted_writes()?.unwrap_or_default();
+        for line in lines {
+            if let Line::Begun(_, marks) = line {
+                all.extend(marks.iter().filter_map(|mark| match mark {
+                    ManagedStateChange::Written(id) => Some(id.clone()),
+                    _ => None,
+                }));
+            }
+        }
+        self.write_json(INTERRUPTED_WRITES, &all)
+    }
+
+    /// The resources that runs wrote which were killed, while their temporary files are not removed; nothing when
+    /// no run was killed.
+    pub(crate) fn load_interrupted_writes(
+        &self,
+    ) -> Result<Option<BTreeSet<ResourceId>>, PunchStateFolderError> {
+        let Some(text) = self.read(INTERRUPTED_WRITES)? else { return Ok(None) };
+        // A damaged file still says that a run was killed.
+        Ok(Some(serde_json::from_str(&text).unwrap_or_default()))
+    }
+
+    /// Notes that the temporary files of killed runs are removed.
+    pub(crate) fn forget_interrupted_writes(&self) -> Result<(), PunchStateFolderError> {
+        self.remove(INTERRUPTED_WRITES)
     }
 
     /// Removes the journal, after its content is stored in report and state.

@@ -95,3 +95,26 @@ fn edited_configuration_file_of_a_payload_is_named_where_rpm_keeps_it() {
     let said = host.run(" {}");
     assert!(said.contains("saved as /etc/app.conf.rpmsave"), "{said}");
 }
+
+#[test]
+fn edited_file_that_is_too_large_to_save_fails_only_its_component() {
+    let Some(mut host) = TestHost::new() else { return };
+    let free = Component {
+        name: "free",
+        manifest: "format: geppetto/manifest/1\nresources: [{file: /etc/free, content: x}]\n",
+        ..APP
+    };
+    host.packages = PackageFolder::new().with(&APP).with(&free);
+    fs::create_dir_all(host.file().parent().unwrap()).unwrap();
+    // It takes no space, and would be read for hours.
+    fs::File::create(host.file()).unwrap().set_len(1 << 42).unwrap();
+    let mut machine = RealHost::new(host.root.path(), story::no_http).unwrap();
+    let state = PunchStateFolder::from_root_path(host.root.path());
+    let node = story::node(" {app: {version: \"1.0\"}, free: {version: \"1.0\"}}");
+    let run = story::run(&node, &mut machine, &state, &mut host.packages);
+    assert_eq!(run.report.outcome, RunOutcome::Partly, "{}\n{:#?}", run.plan, run.report);
+    let told = format!("{:#?}", run.report);
+    assert!(told.contains("/etc/app is left as it is") && told.contains("4398046511104 bytes"), "{told}");
+    assert!(host.root.path().join("etc/free").exists());
+    assert_eq!(fs::metadata(host.file()).unwrap().len(), 1 << 42);
+}

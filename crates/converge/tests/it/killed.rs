@@ -2,7 +2,7 @@
 
 use crate::skip::has_tool;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
@@ -47,9 +47,9 @@ const STEP: &str = "GEPPETTO_TEST_KILLED_STEP";
 
 /// A real host that kills its own process in the middle of its n-th step: after the change was made,
 /// before anybody could note that it was.
-struct SelfKillingHost {
-    machine: RealHost,
-    left: usize,
+pub(crate) struct SelfKillingHost {
+    pub(crate) machine: RealHost,
+    pub(crate) left: usize,
 }
 
 impl Host for SelfKillingHost {
@@ -76,6 +76,12 @@ impl Host for SelfKillingHost {
         request: &ObservationRequest<'_>,
     ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
         self.machine.observe_resources(request)
+    }
+    fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<fs::File>, HostError> {
+        self.machine.open_file_to_save(id)
+    }
+    fn remove_temporary_files(&mut self, resources: &BTreeSet<ResourceId>) -> Result<(), HostError> {
+        self.machine.remove_temporary_files(resources)
     }
     fn apply_change(
         &mut self,

@@ -227,3 +227,19 @@ fn path_that_becomes_unsafe_with_a_package_blocks_its_component() {
     assert_eq!(not_completed(&run.report), ["vic", "web"]);
     assert_eq!(test.host.done.last().unwrap(), "restart service:free");
 }
+
+#[test]
+fn leaving_user_with_a_running_process_fails_only_its_component() {
+    let mut test = Fixture::new();
+    test.run(ALL);
+    test.host.at_work.insert("vic".to_owned(), "process 7 (sleep)".to_owned());
+    let run = test.run(" {}");
+    assert_eq!(run.report.outcome, RunOutcome::Partly, "{:#?}", run.report);
+    assert_eq!(not_completed(&run.report), ["vic"]);
+    let told = format!("{:#?}", run.report);
+    assert!(told.contains("user vic is not removed while process 7 (sleep) of his still runs"), "{told}");
+    assert_eq!(test.managed(), ["user:vic"], "the next run removes him");
+    test.host.at_work.clear();
+    assert_eq!(test.run(" {}").report.outcome, RunOutcome::Changed);
+    assert_eq!(test.managed(), Vec::<String>::new());
+}

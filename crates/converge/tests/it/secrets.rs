@@ -4,12 +4,16 @@ use crate::skip::has_tool;
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
 };
 
-use converge::{PunchStateFolder, RealHost, SecretMaskingHost, memory_host::MemoryHost};
-use model::resource::{ResourceId, ResourceKind};
+use converge::{Host as _, PunchStateFolder, RealHost, SecretMaskingHost, memory_host::MemoryHost};
+use model::resource::{ExecResourceBody, Resource, ResourceBody, ResourceId, ResourceKind};
 
-use crate::story::{self, Component, PackageFolder};
+use crate::{
+    host_with_users::{change, resource},
+    story::{self, Component, PackageFolder},
+};
 
 const SECRET: &str = "tops3cret";
 
@@ -90,4 +94,28 @@ fn secret_in_host_messages_is_masked_in_plan_and_report() {
     let run = story::run(&node, &mut SecretMaskingHost::new(host, [&node]), &state, &mut package_folder);
     let found = format!("{:?}", run.report);
     assert!(found.contains("password ****** is wrong") && !found.contains(SECRET), "{found}");
+}
+
+#[test]
+fn secret_in_the_environment_of_an_exec_reaches_it_and_its_output_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!(
+        "echo $PASSWORD >{at}/got; tr '\\0' ' ' </proc/$$/cmdline >{at}/arguments; echo said $PASSWORD; exit 1",
+        at = folder.path().display()
+    );
+    let exec = ExecResourceBody {
+        command: vec!["/bin/sh".to_owned(), "-c".to_owned(), script],
+        environment: [("PASSWORD".to_owned(), SECRET.to_owned())].into(),
+        refresh_only: true,
+        timeout: 30,
+        ..ExecResourceBody::default()
+    };
+    let login = Resource { secret: true, ..resource("exec:login", ResourceBody::Exec(exec)) };
+    // A command needs the programs of this machine; nothing else of it is touched.
+    let mut host = RealHost::new(Path::new("/"), story::no_http).unwrap();
+    let error = host.apply_change(&change(&login), &[]).unwrap_err().to_string();
+    assert_eq!(error, "the command failed; its output is not shown, because a secret is given to it");
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("got"), format!("{SECRET}\n"));
+    assert!(read("arguments").starts_with("/bin/sh -c") && !read("arguments").contains(SECRET));
 }

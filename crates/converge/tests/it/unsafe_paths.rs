@@ -1,174 +1,27 @@
 //! Paths that users of the host can change: root follows nothing there, and works only where nobody else
 //! can lead it astray. The tests run as root, because only root can act for other users.
 
-use crate::skip::{has_tool, skip};
 use std::{
     fs,
     os::unix::{
-        fs::{MetadataExt, PermissionsExt, chown, lchown, symlink},
+        fs::{PermissionsExt, chown},
         process::CommandExt,
     },
-    path::{Path, PathBuf},
     process::Command,
 };
 
-use converge::{Host, HostError, PunchStateFolder, RealHost};
+use converge::{Host, PunchStateFolder};
 use model::{
-    observe::{Observation, ObservationRequest},
-    plan::{Plan, PlannedAction, PlannedChange},
-    report::{Report, RunOutcome},
-    resource::{
-        DirectoryResourceBody, FileResourceBody, Ownership, Resource, ResourceBody, ResourceId,
-        SymlinkResourceBody,
-    },
+    observe::Observation,
+    plan::{PlannedAction, PlannedChange},
+    report::RunOutcome,
+    resource::{ResourceBody, ResourceId, SymlinkResourceBody},
 };
 
-use crate::story::{self, Component, PackageFolder};
-
-const VIC: u32 = 64_001;
-const BOB: u32 = 64_002;
-
-/// A folder that stands for a host with the users vic and bob, who are both in the group team.
-struct HostWithUsers {
-    root: tempfile::TempDir,
-}
-
-/// Whether the test runs as root; else it is skipped.
-fn is_root() -> bool {
-    let root = nix::unistd::geteuid().is_root();
-    if !root {
-        skip("only root can act for other users");
-    }
-    root
-}
-
-impl HostWithUsers {
-    fn new() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let host = Self { root };
-        for folder in ["etc/tmpfiles.d", "home", "srv", "var/lib"] {
-            host.folder(folder, 0, 0o755);
-        }
-        let passwd = format!(
-            "root:x:0:0:root:/root:/bin/sh\nvic:x:{VIC}:{VIC}::/home/vic:/bin/sh\nbob:x:{BOB}:{BOB}::/home/bob:/bin/sh\n"
-        );
-        fs::write(host.at("etc/passwd"), passwd).unwrap();
-        let group =
-            format!("root:x:0:\nvic:x:{VIC}:\nbob:x:{BOB}:\nteam:x:64010:vic,bob\nnobodys:x:64011:\n");
-        fs::write(host.at("etc/group"), group).unwrap();
-        host
-    }
-
-    fn at(&self, path: &str) -> PathBuf {
-        self.root.path().join(path)
-    }
-
-    /// Makes a folder of this owner and mode.
-    fn folder(&self, path: &str, owner: u32, mode: u32) {
-        fs::create_dir_all(self.at(path)).unwrap();
-        chown(self.at(path), Some(owner), Some(owner)).unwrap();
-        fs::set_permissions(self.at(path), fs::Permissions::from_mode(mode)).unwrap();
-    }
-
-    /// Makes a link of this owner.
-    fn link(&self, path: &str, target: &str, owner: u32) {
-        symlink(target, self.at(path)).unwrap();
-        lchown(self.at(path), Some(owner), Some(owner)).unwrap();
-    }
-
-    fn machine(&self) -> RealHost {
-        RealHost::new(self.root.path(), story::no_http).unwrap()
-    }
-
-    /// What is seen of a file without a stated owner.
-    fn observe(&self, path: &str) -> Observation<()> {
-        self.observe_resource(&file(path, None))
-    }
-
-    fn observe_resource(&self, resource: &Resource) -> Observation<()> {
-        let request = ObservationRequest::request_for_only_these_resources([resource]);
-        self.machine().observe_resources(&request).remove(&resource.id).unwrap().map_present(drop)
-    }
-
-    fn apply(&self, resource: &Resource) -> Result<Option<String>, HostError> {
-        self.machine().apply_change(&change(resource), &[])
-    }
-
-    fn plan_and_run(&self, manifests: &[(&str, &str)]) -> (Plan, Report) {
-        let mut packages = PackageFolder::new();
-        for (name, resources) in manifests {
-            let manifest = format!("format: geppetto/manifest/1\nresources:\n{resources}");
-            let component = Component {
-                name,
-                version: "1.0",
-                says: "",
-                manifest: &manifest,
-                templates: &[],
-                payload: &[],
-            };
-            packages = packages.with(&component);
-        }
-        let names = manifests.iter().map(|(name, _)| format!("{name}: {{version: \"1.0\"}}"));
-        let node = story::node(&format!(" {{{}}}", names.collect::<Vec<_>>().join(", ")));
-        let state = PunchStateFolder::from_root_path(self.root.path());
-        let run = story::run(&node, &mut self.machine(), &state, &mut packages);
-        (run.plan, run.report)
-    }
-
-    fn owner_and_mode(&self, path: &str) -> (u32, u32) {
-        let metadata = fs::symlink_metadata(self.at(path)).unwrap();
-        (metadata.uid(), metadata.mode() & 0o7777)
-    }
-}
-
-fn resource(id: &str, body: ResourceBody) -> Resource {
-    Resource {
-        id: ResourceId::try_from(id.to_owned()).unwrap(),
-        present: true,
-        body,
-        require: Vec::new(),
-        notify: Vec::new(),
-        secret: false,
-    }
-}
-
-fn file(path: &str, owner: Option<&str>) -> Resource {
-    let ownership = Ownership { owner: owner.map(str::to_owned), ..Ownership::default() };
-    let body = ResourceBody::File(FileResourceBody { content: "x".into(), ownership });
-    resource(&format!("file:{path}"), body)
-}
-
-fn directory(path: &str, owner: Option<&str>, mode: Option<u32>) -> Resource {
-    let ownership = Ownership { owner: owner.map(str::to_owned), group: None, mode };
-    resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResourceBody { ownership }))
-}
-
-fn change(resource: &Resource) -> PlannedChange {
-    PlannedChange {
-        action: PlannedAction::Apply(Box::new(resource.clone())),
-        components: Default::default(),
-        differences: Vec::new(),
-        creates: true,
-        notifies: Vec::new(),
-    }
-}
-
-/// The reason of an unsafe observation.
-fn reason(observed: Observation<()>) -> String {
-    match observed {
-        Observation::Unsafe(because) => because,
-        other => panic!("it is not unsafe: {other:?}"),
-    }
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
+use crate::{
+    host_with_users::{HostWithUsers, VIC, change, directory, file, is_root, names, reason, resource},
+    skip::has_tool,
+};
 
 #[test]
 fn link_in_a_users_folder_is_not_followed_and_blocks_its_component() {

@@ -133,6 +133,18 @@ impl<'a> ResourceFieldReader<'a> {
         })
     }
 
+    /// Notes a mistake where a secret went into one of these fields: their words are arguments of a program.
+    pub(crate) fn refuse_secrets_in_arguments(&mut self, names: &[&str]) {
+        for name in names {
+            if let Some(line) = self.values.get(name).filter(|field| field.secret).map(|field| field.line) {
+                let message = format!(
+                    "`{name}` has a secret in it, and every user of the host can read the arguments of a running program; give the secret as a variable under `environment:`, and let the program read that"
+                );
+                self.error(line, message);
+            }
+        }
+    }
+
     pub(crate) fn read_environment_variables(&mut self) -> BTreeMap<String, String> {
         let read = |value| match value {
             Value::Map(map) => map

@@ -35,6 +35,8 @@ pub enum FactKind {
     Groups,
     /// The home of a user.
     Home,
+    /// Why what lies at a path cannot be changed, as a sentence.
+    Immutable,
     /// What a command needs and is not there.
     Lacks,
     /// The permissions of a file or folder.
@@ -67,6 +69,7 @@ impl fmt::Display for FactKind {
             FactKind::Group => "group",
             FactKind::Groups => "groups",
             FactKind::Home => "home",
+            FactKind::Immutable => "immutable",
             FactKind::Lacks => "lacks",
             FactKind::Mode => "mode",
             FactKind::Owner => "owner",

@@ -17,6 +17,8 @@ pub struct ObservationRequest<'a> {
     pub wanted: Vec<&'a Resource>,
     /// Others: what was made earlier, and what is only spoken of.
     pub others: BTreeSet<ResourceId>,
+    /// What leaves in the same run: the numbers of these accounts become free.
+    pub leaving: BTreeSet<ResourceId>,
 }
 
 impl<'a> ObservationRequest<'a> {
@@ -29,12 +31,17 @@ impl<'a> ObservationRequest<'a> {
         let made = made.chain(&managed.pending).cloned();
         let accounts = wanted.iter().flat_map(|resource| resource.required_accounts());
         let others = made.chain(accounts).collect();
-        Self { wanted, others }
+        let present: BTreeSet<&ResourceId> =
+            wanted.iter().filter(|resource| resource.present).map(|resource| &resource.id).collect();
+        let absent = wanted.iter().filter(|resource| !resource.present).map(|resource| &resource.id);
+        let made = managed.resources.iter().map(|made| &made.id);
+        let leaving = made.chain(absent).filter(|id| !present.contains(id)).cloned().collect();
+        Self { wanted, others, leaving }
     }
 
     /// Asks about these resources and nothing else.
     pub fn request_for_only_these_resources(wanted: impl IntoIterator<Item = &'a Resource>) -> Self {
-        Self { wanted: wanted.into_iter().collect(), others: BTreeSet::new() }
+        Self { wanted: wanted.into_iter().collect(), ..Self::default() }
     }
 }
 

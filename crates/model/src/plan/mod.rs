@@ -9,6 +9,7 @@ mod missing;
 mod order;
 mod owner_in_user_folder;
 mod planner;
+mod refusals;
 mod remove;
 mod user_folders;
 mod view;

@@ -12,6 +12,7 @@ use super::{
     compare,
     merge_duplicates::merge_duplicate_resources,
     order::{self, ComponentAndResource},
+    refusals,
 };
 use crate::{
     component::deployment_package_name,
@@ -175,6 +176,13 @@ impl<'a> Planner<'a> {
         self.add_blocked_item(what, components, because, self.block_scope_of_resource(&resource.id));
     }
 
+    /// Blocks the components of a resource that is never changed like this.
+    fn add_refused_resource(&mut self, (component, resource): ComponentAndResource<'_>, because: String) {
+        let what = BlockedSubject::Resource(resource.id.clone());
+        let components = self.components_describing((component, resource));
+        self.add_blocked_item(what, components, because, BlockScope::Components);
+    }
+
     /// All components that describe a resource: it is of more than one where equal descriptions were joined.
     pub(crate) fn components_describing(
         &self,
@@ -300,6 +308,9 @@ impl<'a> Planner<'a> {
         if let Observation::Unreadable(because) | Observation::Unsafe(because) = observed {
             return self.add_blocked_resource((component, resource), because.clone());
         }
+        if let Some(because) = refusals::refused_description_reason(&resource.id) {
+            return self.add_refused_resource((component, resource), because);
+        }
         if let Some(because) = blocking_file_type(resource, observed) {
             return self.add_blocked_resource((component, resource), because);
         }
@@ -319,6 +330,9 @@ impl<'a> Planner<'a> {
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
+        }
+        if let Some(because) = refusals::refused_change_reason(resource, observed, &differences) {
+            return self.add_refused_resource((component, resource), because);
         }
         if let Some(because) = self.missing_owner_or_group_reason(resource) {
             return self.add_blocked_resource((component, resource), because);
@@ -351,6 +365,9 @@ impl<'a> Planner<'a> {
         if *observed == Observation::Absent {
             self.plan.unchanged += 1;
             return;
+        }
+        if let Some(because) = refusals::refused_removal_reason(&resource.id, observed) {
+            return self.add_refused_resource((component, resource), because);
         }
         let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
         let components = self.components_describing((component, resource));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     BlockScope, BlockedSubject, DesiredHost, PlanLimits, PlannedAction, order::ComponentAndResource,
-    planner::Planner,
+    planner::Planner, refusals,
 };
 use crate::{
     component::deployment_package_name,
@@ -33,7 +33,16 @@ impl<'a> Planner<'a> {
             }
             let path = managed.id.occupied_path();
             let heir = path.as_ref().and_then(|path| heirs.get(path).copied());
-            match observed.resources.get(&managed.id).unwrap_or(&Observation::Absent) {
+            let seen = observed.resources.get(&managed.id).unwrap_or(&Observation::Absent);
+            if matches!(seen, Observation::Present(_))
+                && let Some(because) = refusals::refused_removal_reason(&managed.id, seen)
+            {
+                let what = BlockedSubject::Resource(managed.id.clone());
+                let components = [managed.component.clone()].into();
+                self.add_blocked_item(what, components, because, BlockScope::Components);
+                continue;
+            }
+            match seen {
                 Observation::Absent => (),
                 Observation::Unreadable(because) | Observation::Unsafe(because) => {
                     let what = BlockedSubject::Resource(managed.id.clone());

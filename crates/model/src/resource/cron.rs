@@ -77,6 +77,7 @@ impl DesiredResource for CronResourceBody {
 }
 
 fn build(fields: &mut ResourceFieldReader<'_>) -> CronResourceBody {
+    fields.refuse_secrets_in_arguments(&["command"]);
     let cron = CronResourceBody {
         schedule: fields.read_checked_text("schedule", schedule::check_and_respace_cron_schedule),
         user: fields.read_optional_text("user").unwrap_or_else(|| "root".to_owned()),

@@ -163,6 +163,7 @@ impl Planner<'_> {
 }
 
 fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResourceBody {
+    fields.refuse_secrets_in_arguments(&["command", "unless", "only_if"]);
     let exec = ExecResourceBody {
         command: fields.read_command_words("command").unwrap_or_default(),
         creates: fields.read_optional_text("creates"),

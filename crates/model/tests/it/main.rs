@@ -20,6 +20,7 @@ mod parameters;
 mod plan;
 mod random;
 mod reach;
+mod refusals;
 mod removals;
 mod resolution;
 mod selections;

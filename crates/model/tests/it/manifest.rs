@@ -106,11 +106,38 @@ fn resources_that_use_a_secret_are_secret() {
   - {file: /etc/c, content: \"{% set p = password %}{{ p }}\"}
   - {file: /etc/d, content: \"{% if false %}{{ password }}{% endif %}\"}
   - {file: /etc/e, content: the word password alone}
-  - {exec: e, command: [/bin/login, \"{{ password }}\"], creates: /x}
+  - {exec: e, command: [/bin/login], environment: {PASSWORD: \"{{ password }}\"}, creates: /x}
 ",
     );
     let secret: Vec<bool> = made.iter().map(|resource| resource.secret).collect();
     assert_eq!(secret, [true, false, true, true, false, true]);
+}
+
+#[test]
+fn secret_in_the_arguments_of_a_program_is_refused_and_environment_is_named() {
+    let values = values(&[
+        ("http_port", Value::Integer(8080), false),
+        ("password", Value::from("hunter2"), true),
+        ("users", Value::List(vec![Value::from("hunter2")]), true),
+    ]);
+    for (field, entry) in [
+        ("command", "{exec: a, command: [/bin/login, \"{{ password }}\"], creates: /x}"),
+        ("command", "{exec: a, command: [/bin/login, \"{{ item }}\"], creates: /x, each: \"{{ users }}\"}"),
+        ("unless", "{exec: a, command: [/bin/login], unless: [/bin/test, \"{{ password }}\"]}"),
+        ("only_if", "{exec: a, command: [/bin/login], only_if: [/bin/test, \"x{{ password }}\"]}"),
+        ("command", "{cron: a, schedule: \"@daily\", command: \"/bin/login {{ password }}\"}"),
+    ] {
+        let text = format!("format: geppetto/manifest/1\nresources:\n  - {entry}\n");
+        let found = evaluate(&text, &DeploymentFilesByPath::new(), &values).unwrap_err().join("\n");
+        let because =
+            format!("`{field}` has a secret in it, and every user of the host can read the arguments");
+        assert!(found.contains(&because) && found.contains("under `environment:`"), "{entry}: {found}");
+        assert!(!found.contains("hunter2"), "{found}");
+    }
+    let text = "format: geppetto/manifest/1\nhealth: [{command: [/bin/ask, \"{{ password }}\"]}]\n";
+    let found = evaluate(text, &DeploymentFilesByPath::new(), &values).unwrap_err().join("\n");
+    assert!(found.contains("a secret cannot be among the words of a `command`"), "{found}");
+    assert!(!found.contains("hunter2"), "{found}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn deployments(manifests: &[(&str, &str)]) -> BTreeMap<Name, DeploymentDescripti
     manifests.iter().map(deployment).collect()
 }
 
-fn desired(manifests: &[(&str, &str)]) -> model::plan::DesiredHost {
+pub(crate) fn desired(manifests: &[(&str, &str)]) -> model::plan::DesiredHost {
     let names: Vec<String> = manifests.iter().map(|(name, _)| format!("{name}: {{version: 1.0}}")).collect();
     let text = format!("format: geppetto/node/1\ncomponents: {{{}}}\n", names.join(", "));
     let node = node::parse_node_yaml("node.yaml", &text).unwrap();

@@ -3,19 +3,23 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::CString,
     io::Read,
 };
 
 use model::resource::Ownership;
 use nix::{
     errno::Errno,
-    unistd::{Gid, Uid},
+    unistd::{Gid, Uid, getgrouplist},
 };
 
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
-    host_root::{FolderAccounts, HostRoot},
+    host_root::{FileAccessUser, FolderAccounts, HostRoot},
 };
+
+/// The number that Linux shows for groups it cannot name.
+const GROUP_OF_NOBODY: u32 = 65_534;
 
 /// The users and groups of a host.
 #[derive(Debug, Default)]
@@ -96,6 +100,26 @@ impl AccountDatabase {
         }
     }
 
+    /// Another user than `name` who has this number.
+    pub(super) fn other_user_with_uid(&self, uid: u32, name: &str) -> Option<String> {
+        let listed = self.users.iter().find(|(other, user)| user.uid == uid && *other != name);
+        let asked = || {
+            let asked = self.running.then(|| nix::unistd::User::from_uid(uid.into()).ok().flatten());
+            asked.flatten().map(|user| user.name).filter(|other| other != name)
+        };
+        listed.map(|(other, _)| other.clone()).or_else(asked)
+    }
+
+    /// Another group than `name` that has this number.
+    pub(super) fn other_group_with_gid(&self, gid: u32, name: &str) -> Option<String> {
+        let listed = self.groups.iter().find(|(other, group)| group.gid == gid && *other != name);
+        let asked = || {
+            let asked = self.running.then(|| nix::unistd::Group::from_gid(gid.into()).ok().flatten());
+            asked.flatten().map(|group| group.name).filter(|other| other != name)
+        };
+        listed.map(|(other, _)| other.clone()).or_else(asked)
+    }
+
     /// Whether a group of the host's own files has no members.
     pub(super) fn is_empty_group(&self, name: &str) -> bool {
         self.groups.get(name).is_some_and(|group| {
@@ -166,6 +190,29 @@ impl AccountDatabase {
             asked.flatten().map(|user| user.name)
         };
         name.or_else(asked).unwrap_or_else(|| if uid == 0 { "root".into() } else { uid.to_string() })
+    }
+
+    /// A user as whom files are worked on; `group` is one more that root gives to what he makes.
+    pub(super) fn file_access_user(&self, uid: u32, group: Option<u32>) -> FileAccessUser {
+        let name = self.user_name_or_number(uid);
+        let known = self.lookup_user(&name).ok().flatten();
+        // A number without an account is in no group that means something on this host.
+        let gid = known.map_or(GROUP_OF_NOBODY, |user| user.gid);
+        let mut groups: Vec<u32> = self
+            .groups
+            .values()
+            .filter(|listed| listed.members.contains(&name))
+            .map(|listed| listed.gid)
+            .chain(group)
+            .collect();
+        if self.running
+            && let Ok(asked) = CString::new(name.as_str()).map(|name| getgrouplist(&name, Gid::from_raw(gid)))
+        {
+            groups.extend(asked.into_iter().flatten().map(Gid::as_raw));
+        }
+        groups.sort_unstable();
+        groups.dedup();
+        FileAccessUser { name, uid, gid, groups }
     }
 
     fn group_name_or_number(&self, gid: u32) -> String {

@@ -25,8 +25,10 @@ pub(super) fn create_or_update_directory(
     directory: &DirectoryResourceBody,
 ) -> Result<(), HostError> {
     let owners = lookup_owner_and_group_ids(folders.accounts, &directory.ownership)?;
-    let place = folders.open_to_write(path, acting)?;
-    create_or_change_folder_entry(&place.spot, owners, directory.ownership.mode)
+    let place = folders.open_to_write_with_group(path, acting, owners.1.map(Gid::as_raw))?;
+    let mode = directory.ownership.mode;
+    place
+        .work(|spot| create_or_change_folder_entry(spot, owners, mode))
         .map_err(|error| place.entry_error("cannot write", path, &error))
 }
 

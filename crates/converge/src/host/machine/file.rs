@@ -1,6 +1,7 @@
 //! Files: observed by their digest, replaced whole.
 
 use model::resource::FileResourceBody;
+use nix::unistd::Gid;
 
 use super::{
     account_database::lookup_owner_and_group_ids,
@@ -17,7 +18,9 @@ pub(super) fn create_or_change_file(
     file: &FileResourceBody,
 ) -> Result<(), HostError> {
     let owners = lookup_owner_and_group_ids(folders.accounts, &file.ownership)?;
-    let place = folders.open_to_write(path, acting)?;
-    replace_entry_by_file_keeping_ownership(&place.spot, &file.content, owners, file.ownership.mode)
+    let place = folders.open_to_write_with_group(path, acting, owners.1.map(Gid::as_raw))?;
+    let mode = file.ownership.mode;
+    place
+        .work(|spot| replace_entry_by_file_keeping_ownership(spot, &file.content, owners, mode))
         .map_err(|error| place.entry_error("cannot write", path, &error))
 }

@@ -1,8 +1,10 @@
 //! Groups: looked up as the host knows them, made, changed and removed by its own tools.
 
+use std::collections::BTreeSet;
+
 use model::{
     observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
-    resource::GroupResourceBody,
+    resource::{GroupResourceBody, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
 use super::{account_database::AccountDatabase, account_tools::AccountTools, process::run_expecting_success};
@@ -10,11 +12,27 @@ use crate::{host::HostError, host_root::HostRoot, punch_state_folder::PUNCH_STAT
 
 impl AccountDatabase {
     /// Facts about a group.
-    pub(super) fn observe_group(&self, name: &str) -> Observation<ResourceFactsByKind> {
+    pub(super) fn observe_group(
+        &self,
+        name: &str,
+        wanted: Option<&Resource>,
+        leaving: &BTreeSet<ResourceId>,
+    ) -> Observation<ResourceFactsByKind> {
         if let Some(because) = self.reason_account_files_are_unreadable() {
             return Observation::Unreadable(because.clone());
         }
-        match self.lookup_gid(name) {
+        let found = self.lookup_gid(name);
+        if let (Ok(found), Some(ResourceBody::Group(GroupResourceBody { gid: Some(gid), .. }))) =
+            (&found, wanted.map(|wanted| &wanted.body))
+            && *found != Some(*gid)
+            && let Some(other) = self.other_group_with_gid(*gid, name)
+            && !leaving.contains(&ResourceId::new(ResourceKind::Group, &other))
+        {
+            return Observation::Unsafe(format!(
+                "the number {gid} is taken by group {other} of this host; give {name} another `gid`, or none"
+            ));
+        }
+        match found {
             Ok(Some(gid)) => {
                 Observation::Present(ResourceFactsByKind::from([(FactKind::Gid, FactValue::Number(gid))]))
             }

@@ -12,6 +12,7 @@ mod user;
 
 mod account_database;
 mod account_tools;
+mod leftovers;
 mod network_probe;
 mod os_family;
 mod package_paths;
@@ -22,8 +23,8 @@ mod resource_folders;
 mod rpm_command;
 
 use std::{
-    collections::BTreeMap,
-    fs,
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -247,8 +248,10 @@ impl Host for RealHost {
                     let secret = wanted_resource.is_some_and(|wanted_resource| wanted_resource.secret);
                     cron::observe_cron_file(&folders, id, secret)
                 }
-                ResourceKind::User => accounts.observe_user(&folders, &id.name, wanted_resource),
-                ResourceKind::Group => accounts.observe_group(&id.name),
+                ResourceKind::User => {
+                    accounts.observe_user(&folders, &id.name, wanted_resource, &request.leaving)
+                }
+                ResourceKind::Group => accounts.observe_group(&id.name, wanted_resource, &request.leaving),
                 ResourceKind::Service => services.remove(&id.name).unwrap_or(Observation::Absent),
                 ResourceKind::Package => packages.remove(&id.name).unwrap_or(Observation::Absent),
                 ResourceKind::Exec => match wanted_resource
@@ -266,6 +269,18 @@ impl Host for RealHost {
             observed.insert(id.clone(), one);
         }
         observed
+    }
+
+    fn remove_temporary_files(&mut self, resources: &BTreeSet<ResourceId>) -> Result<(), HostError> {
+        let accounts = self.accounts();
+        let folders = ResourceFolders { root: &self.root, accounts: &accounts, cache: &self.walked };
+        leftovers::remove_temporary_files_of_resources(&folders, resources)
+    }
+
+    fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<File>, HostError> {
+        let accounts = self.accounts();
+        let folders = ResourceFolders { root: &self.root, accounts: &accounts, cache: &self.walked };
+        paths::open_file_to_save(&folders, id)
     }
 
     fn apply_change(
@@ -344,7 +359,7 @@ fn leaves_folders_as_they_are(change: &PlannedChange) -> bool {
     }
 }
 
-const HIDDEN: &str = "the command failed; its output is not shown, because its command line holds a secret";
+const HIDDEN: &str = "the command failed; its output is not shown, because a secret is given to it";
 
 /// A command with a secret in it may repeat it when it fails.
 fn hide_secret_output(resource: &Resource, error: HostError) -> HostError {

@@ -10,9 +10,10 @@ use model::observe::{FileDigestAndText, FileType};
 use nix::{
     errno::Errno,
     fcntl::{OFlag, openat, readlinkat},
-    sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, mkdirat},
+    sys::stat::{FchmodatFlags, FileStat, Mode, SFlag, fchmod, fchmodat, fstat, mkdirat},
     unistd::{Gid, Uid, UnlinkatFlags, fchown, unlinkat},
 };
+use rustix::fs::IFlags;
 use sha2::{Digest as _, Sha256};
 
 use crate::host_root::OpenParentFolderAndName;
@@ -29,13 +30,23 @@ pub(super) struct ObservedEntry {
     pub(super) target: Option<String>,
     /// What a file holds.
     pub(super) content: Option<FileDigestAndText>,
+    /// Why nobody can change it.
+    pub(super) immutable: Option<&'static str>,
+    /// Why what a file holds is not read.
+    pub(super) unreadable: Option<String>,
 }
+
+/// How large a file is read at most: none that a manifest describes is larger.
+pub(super) const MOST_READ_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The owner and group that something shall have; who makes it, where there is none.
 pub(super) type OwnerAndGroup = (Option<Uid>, Option<Gid>);
 
-/// What lies there; `None` when nothing does.
-pub(super) fn observe_entry(spot: &OpenParentFolderAndName<'_>) -> io::Result<Option<ObservedEntry>> {
+/// What lies there, looked at as `user` if there is one; `None` when nothing does.
+pub(super) fn observe_entry(
+    spot: &OpenParentFolderAndName<'_>,
+    user: Option<u32>,
+) -> io::Result<Option<ObservedEntry>> {
     let Some(stat) = spot.stat_without_following_link()? else { return Ok(None) };
     let file_type = file_type(&stat);
     let mut seen = ObservedEntry {
@@ -45,14 +56,31 @@ pub(super) fn observe_entry(spot: &OpenParentFolderAndName<'_>) -> io::Result<Op
         mode: stat.st_mode & 0o7777,
         target: None,
         content: None,
+        immutable: None,
+        unreadable: None,
     };
+    if file_type == FileType::Directory {
+        let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let opened = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty());
+        seen.immutable = opened.ok().and_then(reason_immutable);
+    }
     if file_type == FileType::Symlink {
         let target = readlinkat(spot.folder.as_fd(), spot.name)?;
         seen.target = Some(target.to_string_lossy().into_owned());
     }
-    if file_type == FileType::File {
+    if file_type == FileType::File && u64::try_from(stat.st_size).is_ok_and(|size| size > MOST_READ_BYTES) {
+        seen.unreadable = Some(format!("{} bytes", stat.st_size));
+    } else if file_type == FileType::File {
         let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file: File = openat(spot.folder.as_fd(), spot.name, flags, Mode::empty())?.into();
+        let file: File = match openat(spot.folder.as_fd(), spot.name, flags, Mode::empty()) {
+            // His own he can make readable again.
+            Err(Errno::EACCES) if user == Some(stat.st_uid) => {
+                seen.unreadable = Some(format!("not readable, with mode {:04o}", seen.mode));
+                return Ok(Some(seen));
+            }
+            opened => opened?.into(),
+        };
+        seen.immutable = reason_immutable(&file);
         let mut content = read_file_digest_and_text(file)?;
         // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
         if stat.st_mode & 0o077 == 0 {
@@ -61,6 +89,42 @@ pub(super) fn observe_entry(spot: &OpenParentFolderAndName<'_>) -> io::Result<Op
         seen.content = Some(content);
     }
     Ok(Some(seen))
+}
+
+/// Why nobody can change an open file or folder, if that is so. Most file systems cannot say, or say no.
+pub(super) fn reason_immutable(open: impl AsFd) -> Option<&'static str> {
+    let flags = rustix::fs::ioctl_getflags(open).unwrap_or(IFlags::empty());
+    if flags.contains(IFlags::IMMUTABLE) {
+        return Some("is immutable (chattr +i); `chattr -i PATH` if punch is to change it");
+    }
+    flags
+        .contains(IFlags::APPEND)
+        .then_some("can only be appended to (chattr +a); `chattr -a PATH` if punch is to change it")
+}
+
+/// Opens the regular file there as `user`, if there is one; nothing when no file is there.
+pub(super) fn open_regular_file(
+    spot: &OpenParentFolderAndName<'_>,
+    user: Option<u32>,
+) -> io::Result<Option<File>> {
+    let Some(stat) = spot.stat_without_following_link()? else { return Ok(None) };
+    if file_type(&stat) != FileType::File {
+        return Ok(None);
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let open = || openat(spot.folder.as_fd(), spot.name, flags, Mode::empty());
+    let file: File = match open() {
+        // It is his own: he may read it when he wants to.
+        Err(Errno::EACCES) if user == Some(stat.st_uid) => {
+            let mode = Mode::from_bits_truncate(stat.st_mode & 0o7777) | Mode::S_IRUSR;
+            fchmodat(spot.folder.as_fd(), spot.name, mode, FchmodatFlags::NoFollowSymlink)?;
+            open()?.into()
+        }
+        // It was removed, or became a link.
+        Err(Errno::ENOENT | Errno::ELOOP) => return Ok(None),
+        opened => opened?.into(),
+    };
+    Ok(Some(file).filter(|file| file.metadata().is_ok_and(|meta| meta.is_file())))
 }
 
 /// Whether a symbolic link lies there.
@@ -133,9 +197,11 @@ fn file_type(stat: &FileStat) -> FileType {
     }
 }
 
-/// Digests a file of any size; only a small one is kept for diffs.
-fn read_file_digest_and_text(mut file: File) -> io::Result<FileDigestAndText> {
+/// Digests a file; only a small one is kept for diffs.
+fn read_file_digest_and_text(file: File) -> io::Result<FileDigestAndText> {
     let mut start = Vec::new();
+    // It may grow meanwhile.
+    let mut file = file.take(MOST_READ_BYTES);
     (&mut file).take(FileDigestAndText::MAX_DIFFABLE_BYTES as u64 + 1).read_to_end(&mut start)?;
     if start.len() <= FileDigestAndText::MAX_DIFFABLE_BYTES {
         return Ok(FileDigestAndText::from_bytes(&start));

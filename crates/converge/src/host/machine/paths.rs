@@ -1,19 +1,22 @@
 //! What lies at a path: files, directories and links are observed and removed alike.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::File};
 
 use model::{
     observe::{FactKind, FactValue, FileType, Observation, ResourceFactsByKind},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
 };
+use nix::sys::stat::fstat;
 
 use super::{
-    path_entry::{ObservedEntry, observe_entry, remove_entry_unless_nonempty},
-    resource_folders::{ActingUser, ResourceFolders, host_error, is_about_to_be_made_safe},
+    path_entry::{
+        ObservedEntry, observe_entry, open_regular_file, reason_immutable, remove_entry_unless_nonempty,
+    },
+    resource_folders::{ActingUser, ResourceFolders, ResourcePlace, host_error, is_about_to_be_made_safe},
 };
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
-    host_root::FolderWalkError,
+    host_root::{FolderOwnership, FolderWalkError, UnsafeFolder},
 };
 
 /// Facts about what lies at the path of a file, directory or link, its owners named as in its description
@@ -25,8 +28,42 @@ pub(super) fn observe_path(
     directories: &BTreeMap<&str, &Ownership>,
 ) -> Observation<ResourceFactsByKind> {
     let acting = ActingUser::of_resource(described, folders.accounts);
-    observe_entry_at_path(folders, &id.name, acting, directories)
-        .map_present(|entry| facts_of_entry(folders, entry, described.and_then(ownership)))
+    let observed = observe_entry_at_path(folders, &id.name, acting, directories);
+    let immutable = match &observed {
+        Observation::Present(entry) => reason_entry_immutable(folders, &id.name, acting, entry),
+        Observation::Absent if described.is_some_and(|described| described.present) => {
+            match reason_folder_immutable(folders, &id.name, acting) {
+                Some(because) => return Observation::Unsafe(because),
+                None => None,
+            }
+        }
+        _ => None,
+    };
+    observed.map_present(|entry| {
+        let mut facts = facts_of_entry(folders, entry, described.and_then(ownership));
+        facts.extend(immutable.map(|because| (FactKind::Immutable, FactValue::Unusable(because))));
+        facts
+    })
+}
+
+/// Why what lies at a path cannot be changed or removed: it, or the folder it is replaced in, is immutable.
+fn reason_entry_immutable(
+    folders: &ResourceFolders<'_>,
+    path: &str,
+    acting: ActingUser,
+    entry: &ObservedEntry,
+) -> Option<String> {
+    let itself = entry.immutable.map(|because| format!("{path} {}", because.replace("PATH", path)));
+    let replaced = entry.file_type != FileType::Directory;
+    itself.or_else(|| replaced.then(|| reason_folder_immutable(folders, path, acting)).flatten())
+}
+
+fn reason_folder_immutable(folders: &ResourceFolders<'_>, path: &str, acting: ActingUser) -> Option<String> {
+    let place = folders.open_to_look(path, acting).ok().flatten()?;
+    let folder = path.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty());
+    let folder = folder.unwrap_or("/");
+    let because = reason_immutable(&place.spot.folder)?;
+    Some(format!("{folder} {}", because.replace("PATH", folder)))
 }
 
 /// What lies at a path, looked at as `acting`. What makes it unsafe now may be what this run changes first,
@@ -54,16 +91,38 @@ pub(super) fn observe_entry_at_path(
         Err(FolderWalkError::Unsafe(folder)) => return Observation::Unsafe(folder.because),
         Err(FolderWalkError::File(error)) => return unreadable(error),
     };
-    match observe_entry(&place.spot) {
+    let user = place.user.as_ref().map(|user| user.uid);
+    match place.work(|spot| observe_entry(spot, user)) {
         Ok(Some(entry)) => Observation::Present(entry),
         Ok(None) => Observation::Absent,
+        Err(_)
+            if place.user.is_some() && folder_is_about_to_be_changed(folders, &place, path, directories) =>
+        {
+            Observation::Absent
+        }
         // A user must not be able to stop the run.
-        Err(error) if place.user.is_some() => Observation::Unsafe(format!(
-            "cannot look at {path}: {}",
-            file_system_error_reason_with_advice(&error)
-        )),
+        Err(error) if place.user.is_some() => {
+            Observation::Unsafe(format!("cannot look at {path}: {}", place.reason(&error)))
+        }
         Err(error) => unreadable(error),
     }
+}
+
+/// Whether one of the described `directories` is the folder of a place, and differs from it.
+fn folder_is_about_to_be_changed(
+    folders: &ResourceFolders<'_>,
+    place: &ResourcePlace<'_>,
+    path: &str,
+    directories: &BTreeMap<&str, &Ownership>,
+) -> bool {
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let Ok(stat) = fstat(&place.spot.folder) else { return false };
+    let seen = UnsafeFolder {
+        path: folder.to_owned(),
+        because: String::new(),
+        ownership: Some(FolderOwnership::from(stat)),
+    };
+    is_about_to_be_made_safe(&seen, directories, folders.accounts)
 }
 
 fn facts_of_entry(
@@ -84,6 +143,7 @@ fn facts_of_entry(
     }
     facts.extend(entry.target.map(|target| (FactKind::Target, FactValue::Text(target))));
     facts.extend(entry.content.map(|content| (FactKind::Content, FactValue::Content(content))));
+    facts.extend(entry.unreadable.map(|because| (FactKind::Content, FactValue::Unusable(because))));
     facts
 }
 
@@ -97,11 +157,30 @@ pub(super) fn remove_unless_nonempty_folder(
         Ok(None) => return Ok(None),
         Err(error) => return Err(host_error("cannot remove", &id.name, error)),
     };
-    match remove_entry_unless_nonempty(&place.spot, id.kind == ResourceKind::Directory) {
+    let is_folder = id.kind == ResourceKind::Directory;
+    match place.work(|spot| remove_entry_unless_nonempty(spot, is_folder)) {
         Ok(true) => Ok(None),
         Ok(false) => Ok(Some("it is not empty".to_owned())),
         Err(error) => Err(place.entry_error("cannot remove", &id.name, &error)),
     }
+}
+
+/// Opens the file at the place of a resource, to save what it holds; nothing when no file is there. No link at its
+/// place is followed.
+pub(super) fn open_file_to_save(
+    folders: &ResourceFolders<'_>,
+    id: &ResourceId,
+) -> Result<Option<File>, HostError> {
+    let path = &id.name;
+    let place = match folders.open_to_look(path, ActingUser::OwnerOfFolder) {
+        Ok(Some(place)) => place,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(host_error("cannot read", path, error)),
+    };
+    let user = place.user.as_ref().map(|user| user.uid);
+    place
+        .work(|spot| open_regular_file(spot, user))
+        .map_err(|error| HostError::NotSaved { path: path.clone(), because: place.reason(&error) })
 }
 
 /// The owner and group of a file or folder.

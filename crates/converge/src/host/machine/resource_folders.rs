@@ -1,7 +1,7 @@
 //! Opens the folders that resources lie in, as far as that is safe.
 //!
-//! Root works only where nobody else can lead it astray. Below a folder that a user owns only what belongs
-//! to that user is made, and no link is followed.
+//! Root works only where nobody else can lead it astray. In a folder that a user owns only what belongs to
+//! that user is made, as that user: the kernel allows no more than he may do himself. No link is followed there.
 
 use std::{collections::BTreeMap, io, os::fd::OwnedFd, path::Path, sync::Arc};
 
@@ -9,15 +9,15 @@ use model::resource::{Ownership, Resource, ResourceBody};
 use nix::{
     errno::Errno,
     sys::stat::{Mode, fchmod, fstat, mkdirat},
-    unistd::{Gid, Uid, fchown, geteuid},
+    unistd::geteuid,
 };
 
 use super::account_database::AccountDatabase;
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
     host_root::{
-        FolderOwnership, FolderWalkError, HostRoot, OpenParentFolderAndName, PathTrust, UnsafeFolder,
-        UserFolder, WalkedFolder, WalkedFolderCache, open_folder_itself,
+        FileAccessUser, FolderOwnership, FolderWalkError, HostRoot, OpenParentFolderAndName, PathTrust,
+        UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache, open_folder_itself,
     },
 };
 
@@ -44,8 +44,8 @@ pub(super) struct ResourceFolders<'a> {
 /// The entry of an open folder at which a resource lies.
 pub(super) struct ResourcePlace<'a> {
     pub(super) spot: OpenParentFolderAndName<'a>,
-    /// The user whose folder it is in.
-    pub(super) user: Option<u32>,
+    /// The user whose folder it is in, and who works there.
+    pub(super) user: Option<FileAccessUser>,
 }
 
 impl ActingUser {
@@ -77,15 +77,45 @@ impl ActingUser {
 }
 
 impl ResourcePlace<'_> {
+    /// Does work on the entry, in a user's folder as that user.
+    pub(super) fn work<T: Send>(
+        &self,
+        work: impl FnOnce(&OpenParentFolderAndName<'_>) -> io::Result<T> + Send,
+    ) -> io::Result<T> {
+        match &self.user {
+            Some(user) => user.run(|| work(&self.spot)),
+            None => work(&self.spot),
+        }
+    }
+
+    /// Why work on the entry failed, and what to do.
+    pub(super) fn reason(&self, error: &io::Error) -> String {
+        match &self.user {
+            Some(user) => reason_user_failed(user, error),
+            None => file_system_error_reason_with_advice(error),
+        }
+    }
+
     /// The error of work on the entry. What fails in a user's folder can be that user's doing.
     pub(super) fn entry_error(&self, what: &'static str, path: &str, error: &io::Error) -> HostError {
-        match self.user {
+        match &self.user {
             None => HostError::from_io_error(what, path, error),
             Some(_) => HostError::UnsafePath {
                 path: path.to_owned(),
-                because: format!("{what} it: {}", file_system_error_reason_with_advice(error)),
+                because: format!("{what} it: {}", self.reason(error)),
             },
         }
+    }
+}
+
+/// Why work as `user` failed.
+fn reason_user_failed(user: &FileAccessUser, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => format!(
+            "it lies in a folder of user {name} and is worked on as {name}, who may not do that; look at the owners and modes there",
+            name = user.name
+        ),
+        _ => file_system_error_reason_with_advice(error),
     }
 }
 
@@ -96,7 +126,7 @@ impl ResourceFolders<'_> {
         path: &'p str,
         acting: ActingUser,
     ) -> Result<Option<ResourcePlace<'p>>, FolderWalkError> {
-        match self.open(path, acting, false) {
+        match self.open(path, acting, None, false) {
             Err(FolderWalkError::File(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some),
         }
@@ -108,7 +138,17 @@ impl ResourceFolders<'_> {
         path: &'p str,
         acting: ActingUser,
     ) -> Result<ResourcePlace<'p>, HostError> {
-        self.open(path, acting, true).map_err(|error| host_error("cannot write", path, error))
+        self.open_to_write_with_group(path, acting, None)
+    }
+
+    /// The same for what shall belong to `group`, which the user of a folder need not be in: root gives it.
+    pub(super) fn open_to_write_with_group<'p>(
+        &self,
+        path: &'p str,
+        acting: ActingUser,
+        group: Option<u32>,
+    ) -> Result<ResourcePlace<'p>, HostError> {
+        self.open(path, acting, group, true).map_err(|error| host_error("cannot write", path, error))
     }
 
     /// An error unless only root can change the folder at `path` and the way to it. It need not be there.
@@ -133,6 +173,7 @@ impl ResourceFolders<'_> {
         &self,
         path: &'p str,
         acting: ActingUser,
+        group: Option<u32>,
         create: bool,
     ) -> Result<ResourcePlace<'p>, FolderWalkError> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -147,8 +188,9 @@ impl ResourceFolders<'_> {
                     ActingUser::Owner(uid) if uid == user.uid => (),
                     _ => return Err(self.refuse(&user, acting)),
                 }
-                let folder = open_below_user_folder(&user, create)?;
-                Ok(ResourcePlace { spot: OpenParentFolderAndName { folder, name }, user: Some(user.uid) })
+                let acts = self.accounts.file_access_user(user.uid, group);
+                let folder = open_below_user_folder(&user, &acts, create)?;
+                Ok(ResourcePlace { spot: OpenParentFolderAndName { folder, name }, user: Some(acts) })
             }
         }
     }
@@ -192,40 +234,62 @@ pub(super) fn users_trusted_with_paths<'a>(
     Ok(PathTrust { uids, accounts })
 }
 
-/// Opens what lies below a user's folder; nothing there is followed, and all of it is the user's or root's.
-fn open_below_user_folder(user: &UserFolder, create: bool) -> Result<Arc<OwnedFd>, FolderWalkError> {
-    let mut here = user.open.clone();
-    let mut path = user.path.clone();
-    for part in &user.below {
-        path = format!("{path}/{part}");
-        let open = match open_folder_itself(&here, part) {
-            Err(Errno::ENOENT) if create => {
-                mkdirat(&here, part.as_str(), Mode::from_bits_truncate(0o700))?;
-                let open = open_folder_itself(&here, part)?;
-                fchown(&open, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(fstat(&here)?.st_gid)))?;
-                fchmod(&open, Mode::from_bits_truncate(0o755))?;
-                open
-            }
-            Err(Errno::ENOTDIR | Errno::ELOOP) => {
+/// Opens what lies below a user's folder, as that user; nothing there is followed, and all of it is the user's
+/// or root's.
+fn open_below_user_folder(
+    folder: &UserFolder,
+    user: &FileAccessUser,
+    create: bool,
+) -> Result<Arc<OwnedFd>, FolderWalkError> {
+    let mut here = folder.open.clone();
+    let mut path = folder.path.clone();
+    let refused = |path: String, because: String, ownership| {
+        FolderWalkError::Unsafe(UnsafeFolder { path, because, ownership })
+    };
+    for part in &folder.below {
+        let above = std::mem::take(&mut path);
+        path = format!("{above}/{part}");
+        let opened = user.run(|| open_or_create_folder_of_user(&here, part, create));
+        let open = match opened {
+            Ok(open) => open,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !create => return Err(error.into()),
+            Err(error)
+                if matches!(
+                    error.raw_os_error().map(Errno::from_raw),
+                    Some(Errno::ENOTDIR | Errno::ELOOP)
+                ) =>
+            {
                 let because =
                     format!("{path} is no folder, or a symbolic link, and a user can change that; remove it");
-                return Err(FolderWalkError::Unsafe(UnsafeFolder { path, because, ownership: None }));
+                return Err(refused(path, because, None));
             }
-            opened => opened?,
+            Err(error) => {
+                let because = format!("cannot open {path}: {}", reason_user_failed(user, &error));
+                return Err(refused(above, because, Some(fstat(&here)?.into())));
+            }
         };
         let stat = fstat(&open)?;
         if stat.st_uid != user.uid && stat.st_uid != 0 {
             let because =
                 format!("{path} belongs to user {}, and lies in a folder of user {}", stat.st_uid, user.uid);
-            return Err(FolderWalkError::Unsafe(UnsafeFolder {
-                path,
-                because,
-                ownership: Some(stat.into()),
-            }));
+            return Err(refused(path, because, Some(stat.into())));
         }
         here = Arc::new(open);
     }
     Ok(here)
+}
+
+fn open_or_create_folder_of_user(above: &OwnedFd, name: &str, create: bool) -> io::Result<OwnedFd> {
+    match open_folder_itself(above, name) {
+        Err(Errno::ENOENT) if create => {
+            mkdirat(above, name, Mode::from_bits_truncate(0o700))?;
+            let open = open_folder_itself(above, name)?;
+            // Whatever the umask.
+            fchmod(&open, Mode::from_bits_truncate(0o755))?;
+            Ok(open)
+        }
+        opened => Ok(opened?),
+    }
 }
 
 /// The error of a change.

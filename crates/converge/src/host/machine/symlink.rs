@@ -12,6 +12,6 @@ pub(super) fn create_or_replace_symlink(
     link: &SymlinkResourceBody,
 ) -> Result<(), HostError> {
     let place = folders.open_to_write(path, ActingUser::OwnerOfFolder)?;
-    let made = place.spot.replace_entry_by_symlink(&link.target);
+    let made = place.work(|spot| spot.replace_entry_by_symlink(&link.target));
     made.map_err(|error| place.entry_error("cannot write", path, &error))
 }

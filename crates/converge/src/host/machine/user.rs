@@ -2,9 +2,11 @@
 
 mod authorized_keys;
 
+use std::{collections::BTreeSet, fs};
+
 use model::{
     observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
-    resource::{Resource, ResourceBody, UserResourceBody},
+    resource::{Resource, ResourceBody, ResourceId, ResourceKind, UserResourceBody},
 };
 
 use super::{
@@ -26,19 +28,29 @@ impl AccountDatabase {
         folders: &ResourceFolders<'_>,
         name: &str,
         wanted: Option<&Resource>,
+        leaving: &BTreeSet<ResourceId>,
     ) -> Observation<ResourceFactsByKind> {
         if let Some(because) = self.reason_account_files_are_unreadable() {
             return Observation::Unreadable(because.clone());
         }
         let user = match self.lookup_user(name) {
-            Ok(Some(user)) => user,
-            Ok(None) => return Observation::Absent,
+            Ok(user) => user,
             Err(error) => return Observation::Unreadable(error.to_string()),
         };
         let wanted_user = match wanted.map(|wanted| &wanted.body) {
             Some(ResourceBody::User(wanted_user)) => Some(wanted_user),
             _ => None,
         };
+        if let Some(uid) = wanted_user.and_then(|wanted_user| wanted_user.uid)
+            && user.as_ref().is_none_or(|user| user.uid != uid)
+            && let Some(other) = self.other_user_with_uid(uid, name)
+            && !leaving.contains(&ResourceId::new(ResourceKind::User, &other))
+        {
+            return Observation::Unsafe(format!(
+                "the number {uid} is taken by user {other} of this host; give {name} another `uid`, or none"
+            ));
+        }
+        let Some(user) = user else { return Observation::Absent };
         let mut facts = ResourceFactsByKind::from([
             (FactKind::Uid, FactValue::Number(user.uid)),
             (
@@ -68,6 +80,26 @@ impl AccountDatabase {
         }
         Observation::Present(facts)
     }
+}
+
+/// The first processes of a user, with their names; nothing when there is none.
+fn processes_of_user(uid: u32) -> Option<String> {
+    let mut processes = Vec::new();
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        // One that has ended and is not yet waited for is none.
+        let status = fs::read_to_string(process.path().join("status")).unwrap_or_default();
+        let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        let uids = field("Uid:").unwrap_or_default();
+        let runs = field("State:").is_some_and(|state| !state.starts_with('Z'));
+        if runs && uids.split_whitespace().any(|one| one == uid.to_string()) {
+            processes.push(format!("process {pid} ({})", field("Name:").unwrap_or_default()));
+        }
+    }
+    processes.truncate(3);
+    (!processes.is_empty()).then(|| processes.join(", "))
 }
 
 impl AccountTools<'_> {
@@ -141,7 +173,12 @@ impl AccountTools<'_> {
         name: &str,
     ) -> Result<(), HostError> {
         let before = accounts.lookup_gid(name)?;
-        if accounts.lookup_user(name)?.is_some() {
+        if let Some(user) = accounts.lookup_user(name)? {
+            if self.prefix.is_none()
+                && let Some(processes) = processes_of_user(user.uid)
+            {
+                return Err(HostError::AccountInUse { user: name.to_owned(), processes });
+            }
             run_expecting_success(self.new_account_command("userdel").args(["--", name]))?;
         }
         // Whether userdel took the group with it depends on the host's settings.
@@ -157,5 +194,32 @@ impl AccountTools<'_> {
             _ => (),
         }
         remove_user_private_group_record(root, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::process::CommandExt, process::Command};
+
+    use super::*;
+
+    #[test]
+    fn running_process_of_a_user_is_named_and_an_ended_one_is_not() {
+        let uid = 64_321;
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        assert_eq!(processes_of_user(uid), None);
+        let mut sleeper = Command::new("sleep").arg("60").uid(uid).gid(uid).spawn().unwrap();
+        let named = format!("process {} (sleep)", sleeper.id());
+        // It has the name of its parent until it is started.
+        while processes_of_user(uid).as_ref() != Some(&named) {
+            assert_eq!(sleeper.try_wait().unwrap(), None);
+        }
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+        assert_eq!(processes_of_user(uid), None);
+        let error = HostError::AccountInUse { user: "vic".to_owned(), processes: named };
+        assert!(error.fails_only_components(), "{error}");
     }
 }

@@ -19,7 +19,7 @@ use nix::{
 use super::super::{
     directory::ensure_folder_only_owner_can_write,
     path_entry::is_symbolic_link,
-    resource_folders::{ActingUser, ResourceFolders, host_error},
+    resource_folders::{ActingUser, ResourceFolders, ResourcePlace, host_error},
 };
 use crate::{
     host::HostError,
@@ -36,23 +36,34 @@ pub(super) fn observe_authorized_keys(
     uid: u32,
 ) -> Result<FactValue, FolderWalkError> {
     let nothing = || FactValue::Set(BTreeSet::new());
+    let path = format!("{home}/.ssh");
+    let refused =
+        |because| FolderWalkError::Unsafe(UnsafeFolder { path: path.clone(), because, ownership: None });
     let Some(home_folder) = open_home(folders, home, uid)? else { return Ok(nothing()) };
-    let folder = match open(&home_folder, ".ssh", OFlag::O_DIRECTORY)? {
+    let opened = home_folder.work(|home| open(&home.folder, ".ssh", OFlag::O_DIRECTORY));
+    let folder = match opened
+        .map_err(|error| refused(format!("cannot open {path}: {}", home_folder.reason(&error))))?
+    {
         Opened::Nothing => return Ok(nothing()),
         Opened::Something(what) => {
-            let path = format!("{home}/.ssh");
-            let because = format!("{path} is {what}; remove it, or let its user remove it");
-            return Err(FolderWalkError::Unsafe(UnsafeFolder { path, because, ownership: None }));
+            return Err(refused(format!("{path} is {what}; remove it, or let its user remove it")));
         }
         Opened::Open(folder) => folder,
     };
-    let file = match open(&folder, "authorized_keys", OFlag::O_NONBLOCK)? {
-        Opened::Nothing => return Ok(nothing()),
+    let keys = keys_place(folders, folder, uid)?;
+    keys.work(|keys| read_keys(&keys.folder, uid))
+        .map_err(|error| refused(format!("cannot read {path}/authorized_keys: {}", keys.reason(&error))))
+}
+
+fn read_keys(folder: &OwnedFd, uid: u32) -> io::Result<FactValue> {
+    let nothing = FactValue::Set(BTreeSet::new());
+    let file = match open(folder, "authorized_keys", OFlag::O_NONBLOCK)? {
+        Opened::Nothing => return Ok(nothing),
         Opened::Something(what) => return Ok(FactValue::Unusable(format!("authorized_keys is {what}"))),
         Opened::Open(file) => file,
     };
     // What others may write to is not the user's word, and sshd does not read it.
-    for (name, opened) in [(".ssh", &folder), ("authorized_keys", &file)] {
+    for (name, opened) in [(".ssh", folder), ("authorized_keys", &file)] {
         let stat = fstat(opened.as_fd())?;
         if stat.st_uid != uid && stat.st_uid != 0 {
             return Ok(FactValue::Unusable(format!("{name} belongs to user {}", stat.st_uid)));
@@ -84,32 +95,39 @@ pub(super) fn write_authorized_keys(
         return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
     };
     let path = format!("{}/.ssh/authorized_keys", user.home);
-    let wrong = |error: io::Error| HostError::from_io_error("cannot write", path.as_str(), &error);
+    let walk = |error: FolderWalkError| host_error("cannot write", &path, error);
     let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
-    let home = match open_home(folders, &user.home, user.uid)
-        .map_err(|error| host_error("cannot write", &path, error))?
-    {
-        Some(home) => home,
-        None => {
-            let place = folders.open_to_write(&user.home, ActingUser::of_uid(user.uid))?;
-            let home = ensure_folder_only_owner_can_write(&place.spot.folder, place.spot.name, owner);
-            Arc::new(home.map_err(wrong)?)
-        }
+    if open_home(folders, &user.home, user.uid).map_err(walk)?.is_none() {
+        let place = folders.open_to_write(&user.home, ActingUser::of_uid(user.uid))?;
+        place
+            .work(|home| ensure_folder_only_owner_can_write(&home.folder, home.name, owner))
+            .map_err(|error| place.entry_error("cannot write", &path, &error))?;
+        folders.cache.clear();
+    }
+    let Some(home) = open_home(folders, &user.home, user.uid).map_err(walk)? else {
+        return Err(HostError::Other(format!("{} is not there after it was made", user.home)));
     };
-    let folder = ensure_folder_only_owner_can_write(&home, ".ssh", owner).map_err(|error| {
-        match error.raw_os_error().map(Errno::from_raw) {
+    let folder = home.work(|home| ensure_folder_only_owner_can_write(&home.folder, ".ssh", owner)).map_err(
+        |error| match error.raw_os_error().map(Errno::from_raw) {
             // What is there instead is the user's doing.
             Some(Errno::ELOOP | Errno::ENOTDIR) => HostError::UnsafePath {
                 path: path.clone(),
                 because: format!("{}/.ssh is a symbolic link or no folder; remove it", user.home),
             },
-            _ => wrong(error),
-        }
-    })?;
+            _ => home.entry_error("cannot write", &path, &error),
+        },
+    )?;
+    let place = keys_place(folders, folder, user.uid).map_err(|error| walk(error.into()))?;
     let mut text: String = keys.join("\n");
     text.push('\n');
-    let spot = OpenParentFolderAndName { folder: Arc::new(folder), name: "authorized_keys" };
-    spot.replace_entry_by_file(text.as_bytes(), owner, 0o600).map_err(wrong)
+    let written = place.work(|spot| spot.replace_entry_by_file(text.as_bytes(), owner, 0o600));
+    written.map_err(|error| match error.raw_os_error().map(Errno::from_raw) {
+        // Only what the user made can be no file there.
+        Some(Errno::EISDIR | Errno::ENOTEMPTY | Errno::EEXIST) => {
+            HostError::UnsafePath { path: path.clone(), because: format!("{path} is a folder; remove it") }
+        }
+        _ => place.entry_error("cannot write", &path, &error),
+    })
 }
 
 /// Opens a home, which belongs to its user or to root; `None` when there is none.
@@ -117,7 +135,7 @@ fn open_home(
     folders: &ResourceFolders<'_>,
     home: &str,
     uid: u32,
-) -> Result<Option<Arc<OwnedFd>>, FolderWalkError> {
+) -> Result<Option<ResourcePlace<'static>>, FolderWalkError> {
     let entry = format!("{}/.ssh", home.trim_end_matches('/'));
     let Some(place) = folders.open_to_look(&entry, ActingUser::of_uid(uid))? else { return Ok(None) };
     if place.user.is_none() && uid != 0 {
@@ -133,7 +151,20 @@ fn open_home(
             }));
         }
     }
-    Ok(Some(place.spot.folder))
+    let spot = OpenParentFolderAndName { folder: place.spot.folder, name: ".ssh" };
+    Ok(Some(ResourcePlace { spot, user: place.user }))
+}
+
+/// The place of the keys in an open `.ssh`, whose owner works there.
+fn keys_place(
+    folders: &ResourceFolders<'_>,
+    folder: OwnedFd,
+    uid: u32,
+) -> io::Result<ResourcePlace<'static>> {
+    let owner = fstat(&folder)?.st_uid;
+    let user = (owner == uid && uid != 0).then(|| folders.accounts.file_access_user(uid, None));
+    let spot = OpenParentFolderAndName { folder: Arc::new(folder), name: "authorized_keys" };
+    Ok(ResourcePlace { spot, user })
 }
 
 enum Opened {
@@ -150,6 +181,7 @@ fn open(folder: &OwnedFd, name: &str, flags: OFlag) -> io::Result<Opened> {
         Err(Errno::ENOENT) => Ok(Opened::Nothing),
         Err(Errno::ELOOP) => Ok(Opened::Something("a symbolic link")),
         Err(Errno::ENOTDIR) => Ok(Opened::Something("a symbolic link or no folder")),
+        Err(Errno::ENXIO) => Ok(Opened::Something("a socket")),
         Err(error) => Err(error.into()),
     }
 }
