@@ -1,16 +1,22 @@
 //! What punch kept of a host before it replaced it (`kept.json`), what installations it began (`installing.json`), and
-//! what the files of manifests held when it last wrote them (`written.json`).
+//! what the files of manifests held when it last wrote them (`written.json`), and what the files of packages looked like
+//! when they were last found right (`payloads.json`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{PunchStateFolder, PunchStateFolderError, path};
-use crate::{host_root::HostRoot, kept_files::KeptEntry, payload::PackageInstallation};
+use crate::{
+    host_root::HostRoot,
+    kept_files::KeptEntry,
+    payload::{PackageInstallation, VerifiedPayloads},
+};
 
 const KEPT: &str = "kept.json";
 const INSTALLING: &str = "installing.json";
 const WRITTEN: &str = "written.json";
+const VERIFIED: &str = "payloads.json";
 
 /// How many earlier contents of one file are kept aside.
 const MOST_KEPT_ASIDE: usize = 10;
@@ -81,6 +87,18 @@ impl PunchStateFolder {
         written: &BTreeMap<String, String>,
     ) -> Result<(), PunchStateFolderError> {
         self.write_json(WRITTEN, written)
+    }
+
+    /// What is known of the files of installed packages. It can be found out again: what cannot be read is not known.
+    pub(crate) fn load_verified_payloads(&self) -> Result<VerifiedPayloads, PunchStateFolderError> {
+        Ok(self.read(VERIFIED)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    pub(crate) fn save_verified_payloads(
+        &self,
+        verified: &VerifiedPayloads,
+    ) -> Result<(), PunchStateFolderError> {
+        self.write_json(VERIFIED, verified)
     }
 
     /// Keeps the file at a path of the host aside, unless nothing or one of the `known` contents is there. Returns a

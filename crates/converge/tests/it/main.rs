@@ -12,6 +12,8 @@ mod memory;
 mod packages;
 mod partly;
 mod payload_conflicts;
+mod payload_drift;
+mod repairs;
 mod secrets;
 mod story;
 mod turns;

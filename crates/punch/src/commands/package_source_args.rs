@@ -3,9 +3,14 @@
 use std::path::Path;
 
 use crate::{
-    back_office_client::BackOfficeClientOfHost, command_context::CommandContext, command_error::CommandError,
-    host_files::HostFileAccess, membership::BackOfficeMembership, package_source::PackageSource,
-    trusted_keys::TrustSettingsOfHost, trusted_node::TrustedNode,
+    back_office_client::BackOfficeClientOfHost,
+    command_context::CommandContext,
+    command_error::CommandError,
+    host_files::HostFileAccess,
+    membership::BackOfficeMembership,
+    package_source::{FetchDeadline, PackageSource},
+    trusted_keys::TrustSettingsOfHost,
+    trusted_node::TrustedNode,
 };
 
 /// Options that say where packages come from and whether signatures are checked.
@@ -32,6 +37,7 @@ impl PackageSourceAndTrustArgs {
         context: &CommandContext,
         root: &HostFileAccess,
         node: &Path,
+        deadline: FetchDeadline,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         let trust = if self.allow_unsigned {
             context.output.print_warning(
@@ -57,7 +63,8 @@ impl PackageSourceAndTrustArgs {
                 ));
             }
         };
-        let source = PackageSource::open_package_source(&repository, root, trust.packages, &context.output)?;
+        let source =
+            PackageSource::open_package_source(&repository, root, trust.packages, deadline, &context.output)?;
         Ok((trusted, source))
     }
 }

@@ -1,11 +1,12 @@
 //! `punch restore`: fetches the node file from the back-office, then deploys it.
 
-use model::{exit::Exit, plan::PlanLimits};
+use model::exit::Exit;
 
 use super::{fetch_trusted_node::fetch_trusted_node_unless_cached_requested, plan::PlanArgs};
 use crate::{
     agent_state::AgentStateFiles, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
-    command_context::CommandContext, command_error::CommandError, deploy, package_source::PackageSource,
+    command_context::CommandContext, command_error::CommandError, deploy,
+    deployment_options::DeploymentOptions, package_source::PackageSource,
 };
 
 /// Fetch this host's node file from the back-office and apply it
@@ -16,9 +17,8 @@ pub(crate) struct RestoreArgs {
     /// Apply the last good node file again, without asking the back-office for a newer one
     #[arg(long)]
     cached: bool,
-    /// Refuse to remove more than this: components, and resources of components that stay
-    #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
-    max_removals: usize,
+    #[command(flatten)]
+    options: DeploymentOptions,
     /// Only show what would be done, as `punch plan` does
     #[arg(long)]
     dry_run: bool,
@@ -29,8 +29,7 @@ pub(crate) struct RestoreArgs {
 impl RestoreArgs {
     pub(super) fn run_restore_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.dry_run {
-            return PlanArgs::plan_of_restore(self.cached, self.max_removals, self.host)
-                .run_plan_command(context);
+            return PlanArgs::plan_of_restore(self.cached, self.options, self.host).run_plan_command(context);
         }
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
@@ -65,11 +64,22 @@ impl RestoreArgs {
             state.record_back_office_contact((context.now)())?;
         }
         let repository = back_office.repository_url(trusted.node.channel.as_str());
-        let mut source =
-            PackageSource::open_package_source(&repository, &root, trust.packages, &context.output)?;
-        let limits = PlanLimits { max_removals: self.max_removals };
-        let mut deployed =
-            deploy::apply_trusted_node(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
+        let mut source = PackageSource::open_package_source(
+            &repository,
+            &root,
+            trust.packages,
+            self.options.deadline(context.now),
+            &context.output,
+        )?;
+        let mut deployed = deploy::apply_trusted_node(
+            context,
+            &root,
+            &lock,
+            &trusted,
+            last.as_ref(),
+            &mut source,
+            &self.options,
+        )?;
         for report in deployed.interrupted.iter().chain([&deployed.report]) {
             back_office.queue_unsent_report_or_warn(&state, report, context);
         }
