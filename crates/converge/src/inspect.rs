@@ -22,7 +22,7 @@ use model::{
 };
 
 use crate::{
-    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError,
+    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, RunPurpose,
     deployment_files,
     host::file_system_error_reason_with_advice,
     package_fetcher::PackageFetchError,
@@ -49,6 +49,8 @@ pub struct DesiredAndObservedHost {
     pub repairs: Vec<Repair>,
     /// When the looking began, in microseconds since 1970: a run counts from then.
     pub began_us: i64,
+    /// Why the host is made what the node file says.
+    pub purpose: RunPurpose,
 }
 
 /// Why a node file cannot be applied; nothing was changed.
@@ -166,6 +168,7 @@ pub fn fetch_deployments_and_observe_host(
         verified_payloads: news,
         repairs: Vec::new(),
         began_us,
+        purpose: RunPurpose::Deploy,
     })
 }
 

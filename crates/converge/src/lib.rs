@@ -15,6 +15,7 @@ mod package_fetcher;
 mod payload;
 mod punch_state_folder;
 mod repair;
+mod run_purpose;
 
 pub use apply::{ApplyProgressEvent, FetchedPackageFilesByChange, apply_plan, fetch_packages_of_plan};
 pub use host::{Host, HostError, HttpGetFunction, RealHost, SecretMaskingHost, memory_host};
@@ -28,3 +29,4 @@ pub use payload::{
 };
 pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};
 pub use repair::{RepairOccasion, repair_interrupted_work};
+pub use run_purpose::RunPurpose;

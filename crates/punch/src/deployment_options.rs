@@ -5,6 +5,9 @@ use model::plan::PlanLimits;
 
 use crate::{package_source::FetchDeadline, time_text::UnixMicros};
 
+/// How long fetching may take unless told otherwise.
+const DEFAULT_DEADLINE_SECONDS: u64 = 3600;
+
 /// How a deployment is planned.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DeploymentOptions {
@@ -15,11 +18,16 @@ pub(crate) struct DeploymentOptions {
     #[arg(long)]
     deep: bool,
     /// How many seconds fetching packages may take in all; nothing is changed when they are over
-    #[arg(long, default_value_t = 3600, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = DEFAULT_DEADLINE_SECONDS, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     deadline: u64,
 }
 
 impl DeploymentOptions {
+    /// Going back undoes what was done: it may remove as much as that was.
+    pub(crate) fn of_rollback() -> Self {
+        Self { max_removals: usize::MAX, deep: false, deadline: DEFAULT_DEADLINE_SECONDS }
+    }
+
     /// What a plan may do at most.
     pub(crate) fn plan_limits(&self) -> PlanLimits {
         PlanLimits { max_removals: self.max_removals }

@@ -7,13 +7,14 @@ use model::exit::Exit;
 use super::{package_source_args::PackageSourceAndTrustArgs, plan::PlanArgs};
 use crate::{
     agent_state::AgentStateFiles, cli::HostArgs, command_context::CommandContext,
-    command_error::CommandError, deploy, deployment_options::DeploymentOptions,
+    command_error::CommandError, deploy::DeploymentHost, deployment_options::DeploymentOptions, rollback,
 };
 
 /// Apply a node file to this host or to a folder
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch apply node.yaml --repository dist/ --root /tmp/try\n  \
     punch apply node.yaml --repository https://geppetto.example.org/repository/dev\n\n\
+    A run that fails is rolled back to the last good node file, if its packages can be had: exit code 4.\n\n\
     A node file written by hand needs no more than this:\n\n  \
     format: geppetto/node/1\n  components:\n    shop:\n      version: 1.0.0\n      values: {http_port: 8080}")]
 pub(crate) struct ApplyArgs {
@@ -48,15 +49,8 @@ impl ApplyArgs {
         let lock = state.acquire_run_lock_and_set_umask()?;
         trusted.refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())?;
         let last = state.read_last_good_node()?;
-        deploy::apply_trusted_node(
-            context,
-            &root,
-            &lock,
-            &trusted,
-            last.as_ref(),
-            &mut source,
-            &self.options,
-        )?
-        .print_requested_json_and_get_exit(context)
+        let host = DeploymentHost { context, root: &root, lock: &lock };
+        rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, &self.options)?
+            .print_requested_json_and_get_exit(context)
     }
 }

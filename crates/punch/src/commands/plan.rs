@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use model::{exit::Exit, plan::plan_to_view};
 
 use super::{
-    fetch_trusted_node::fetch_trusted_node_unless_cached_requested,
+    fetch_trusted_node::{NodeToApply, fetch_node_to_apply},
     package_source_args::PackageSourceAndTrustArgs,
 };
 use crate::{
@@ -37,6 +37,9 @@ pub(crate) struct PlanArgs {
     /// Plan with the last good node file, without asking the back-office for a newer one
     #[arg(long, conflicts_with = "node")]
     cached: bool,
+    /// Plan with the newest generation, although this host went back from it
+    #[arg(long, conflicts_with_all = ["node", "cached"])]
+    retry: bool,
     #[command(flatten)]
     options: DeploymentOptions,
     #[command(flatten)]
@@ -45,8 +48,12 @@ pub(crate) struct PlanArgs {
 
 impl PlanArgs {
     /// The plan of `punch restore` with these options.
-    pub(super) fn plan_of_restore(cached: bool, options: DeploymentOptions, host: HostArgs) -> Self {
-        Self { node: None, from: PackageSourceAndTrustArgs::default(), cached, options, host }
+    pub(super) fn plan_of_restore(
+        (cached, retry): (bool, bool),
+        options: DeploymentOptions,
+        host: HostArgs,
+    ) -> Self {
+        Self { node: None, from: PackageSourceAndTrustArgs::default(), cached, retry, options, host }
     }
 
     /// The plan of `punch apply NODEFILE` with these options.
@@ -56,7 +63,7 @@ impl PlanArgs {
         options: DeploymentOptions,
         host: HostArgs,
     ) -> Self {
-        Self { node: Some(node), from, cached: false, options, host }
+        Self { node: Some(node), from, cached: false, retry: false, options, host }
     }
 
     pub(super) fn run_plan_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
@@ -112,8 +119,8 @@ impl PlanArgs {
                 .with_hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
         let back_office = BackOfficeClientOfHost::client_from_membership(root)?;
-        let (trusted, trust) =
-            fetch_trusted_node_unless_cached_requested(context, root, &back_office, last, self.cached)?;
+        let NodeToApply { trusted, trust, .. } =
+            fetch_node_to_apply(context, root, &back_office, last, (self.cached, self.retry))?;
         let repository = back_office.repository_url(trusted.node.channel.as_str());
         let source = PackageSource::open_package_source(
             &repository,

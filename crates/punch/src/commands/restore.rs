@@ -1,22 +1,36 @@
 //! `punch restore`: fetches the node file from the back-office, then deploys it.
 
+use converge::RunPurpose;
 use model::exit::Exit;
 
-use super::{fetch_trusted_node::fetch_trusted_node_unless_cached_requested, plan::PlanArgs};
+use super::{
+    fetch_trusted_node::{NodeToApply, fetch_node_to_apply},
+    plan::PlanArgs,
+};
 use crate::{
-    agent_state::AgentStateFiles, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
-    command_context::CommandContext, command_error::CommandError, deploy,
-    deployment_options::DeploymentOptions, package_source::PackageSource,
+    agent_state::AgentStateFiles,
+    back_office_client::BackOfficeClientOfHost,
+    cli::HostArgs,
+    command_context::CommandContext,
+    command_error::CommandError,
+    deploy::{self, DeploymentHost},
+    deployment_options::DeploymentOptions,
+    package_source::PackageSource,
+    rollback,
 };
 
 /// Fetch this host's node file from the back-office and apply it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch restore\n  punch restore --cached\n\n\
-    With the back-office unreachable nothing is changed and the exit code is 6.")]
+    With the back-office unreachable nothing is changed and the exit code is 6. A run that fails is rolled back to\n\
+    the last good generation: exit code 4. The generation that failed is not tried again until its content changes.")]
 pub(crate) struct RestoreArgs {
     /// Apply the last good node file again, without asking the back-office for a newer one
     #[arg(long)]
     cached: bool,
+    /// Try the newest generation again, although this host went back from it
+    #[arg(long, conflicts_with = "cached")]
+    retry: bool,
     #[command(flatten)]
     options: DeploymentOptions,
     /// Only show what would be done, as `punch plan` does
@@ -29,21 +43,18 @@ pub(crate) struct RestoreArgs {
 impl RestoreArgs {
     pub(super) fn run_restore_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.dry_run {
-            return PlanArgs::plan_of_restore(self.cached, self.options, self.host).run_plan_command(context);
+            return PlanArgs::plan_of_restore((self.cached, self.retry), self.options, self.host)
+                .run_plan_command(context);
         }
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
         let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;
         let lock = state.acquire_run_lock_and_set_umask()?;
         let last = state.read_last_good_node()?;
-        let (trusted, trust) = match fetch_trusted_node_unless_cached_requested(
-            context,
-            &root,
-            &back_office,
-            last.as_ref(),
-            self.cached,
-        ) {
-            Ok(trusted) => trusted,
+        let fetched =
+            fetch_node_to_apply(context, &root, &back_office, last.as_ref(), (self.cached, self.retry));
+        let NodeToApply { trusted, purpose, trust } = match fetched {
+            Ok(fetched) => fetched,
             Err(failure) => {
                 // A forged node file must be reported.
                 if failure.exit == Exit::Blocked {
@@ -64,23 +75,22 @@ impl RestoreArgs {
             state.record_back_office_contact((context.now)())?;
         }
         let repository = back_office.repository_url(trusted.node.channel.as_str());
+        let options = &self.options;
         let mut source = PackageSource::open_package_source(
             &repository,
             &root,
             trust.packages,
-            self.options.deadline(context.now),
+            options.deadline(context.now),
             &context.output,
         )?;
-        let mut deployed = deploy::apply_trusted_node(
-            context,
-            &root,
-            &lock,
-            &trusted,
-            last.as_ref(),
-            &mut source,
-            &self.options,
-        )?;
-        for report in deployed.interrupted.iter().chain([&deployed.report]) {
+        let host = DeploymentHost { context, root: &root, lock: &lock };
+        let mut deployed = match purpose {
+            RunPurpose::Deploy => {
+                rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, options)?
+            }
+            purpose => deploy::run_deployment(host, &trusted, last.as_ref(), &mut source, options, purpose)?,
+        };
+        for report in deployed.reports() {
             back_office.queue_unsent_report_or_warn(&state, report, context);
         }
         deployed.reported = Some(back_office.send_queued_reports(&state, context));

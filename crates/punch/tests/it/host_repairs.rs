@@ -66,7 +66,6 @@ fn repository_that_does_not_answer_is_given_up_when_the_deadline_is_over() {
     node(&test, "node.yaml", "1.0.0", "hello");
     let silent = Canned::new(vec![Canned::NO_ANSWER.to_owned()]);
     let url = silent.url.clone();
-    let ended =
-        test.punch(&["plan", "node.yaml", "--repository", &url, "--root", "root", "--deadline", "1"]);
+    let ended = test.punch(&["plan", "node.yaml", "--repository", &url, "--root", "root", "--deadline", "1"]);
     ended.fails(6, &["the 1 s that this run may take to fetch are over", "--deadline"]);
 }
