@@ -142,19 +142,14 @@ impl PathLook<'_> {
             return Ok(if leads_to_folder { BTreeSet::new() } else { [PathDrift::Type].into() });
         }
         let mut drift = BTreeSet::new();
-        match kind(stat.st_mode) {
-            SFlag::S_IFREG => {
-                if self.is_content_changed(file, &stat, deep)? {
-                    drift.insert(PathDrift::Content);
-                }
-            }
-            SFlag::S_IFLNK if file.compares(compared::TARGET) => {
-                let Some((_, Some(folder))) = &self.folder else { return Ok(drift) };
-                if readlinkat(folder.as_fd(), name)?.to_string_lossy() != file.target {
-                    drift.insert(PathDrift::Target);
-                }
-            }
-            _ => (),
+        if kind(stat.st_mode) == SFlag::S_IFLNK
+            && file.compares(compared::TARGET)
+            && readlinkat(folder.as_fd(), name)?.to_string_lossy() != file.target
+        {
+            drift.insert(PathDrift::Target);
+        }
+        if kind(stat.st_mode) == SFlag::S_IFREG && self.is_content_changed(file, &stat, deep)? {
+            drift.insert(PathDrift::Content);
         }
         self.compare_ownership(file, &stat, &mut drift);
         Ok(drift)
