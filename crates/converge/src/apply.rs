@@ -7,6 +7,7 @@ mod before_images;
 mod failed_components;
 mod journal;
 mod kept;
+mod leftovers;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,13 +21,14 @@ use model::{
     observe::{Observation, ObservationRequest, ObservedHost},
     plan::{self, Plan, PlannedAction, PlannedChange},
     report::{Report, ReportEntry, ReportEntryResult, RunOutcome},
-    resource::Resource,
+    resource::{Resource, ResourceId, ResourceKind},
 };
 
 use self::{failed_components::FailedComponents, journal::RunJournalAndReport};
 use crate::{
-    CannotApplyNodeError, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError,
-    RunPurpose, health, inspect::DesiredAndObservedHost, payload::InstallationsOfChange,
+    CannotApplyNodeError, Host, HostError, PackageFetcher, PackagePin, PunchStateFolder,
+    PunchStateFolderError, RunPurpose, health, inspect::DesiredAndObservedHost,
+    payload::InstallationsOfChange,
 };
 
 /// How far a run is.
@@ -138,7 +140,11 @@ pub fn apply_plan(
         failed: FailedComponents::new(look),
         packages: false,
     };
-    let completed = run.finish_interrupted_installations(plan)?;
+    if let Some(verified) = &look.verified_payloads {
+        state.save_verified_payloads(verified)?;
+    }
+    run.remove_leftovers_of_killed_installations(plan, fetched)?;
+    let completed = run.finish_interrupted_installations(plan)? || run.journal.has_repairs();
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
         let Some((change, files)) = run.skip_failed_components(change, files) else { continue };
         let (change, files) = (change.as_ref(), files.as_ref());
@@ -223,8 +229,14 @@ impl ApplyRun<'_, '_> {
             Ok(kept) => (kept, self.host.apply_change(change, files)),
             Err(error) => (Vec::new(), Err(error)),
         };
+        let failed_scriptlets = match &result {
+            Err(HostError::Scriptlets { failed, .. }) => failed.clone(),
+            _ => BTreeMap::new(),
+        };
+        if result.is_ok() || !failed_scriptlets.is_empty() {
+            kept.extend(self.put_back_after_change(change, &failed_scriptlets)?);
+        }
         if result.is_ok() {
-            kept.extend(self.put_back_after_change(change)?);
             self.note_written_file(change);
         }
         let mut goes_on = true;
@@ -241,13 +253,25 @@ impl ApplyRun<'_, '_> {
         };
         match result {
             ReportEntryResult::Done => self.failed.note_installed_packages(change),
+            _ if goes_on && !failed_scriptlets.is_empty() => {
+                self.failed.add_packages_of_change(change, &failed_scriptlets);
+            }
             _ if goes_on => self.failed.add_failed_change(change),
             _ => (),
         }
         let detail = [detail].into_iter().filter(|detail| !detail.is_empty()).chain(kept);
         let detail = detail.collect::<Vec<_>>().join("; ");
-        let entry = self
-            .finish_entry(entry(&change.change_title_line(), &change.components, result, detail), started);
+        // Of a transaction only those have failed whose scripts did.
+        let components = match &change.action {
+            PlannedAction::InstallPackages(packages) if !failed_scriptlets.is_empty() => packages
+                .iter()
+                .filter(|(name, _)| failed_scriptlets.contains_key(*name))
+                .map(|(_, package)| package.component.clone())
+                .collect(),
+            _ => change.components.clone(),
+        };
+        let entry =
+            self.finish_entry(entry(&change.change_title_line(), &components, result, detail), started);
         self.journal.record_change_result(change, entry)?;
         Ok(goes_on)
     }
@@ -312,9 +336,23 @@ impl ApplyRun<'_, '_> {
     /// Runs the host's deferred work after the last change; returns whether it succeeded.
     fn finish_deferred_work(&mut self) -> Result<bool, PunchStateFolderError> {
         let Err(error) = self.host.finish_deferred_work() else { return Ok(true) };
-        let failed = entry("settle", &BTreeSet::new(), ReportEntryResult::Failed, error.to_string());
-        (self.progress)(ApplyProgressEvent::Finished { entry: &failed });
-        self.journal.record_step_end(failed, &[])?;
+        let failed = match error {
+            HostError::ServicesDoNotStayUp { failed } => failed
+                .into_iter()
+                .map(|(name, why)| {
+                    let id = ResourceId::new(ResourceKind::Service, &name);
+                    let components = self.look.wanted.components_describing(&id);
+                    entry(&format!("watch {id}"), &components, ReportEntryResult::Failed, why)
+                })
+                .collect(),
+            error => {
+                vec![entry("settle", &BTreeSet::new(), ReportEntryResult::Failed, error.to_string())]
+            }
+        };
+        for failed in failed {
+            (self.progress)(ApplyProgressEvent::Finished { entry: &failed });
+            self.journal.record_step_end(failed, &[])?;
+        }
         Ok(false)
     }
 

@@ -17,12 +17,16 @@ use model::{
     node::{Node, NodeComponent},
     observe::{ManagedState, Observation, ObservationRequest, ObservedHost, node_and_managed_package_names},
     plan::DesiredHost,
+    report::Repair,
     version::Version,
 };
 
 use crate::{
     CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, RunPurpose,
-    deployment_files, host::file_system_error_reason_with_advice, package_fetcher::PackageFetchError,
+    deployment_files,
+    host::file_system_error_reason_with_advice,
+    package_fetcher::PackageFetchError,
+    payload::{PayloadVerification, VerifiedHost, VerifiedPayloads, verify_installed_payloads},
     punch_state_folder::StoredDeploymentPackage,
 };
 
@@ -39,6 +43,10 @@ pub struct DesiredAndObservedHost {
     pub pins: BTreeMap<String, PackagePin>,
     /// The deployment packages that were not kept on the host: their components' versions, and where they are.
     pub fetched_deployments: BTreeMap<Name, (Version, PathBuf)>,
+    /// What is known of the files of installed packages, where that is news.
+    pub verified_payloads: Option<VerifiedPayloads>,
+    /// What was repaired before the looking, for the report.
+    pub repairs: Vec<Repair>,
     /// When the looking began, in microseconds since 1970: a run counts from then.
     pub began_us: i64,
     /// Why the host is made what the node file says.
@@ -84,11 +92,14 @@ impl From<PackageFetchError> for CannotApplyNodeError {
 }
 
 /// Reads the deployments and observes the host; the run began at `began_us`. Returns all errors, not only the first.
+///
+/// How closely installed files are looked at, `verification` says.
 pub fn fetch_deployments_and_observe_host(
     node: &Node,
     host: &dyn Host,
     state: &PunchStateFolder,
     packages: &mut dyn PackageFetcher,
+    verification: PayloadVerification,
     began_us: i64,
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
     let blocked = |error: PunchStateFolderError| vec![CannotApplyNodeError::from(error.to_string())];
@@ -97,7 +108,7 @@ pub fn fetch_deployments_and_observe_host(
     names.extend(state.packages_with_kept_files().map_err(blocked)?);
     names.sort();
     names.dedup();
-    let installed = host.observe_packages(&names);
+    let mut installed = host.observe_packages(&names);
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
@@ -132,9 +143,15 @@ pub fn fetch_deployments_and_observe_host(
     })?;
     let descriptions =
         installed_descriptions_of_changing_components(node, &managed, &installed, &stored, state);
+    let verified =
+        verify_installed_payloads(host, state, (&wanted, &managed), &mut installed, (verification, began_us))
+            .map_err(blocked)?;
+    let VerifiedHost { drift, unit_overrides, news } = verified;
     let resources = host.observe_resources(&ObservationRequest::new(&wanted, &managed));
     let observed = ObservedHost {
         resources,
+        payload_drift: drift,
+        unit_overrides,
         packages: installed,
         installed: descriptions,
         managed,
@@ -148,6 +165,8 @@ pub fn fetch_deployments_and_observe_host(
         components,
         pins,
         fetched_deployments,
+        verified_payloads: news,
+        repairs: Vec::new(),
         began_us,
         purpose: RunPurpose::Deploy,
     })

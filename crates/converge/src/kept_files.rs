@@ -130,6 +130,20 @@ impl PunchStateFolder {
         Ok(remarks)
     }
 
+    /// Notes that scripts of packages, which are installed otherwise, failed.
+    pub(crate) fn note_failed_scriptlets(
+        &self,
+        failed: &BTreeMap<String, Vec<String>>,
+    ) -> Result<(), PunchStateFolderError> {
+        let mut begun = self.load_begun_installations()?;
+        for (name, scripts) in failed {
+            if let Some(begun) = begun.get_mut(name) {
+                begun.failed_scriptlets.clone_from(scripts);
+            }
+        }
+        self.save_begun_installations(&begun)
+    }
+
     /// Before packages leave: keeps aside what others wrote meanwhile over a file that replaced another.
     pub(crate) fn begin_removal(&self, packages: &[String]) -> Result<Vec<String>, PunchStateFolderError> {
         let mut remarks = Vec::new();
@@ -166,9 +180,22 @@ impl PunchStateFolder {
         let gone =
             |name: &String| !planned.contains(name) && installed.get(name) == Some(&Observation::Absent);
         remarks.extend(self.put_back(|entry| gone(&entry.package))?);
-        if begun.keys().any(gone) {
+        // Of an earlier version that stayed, or is wanted again, all files are right: it is as if nothing was begun.
+        let verified = self.load_verified_payloads()?.packages;
+        let stayed = |name: &String| {
+            !planned.contains(name)
+                && !done.contains_key(name)
+                && matches!(installed.get(name), Some(Observation::Present(_)))
+                && verified.contains_key(name)
+        };
+        for name in begun.keys().filter(|name| stayed(name)) {
+            let has = |path: &String| verified[name].files.iter().any(|file| file.path == *path);
+            remarks.extend(self.put_back(|entry| entry.package == *name && !has(&entry.path))?);
+        }
+        let is_over = |name: &String| gone(name) || stayed(name);
+        if begun.keys().any(is_over) {
             let mut begun = self.load_begun_installations()?;
-            begun.retain(|name, _| !gone(name));
+            begun.retain(|name, _| !is_over(name));
             self.save_begun_installations(&begun)?;
         }
         Ok(remarks)

@@ -14,6 +14,7 @@ mod kept_files;
 mod package_fetcher;
 mod payload;
 mod punch_state_folder;
+mod repair;
 mod run_purpose;
 
 pub use apply::{ApplyProgressEvent, FetchedPackageFilesByChange, apply_plan, fetch_packages_of_plan};
@@ -23,7 +24,9 @@ pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, fetch_deployment
 pub use package_fetcher::{CannotApplyCause, PackageFetchError, PackageFetcher, PackagePin};
 pub use payload::{
     EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest,
-    PackagedPathOwner, check_packages_against_host,
+    PackagedPathOwner, PayloadDriftRequest, PayloadVerification, VerifiedPayloads,
+    check_packages_against_host,
 };
 pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};
+pub use repair::{RepairOccasion, repair_interrupted_work};
 pub use run_purpose::RunPurpose;

@@ -97,7 +97,9 @@ pub fn request_and_check_http_answer(
 ) -> Result<(), String> {
     let answer = get(url, if contains.is_some() { MAX_SEARCHED_HTTP_BODY_BYTES } else { 0 })?;
     if answer.status != status {
-        return Err(format!("{url} answered {}, not {status}", answer.status));
+        let shown = shorten(&String::from_utf8_lossy(&answer.body));
+        let shown = if shown.trim().is_empty() { String::new() } else { format!(": `{}`", shown.trim()) };
+        return Err(format!("{url} answered {}, not {status}{shown}", answer.status));
     }
     let Some(contains) = contains else { return Ok(()) };
     let body = String::from_utf8_lossy(&answer.body);

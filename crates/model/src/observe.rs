@@ -1,6 +1,7 @@
 //! Observations of a host. A failed observation is a value of its own, never "already right".
 
 mod fact;
+mod payload_drift;
 mod request;
 
 use std::{
@@ -15,6 +16,7 @@ use crate::{component::Component, name::Name, resource::ResourceId, version::Ver
 pub use fact::{
     FactKind, FactValue, FileDigestAndText, FileType, ResourceFactsByKind, RunReasonDespiteGuard, sha256_hex,
 };
+pub use payload_drift::{PathDrift, PayloadDrift, payload_drift_lines};
 pub use request::{ObservationRequest, node_and_managed_package_names};
 
 /// The observation of one thing.
@@ -67,6 +69,10 @@ impl fmt::Display for OsFamily {
 pub struct ObservedHost {
     /// Our packages (payload and deployment) by package name: versions installed.
     pub packages: BTreeMap<String, Observation<Version>>,
+    /// What of installed packages, which have the wanted version, is not as the package brought it.
+    pub payload_drift: BTreeMap<String, PayloadDrift>,
+    /// What nobody describes and yet changes the units of components, a sentence each.
+    pub unit_overrides: Vec<String>,
     /// Resources by id.
     pub resources: BTreeMap<ResourceId, Observation<ResourceFactsByKind>>,
     /// What the installed deployments say of their components where another version is wanted, or none.

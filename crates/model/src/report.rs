@@ -24,6 +24,34 @@ pub struct Report {
     pub unchanged: usize,
     /// What was done or tried, in order.
     pub entries: Vec<ReportEntry>,
+    /// What interrupted work had left half done, and was made whole before the plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repairs: Vec<Repair>,
+}
+
+/// Something that was left half done on the host, and was made whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Repair {
+    /// What was half done.
+    pub kind: RepairKind,
+    /// What was found and what was done, in one sentence.
+    pub what: String,
+}
+
+/// What can be left half done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum RepairKind {
+    /// rpm's database.
+    RpmDatabase,
+    /// An installation of packages of ours.
+    RpmTransaction,
+    /// The packages of Debian.
+    Dpkg,
+    /// A user or group.
+    Account,
 }
 
 impl Report {

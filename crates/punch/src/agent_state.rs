@@ -314,6 +314,7 @@ mod tests {
             duration_us: 1,
             unchanged: 0,
             entries: Vec::new(),
+            repairs: Vec::new(),
         }
     }
 

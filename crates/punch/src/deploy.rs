@@ -6,14 +6,15 @@ use std::{collections::BTreeSet, path::Path};
 
 use converge::{
     ApplyProgressEvent, CannotApplyCause, CannotApplyNodeError, DesiredAndObservedHost,
-    FetchedPackageFilesByChange, PunchStateFolder, RealHost, RunLock, RunPurpose, SecretMaskingHost,
+    FetchedPackageFilesByChange, PunchStateFolder, RealHost, RepairOccasion, RunLock, RunPurpose,
+    SecretMaskingHost,
 };
 use model::{
     exit::Exit,
     name::ServerName,
     node::Node,
-    plan::{Plan, PlanLimits, PlanView, plan_host_changes, plan_to_view},
-    report::{Report, ReportEntry, ReportEntryResult, RunOutcome},
+    plan::{BlockedSubject, Plan, PlanView, plan_host_changes, plan_to_view},
+    report::{Repair, Report, ReportEntry, ReportEntryResult, RunOutcome},
 };
 use serde::Serialize;
 
@@ -21,6 +22,7 @@ use crate::{
     agent_state::{AgentStateFiles, LastGoodNode},
     command_context::CommandContext,
     command_error::CommandError,
+    deployment_options::DeploymentOptions,
     health_client,
     host_files::HostFileAccess,
     package_source::{PackageSource, VerifiedFileCache},
@@ -103,17 +105,23 @@ fn fetch_and_plan_deployment(
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
-    limits: &PlanLimits,
+    options: &DeploymentOptions,
     began: time_text::UnixMicros,
 ) -> Result<ObservedHostAndPlan, CommandError> {
     let nodes = [Some(&trusted_node.node), last.map(|last| &last.node)];
     let machine =
         SecretMaskingHost::new(open_machine(root.host_root().root_path())?, nodes.into_iter().flatten());
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
-    let look =
-        converge::fetch_deployments_and_observe_host(&trusted_node.node, &machine, &state, source, began);
+    let look = converge::fetch_deployments_and_observe_host(
+        &trusted_node.node,
+        &machine,
+        &state,
+        source,
+        options.verification(),
+        began,
+    );
     let look = look.map_err(|problems| inspection_errors(&problems, trusted_node))?;
-    let plan = plan_host_changes(&look.wanted, &look.observed, limits);
+    let plan = plan_host_changes(&look.wanted, &look.observed, &options.plan_limits());
     Ok(ObservedHostAndPlan { machine, look, plan })
 }
 
@@ -139,10 +147,10 @@ pub(crate) fn plan_deployment(
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
-    limits: &PlanLimits,
+    options: &DeploymentOptions,
     began: time_text::UnixMicros,
 ) -> Result<(Plan, Option<CommandError>), CommandError> {
-    let mut prepared = fetch_and_plan_deployment(root, trusted_node, last, source, limits, began)?;
+    let mut prepared = fetch_and_plan_deployment(root, trusted_node, last, source, options, began)?;
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let fetched = fetch_packages_and_find_conflicts(&mut prepared, trusted_node, &state, source);
     Ok((prepared.plan, fetched.err()))
@@ -179,7 +187,7 @@ pub(crate) fn run_deployment(
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
-    limits: &PlanLimits,
+    options: &DeploymentOptions,
     purpose: RunPurpose,
 ) -> Result<DeploymentResult, CommandError> {
     let DeploymentHost { context, root, lock } = host;
@@ -197,10 +205,15 @@ pub(crate) fn run_deployment(
         ));
     }
     // Stopped before anything was touched: that, too, must be known.
-    let untouched = |action: &str, failure: CommandError, plan: PlanView, interrupted: Option<Report>| {
+    let untouched = |action: &str,
+                     failure: CommandError,
+                     plan: PlanView,
+                     interrupted: Option<Report>,
+                     repairs: Vec<Repair>| {
         let node = &trusted_node.node;
         let now = (context.now)();
         let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
+        let report = Report { repairs, ..report };
         let filed = state
             .save_interrupted_run_and_remove_journal()
             .and_then(|()| state.save_report_to_history(&report));
@@ -217,10 +230,22 @@ pub(crate) fn run_deployment(
             planned: Plan::default(),
         })
     };
-    let mut prepared = match fetch_and_plan_deployment(root, trusted_node, last, source, limits, started) {
+    let mut repairs = Vec::new();
+    let prepared = repair_fetch_and_plan(
+        (root, lock, &state),
+        &mut || fetch_and_plan_deployment(root, trusted_node, last, source, options, started),
+        &mut repairs,
+    );
+    for repair in &repairs {
+        context.output.print_note_to_stderr(format!("repaired: {}", repair.what));
+    }
+    let mut prepared = match prepared {
         Ok(prepared) => prepared,
-        Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
+        Err(failure) => {
+            return untouched("look", failure, plan_to_view(&Plan::default()), interrupted, repairs);
+        }
     };
+    prepared.look.repairs.clone_from(&repairs);
     prepared.look.purpose = purpose;
     prepared.machine.inner_host_mut().make_programs_hold_lock(lock);
     let fetched = fetch_packages_and_find_conflicts(&mut prepared, trusted_node, &state, source);
@@ -228,7 +253,7 @@ pub(crate) fn run_deployment(
     let fetched = match fetched {
         Ok(fetched) => fetched,
         Err(problem) => {
-            return untouched("fetch packages", problem, plan_to_view(&prepared.plan), interrupted);
+            return untouched("fetch packages", problem, plan_to_view(&prepared.plan), interrupted, repairs);
         }
     };
     context.interruption.set_state_if_interrupted(
@@ -239,6 +264,7 @@ pub(crate) fn run_deployment(
     if is_deployment && !trusted_node.signatures_skipped && !prepared.plan.blocks_run() {
         ours.record_highest_begun_generation(&trusted_node.node, begun.as_ref())?;
     }
+    context.interruption.touch_file_if_interrupted(state.shown_run_journal_path());
     let mut steps = 0;
     let mut number = 0;
     let report = converge::apply_plan(
@@ -283,6 +309,27 @@ pub(crate) fn run_deployment(
     })
 }
 
+/// Looks and plans with `plan`, after what killed programs left half done was made whole: that is added to `repairs`.
+fn repair_fetch_and_plan(
+    (root, lock, state): (&HostFileAccess, &RunLock, &PunchStateFolder),
+    plan: &mut dyn FnMut() -> Result<ObservedHostAndPlan, CommandError>,
+    repairs: &mut Vec<Repair>,
+) -> Result<ObservedHostAndPlan, CommandError> {
+    let mut repair = |occasion| {
+        let mut machine = open_machine(root.host_root().root_path())?;
+        machine.make_programs_hold_lock(lock);
+        let done = converge::repair_interrupted_work(&mut machine, state, occasion)
+            .map_err(|error| CommandError::blocked_error(error.to_string()))?;
+        let any = !done.is_empty();
+        repairs.extend(done);
+        Ok::<bool, CommandError>(any)
+    };
+    repair(RepairOccasion::RunBegins)?;
+    let planned = plan()?;
+    let unreadable = planned.plan.blocked.iter().any(|item| matches!(item.what, BlockedSubject::Package(_)));
+    if unreadable && repair(RepairOccasion::PackagesUnreadable)? { plan() } else { Ok(planned) }
+}
+
 /// Files the report of a run that may not follow the node file it was given, and returns it.
 pub(crate) fn save_refused_node_report_to_history(
     context: &CommandContext,
@@ -324,6 +371,7 @@ fn blocked_report(
             detail: failure.message.clone(),
             duration_us: 0,
         }],
+        repairs: Vec::new(),
     }
 }
 

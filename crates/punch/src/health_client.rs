@@ -1,12 +1,18 @@
 //! The HTTP client of health checks: asks a component's URL once, with short patience and without help of a
 //! proxy.
 
-use std::{io::Read, time::Duration};
+use std::{
+    io::{ErrorKind, Read},
+    time::Duration,
+};
 
 use model::health::HttpAnswer;
 use ureq::{Agent, config::AutoHeaderValue};
 
 use crate::command_error::io_error_reason_text;
+
+/// How much of an answer that is no success is read, to be shown.
+const SHOWN_BODY_BYTES: u64 = 200;
 
 /// How long each step of a question may take: a connection, a read, a write.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -14,7 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// `GET url`; the body's first `body_bytes` bytes. No redirect is followed: it is the answer.
 pub(crate) fn http_get_for_health_check(url: &str, body_bytes: u64) -> Result<HttpAnswer, String> {
     let failed = |error: ureq::Error| match error {
-        ureq::Error::Io(error) => format!("{url} does not answer: {}", io_error_reason_text(&error)),
+        ureq::Error::Io(error) => format!("{url} does not answer: {}", reason_in_words(&error)),
+        ureq::Error::Timeout(_) => {
+            format!("{url} does not answer: it sent nothing within {} s", PATIENCE.as_secs())
+        }
         error => format!("{url} does not answer: {error}"),
     };
     let agent: Agent = Agent::config_builder()
@@ -34,12 +43,30 @@ pub(crate) fn http_get_for_health_check(url: &str, body_bytes: u64) -> Result<Ht
     let response = agent.get(url).header("Connection", "close").call().map_err(failed)?;
     let status = response.status().as_u16();
     let mut body = Vec::new();
-    if body_bytes > 0 {
-        let mut reader = response.into_body().into_reader().take(body_bytes);
+    // Of an answer that is no success the beginning is shown.
+    let shown = if (200..300).contains(&status) { 0 } else { SHOWN_BODY_BYTES };
+    if body_bytes.max(shown) > 0 {
+        let mut reader = response.into_body().into_reader().take(body_bytes.max(shown));
         let read = reader.read_to_end(&mut body);
-        read.map_err(|error| format!("{url} does not answer: {}", io_error_reason_text(&error)))?;
+        // The status says enough where no text is looked for.
+        if body_bytes > 0 {
+            read.map_err(|error| format!("{url} does not answer: {}", reason_in_words(&error)))?;
+        }
     }
     Ok(HttpAnswer { status, body })
+}
+
+fn reason_in_words(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "connection refused: nothing listens there".to_owned(),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+            format!("it sent nothing within {} s", PATIENCE.as_secs())
+        }
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => {
+            "it closed the connection without an answer".to_owned()
+        }
+        _ => io_error_reason_text(error),
+    }
 }
 
 #[cfg(test)]
@@ -88,6 +115,9 @@ mod tests {
         assert!(check(plain, Some("steady")).unwrap_err().ends_with("but without `steady`: `ready`"));
         let refused = check(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", None).unwrap_err();
         assert!(refused.ends_with("answered 503, not 200"), "{refused}");
+        let says_why = b"HTTP/1.1 503 No\r\nContent-Length: 11\r\n\r\ndatabase\nno";
+        let refused = check(says_why, None).unwrap_err();
+        assert!(refused.ends_with("answered 503, not 200: `database no`"), "{refused}");
     }
 
     #[test]
@@ -111,6 +141,12 @@ mod tests {
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let error = http_get_for_health_check(&format!("http://{closed}/"), 0).unwrap_err();
         assert!(error.contains("connection refused"), "{error}");
+    }
+
+    #[test]
+    fn server_that_hangs_up_is_told_in_words() {
+        let error = check(b"", None).unwrap_err();
+        assert!(error.contains("does not answer: ") && !error.contains("os error"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! a shell expects of it: the shell shows the exit code 130 or 143. Programs that punch runs get the usual signal mask.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -12,7 +12,11 @@ use std::{
 };
 
 use model::exit::Exit;
-use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::{
+    signal::{SigSet, Signal, raise},
+    stat::futimens,
+    time::TimeSpec,
+};
 
 use crate::{command_error::CommandError, terminal_output::TerminalOutput};
 
@@ -27,6 +31,8 @@ struct InterruptedState {
     /// A pager is in front, and Ctrl-C is for it.
     in_pager: bool,
     temporary: Vec<TemporaryFiles>,
+    /// The journal of the run in progress: its time is that of the interruption.
+    journal: Option<PathBuf>,
 }
 
 /// Files that are of no use without the command that writes them.
@@ -88,6 +94,11 @@ impl SignalHandling {
         }
     }
 
+    /// Notes the time of the interruption on this file, if it is there.
+    pub(crate) fn touch_file_if_interrupted(&self, path: PathBuf) {
+        self.lock_state().journal = Some(path);
+    }
+
     /// Lets Ctrl-C be for the pager, or for punch again.
     pub(crate) fn set_in_pager(&self, in_pager: bool) {
         self.lock_state().in_pager = in_pager;
@@ -120,6 +131,10 @@ impl SignalHandling {
             for files in &state.temporary {
                 files.remove();
             }
+            // Without it the run counts until its last step began.
+            let journal =
+                state.journal.as_ref().and_then(|path| File::options().append(true).open(path).ok());
+            let _touched = journal.map(|file| futimens(&file, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_NOW));
             output.print_command_error_immediately(&interruption_error(signal, state.sentence.as_deref()));
             let only = SigSet::from(signal);
             let _ended = only.thread_unblock().and_then(|()| raise(signal));

@@ -13,6 +13,7 @@ mod commands;
 mod component_version_arg;
 mod control_plane_address;
 mod deploy;
+mod deployment_options;
 mod effect_text;
 mod estate_folder;
 mod health_client;

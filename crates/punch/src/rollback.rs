@@ -5,7 +5,7 @@
 use converge::RunPurpose;
 use model::{
     node::digest_node,
-    plan::{PlanLimits, find_irreversible_steps_tried},
+    plan::find_irreversible_steps_tried,
     report::{Report, ReportEntryResult, RunOutcome},
 };
 
@@ -15,12 +15,10 @@ use crate::{
     },
     command_error::CommandError,
     deploy::{DeploymentHost, DeploymentResult, run_deployment},
+    deployment_options::DeploymentOptions,
     package_source::PackageSource,
     trusted_node::TrustedNode,
 };
-
-/// Going back undoes what was done: it may remove as much as that was.
-pub(crate) const NO_LIMITS: PlanLimits = PlanLimits { max_removals: usize::MAX };
 
 /// Makes the host what the node file says, where `last` was the last good one; if that fails, the host goes back to it.
 pub(crate) fn deploy_or_roll_back(
@@ -28,9 +26,9 @@ pub(crate) fn deploy_or_roll_back(
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
-    limits: &PlanLimits,
+    options: &DeploymentOptions,
 ) -> Result<DeploymentResult, CommandError> {
-    let result = run_deployment(host, trusted_node, last, source, limits, RunPurpose::Deploy)?;
+    let result = run_deployment(host, trusted_node, last, source, options, RunPurpose::Deploy)?;
     let Some(last) = last.filter(|last| digest_node(&last.node) != digest_node(&trusted_node.node)) else {
         return Ok(result);
     };
@@ -74,7 +72,8 @@ pub(crate) fn roll_back(
     source: &mut PackageSource,
 ) -> Result<DeploymentResult, CommandError> {
     AgentStateFiles::new(host.root).save_given_up_generation(given_up)?;
-    run_deployment(host, &target, Some(last), source, &NO_LIMITS, given_up.purpose_of_going_back())
+    let options = DeploymentOptions::of_rollback();
+    run_deployment(host, &target, Some(last), source, &options, given_up.purpose_of_going_back())
 }
 
 /// What failed first, and why.

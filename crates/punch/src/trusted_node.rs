@@ -1,6 +1,10 @@
 //! A node file whose signature and server were verified before it was parsed.
 
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use model::{
     format::node,
@@ -13,6 +17,9 @@ use crate::{
     terminal_output::TerminalOutput,
     trusted_keys::TrustSettingsOfHost,
 };
+
+/// The largest node file that is read, in bytes.
+const MAX_NODE_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A verified node file.
 pub(crate) struct TrustedNode {
@@ -37,8 +44,7 @@ impl TrustedNode {
         trust: &TrustSettingsOfHost,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| CommandError::cannot_read_file_error(path, &error))?;
+        let text = read_bounded_text(path)?;
         let node = Self::verify_and_parse_node_yaml(&path.display().to_string(), text, None, trust, output)?;
         Ok(Self { is_file_of_user: true, ..node })
     }
@@ -108,6 +114,22 @@ impl TrustedNode {
                 .with_hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")
         })
     }
+}
+
+/// Reads a node file; of one that is too large no more than that is read.
+fn read_bounded_text(path: &Path) -> Result<String, CommandError> {
+    let wrong = |error: io::Error| CommandError::cannot_read_file_error(path, &error);
+    let mut text = String::new();
+    let file = File::open(path).map_err(wrong)?;
+    file.take(MAX_NODE_FILE_BYTES + 1).read_to_string(&mut text).map_err(wrong)?;
+    if text.len() as u64 > MAX_NODE_FILE_BYTES {
+        return Err(CommandError::invalid_input_error(format!(
+            "{}: it has more than {} MiB, which no node file has; is it the right file?",
+            path.display(),
+            MAX_NODE_FILE_BYTES / 1024 / 1024
+        )));
+    }
+    Ok(text)
 }
 
 fn verify(

@@ -56,6 +56,20 @@ impl<'a> FailedComponents<'a> {
         self.add_components(change.components.iter().cloned().chain(described));
     }
 
+    /// Gives up the components of those packages that are `failed`: the others were installed.
+    pub(super) fn add_packages_of_change(
+        &mut self,
+        change: &PlannedChange,
+        failed: &BTreeMap<String, Vec<String>>,
+    ) {
+        self.note_installed_packages(change);
+        if let PlannedAction::InstallPackages(packages) = &change.action {
+            let packages = packages.iter().filter(|(name, _)| failed.contains_key(*name));
+            let components: Vec<Name> = packages.map(|(_, package)| package.component.clone()).collect();
+            self.add_components(components);
+        }
+    }
+
     /// Notes that what these packages were before needs nothing any more.
     pub(super) fn note_installed_packages(&mut self, change: &PlannedChange) {
         if let PlannedAction::InstallPackages(packages) = &change.action {

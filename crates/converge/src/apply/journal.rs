@@ -8,7 +8,7 @@ use model::{
     node::Node,
     observe::{FactKind, ManagedState, Observation, ResourceCreatedByPunch},
     plan::{self, Plan, PlannedAction, PlannedChange},
-    report::{Report, ReportEntry, ReportEntryResult, RunOutcome},
+    report::{Repair, Report, ReportEntry, ReportEntryResult, RunOutcome},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
@@ -58,6 +58,7 @@ impl<'a> RunJournalAndReport<'a> {
             duration_us: 0,
             unchanged: plan.unchanged,
             entries: blocked.collect(),
+            repairs: look.repairs.clone(),
         };
         let changes = !plan.changes.is_empty() && !plan.blocks_run();
         Ok(Self {
@@ -174,6 +175,16 @@ impl<'a> RunJournalAndReport<'a> {
         }
         self.add_unjournaled_report_entry(entry);
         Ok(())
+    }
+
+    /// Notes something that was repaired.
+    pub(super) fn add_repair(&mut self, repair: Repair) {
+        self.report.repairs.push(repair);
+    }
+
+    /// Whether something was repaired.
+    pub(super) fn has_repairs(&self) -> bool {
+        !self.report.repairs.is_empty()
     }
 
     /// Notes an entry of the report.

@@ -7,7 +7,7 @@ use std::{
 
 use model::{
     name::Name,
-    observe::sha256_hex,
+    observe::{PathDrift, sha256_hex},
     plan::{Plan, PlannedAction, PlannedChange},
     report::ReportEntryResult,
     resource::{ResourceBody, ResourceId, ResourceKind},
@@ -52,10 +52,11 @@ impl ApplyRun<'_, '_> {
         let kept = match &change.action {
             PlannedAction::InstallPackages(packages) => {
                 let names: BTreeSet<&String> = packages.keys().collect();
-                match self.installations {
-                    Some(installations) => self.state.begin_installation(installations, &names)?,
-                    None => Vec::new(),
+                let mut kept = self.keep_edited_payload_files(&names)?;
+                if let Some(installations) = self.installations {
+                    kept.extend(self.state.begin_installation(installations, &names)?);
                 }
+                kept
             }
             PlannedAction::RemovePackages { names, .. } => self.state.begin_removal(names)?,
             PlannedAction::Apply(resource) => {
@@ -88,23 +89,42 @@ impl ApplyRun<'_, '_> {
         Ok(Ok(kept))
     }
 
-    /// Puts back what `change`, which was made, no longer replaces; returns a sentence for each.
+    /// Puts back what `change`, which was made, no longer replaces; returns a sentence for each. Packages with
+    /// `failed` scripts are not done with.
     pub(super) fn put_back_after_change(
         &mut self,
         change: &PlannedChange,
+        failed: &BTreeMap<String, Vec<String>>,
     ) -> Result<Vec<String>, PunchStateFolderError> {
         let done = match &change.action {
             PlannedAction::InstallPackages(packages) => {
                 let all = self.installations.iter().flat_map(|installations| &installations.packages);
                 let made = all.filter(|(name, _)| packages.contains_key(*name));
                 let made = made.map(|(name, installation)| (name.clone(), installation.clone()));
-                self.state.finish_installation(&made.collect())?
+                let (left, made): (BTreeMap<_, _>, BTreeMap<_, _>) =
+                    made.partition(|(name, _)| failed.contains_key(name));
+                if !left.is_empty() {
+                    self.state.note_failed_scriptlets(failed)?;
+                }
+                self.state.finish_installation(&made)?
             }
             PlannedAction::RemovePackages { names, .. } => self.state.finish_removal(names)?,
             _ => Vec::new(),
         };
         self.note_all(&done);
         Ok(done)
+    }
+
+    /// Keeps files of packages that somebody edited before they are installed again.
+    fn keep_edited_payload_files(
+        &self,
+        packages: &BTreeSet<&String>,
+    ) -> Result<Vec<String>, PunchStateFolderError> {
+        let drift = &self.look.observed.payload_drift;
+        let drift = drift.iter().filter(|(name, _)| packages.contains(name)).flat_map(|(_, drift)| drift);
+        let edited = drift.filter(|(_, how)| how.contains(&PathDrift::Content));
+        let kept = edited.map(|(path, _)| self.state.keep_file_aside_unless(path, &[]));
+        kept.filter_map(Result::transpose).collect()
     }
 
     /// Keeps a file that somebody edited since punch wrote it, or that punch did not make, before it is replaced or

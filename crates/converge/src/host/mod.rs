@@ -14,13 +14,17 @@ use std::{
 
 use model::{
     health::HealthProbe,
-    observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
+    observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
     plan::PlannedChange,
+    report::Repair,
     resource::ResourceId,
     version::Version,
 };
 
-use crate::payload::observed_paths::{ObservedPackagePaths, PackagePathsRequest};
+use crate::payload::{
+    PayloadDriftRequest, VerifiedPayloads,
+    observed_paths::{ObservedPackagePaths, PackagePathsRequest},
+};
 
 pub(crate) use machine::require_protected_folder_below_root;
 pub use machine::{HttpGetFunction, RealHost};
@@ -47,6 +51,25 @@ pub trait Host {
         Ok(ObservedPackagePaths::new())
     }
 
+    /// What of installed packages is not as they brought it, or why that cannot be told. `known` is brought up to date.
+    /// A host that keeps no files has nothing to compare.
+    fn observe_payload_drift(
+        &self,
+        _: &PayloadDriftRequest<'_>,
+        _known: &mut VerifiedPayloads,
+    ) -> BTreeMap<String, Result<PayloadDrift, String>> {
+        BTreeMap::new()
+    }
+
+    /// A sentence for each file that changes one of `units` and is not `described`.
+    fn observe_unit_overrides(
+        &self,
+        _units: &BTreeSet<String>,
+        _described: &BTreeSet<String>,
+    ) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Facts about all that is asked for. Nothing is read twice.
     fn observe_resources(
         &self,
@@ -62,6 +85,12 @@ pub trait Host {
     /// file is there.
     fn open_file_to_save(&self, _: &ResourceId) -> Result<Option<File>, HostError> {
         Ok(None)
+    }
+
+    /// Makes whole what killed programs left half done: what costs nothing to see, or all if `thorough`. A host in
+    /// memory has no programs.
+    fn repair_interrupted_work(&mut self, _thorough: bool) -> Result<Vec<Repair>, HostError> {
+        Ok(Vec::new())
     }
 
     /// Makes one change. `packages` are the files of the packages it installs. The returned text is the
@@ -136,23 +165,54 @@ pub enum HostError {
         /// Why, and what to do.
         because: String,
     },
+    /// Packages were installed, and scripts of theirs failed.
+    #[error("{}", failed_scriptlets_sentence(failed, notes))]
+    Scriptlets {
+        /// The scripts and how they ended, by package.
+        failed: BTreeMap<String, Vec<String>>,
+        /// What else the tool said.
+        notes: Vec<String>,
+    },
+    /// Services were started and do not stay up.
+    #[error("{}", failed.iter().map(|(name, why)| format!("service {name}: {why}")).collect::<Vec<_>>().join("\n"))]
+    ServicesDoNotStayUp {
+        /// Why, by the name of the service.
+        failed: BTreeMap<String, String>,
+    },
     /// Anything else, as a sentence.
     #[error("{0}")]
     Other(String),
 }
 
 impl HostError {
-    /// Whether only the components of the change have failed, because a user of the host can cause it.
+    /// Whether only the components of the change have failed: a user of the host can cause it, or it is their own doing.
     pub fn fails_only_components(&self) -> bool {
         matches!(
             self,
-            HostError::UnsafePath { .. } | HostError::NotSaved { .. } | HostError::AccountInUse { .. }
+            HostError::UnsafePath { .. }
+                | HostError::NotSaved { .. }
+                | HostError::AccountInUse { .. }
+                | HostError::Scriptlets { .. }
         )
     }
 
     pub(crate) fn from_io_error(what: &'static str, path: impl Into<String>, error: &std::io::Error) -> Self {
         HostError::File { what, path: path.into(), because: file_system_error_reason_with_advice(error) }
     }
+}
+
+fn failed_scriptlets_sentence(failed: &BTreeMap<String, Vec<String>>, notes: &[String]) -> String {
+    let scripts = failed.iter().map(|(package, scripts)| format!("{package}: {}", scripts.join(", ")));
+    let scripts: Vec<String> = scripts.collect();
+    let mut sentence = format!(
+        "scripts of installed packages failed ({}); the next run installs the package and runs them again",
+        scripts.join("; ")
+    );
+    for note in notes {
+        sentence += "; ";
+        sentence += note;
+    }
+    sentence
 }
 
 /// The error in words, with what to do when permission is denied or the disk is full.

@@ -11,15 +11,19 @@ use std::{
 use model::{
     health::HealthProbe,
     node::Node,
-    observe::{FactValue, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
+    observe::{FactValue, Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
     plan::PlannedChange,
+    report::Repair,
     resource::ResourceId,
     value::Value,
     version::Version,
 };
 
 use super::{Host, HostError};
-use crate::payload::observed_paths::{ObservedPackagePaths, PackagePathsRequest};
+use crate::payload::{
+    PayloadDriftRequest, VerifiedPayloads,
+    observed_paths::{ObservedPackagePaths, PackagePathsRequest},
+};
 
 /// Shorter secrets are not masked: masking every `7` would make a text unreadable, and show where
 /// the secret was.
@@ -112,6 +116,18 @@ impl<H: Host> Host for SecretMaskingHost<H> {
         self.host.observe_package_paths(request)
     }
 
+    fn observe_payload_drift(
+        &self,
+        request: &PayloadDriftRequest<'_>,
+        known: &mut VerifiedPayloads,
+    ) -> BTreeMap<String, Result<PayloadDrift, String>> {
+        self.host.observe_payload_drift(request, known)
+    }
+
+    fn observe_unit_overrides(&self, units: &BTreeSet<String>, described: &BTreeSet<String>) -> Vec<String> {
+        self.host.observe_unit_overrides(units, described)
+    }
+
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
@@ -133,6 +149,10 @@ impl<H: Host> Host for SecretMaskingHost<H> {
         self.host.open_file_to_save(id)
     }
 
+    fn repair_interrupted_work(&mut self, thorough: bool) -> Result<Vec<Repair>, HostError> {
+        self.host.repair_interrupted_work(thorough)
+    }
+
     fn apply_change(
         &mut self,
         change: &PlannedChange,
@@ -145,12 +165,18 @@ impl<H: Host> Host for SecretMaskingHost<H> {
             }
             // It has only the names of accounts and programs.
             Err(error @ HostError::AccountInUse { .. }) => Err(error),
+            Err(error @ HostError::Scriptlets { .. }) => Err(error),
             Err(error) => Err(HostError::Other(self.mask(error.to_string()))),
         }
     }
 
     fn finish_deferred_work(&mut self) -> Result<(), HostError> {
-        self.host.finish_deferred_work().map_err(|error| HostError::Other(self.mask(error.to_string())))
+        self.host.finish_deferred_work().map_err(|error| match error {
+            HostError::ServicesDoNotStayUp { failed } => HostError::ServicesDoNotStayUp {
+                failed: failed.into_iter().map(|(name, why)| (name, self.mask(why))).collect(),
+            },
+            error => HostError::Other(self.mask(error.to_string())),
+        })
     }
 
     fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {

@@ -5,8 +5,10 @@
 mod conflicts;
 mod dpkg_files;
 mod folder_lookup;
+mod installed_files;
 pub(crate) mod observed_paths;
 mod package_files;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,13 +21,17 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use installed_files::{PayloadDriftRequest, VerifiedPayloads};
 pub use observed_paths::{
     EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest, PackagedPathOwner,
 };
+pub use verify::PayloadVerification;
 
 pub(crate) use conflicts::PathToKeep;
 pub(crate) use dpkg_files::debian_packages_of_paths;
 pub(crate) use folder_lookup::FolderLookup;
+pub(crate) use installed_files::{FileLook, InstalledFile, VerifiedPackage, compared, flag};
+pub(crate) use verify::{VerifiedHost, verify_installed_payloads};
 
 use self::{
     conflicts::{HostBeforeInstallation, IncomingPackage, decide_about_package_paths},
@@ -56,6 +62,9 @@ pub(crate) struct PackageInstallation {
     pub(crate) version: Version,
     /// Its paths, with the SHA-256 of files.
     pub(crate) paths: BTreeMap<String, Option<String>>,
+    /// Its scripts that failed, and how they ended, once all else was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) failed_scriptlets: Vec<String>,
 }
 
 /// Compares what the `fetched` packages of `plan` bring with what is on the host. A conflict blocks the plan, with
@@ -145,7 +154,11 @@ impl PackageContent<'_> {
             };
             (file.path.clone(), sha256)
         });
-        PackageInstallation { version: self.version.clone(), paths: paths.collect() }
+        PackageInstallation {
+            version: self.version.clone(),
+            paths: paths.collect(),
+            failed_scriptlets: Vec::new(),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What punch kept of a host before it replaced it (`kept.json`), what installations it began (`installing.json`), and
-//! what the files of manifests held when it last wrote them (`written.json`).
+//! what the files of manifests held when it last wrote them (`written.json`), and what the files of packages looked like
+//! when they were last found right (`payloads.json`).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,11 +11,16 @@ use std::{
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{BeforeImageContent, PunchStateFolder, PunchStateFolderError, copy_and_digest, path};
-use crate::{host_root::HostRoot, kept_files::KeptEntry, payload::PackageInstallation};
+use crate::{
+    host_root::HostRoot,
+    kept_files::KeptEntry,
+    payload::{PackageInstallation, VerifiedPayloads},
+};
 
 const KEPT: &str = "kept.json";
 const INSTALLING: &str = "installing.json";
 const WRITTEN: &str = "written.json";
+const VERIFIED: &str = "payloads.json";
 
 /// How large a file is that is kept aside, at most.
 pub(crate) const MOST_KEPT_ASIDE_BYTES: u64 = 64 * 1024 * 1024;
@@ -88,6 +94,18 @@ impl PunchStateFolder {
         written: &BTreeMap<String, String>,
     ) -> Result<(), PunchStateFolderError> {
         self.write_json(WRITTEN, written)
+    }
+
+    /// What is known of the files of installed packages. It can be found out again: what cannot be read is not known.
+    pub(crate) fn load_verified_payloads(&self) -> Result<VerifiedPayloads, PunchStateFolderError> {
+        Ok(self.read(VERIFIED)?.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+    }
+
+    pub(crate) fn save_verified_payloads(
+        &self,
+        verified: &VerifiedPayloads,
+    ) -> Result<(), PunchStateFolderError> {
+        self.write_json(VERIFIED, verified)
     }
 
     /// Keeps the file at a path of the host aside, unless nothing or one of the `known` contents is there. Returns a

@@ -135,7 +135,20 @@ impl PunchStateFolder {
 
     /// The report of a run that was killed, if the last one was.
     pub fn read_interrupted_report(&self) -> Result<Option<Report>, PunchStateFolderError> {
-        Ok(self.complete_lines()?.and_then(|lines| report(&lines)))
+        let path = super::path(RUNNING);
+        let Some(mut report) = self.complete_lines()?.and_then(|lines| report(&lines)) else {
+            return Ok(None);
+        };
+        // It lasted at least until the last line was written.
+        let last = self.root.modification_time_us(&path);
+        let last = last.map_err(|source| self.file_error("read", &path, source))?;
+        report.duration_us = last.map_or(0, |last| last.saturating_sub(report.started_us)).max(0);
+        Ok(Some(report))
+    }
+
+    /// Where the journal of a run lies on this machine.
+    pub fn shown_run_journal_path(&self) -> PathBuf {
+        self.root.display_path(&super::path(RUNNING))
     }
 
     /// Moves the report of a killed run to the others, and what it made to what is known to be made.
@@ -145,7 +158,7 @@ impl PunchStateFolder {
         self.save_managed_state(&self.load_managed_state()?)?;
         self.record_interrupted_writes(&lines)?;
         // A run killed before its first complete line changed nothing.
-        if let Some(report) = report(&lines) {
+        if let Some(report) = self.read_interrupted_report()? {
             self.save_report_to_history(&report)?;
         }
         self.remove_run_journal()
@@ -261,6 +274,7 @@ mod tests {
             duration_us: 0,
             unchanged: 0,
             entries: Vec::new(),
+            repairs: Vec::new(),
         };
         let mut running = state.create_run_journal(&started).unwrap();
         let id = ResourceId::try_from("file:/etc/motd".to_owned()).unwrap();
@@ -302,6 +316,8 @@ mod tests {
                 "[\"one Done\", \"zwölf Done\"] 1 0",
             ]
         );
+        let lasted = state.read_interrupted_report().unwrap().unwrap().duration_us;
+        assert!(lasted > 1_000_000, "from its start until its last line: {lasted}");
         state.save_interrupted_run_and_remove_journal().unwrap();
         assert!(state.read_interrupted_report().unwrap().is_none());
         assert_eq!(state.load_managed_state().unwrap().resources.len(), 1, "what was made is still known");

@@ -27,7 +27,9 @@ impl PackageFetcher for NoPackages {
 fn plan_text(node: &Node, root: &Path, packages: &mut dyn PackageFetcher) -> String {
     let machine = RealHost::new(root, story::no_http).unwrap();
     let state = PunchStateFolder::from_root_path(root);
-    let look = converge::fetch_deployments_and_observe_host(node, &machine, &state, packages, 0).unwrap();
+    let look =
+        converge::fetch_deployments_and_observe_host(node, &machine, &state, packages, Default::default(), 0)
+            .unwrap();
     model::plan::plan_host_changes(&look.wanted, &look.observed, &Default::default()).to_string()
 }
 
@@ -61,7 +63,8 @@ fn edited_manifest_on_the_host_is_not_obeyed() {
         assert!(installed.exists());
         fs::write(&installed, OWNED).unwrap();
         let plan = plan_text(&node, root.path(), &mut NoPackages);
-        assert!(plan.starts_with("nothing to do"), "{plan}");
+        assert!(!plan.contains("/etc/owned") && plan.contains("app-deployment 1.0-1 again"), "{plan}");
+        assert!(plan.contains("/usr/share/geppetto/components/app/manifest.yaml: content changed"));
     }
 }
 

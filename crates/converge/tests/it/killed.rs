@@ -9,10 +9,13 @@ use std::{
     process::Command,
 };
 
-use converge::{Host, HostError, ObservedPackagePaths, PackagePathsRequest, PunchStateFolder, RealHost};
+use converge::{
+    Host, HostError, ObservedPackagePaths, PackagePathsRequest, PayloadDriftRequest, PunchStateFolder,
+    RealHost, VerifiedPayloads,
+};
 use model::{
     health::HealthProbe,
-    observe::{Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
+    observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
     plan::PlannedChange,
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
@@ -70,6 +73,13 @@ impl Host for SelfKillingHost {
         request: &PackagePathsRequest<'_>,
     ) -> Result<ObservedPackagePaths, HostError> {
         self.machine.observe_package_paths(request)
+    }
+    fn observe_payload_drift(
+        &self,
+        request: &PayloadDriftRequest<'_>,
+        known: &mut VerifiedPayloads,
+    ) -> BTreeMap<String, Result<PayloadDrift, String>> {
+        self.machine.observe_payload_drift(request, known)
     }
     fn observe_resources(
         &self,

@@ -150,3 +150,66 @@ fn non_empty_directory_to_be_removed_fails_the_run() {
     host.ok(" {shop: {version: \"1.0\"}}");
     assert!(!host.path("srv/old").exists());
 }
+
+/// A package whose script after the installation fails until `/tmp/ready` is there.
+fn with_script(component: &Component<'_>) -> PackageFolder {
+    PackageFolder::new().with(&LIB).with_payload(component, |package| {
+        package.post_install_script(rpm::Scriptlet::new("test -e /tmp/ready").prog(vec!["/bin/sh"]));
+        package.requires(rpm::Dependency::any("/bin/sh"));
+    })
+}
+
+/// A shell below the root, as a Debian host has one that rpm does not know.
+fn copy_shell(root: &Path) {
+    let listed = std::process::Command::new("ldd").arg("/bin/sh").output().unwrap();
+    let libraries = String::from_utf8(listed.stdout).unwrap();
+    for file in libraries.split_whitespace().filter(|word| word.starts_with('/')).chain(["/bin/sh"]) {
+        let to = root.join(file.trim_start_matches('/'));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(file, to).unwrap();
+    }
+    fs::create_dir_all(root.join("tmp")).unwrap();
+}
+
+#[test]
+fn failed_script_after_an_installation_fails_its_component_and_is_run_again_by_the_next_run() {
+    let Some(mut host) = TestHost::new(&[]) else { return };
+    host.package_folder = with_script(&SHOP);
+    copy_shell(host.root.path());
+    let node = " {shop: {version: \"1.0\"}, lib: {version: \"1.0\"}}";
+    let run = host.run(node);
+    assert_eq!(run.report.outcome, RunOutcome::Partly, "{:#?}", run.report);
+    assert_eq!(run.report.components_not_completed(), ["shop".parse().unwrap()].into());
+    let entry = run.report.entries.iter().find(|entry| entry.detail.contains("%post")).unwrap();
+    assert!(
+        entry.detail.starts_with("scripts of installed packages failed (shop: %post, exit status 1)"),
+        "{}",
+        entry.detail
+    );
+    assert!(host.path("usr/lib/lib/so").exists(), "the other component is done");
+    let run = host.run(node);
+    assert!(
+        run.plan.to_string().contains("%post, exit status 1: failed when the package was installed"),
+        "{}",
+        run.plan
+    );
+    fs::write(host.path("tmp/ready"), "").unwrap();
+    host.ok(node);
+}
+
+#[test]
+fn installation_waits_for_another_rpm_that_holds_the_lock() {
+    let Some(mut host) = TestHost::new(&[SHOP, LIB]) else { return };
+    host.ok(" {lib: {version: \"1.0\"}}");
+    let lock = host.path("root/.rpmdb/.rpm.lock");
+    let script = "import fcntl,sys,time; f=open(sys.argv[1],'r+'); fcntl.lockf(f,fcntl.LOCK_EX); print(flush=True); time.sleep(1)";
+    let mut holder = std::process::Command::new("python3")
+        .args(["-c", script])
+        .arg(&lock)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0]).unwrap();
+    host.ok(" {lib: {version: \"1.0\"}, shop: {version: \"1.0\"}}");
+    holder.wait().unwrap();
+}

@@ -8,7 +8,7 @@ use std::{
 
 use converge::{
     CannotApplyCause, CannotApplyNodeError, DesiredAndObservedHost, Host, PackageFetchError, PackageFetcher,
-    PackagePin, PunchStateFolder,
+    PackagePin, PayloadVerification, PunchStateFolder, RepairOccasion,
 };
 use model::{
     format,
@@ -132,7 +132,14 @@ pub(crate) fn look(
     state: &PunchStateFolder,
     package_folder: &mut PackageFolder,
 ) -> Result<DesiredAndObservedHost, Vec<CannotApplyNodeError>> {
-    converge::fetch_deployments_and_observe_host(node, host, state, package_folder, 1_700_000_000_000_000)
+    converge::fetch_deployments_and_observe_host(
+        node,
+        host,
+        state,
+        package_folder,
+        PayloadVerification::Changed,
+        1_700_000_000_000_000,
+    )
 }
 
 pub(crate) fn run(
@@ -142,7 +149,9 @@ pub(crate) fn run(
     package_folder: &mut PackageFolder,
 ) -> Run {
     let _lock = state.acquire_run_lock().unwrap();
-    let look = look(node, host, state, package_folder).unwrap();
+    let repairs = converge::repair_interrupted_work(host, state, RepairOccasion::RunBegins).unwrap();
+    let mut look = look(node, host, state, package_folder).unwrap();
+    look.repairs = repairs;
     let mut plan =
         model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
     let mut fetched = converge::fetch_packages_of_plan(&look, &plan, package_folder).unwrap();

@@ -200,8 +200,15 @@ fn report_duration_includes_the_inspection() {
     let state = PunchStateFolder::from_root_path(folder.path());
     let mut host = host();
     let node = node("1.0");
-    let look = converge::fetch_deployments_and_observe_host(&node, &host, &state, &mut package_folder, 5_000)
-        .unwrap();
+    let look = converge::fetch_deployments_and_observe_host(
+        &node,
+        &host,
+        &state,
+        &mut package_folder,
+        Default::default(),
+        5_000,
+    )
+    .unwrap();
     let plan = model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits::default());
     let fetched = converge::fetch_packages_of_plan(&look, &plan, &mut package_folder).unwrap();
     let clock = || 12_000;

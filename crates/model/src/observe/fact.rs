@@ -27,6 +27,8 @@ pub enum FactKind {
     Due,
     /// Whether a service starts at boot.
     Enabled,
+    /// The files of a package.
+    Files,
     /// The number of a group.
     Gid,
     /// The group of a file, or the primary group of a user.
@@ -65,6 +67,7 @@ impl fmt::Display for FactKind {
             FactKind::Content => "content",
             FactKind::Due => "due",
             FactKind::Enabled => "enabled",
+            FactKind::Files => "files",
             FactKind::Gid => "gid",
             FactKind::Group => "group",
             FactKind::Groups => "groups",

@@ -1,6 +1,6 @@
 //! The plan as text: what the terminal, the pages and the tests show.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{BlockedSubject, FactDifference, PackageToInstall, Plan, PlannedAction, PlannedChange};
 use crate::{
@@ -138,8 +138,8 @@ impl fmt::Display for PlannedAction {
                 let paths = if resources.len() == 1 { "path" } else { "paths" };
                 write!(f, "look again at {} {paths} that packages may have touched", resources.len())
             }
-            PlannedAction::Restart { service, reload: false } => write!(f, "restart {service}"),
-            PlannedAction::Restart { service, reload: true } => write!(f, "reload {service}"),
+            PlannedAction::Restart { service, reload: false, .. } => write!(f, "restart {service}"),
+            PlannedAction::Restart { service, reload: true, .. } => write!(f, "reload {service}"),
         }
     }
 }
@@ -183,6 +183,10 @@ impl fmt::Display for PlannedChange {
                 packages.iter().zip(&self.differences)
             {
                 match &difference.before {
+                    Some(FactValue::Set(lines)) if difference.fact == FactKind::Files => {
+                        writeln!(f, "  {name} {version} again, to make right what is not as it brought it")?;
+                        write_file_lines(f, lines)?;
+                    }
                     None => writeln!(f, "  {name} {version}")?,
                     Some(before) => writeln!(f, "  {name} {before} -> {version}")?,
                 }
@@ -194,6 +198,18 @@ impl fmt::Display for PlannedChange {
             false => writeln!(f, "{} ({components})", self.change_title_line())?,
         }
         self.differences.iter().try_for_each(|difference| write_difference(f, difference, self.creates))
+    }
+}
+
+/// The lines about changed files of a package, without control characters that would act on a terminal.
+fn write_file_lines(f: &mut fmt::Formatter<'_>, lines: &BTreeSet<String>) -> fmt::Result {
+    for line in lines.iter().take(LINES) {
+        let line: String = line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        writeln!(f, "    {line}")?;
+    }
+    match lines.len().saturating_sub(LINES) {
+        0 => Ok(()),
+        more => writeln!(f, "    and {more} more"),
     }
 }
 

@@ -133,6 +133,8 @@ pub enum PlannedAction {
         service: ResourceId,
         /// Reload instead.
         reload: bool,
+        /// For how many seconds it must run afterwards.
+        settle: u64,
     },
 }
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    BlockScope, BlockedItem, BlockedSubject, DesiredHost, FactDifference, FoldersOfUsers, PackageToInstall,
-    Plan, PlanLimits, PlannedAction, PlannedChange,
+    BlockScope, BlockedItem, BlockedSubject, DesiredComponentWithResources, DesiredHost, FactDifference,
+    FoldersOfUsers, PackageToInstall, Plan, PlanLimits, PlannedAction, PlannedChange,
     blocked_components::{BlockedComponents, components_by_resource, plan_around_blocked_components},
     compare,
     merge_duplicates::merge_duplicate_resources,
@@ -17,7 +17,9 @@ use super::{
 use crate::{
     component::deployment_package_name,
     name::Name,
-    observe::{FactKind, FactValue, FileType, Observation, ObservedHost, ResourceFactsByKind},
+    observe::{
+        FactKind, FactValue, FileType, Observation, ObservedHost, ResourceFactsByKind, payload_drift_lines,
+    },
     resource::{Resource, ResourceBody, ResourceId, ServiceResourceBody, service},
 };
 
@@ -80,6 +82,7 @@ fn plan_unblocked_components(
     planner.insert_recheck(after_packages);
     planner.plan_restarts_of_notified_services(&sorted);
     planner.plan_health_checks(wanted);
+    planner.plan.notes.extend(observed.unit_overrides.iter().cloned());
     planner.plan
 }
 
@@ -218,17 +221,33 @@ impl<'a> Planner<'a> {
         self.add_blocked_item(what, components, because, BlockScope::Run);
     }
 
-    /// Installs the packages that `package` names, where the installed version is not the wanted one.
+    /// Installs the packages that `package` names, where the installed version is not the wanted one or its files
+    /// were changed.
     /// Returns the components for which it does.
     fn install_packages(&mut self, wanted: &DesiredHost, package: impl Fn(&Name) -> String) -> Vec<Name> {
         let mut packages: BTreeMap<String, PackageToInstall> = BTreeMap::new();
         let mut differences = Vec::new();
         let mut changed = Vec::new();
+        let package_of = |component: &DesiredComponentWithResources| PackageToInstall {
+            component: component.name.clone(),
+            version: component.version.clone(),
+        };
         for component in self.blocked.unblocked_components(wanted).collect::<Vec<_>>() {
             let name = package(&component.name);
             let before = match self.observed.packages.get(&name).unwrap_or(&Observation::Absent) {
                 Observation::Present(version) if version == &component.version => {
-                    self.plan.unchanged += 1;
+                    let Some(drift) = self.observed.payload_drift.get(&name) else {
+                        self.plan.unchanged += 1;
+                        continue;
+                    };
+                    differences.push(FactDifference {
+                        fact: FactKind::Files,
+                        before: Some(FactValue::Set(payload_drift_lines(drift))),
+                        after: Some(FactValue::Text(format!("as {name} {version} brings them"))),
+                        secret: false,
+                    });
+                    packages.insert(name, package_of(component));
+                    changed.push(component.name.clone());
                     continue;
                 }
                 Observation::Unreadable(because) | Observation::Unsafe(because) => {
@@ -242,9 +261,7 @@ impl<'a> Planner<'a> {
             };
             let after = Some(FactValue::Text(component.version.to_string()));
             differences.push(FactDifference { fact: FactKind::Version, before, after, secret: false });
-            let package =
-                PackageToInstall { component: component.name.clone(), version: component.version.clone() };
-            packages.insert(name, package);
+            packages.insert(name, package_of(component));
             changed.push(component.name.clone());
         }
         if !packages.is_empty() {

@@ -88,7 +88,11 @@ impl<'a> Planner<'a> {
         }
         // While their packages, which may go too, are still there.
         for (service, component) in &unmanaged {
-            let action = PlannedAction::Restart { service: service.clone(), reload: false };
+            let action = PlannedAction::Restart {
+                service: service.clone(),
+                reload: false,
+                settle: service::DEFAULT_SETTLE_SECONDS,
+            };
             self.add_planned_change(action, component.iter().cloned().collect(), Vec::new(), false);
         }
         if !packages.is_empty() {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     deployment_manifest::schema_types::{
-        FieldValueShape::{Flag, Text},
+        FieldValueShape::{Flag, Number, Text},
         ResourceOrHealthCheckKindSchema,
     },
     name::Name,
@@ -39,7 +39,14 @@ pub struct ServiceResourceBody {
     pub running: Option<bool>,
     /// `reload` instead of `restart` when notified.
     pub reload: bool,
+    /// For how many seconds it must run after it was started; [`DEFAULT_SETTLE_SECONDS`] when nothing is said.
+    pub settle: Option<u64>,
 }
+
+/// For how many seconds a service is watched after it was started.
+pub(crate) const DEFAULT_SETTLE_SECONDS: u64 = 3;
+/// The longest that a manifest may ask for.
+const MAX_SETTLE_SECONDS: u64 = 600;
 
 pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     schemas: &[ResourceOrHealthCheckKindSchema {
@@ -49,14 +56,24 @@ pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
             ("enabled", Flag, "Whether it starts at boot."),
             ("running", Flag, "Whether it runs."),
             ("reload", Flag, "Reload instead of restart when notified."),
+            (
+                "settle",
+                Number,
+                "For how many seconds it must run after it was started: one that ends or is started again by systemd meanwhile has failed. 3 when left out; 0 does not watch it.",
+            ),
         ],
         required: &[],
     }],
     build: |fields, _| {
+        let settle = fields.read_number("settle");
+        if settle.is_some_and(|seconds| seconds > MAX_SETTLE_SECONDS) {
+            fields.add_declaration_error(&format!("`settle` must be at most {MAX_SETTLE_SECONDS} seconds"));
+        }
         ResourceBody::Service(ServiceResourceBody {
             enabled: fields.read_bool_field("enabled"),
             running: fields.read_bool_field("running"),
             reload: fields.read_bool_field("reload").unwrap_or(false),
+            settle,
         })
     },
     name_problem: |name| {
@@ -102,6 +119,11 @@ fn is_on(facts: &ResourceFactsByKind, fact: FactKind) -> bool {
 }
 
 impl ServiceResourceBody {
+    /// For how many seconds it must run after it was started.
+    pub fn settle_seconds(&self) -> u64 {
+        self.settle.unwrap_or(DEFAULT_SETTLE_SECONDS)
+    }
+
     /// Whether it is wanted on, at boot or now.
     pub(crate) fn is_wanted_running_or_enabled(&self) -> bool {
         self.enabled == Some(true) || self.running == Some(true)
@@ -180,8 +202,11 @@ impl Planner<'_> {
             if (just_started && !comes_started) || service.running == Some(false) {
                 continue;
             }
-            let action =
-                PlannedAction::Restart { service: resource.id.clone(), reload: service.reload && !restart };
+            let action = PlannedAction::Restart {
+                service: resource.id.clone(),
+                reload: service.reload && !restart,
+                settle: service.settle_seconds(),
+            };
             self.add_planned_change(action, [(*component).clone()].into(), Vec::new(), false);
         }
     }

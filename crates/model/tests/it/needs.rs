@@ -42,6 +42,7 @@ fn off(name: &str) -> Resource {
         enabled: Some(false),
         running: Some(false),
         reload: false,
+        settle: None,
     });
     resource(&format!("service:{name}"), body)
 }

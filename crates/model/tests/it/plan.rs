@@ -4,7 +4,7 @@ use model::{
     name::Name,
     observe::{
         FactKind, FactValue, FileDigestAndText, FileType, ManagedState, Observation, ObservedHost, OsFamily,
-        ResourceCreatedByPunch, ResourceFactsByKind,
+        PathDrift, PayloadDrift, ResourceCreatedByPunch, ResourceFactsByKind,
     },
     plan::{self, BlockedSubject, DesiredComponentWithResources, DesiredHost, Plan, PlanLimits},
     resource::{
@@ -36,6 +36,7 @@ pub(crate) fn service(name: &str) -> Resource {
         enabled: Some(true),
         running: Some(true),
         reload: false,
+        settle: None,
     });
     resource(&format!("service:{name}"), body)
 }
@@ -281,4 +282,32 @@ fn refresh_only_command_runs_only_after_a_notification() {
     host.resources.insert(id("file:/etc/schema"), visited("2"));
     host.managed.pending.insert(id("exec:migrate"));
     assert_eq!(titles(&make(&wanted, &host)), ["run exec:migrate"]);
+}
+
+#[test]
+fn changed_file_of_an_installed_package_is_planned_with_its_service_restarted() {
+    let mut host = host();
+    host.resources.insert(id("service:shop"), runs());
+    let drift = PayloadDrift::from([
+        (
+            "/usr/bin/shop".to_owned(),
+            [PathDrift::Content, PathDrift::Mode { now: 0o700, packaged: 0o755 }].into(),
+        ),
+        ("/usr/lib/shop".to_owned(), [PathDrift::Missing].into()),
+    ]);
+    host.payload_drift.insert("shop".to_owned(), drift);
+    host.unit_overrides
+        .push("unit shop.service is changed by /etc/x, which no component describes".to_owned());
+    let plan = make(&wanted(vec![service("shop")]), &host);
+    insta::assert_snapshot!(plan, @r"
+    0 to create, 1 to change, 0 to remove, 1 to restart; 2 right already
+    install packages (shop)
+      shop 1.0-1 again, to make right what is not as it brought it
+        /usr/bin/shop: content changed, mode 0700 instead of 0755
+        /usr/lib/shop: missing
+    restart service:shop (shop)
+    note: unit shop.service is changed by /etc/x, which no component describes
+    ");
+    let line = plan.changes[0].differences_on_one_line();
+    assert!(line.starts_with("files /usr/bin/shop: content changed, mode 0700 instead of 0755,"), "{line}");
 }

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, plan::PlanLimits};
+use model::exit::Exit;
 
 use super::{package_source_args::PackageSourceAndTrustArgs, plan::PlanArgs};
 use crate::{
     agent_state::AgentStateFiles, cli::HostArgs, command_context::CommandContext,
-    command_error::CommandError, deploy::DeploymentHost, rollback,
+    command_error::CommandError, deploy::DeploymentHost, deployment_options::DeploymentOptions, rollback,
 };
 
 /// Apply a node file to this host or to a folder
@@ -23,9 +23,8 @@ pub(crate) struct ApplyArgs {
     node: PathBuf,
     #[command(flatten)]
     from: PackageSourceAndTrustArgs,
-    /// Refuse to remove more than this: components, and resources of components that stay
-    #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
-    max_removals: usize,
+    #[command(flatten)]
+    options: DeploymentOptions,
     /// Only show what would be done, as `punch plan NODEFILE` does
     #[arg(long)]
     dry_run: bool,
@@ -36,18 +35,22 @@ pub(crate) struct ApplyArgs {
 impl ApplyArgs {
     pub(super) fn run_apply_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.dry_run {
-            return PlanArgs::plan_of_apply(self.node, self.from, self.max_removals, self.host)
+            return PlanArgs::plan_of_apply(self.node, self.from, self.options, self.host)
                 .run_plan_command(context);
         }
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
-        let (trusted, mut source) = self.from.open_node_file_and_source(context, &root, &self.node)?;
+        let (trusted, mut source) = self.from.open_node_file_and_source(
+            context,
+            &root,
+            &self.node,
+            self.options.deadline(context.now),
+        )?;
         let lock = state.acquire_run_lock_and_set_umask()?;
         trusted.refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())?;
         let last = state.read_last_good_node()?;
-        let limits = PlanLimits { max_removals: self.max_removals };
         let host = DeploymentHost { context, root: &root, lock: &lock };
-        rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, &limits)?
+        rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, &self.options)?
             .print_requested_json_and_get_exit(context)
     }
 }

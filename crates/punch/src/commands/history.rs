@@ -52,6 +52,9 @@ impl HistoryArgs {
                 .with_hint("`punch history` lists the runs that are still kept")
         })?;
         context.output.print_line_unless_json(line(number, &report));
+        for repair in &report.repairs {
+            context.output.print_line_unless_json(format!("  repaired    {}", repair.what));
+        }
         for entry in &report.entries {
             context.output.print_line_unless_json(format!(
                 "  {:11} {}{}",

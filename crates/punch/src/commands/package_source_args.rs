@@ -5,9 +5,14 @@ use std::path::Path;
 use model::node::Node;
 
 use crate::{
-    back_office_client::BackOfficeClientOfHost, command_context::CommandContext, command_error::CommandError,
-    host_files::HostFileAccess, membership::BackOfficeMembership, package_source::PackageSource,
-    trusted_keys::TrustSettingsOfHost, trusted_node::TrustedNode,
+    back_office_client::BackOfficeClientOfHost,
+    command_context::CommandContext,
+    command_error::CommandError,
+    host_files::HostFileAccess,
+    membership::BackOfficeMembership,
+    package_source::{FetchDeadline, PackageSource},
+    trusted_keys::TrustSettingsOfHost,
+    trusted_node::TrustedNode,
 };
 
 /// Options that say where packages come from and whether signatures are checked.
@@ -34,6 +39,7 @@ impl PackageSourceAndTrustArgs {
         context: &CommandContext,
         root: &HostFileAccess,
         node: &Path,
+        deadline: FetchDeadline,
     ) -> Result<(TrustedNode, PackageSource), CommandError> {
         let trust = if self.allow_unsigned {
             context.output.print_warning(
@@ -44,7 +50,7 @@ impl PackageSourceAndTrustArgs {
             TrustSettingsOfHost::load_trusted_keys(root)?
         };
         let trusted = TrustedNode::read_and_verify_node_file(node, &trust, &context.output)?;
-        let source = self.open_source(context, root, &trusted.node, trust)?;
+        let source = self.open_source((context, root), &trusted.node, trust, deadline)?;
         Ok((trusted, source))
     }
 
@@ -54,20 +60,21 @@ impl PackageSourceAndTrustArgs {
         context: &CommandContext,
         root: &HostFileAccess,
         node: &Node,
+        deadline: FetchDeadline,
     ) -> Result<PackageSource, CommandError> {
         let trust = match self.allow_unsigned {
             true => TrustSettingsOfHost::accept_unsigned_nodes_and_packages(),
             false => TrustSettingsOfHost::load_trusted_keys(root)?,
         };
-        self.open_source(context, root, node, trust)
+        self.open_source((context, root), node, trust, deadline)
     }
 
     fn open_source(
         &self,
-        context: &CommandContext,
-        root: &HostFileAccess,
+        (context, root): (&CommandContext, &HostFileAccess),
         node: &Node,
         trust: TrustSettingsOfHost,
+        deadline: FetchDeadline,
     ) -> Result<PackageSource, CommandError> {
         let repository = match &self.repository {
             Some(place) => place.clone(),
@@ -83,6 +90,6 @@ impl PackageSourceAndTrustArgs {
                 ));
             }
         };
-        PackageSource::open_package_source(&repository, root, trust.packages, &context.output)
+        PackageSource::open_package_source(&repository, root, trust.packages, deadline, &context.output)
     }
 }

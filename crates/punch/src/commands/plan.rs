@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use model::{exit::Exit, plan::PlanLimits, plan::plan_to_view};
+use model::{exit::Exit, plan::plan_to_view};
 
 use super::{
     fetch_trusted_node::{NodeToApply, fetch_node_to_apply},
@@ -15,6 +15,7 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     deploy,
+    deployment_options::DeploymentOptions,
     host_files::HostFileAccess,
     package_source::PackageSource,
     terminal_output::ChangeLayout,
@@ -24,7 +25,7 @@ use crate::{
 /// Show what `restore` or `apply` would do
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  punch plan\n  punch plan --cached\n  punch plan node.yaml --repository dist/ --root /tmp/try\n\n\
+    after_help = "Example:\n  punch plan\n  punch plan --cached\n  punch plan --deep\n  punch plan node.yaml --repository dist/ --root /tmp/try\n\n\
     The exit code is 0 when there is nothing to do, 10 when there is, 3 when something is blocked."
 )]
 pub(crate) struct PlanArgs {
@@ -39,9 +40,8 @@ pub(crate) struct PlanArgs {
     /// Plan with the newest generation, although this host went back from it
     #[arg(long, conflicts_with_all = ["node", "cached"])]
     retry: bool,
-    /// Refuse to remove more than this: components, and resources of components that stay
-    #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
-    max_removals: usize,
+    #[command(flatten)]
+    options: DeploymentOptions,
     #[command(flatten)]
     host: HostArgs,
 }
@@ -50,20 +50,20 @@ impl PlanArgs {
     /// The plan of `punch restore` with these options.
     pub(super) fn plan_of_restore(
         (cached, retry): (bool, bool),
-        max_removals: usize,
+        options: DeploymentOptions,
         host: HostArgs,
     ) -> Self {
-        Self { node: None, from: PackageSourceAndTrustArgs::default(), cached, retry, max_removals, host }
+        Self { node: None, from: PackageSourceAndTrustArgs::default(), cached, retry, options, host }
     }
 
     /// The plan of `punch apply NODEFILE` with these options.
     pub(super) fn plan_of_apply(
         node: PathBuf,
         from: PackageSourceAndTrustArgs,
-        max_removals: usize,
+        options: DeploymentOptions,
         host: HostArgs,
     ) -> Self {
-        Self { node: Some(node), from, cached: false, retry: false, max_removals, host }
+        Self { node: Some(node), from, cached: false, retry: false, options, host }
     }
 
     pub(super) fn run_plan_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
@@ -71,7 +71,12 @@ impl PlanArgs {
         let last = AgentStateFiles::new(&root).read_last_good_node()?;
         let (trusted, mut source) = match &self.node {
             Some(node) => {
-                let (trusted, source) = self.from.open_node_file_and_source(context, &root, node)?;
+                let (trusted, source) = self.from.open_node_file_and_source(
+                    context,
+                    &root,
+                    node,
+                    self.options.deadline(context.now),
+                )?;
                 trusted.refuse_generation_older_than_begun(
                     AgentStateFiles::new(&root).read_highest_begun_generation()?.as_ref(),
                 )?;
@@ -79,9 +84,14 @@ impl PlanArgs {
             }
             None => self.ask(context, &root, last.as_ref())?,
         };
-        let limits = PlanLimits { max_removals: self.max_removals };
-        let (plan, failure) =
-            deploy::plan_deployment(&root, &trusted, last.as_ref(), &mut source, &limits, (context.now)())?;
+        let (plan, failure) = deploy::plan_deployment(
+            &root,
+            &trusted,
+            last.as_ref(),
+            &mut source,
+            &self.options,
+            (context.now)(),
+        )?;
         context.output.hold_output_for_pager();
         context.output.print_changes_unless_json(plan.to_string(), ChangeLayout::Plan);
         if let Some(failure) = failure {
@@ -112,7 +122,13 @@ impl PlanArgs {
         let NodeToApply { trusted, trust, .. } =
             fetch_node_to_apply(context, root, &back_office, last, (self.cached, self.retry))?;
         let repository = back_office.repository_url(trusted.node.channel.as_str());
-        let source = PackageSource::open_package_source(&repository, root, trust.packages, &context.output)?;
+        let source = PackageSource::open_package_source(
+            &repository,
+            root,
+            trust.packages,
+            self.options.deadline(context.now),
+            &context.output,
+        )?;
         Ok((trusted, source))
     }
 }

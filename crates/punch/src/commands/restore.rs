@@ -1,7 +1,7 @@
 //! `punch restore`: fetches the node file from the back-office, then deploys it.
 
 use converge::RunPurpose;
-use model::{exit::Exit, plan::PlanLimits};
+use model::exit::Exit;
 
 use super::{
     fetch_trusted_node::{NodeToApply, fetch_node_to_apply},
@@ -14,6 +14,7 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     deploy::{self, DeploymentHost},
+    deployment_options::DeploymentOptions,
     package_source::PackageSource,
     rollback,
 };
@@ -30,9 +31,8 @@ pub(crate) struct RestoreArgs {
     /// Try the newest generation again, although this host went back from it
     #[arg(long, conflicts_with = "cached")]
     retry: bool,
-    /// Refuse to remove more than this: components, and resources of components that stay
-    #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
-    max_removals: usize,
+    #[command(flatten)]
+    options: DeploymentOptions,
     /// Only show what would be done, as `punch plan` does
     #[arg(long)]
     dry_run: bool,
@@ -43,7 +43,7 @@ pub(crate) struct RestoreArgs {
 impl RestoreArgs {
     pub(super) fn run_restore_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.dry_run {
-            return PlanArgs::plan_of_restore((self.cached, self.retry), self.max_removals, self.host)
+            return PlanArgs::plan_of_restore((self.cached, self.retry), self.options, self.host)
                 .run_plan_command(context);
         }
         let root = self.host.open_host_files()?;
@@ -75,15 +75,20 @@ impl RestoreArgs {
             state.record_back_office_contact((context.now)())?;
         }
         let repository = back_office.repository_url(trusted.node.channel.as_str());
-        let mut source =
-            PackageSource::open_package_source(&repository, &root, trust.packages, &context.output)?;
-        let limits = PlanLimits { max_removals: self.max_removals };
+        let options = &self.options;
+        let mut source = PackageSource::open_package_source(
+            &repository,
+            &root,
+            trust.packages,
+            options.deadline(context.now),
+            &context.output,
+        )?;
         let host = DeploymentHost { context, root: &root, lock: &lock };
         let mut deployed = match purpose {
             RunPurpose::Deploy => {
-                rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, &limits)?
+                rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, options)?
             }
-            purpose => deploy::run_deployment(host, &trusted, last.as_ref(), &mut source, &limits, purpose)?,
+            purpose => deploy::run_deployment(host, &trusted, last.as_ref(), &mut source, options, purpose)?,
         };
         for report in deployed.reports() {
             back_office.queue_unsent_report_or_warn(&state, report, context);

@@ -10,6 +10,7 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     deploy::{self, DeploymentHost},
+    deployment_options::DeploymentOptions,
     membership::BackOfficeMembership,
     rollback,
     terminal_output::ChangeLayout,
@@ -49,7 +50,9 @@ impl RollbackArgs {
                 .with_hint("`punch status` shows what this host is")
         })?;
         let target = state.find_good_node_to_go_back_to(&last, self.to)?;
-        let mut source = self.from.open_source_of_good_node(context, &root, &target.node)?;
+        let options = DeploymentOptions::of_rollback();
+        let deadline = options.deadline(context.now);
+        let mut source = self.from.open_source_of_good_node(context, &root, &target.node, deadline)?;
         let trusted = TrustedNode::of_good_node(&target);
         let Some(lock) = lock else {
             let (plan, failure) = deploy::plan_deployment(
@@ -57,7 +60,7 @@ impl RollbackArgs {
                 &trusted,
                 Some(&last),
                 &mut source,
-                &rollback::NO_LIMITS,
+                &options,
                 (context.now)(),
             )?;
             context.output.hold_output_for_pager();

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{exit::Exit, name::Name, report::RunOutcome};
+use model::{
+    exit::Exit,
+    name::Name,
+    report::{Repair, RunOutcome},
+};
 use serde::Serialize;
 
 use crate::{
@@ -70,6 +74,9 @@ struct Run {
     /// Components that a run which ended `partly` did not make what they must be.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     not_completed: BTreeSet<Name>,
+    /// What interrupted work had left half done, and the run made whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repairs: Vec<Repair>,
 }
 
 impl StatusArgs {
@@ -120,6 +127,7 @@ impl StatusArgs {
                 started_us: report.started_us,
                 age_seconds: (now - report.started_us).max(0) / 1_000_000,
                 not_completed: report.components_not_completed(),
+                repairs: report.repairs,
             }),
             unsent_reports: state.count_unsent_reports()?,
         };
@@ -200,6 +208,9 @@ fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) 
     }
     for name in status.last_run.iter().flat_map(|run| &run.not_completed) {
         line("not complete", format!("{name}; `punch history` says why"));
+    }
+    for repair in status.last_run.iter().flat_map(|run| &run.repairs) {
+        line("repaired", repair.what.clone());
     }
     if status.unsent_reports > 0 {
         let reports = if status.unsent_reports == 1 { "report waits" } else { "reports wait" };

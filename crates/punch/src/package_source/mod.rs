@@ -1,5 +1,6 @@
 //! Where packages come from: a folder of packages, or any YUM repository. What is handed out is verified.
 
+mod fetch_deadline;
 mod package_cache;
 mod package_folder;
 mod repository_location;
@@ -14,6 +15,7 @@ use converge::{CannotApplyCause, PackageFetchError, PackagePin};
 use model::version::Version;
 use packaging::{RpmReadOrVerifyError, inspect, openpgp::TrustedPublicKeys};
 
+pub(crate) use fetch_deadline::FetchDeadline;
 pub(crate) use package_cache::VerifiedFileCache;
 
 use self::{
@@ -58,11 +60,12 @@ enum Kind {
 }
 
 impl PackageSource {
-    /// Opens `place`: an `http(s)://` address or a folder, with or without `repodata`.
+    /// Opens `place`: an `http(s)://` address, which is asked until `deadline`, or a folder, with or without `repodata`.
     pub(crate) fn open_package_source(
         place: &str,
         root: &HostFileAccess,
         keys: Option<TrustedPublicKeys>,
+        deadline: FetchDeadline,
         output: &TerminalOutput,
     ) -> Result<Self, CommandError> {
         let cache = VerifiedFileCache::new(root.host_root());
@@ -70,8 +73,11 @@ impl PackageSource {
             let agent = api_client::new_http_agent_with_timeouts(
                 root.find_custom_ca_certificates_file()?.as_deref(),
             )?;
-            let place =
-                RepositoryUrlOrFolder::Web { agent, base: api_client::check_and_trim_base_url(place)? };
+            let place = RepositoryUrlOrFolder::Web {
+                agent,
+                base: api_client::check_and_trim_base_url(place)?,
+                deadline: Some(deadline),
+            };
             Kind::Repository(Box::new(YumRepository::new(place, cache, keys.clone(), output.clone())))
         } else {
             let folder = Path::new(place.strip_prefix("file://").unwrap_or(place));

@@ -9,6 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 
+use super::FetchDeadline;
 use crate::{
     api_client::strip_control_characters_and_shorten, command_error::io_error_reason_text,
     terminal_output::ProgressBar,
@@ -22,6 +23,8 @@ pub(super) enum RepositoryUrlOrFolder {
         agent: Agent,
         /// The address, without a slash at its end.
         base: String,
+        /// Until when it is asked.
+        deadline: Option<FetchDeadline>,
     },
     /// A folder of this machine.
     Folder(PathBuf),
@@ -75,18 +78,39 @@ impl RepositoryUrlOrFolder {
                 }
                 Err(error) => return Err(RepositoryFileReadError::Other(io_error_reason_text(&error))),
             },
-            RepositoryUrlOrFolder::Web { agent, base } => {
-                get(agent, &format!("{base}/{}", percent_encode_path(href)))?
+            RepositoryUrlOrFolder::Web { agent, base, deadline } => {
+                get(agent, &format!("{base}/{}", percent_encode_path(href)), *deadline)?
             }
         };
         // One byte more than allowed distinguishes a file that is too long.
-        copy_hashing(reader.take(most.saturating_add(1)), most, into, bar)
+        let copied = copy_hashing(reader.take(most.saturating_add(1)), most, into, bar);
+        match (self, copied) {
+            (
+                RepositoryUrlOrFolder::Web { deadline: Some(deadline), .. },
+                Err(RepositoryFileReadError::Unreachable(_)),
+            ) if deadline.left().is_none() => Err(RepositoryFileReadError::Unreachable(deadline.message())),
+            (_, copied) => copied,
+        }
     }
 }
 
-fn get(agent: &Agent, url: &str) -> Result<Box<dyn Read>, RepositoryFileReadError> {
-    let response = agent.get(url).header("Accept-Encoding", "identity").call();
-    let response = response.map_err(|error| RepositoryFileReadError::Unreachable(describe_error(&error)))?;
+fn get(
+    agent: &Agent,
+    url: &str,
+    deadline: Option<FetchDeadline>,
+) -> Result<Box<dyn Read>, RepositoryFileReadError> {
+    let over = |deadline: FetchDeadline| RepositoryFileReadError::Unreachable(deadline.message());
+    let left = match deadline {
+        Some(deadline) => Some(deadline.left().ok_or_else(|| over(deadline))?),
+        None => None,
+    };
+    let request = agent.get(url).header("Accept-Encoding", "identity");
+    // The whole transfer, its body included, ends in time.
+    let response = request.config().timeout_global(left).build().call();
+    let response = response.map_err(|error| match deadline.filter(|deadline| deadline.left().is_none()) {
+        Some(deadline) => over(deadline),
+        None => RepositoryFileReadError::Unreachable(describe_error(&error)),
+    })?;
     match response.status().as_u16() {
         200 => Ok(Box::new(response.into_body().into_reader())),
         404 | 410 => Err(RepositoryFileReadError::Missing),

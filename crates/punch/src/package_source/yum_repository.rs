@@ -167,7 +167,7 @@ impl YumRepository {
 
     /// The current generation, where the repository has a mirrorlist.
     fn find_generation(&self) -> Result<Option<RepositoryUrlOrFolder>, PackageSourceError> {
-        let RepositoryUrlOrFolder::Web { agent, base } = &self.place else { return Ok(None) };
+        let RepositoryUrlOrFolder::Web { agent, base, deadline } = &self.place else { return Ok(None) };
         let list = match self.place.read_small_text_file(MIRRORLIST, MAX_MIRRORLIST) {
             Ok(list) => list,
             Err(RepositoryFileReadError::Missing) => return Ok(None),
@@ -176,7 +176,7 @@ impl YumRepository {
         let base = first_mirror(base, &list).map_err(|why| {
             PackageSourceError::Failed(format!("the mirrorlist {base}/{MIRRORLIST} cannot be used: {why}"))
         })?;
-        Ok(Some(RepositoryUrlOrFolder::Web { agent: agent.clone(), base }))
+        Ok(Some(RepositoryUrlOrFolder::Web { agent: agent.clone(), base, deadline: *deadline }))
     }
 
     /// Reads `repomd.xml` and its signature. Where nothing but the repository's own address is known, a

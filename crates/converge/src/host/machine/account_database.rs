@@ -127,6 +127,12 @@ impl AccountDatabase {
         })
     }
 
+    /// Whether some group has this number.
+    pub(super) fn has_group_numbered(&self, gid: u32) -> bool {
+        self.groups.values().any(|group| group.gid == gid)
+            || (self.running && nix::unistd::Group::from_gid(gid.into()).is_ok_and(|group| group.is_some()))
+    }
+
     /// Whether these are the accounts of a folder that stands for a host.
     pub(super) fn is_of_folder(&self) -> bool {
         !self.running

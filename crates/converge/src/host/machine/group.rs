@@ -96,6 +96,13 @@ pub(super) fn is_recorded_user_private_group(root: &HostRoot, name: &str) -> Res
     root.exists(&path).map_err(|error| HostError::from_io_error("cannot look at", path, &error))
 }
 
+/// The groups that were made with their users.
+pub(super) fn recorded_user_private_groups(root: &HostRoot) -> Result<Vec<String>, HostError> {
+    let path = format!("{PUNCH_STATE_FOLDER}/{GROUPS}");
+    let names = root.list_folder_or_empty(&path);
+    names.map_err(|error| HostError::from_io_error("cannot look into", path, &error))
+}
+
 /// Removes the record that the group `name` was made with its user.
 pub(super) fn remove_user_private_group_record(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = group_mark(name);

@@ -11,16 +11,23 @@ mod symlink;
 mod user;
 
 mod account_database;
+mod account_repair;
 mod account_tools;
+mod dpkg_repair;
 mod leftovers;
 mod network_probe;
 mod os_family;
 mod package_paths;
 mod path_entry;
 mod paths;
+mod payload_drift;
 mod process;
 mod resource_folders;
 mod rpm_command;
+mod rpm_database;
+mod rpm_transaction;
+mod service_watch;
+mod unit_overrides;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,8 +37,9 @@ use std::{
 
 use model::{
     health::{HealthProbe, request_and_check_http_answer},
-    observe::{FactKind, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
+    observe::{FactKind, Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
     plan::{PlannedAction, PlannedChange},
+    report::Repair,
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
 };
@@ -51,7 +59,10 @@ use self::{
 use super::{Host, HostError};
 use crate::{
     host_root::{HostRoot, WalkedFolderCache},
-    payload::observed_paths::{ObservedPackagePaths, PackagePathsRequest},
+    payload::{
+        PayloadDriftRequest, VerifiedPayloads,
+        observed_paths::{ObservedPackagePaths, PackagePathsRequest},
+    },
     punch_state_folder::RunLock,
 };
 
@@ -213,6 +224,18 @@ impl Host for RealHost {
         package_paths::observe_package_paths(&self.root, &self.rpm, &self.accounts(), request)
     }
 
+    fn observe_payload_drift(
+        &self,
+        request: &PayloadDriftRequest<'_>,
+        known: &mut VerifiedPayloads,
+    ) -> BTreeMap<String, Result<PayloadDrift, String>> {
+        payload_drift::observe_payload_drift(&self.root, &self.rpm, &self.accounts(), request, known)
+    }
+
+    fn observe_unit_overrides(&self, units: &BTreeSet<String>, described: &BTreeSet<String>) -> Vec<String> {
+        unit_overrides::observe_unit_overrides(&self.root, units, described)
+    }
+
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
@@ -292,8 +315,22 @@ impl Host for RealHost {
         process::run_work_with_children_holding_lock(held.as_deref(), || self.make(change, packages))
     }
 
+    fn repair_interrupted_work(&mut self, thorough: bool) -> Result<Vec<Repair>, HostError> {
+        let held = self.held.clone();
+        process::run_work_with_children_holding_lock(held.as_deref(), || {
+            let tools = AccountTools { prefix: self.prefix.as_deref() };
+            let mut repairs = tools.repair_half_made_accounts(&self.root, thorough)?;
+            repairs.extend(self.os_packages.repair_interrupted_dpkg(&self.root, thorough)?);
+            if thorough {
+                repairs.extend(self.rpm.repair_database(&self.root)?);
+            }
+            Ok(repairs)
+        })
+    }
+
     fn finish_deferred_work(&mut self) -> Result<(), HostError> {
-        self.systemd.reload_systemd_if_unit_files_changed()
+        self.systemd.reload_systemd_if_unit_files_changed()?;
+        self.systemd.wait_for_watched_services()
     }
 
     fn run_health_probe(&self, probe: &HealthProbe) -> Result<(), String> {
@@ -315,9 +352,11 @@ impl Host for RealHost {
 impl RealHost {
     fn make(&mut self, change: &PlannedChange, packages: &[PathBuf]) -> Result<Option<String>, HostError> {
         let result = match &change.action {
-            PlannedAction::InstallPackages(_) => self.rpm.install_upgrade_or_downgrade_rpm_files(packages),
+            PlannedAction::InstallPackages(_) => {
+                self.rpm.install_upgrade_or_downgrade_rpm_files(&self.root, packages)
+            }
             PlannedAction::RemovePackages { names, changing } => {
-                self.rpm.remove_rpm_packages(names, changing)
+                self.rpm.remove_rpm_packages(&self.root, names, changing)
             }
             PlannedAction::Apply(resource) => self.apply_resource(resource, change),
             PlannedAction::Remove { id, must } => self.remove(id).and_then(|left| match left {
@@ -325,8 +364,8 @@ impl RealHost {
                 Some(because) => Ok(Some(format!("left: {because}"))),
                 None => Ok(None),
             }),
-            PlannedAction::Restart { service, reload } => {
-                self.systemd.restart_or_reload_service(&service.name, *reload).map(|()| None)
+            PlannedAction::Restart { service, reload, settle } => {
+                self.systemd.restart_or_reload_service(&service.name, *reload, *settle).map(|()| None)
             }
             // What is seen then is made right by changes of its own.
             PlannedAction::LookAgain(_) => Ok(None),

@@ -2,6 +2,7 @@
 //! client of its own.
 
 use std::{
+    io,
     net::{TcpStream, ToSocketAddrs},
     time::Duration,
 };
@@ -15,6 +16,20 @@ pub type HttpGetFunction = fn(url: &str, body_bytes: u64) -> Result<HttpAnswer, 
 /// How long a connection may take to open.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Why no connection was made, in words.
+fn connection_error_in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "it is refused, because nothing listens there".to_owned(),
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            format!("no answer within {} s", PATIENCE.as_secs())
+        }
+        _ => {
+            let text = error.to_string();
+            text.split(" (os error").next().unwrap_or_default().to_lowercase()
+        }
+    }
+}
+
 /// Opens a connection to `host:port` and closes it.
 pub(super) fn check_tcp_connection(address: &str) -> Result<(), String> {
     let addresses =
@@ -23,8 +38,20 @@ pub(super) fn check_tcp_connection(address: &str) -> Result<(), String> {
     for one in addresses {
         match TcpStream::connect_timeout(&one, PATIENCE) {
             Ok(_) => return Ok(()),
-            Err(error) => last = format!("no connection to {one}: {error}"),
+            Err(error) => last = format!("no connection to {one}: {}", connection_error_in_words(&error)),
         }
     }
     Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_connection_is_told_in_words() {
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = check_tcp_connection(&closed.to_string()).unwrap_err();
+        assert_eq!(error, format!("no connection to {closed}: it is refused, because nothing listens there"));
+    }
 }

@@ -1,6 +1,12 @@
 //! Packages of the operating system: asked for in one query, installed by the distribution's own tool.
 
-use std::{collections::BTreeMap, fs::File, process::Command, thread, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use model::{
     observe::{FactKind, FactValue, Observation, OsFamily, ResourceFactsByKind},
@@ -12,6 +18,7 @@ use nix::{
 };
 
 use super::{
+    dpkg_repair::HALF_INSTALLED_STATES,
     process::{
         ProcessOutput, failed_command_error, new_host_command, run_expecting_success, run_to_any_exit,
     },
@@ -20,8 +27,8 @@ use super::{
 use crate::{host::HostError, host_root::HostRoot};
 
 /// How often a removal is tried while another process holds dpkg's lock, and the pause between.
-const TRIES: u32 = 60;
-const PAUSE: Duration = Duration::from_secs(2);
+pub(super) const TRIES: u32 = 60;
+pub(super) const PAUSE: Duration = Duration::from_secs(2);
 /// What dpkg ends with when it cannot work at all; without its lock, for instance.
 const DPKG_FATAL: i32 = 2;
 
@@ -50,10 +57,15 @@ impl OsPackageManager {
             Err(error) => Some(error.to_string()),
         };
         let mut found = BTreeMap::new();
+        let mut half = BTreeSet::new();
         for line in ended.iter().flat_map(|ended: &ProcessOutput| ended.stdout.lines()) {
             if let [name, arch, "installed", version] = line.split('\t').collect::<Vec<_>>()[..] {
                 found.insert(name.to_owned(), version.to_owned());
                 found.insert(format!("{name}:{arch}"), version.to_owned());
+            } else if let [name, arch, state, _] = line.split('\t').collect::<Vec<_>>()[..]
+                && HALF_INSTALLED_STATES.contains(&state)
+            {
+                half.extend([name.to_owned(), format!("{name}:{arch}")]);
             }
         }
         wanted
@@ -63,6 +75,14 @@ impl OsPackageManager {
                     match (error.clone().or_else(|| ambiguous_name(family, name)), found.get(*name)) {
                         (Some(because), _) => Observation::Unreadable(because),
                         (None, Some(version)) => version_in_wanted_form(version, *wanted_resource),
+                        // Who wants it gets it installed; who does not, gets rid of what is there of it: left half
+                        // installed, it would make every later installation fail.
+                        (None, None) if half.contains(*name) => {
+                            match wanted_resource.is_some_and(|wanted| wanted.present) {
+                                true => Observation::Absent,
+                                false => Observation::Present(ResourceFactsByKind::new()),
+                            }
+                        }
                         (None, None) => self.providing_packages(family, name),
                     };
                 ((*name).to_owned(), observed)
@@ -71,7 +91,7 @@ impl OsPackageManager {
     }
 
     /// The query for name, architecture, state and version of packages.
-    fn query(&self, family: OsFamily) -> Command {
+    pub(super) fn query(&self, family: OsFamily) -> Command {
         match family {
             OsFamily::Deb => {
                 let mut command = new_host_command("dpkg-query");
@@ -257,15 +277,20 @@ fn has_answered(family: OsFamily, ended: &ProcessOutput) -> bool {
 }
 
 /// Whether another process holds a lock of dpkg.
-fn dpkg_is_locked(root: &HostRoot) -> bool {
+pub(super) fn dpkg_is_locked(root: &HostRoot) -> bool {
     ["/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock"].iter().any(|path| {
         // Without the file, or where it cannot be asked, there is nothing to wait for.
         root.open_file(path).is_ok_and(|file| is_locked(&file).unwrap_or(false))
     })
 }
 
-/// Whether another process holds a lock on the whole file, as fcntl(2) tells.
+/// Whether another process holds a lock on the whole file.
 fn is_locked(file: &File) -> nix::Result<bool> {
+    lock_holder(file).map(|holder| holder.is_some())
+}
+
+/// The process that holds a lock on the whole file, as fcntl(2) tells.
+pub(super) fn lock_holder(file: &File) -> nix::Result<Option<i32>> {
     let mut lock = libc::flock {
         l_type: libc::F_WRLCK as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
@@ -274,7 +299,7 @@ fn is_locked(file: &File) -> nix::Result<bool> {
         l_pid: 0,
     };
     fcntl(file, FcntlArg::F_GETLK(&mut lock))?;
-    Ok(lock.l_type != libc::F_UNLCK as libc::c_short)
+    Ok((lock.l_type != libc::F_UNLCK as libc::c_short).then_some(lock.l_pid))
 }
 
 /// Why a package tool would take `name` for something else than the name of a package.

@@ -9,16 +9,20 @@ use std::{
 use model::{observe::Observation, version::Version};
 
 use super::process::{
-    ProcessOutput, failed_command_error, new_host_command, run_expecting_success, run_listing_to_any_exit,
-    run_to_any_exit,
+    ProcessOutput, failed_command_error, new_host_command, run_listing_to_any_exit, run_to_any_exit,
 };
+use super::rpm_transaction::{TransactionWarnings, needs_only_files_that_are_there};
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
     host_root::HostRoot,
+    payload::InstalledFile,
 };
 
 /// Where rpm's database may be: Debian's rpm, most others, newer ones.
-const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage/rpm"];
+pub(super) const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage/rpm"];
+
+/// The facts about a file that a query lists, one line a file.
+const FILE_FACTS: &str = "[%{=NAME}\\t%{FILENAMES}\\t%{FILEMODES}\\t%{LONGFILESIZES}\\t%{FILEDIGESTS}\\t%{=FILEDIGESTALGO}\\t%{FILEUSERNAME}\\t%{FILEGROUPNAME}\\t%{FILELINKTOS}\\t%{FILEFLAGS}\\t%{FILEVERIFYFLAGS}\\t%{FILESTATES}\\n]";
 
 /// The `rpm` program, for one root.
 #[derive(Debug)]
@@ -28,7 +32,7 @@ pub(super) struct RpmCommand {
 }
 
 impl RpmCommand {
-    fn program(&self) -> Command {
+    pub(super) fn program(&self) -> Command {
         let mut command = new_host_command("rpm");
         // Debian's rpm keeps its database in the home of who runs it: always the same one, then.
         command.env("HOME", "/root");
@@ -101,13 +105,25 @@ impl RpmCommand {
         root: &HostRoot,
         names: Option<&[String]>,
     ) -> Result<Vec<(String, String)>, HostError> {
+        let listed = self.query_files(root, names, "[%{=NAME}\\t%{FILENAMES}\\n]")?;
+        let lines = listed.lines().filter_map(|line| line.split_once('\t'));
+        Ok(lines.map(|(name, path)| (name.to_owned(), path.to_owned())).collect())
+    }
+
+    /// What the database says of packages, of `names` or of all, in the form `format`.
+    fn query_files(
+        &self,
+        root: &HostRoot,
+        names: Option<&[String]>,
+        format: &str,
+    ) -> Result<String, HostError> {
         let wrong = |error| HostError::from_io_error("cannot look for", "rpm's database", &error);
         let there = root.first_existing_path(DATABASES.map(str::to_owned)).map_err(wrong)?;
         if there.is_none() || names.is_some_and(<[String]>::is_empty) {
-            return Ok(Vec::new());
+            return Ok(String::new());
         }
         let mut command = self.program();
-        command.args(["--query", "--queryformat", "[%{=NAME}\\t%{FILENAMES}\\n]"]);
+        command.args(["--query", "--queryformat", format]);
         match names {
             Some(names) => command.arg("--").args(names),
             None => command.arg("--all"),
@@ -116,42 +132,77 @@ impl RpmCommand {
         if has_rpm_logged_errors(&ended) {
             return Err(failed_command_error(&command, &ended));
         }
-        let lines = ended.stdout.lines().filter_map(|line| line.split_once('\t'));
-        Ok(lines.map(|(name, path)| (name.to_owned(), path.to_owned())).collect())
+        Ok(ended.stdout)
+    }
+
+    /// What the database says of the files of packages, with the package's name.
+    pub(super) fn list_installed_files(
+        &self,
+        root: &HostRoot,
+        names: &[String],
+    ) -> Result<Vec<(String, InstalledFile)>, HostError> {
+        let lines = self.query_files(root, Some(names), FILE_FACTS)?;
+        Ok(lines.lines().filter_map(parse_installed_file).collect())
     }
 
     /// Installs, upgrades and downgrades to these package files in one transaction. Returns what rpm says about
     /// edited configuration files, which it keeps beside the new ones or the other way round.
     pub(super) fn install_upgrade_or_downgrade_rpm_files(
         &self,
+        root: &HostRoot,
         files: &[PathBuf],
     ) -> Result<Option<String>, HostError> {
-        let mut command = self.program();
-        command.args(["--upgrade", "--oldpackage", "--replacepkgs"]);
-        // Signatures were checked against the keys punch trusts; rpm has not necessarily got them.
-        command.args(["--define", "_pkgverify_level digest"]);
-        debian_options(&mut command);
-        let ended = run_expecting_success(command.arg("--").args(files))?;
-        Ok(edited_configuration_note(&ended))
+        let install = |nodeps: bool| {
+            self.run_transaction(root, || {
+                let mut command = self.program();
+                command.args(["--upgrade", "--oldpackage", "--replacepkgs"]);
+                // Signatures were checked against the keys punch trusts; rpm has not necessarily got them.
+                command.args(["--define", "_pkgverify_level digest"]);
+                if nodeps {
+                    command.arg("--nodeps");
+                }
+                debian_options(&mut command);
+                command.arg("--").args(files);
+                command
+            })
+        };
+        let ended = match install(false) {
+            Err(HostError::Command { message, .. })
+                if is_debian() && needs_only_files_that_are_there(&message, root) =>
+            {
+                install(true)?
+            }
+            ended => ended?,
+        };
+        let warnings = TransactionWarnings::of(&ended);
+        if warnings.failed_scriptlets.is_empty() {
+            return Ok(warnings.into_note());
+        }
+        Err(HostError::Scriptlets { failed: warnings.failed_scriptlets, notes: warnings.notes })
     }
 
-    /// Removes packages in one transaction, and returns what rpm says about edited configuration files. The packages `changing` get another version later in this run:
-    /// only they may need what goes, and only until then.
+    /// Removes packages in one transaction, and returns what rpm says about edited configuration files and failed
+    /// scripts. The packages `changing` get another version later in this run: only they may need what goes, and only
+    /// until then.
     pub(super) fn remove_rpm_packages(
         &self,
+        root: &HostRoot,
         names: &[String],
         changing: &BTreeSet<String>,
     ) -> Result<Option<String>, HostError> {
         let erase = |nodeps: bool| {
-            let mut command = self.program();
-            // Of a package that is there twice both go.
-            command.args(["--erase", "--allmatches"]);
-            if nodeps {
-                command.arg("--nodeps");
-            }
-            debian_options(&mut command);
-            run_expecting_success(command.arg("--").args(names))
-                .map(|ended| edited_configuration_note(&ended))
+            let ended = self.run_transaction(root, || {
+                let mut command = self.program();
+                // Of a package that is there twice both go.
+                command.args(["--erase", "--allmatches"]);
+                if nodeps {
+                    command.arg("--nodeps");
+                }
+                debian_options(&mut command);
+                command.arg("--").args(names);
+                command
+            });
+            ended.map(|ended| TransactionWarnings::of(&ended).into_note())
         };
         match erase(false) {
             // Their new versions cannot come first: they may have files that the removed ones have now.
@@ -162,14 +213,32 @@ impl RpmCommand {
     }
 }
 
-/// What rpm says about configuration files that somebody edited: `warning: /etc/x saved as /etc/x.rpmsave`.
-fn edited_configuration_note(ended: &ProcessOutput) -> Option<String> {
-    let lines = ended.stderr.lines().chain(ended.stdout.lines());
-    let notes: Vec<&str> = lines
-        .filter_map(|line| line.strip_prefix("warning: "))
-        .filter(|note| note.contains(" saved as ") || note.contains(" created as "))
-        .collect();
-    (!notes.is_empty()).then(|| notes.join("; "))
+/// One line of [`FILE_FACTS`]; nothing for a file that rpm did not install.
+fn parse_installed_file(line: &str) -> Option<(String, InstalledFile)> {
+    const SHA256: &str = "8";
+    const INSTALLED: &str = "0";
+    let [name, path, mode, size, digest, algorithm, owner, group, target, flags, compared, state] =
+        line.split('\t').collect::<Vec<_>>()[..]
+    else {
+        return None;
+    };
+    let file = InstalledFile {
+        path: match path.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            path => path.to_owned(),
+        },
+        // rpm shows the 16 bits with their sign.
+        mode: u32::try_from(mode.parse::<i64>().ok()? & 0xffff).ok()?,
+        size: size.parse().ok()?,
+        sha256: if algorithm == SHA256 { digest.to_ascii_lowercase() } else { String::new() },
+        owner: owner.to_owned(),
+        group: group.to_owned(),
+        target: target.to_owned(),
+        flags: flags.parse().ok()?,
+        compared: compared.parse::<i64>().ok().and_then(|bits| u32::try_from(bits & 0xffff_ffff).ok())?,
+        seen: None,
+    };
+    (state == INSTALLED).then(|| (name.to_owned(), file))
 }
 
 /// Whether rpm logged an error. Without a readable database it says of every package that it is not
@@ -213,9 +282,14 @@ fn neither_of_duplicates(one: Observation<Version>, other: Observation<Version>)
 /// Debian's rpm refuses to install packages without `--force-debian`. Whose rpm it is depends on
 /// the system it runs on, not on the root it works on.
 fn debian_options(command: &mut Command) {
-    if Path::new("/etc/debian_version").exists() {
+    if is_debian() {
         command.arg("--force-debian");
     }
+}
+
+/// Whether the rpm that runs is Debian's.
+fn is_debian() -> bool {
+    Path::new("/etc/debian_version").exists()
 }
 
 #[cfg(test)]

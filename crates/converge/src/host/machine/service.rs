@@ -12,7 +12,10 @@ use model::{
 };
 use nix::fcntl::{OFlag, openat};
 
-use super::process::{new_host_command, run_expecting_success, run_to_any_exit};
+use super::{
+    process::{new_host_command, run_expecting_success, run_to_any_exit},
+    service_watch::WatchedService,
+};
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
     host_root::HostRoot,
@@ -35,10 +38,12 @@ pub(super) struct Systemd {
     reloaded: bool,
     /// Whether this run changed unit files since systemd read them.
     changed: bool,
+    /// What this run started, and has not yet seen running for long enough.
+    pub(super) watched: BTreeMap<String, WatchedService>,
 }
 
 /// The full name of a unit: services may leave out `.service`.
-fn unit(name: &str) -> String {
+pub(super) fn unit(name: &str) -> String {
     if UNIT_SUFFIXES.iter().any(|end| name.ends_with(end)) {
         name.to_owned()
     } else {
@@ -63,7 +68,7 @@ pub(super) fn action_may_change_unit_files(action: &PlannedAction) -> bool {
 
 impl Systemd {
     pub(super) fn new(booted: bool, prefix: Option<String>) -> Self {
-        Self { booted, prefix, reloaded: false, changed: false }
+        Self { booted, prefix, reloaded: false, changed: false, watched: BTreeMap::new() }
     }
 
     /// Facts about services, by name; `wanted` is their desired state.
@@ -82,7 +87,7 @@ impl Systemd {
                 .collect();
         }
         let mut command = new_host_command("systemctl");
-        command.args(["show", "--property=LoadState,ActiveState,UnitFileState", "--"]);
+        command.args(["show", "--property=LoadState,ActiveState,SubState,UnitFileState", "--"]);
         command.args(services.iter().map(|(name, _)| unit(name)));
         let shown = match run_to_any_exit(&mut command) {
             Ok(ended) if ended.status.success() => ended.stdout,
@@ -127,13 +132,22 @@ impl Systemd {
         }
         if let Some(running) = service.running.filter(|_| self.booted && facts.contains(&FactKind::Running)) {
             self.systemctl(if running { "start" } else { "stop" }, name)?;
+            if running {
+                self.watch_started_service(name, service.settle_seconds())?;
+            }
         }
         Ok(())
     }
 
-    pub(super) fn restart_or_reload_service(&mut self, name: &str, reload: bool) -> Result<(), HostError> {
+    pub(super) fn restart_or_reload_service(
+        &mut self,
+        name: &str,
+        reload: bool,
+        settle: u64,
+    ) -> Result<(), HostError> {
         self.reload_units()?;
-        self.systemctl(if reload { "reload-or-restart" } else { "restart" }, name)
+        self.systemctl(if reload { "reload-or-restart" } else { "restart" }, name)?;
+        self.watch_started_service(name, settle)
     }
 
     /// Stops a service and keeps it from starting at boot.
@@ -171,7 +185,7 @@ impl Systemd {
     }
 
     /// The service's last journal lines, for the error message.
-    fn recent_journal_lines(&self, name: &str) -> String {
+    pub(super) fn recent_journal_lines(&self, name: &str) -> String {
         let mut command = new_host_command("journalctl");
         command.args(["--no-pager", "--output=cat", "--lines=10", "--unit"]).arg(unit(name));
         match run_to_any_exit(&mut command) {
@@ -237,7 +251,9 @@ fn from_block(block: &str, wanted_resource: Option<&Resource>) -> Observation<Re
         }
         _ => (),
     }
-    let running = matches!(value("ActiveState"), "active" | "reloading" | "activating");
+    // What waits for its next start has ended.
+    let running = matches!(value("ActiveState"), "active" | "reloading" | "activating")
+        && value("SubState") != "auto-restart";
     let enabled = match value("UnitFileState") {
         "enabled" | "enabled-runtime" => true,
         // A linked unit can be started, and nothing starts it.
@@ -297,6 +313,12 @@ fn unit_files(name: &str) -> impl Iterator<Item = String> {
         _ => unit,
     };
     FOLDERS.iter().map(move |folder| format!("{folder}/{file}"))
+}
+
+/// The file that a package brought for a unit.
+pub(super) fn packaged_unit_file(root: &HostRoot, name: &str) -> Option<String> {
+    let packaged = unit_files(name).filter(|path| !path.starts_with("/etc/") && !path.starts_with("/run/"));
+    root.first_existing_path(packaged).ok().flatten()
 }
 
 /// Whether no file below the root describes the unit.
@@ -375,7 +397,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = HostRoot::open_existing_root(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
-        let off = ServiceResourceBody { enabled: Some(false), running: Some(false), reload: false };
+        let off = ServiceResourceBody { enabled: Some(false), running: Some(false), ..Default::default() };
         systemd.apply_service(&root, "telnet", &off, &[FactKind::Enabled, FactKind::Running]).unwrap();
     }
 
@@ -404,6 +426,13 @@ mod tests {
         ]);
         assert_eq!(from_block(masked, Some(&service(false))), Observation::Present(off));
         assert_eq!(from_block(masked, None), Observation::Absent);
+    }
+
+    #[test]
+    fn service_that_waits_for_its_next_start_is_not_running() {
+        let loops = "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nUnitFileState=enabled";
+        let Observation::Present(facts) = from_block(loops, Some(&service(true))) else { panic!() };
+        assert_eq!(facts[&FactKind::Running], FactValue::Flag(false));
     }
 
     #[test]
