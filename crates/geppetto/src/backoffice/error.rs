@@ -106,7 +106,10 @@ impl From<BackOfficeError> for DaemonCommandError {
             | BackOfficeError::Conflict(_)
             | BackOfficeError::TooLarge(_) => DaemonCommandError::invalid_input_error(error.to_string()),
             BackOfficeError::Store(error) => error.into(),
-            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) | BackOfficeError::DiskFull(_) => {
+            BackOfficeError::DiskFull(_) => {
+                DaemonCommandError::operation_failed_error(error.to_string()).with_hint(DISK_FULL_HINT)
+            }
+            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) => {
                 DaemonCommandError::operation_failed_error(error.to_string())
             }
         }

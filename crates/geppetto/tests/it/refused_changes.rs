@@ -49,10 +49,11 @@ fn refused_change_in_progress_does_not_delay_another() {
         let before = cpu_ms(&plane);
         let slow = scope.spawn(|| plane.post("/api/v1/changes", &admin, &refused));
         while cpu_ms(&plane) - before < 300 {
+            assert!(!slow.is_finished(), "the refused change must take longer for this test");
             thread::sleep(Duration::from_millis(10));
         }
         let role = "format: geppetto/role/1\ncomponents: {shop: '*'}\nvalues: {shop: {http_port: 81, password: hunter2}}\n";
-        let good = json!({"message": "", "documents": {"roles/web.yaml": role}});
+        let good = json!({"message": "", "preview": false, "documents": {"roles/web.yaml": role}});
         assert_eq!(plane.post("/api/v1/changes", &admin, &good).ok()["revision"], 2);
         assert!(!slow.is_finished(), "the refused change must take longer for this test");
         slow.join().unwrap().problem(422);
@@ -108,7 +109,7 @@ fn changes_that_one_token_sends_slowly_leave_room_for_those_of_others() {
     let held: Vec<TcpStream> = (0..6).map(begin).collect();
     thread::sleep(Duration::from_millis(500));
     let role = "format: geppetto/role/1\ndescription: of somebody else\n";
-    let good = json!({"message": "", "documents": {"roles/other.yaml": role}});
+    let good = json!({"message": "", "preview": false, "documents": {"roles/other.yaml": role}});
     assert_eq!(plane.post("/api/v1/changes", &plane.admin(), &good).ok()["revision"], 2);
     drop(held);
 }
@@ -122,7 +123,7 @@ fn cpu_ms(plane: &ControlPlane) -> u64 {
 }
 
 fn role_with_unknown_keys(count: usize) -> Value {
-    json!({"message": "", "documents": {"roles/web.yaml": format!(
+    json!({"message": "", "preview": false, "documents": {"roles/web.yaml": format!(
         "format: geppetto/role/1\ncomponents: {{shop: '*'}}\nvalues:\n  shop:\n    password: hunter2\n{}",
         unknown_keys(count)
     )}})
@@ -135,7 +136,7 @@ fn servers_with_unknown_keys(servers: usize, keys: usize) -> Value {
         unknown_keys(keys)
     );
     let documents = (0..servers).map(|n| (format!("servers/web-{n:05}.yaml"), text.clone().into()));
-    json!({"message": "", "documents": documents.collect::<serde_json::Map<String, Value>>()})
+    json!({"message": "", "preview": false, "documents": documents.collect::<serde_json::Map<String, Value>>()})
 }
 
 fn unknown_keys(count: usize) -> String {
