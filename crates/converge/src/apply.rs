@@ -3,6 +3,7 @@
 //! What a step is about to make is noted before it is made, so that a killed run leaves nothing behind
 //! that is not recorded. The next run observes again and completes what is missing.
 
+mod before_images;
 mod failed_components;
 mod journal;
 mod kept;
@@ -24,8 +25,8 @@ use model::{
 
 use self::{failed_components::FailedComponents, journal::RunJournalAndReport};
 use crate::{
-    CannotApplyNodeError, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, health,
-    inspect::DesiredAndObservedHost, payload::InstallationsOfChange,
+    CannotApplyNodeError, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError,
+    RunPurpose, health, inspect::DesiredAndObservedHost, payload::InstallationsOfChange,
 };
 
 /// How far a run is.
@@ -161,7 +162,13 @@ pub fn apply_plan(
             return run.finish_failed(plan, plan.changes.len(), at + 1);
         }
     }
-    let left = run.failed.names().union(&blocked).cloned().collect();
+    if look.purpose != RunPurpose::Deploy && !run.put_before_images_back()? {
+        return run.finish_failed(plan, plan.changes.len(), plan.health.len());
+    }
+    let left: BTreeSet<Name> = run.failed.names().union(&blocked).cloned().collect();
+    if left.is_empty() {
+        state.save_before_images(&[])?;
+    }
     run.journal.forget_unwanted_managed_state(&left);
     if completed || !plan.changes.is_empty() || !look.fetched_deployments.is_empty() {
         kept::remember_written_files(look, state, &left)?;
@@ -349,6 +356,16 @@ impl ApplyRun<'_, '_> {
             .map(|(component, check)| (format!("check {check}"), [component.clone()].into()));
         for (title, components) in changes.chain(checks) {
             self.add_skipped_entry(&title, &components);
+        }
+        let irreversible = self.journal.find_irreversible_steps_tried(plan);
+        if !irreversible.is_empty() && self.look.purpose == RunPurpose::Deploy {
+            self.journal.add_unjournaled_report_entry(ReportEntry {
+                action: "go back to the last good generation".to_owned(),
+                components: BTreeSet::new(),
+                result: ReportEntryResult::Skipped,
+                detail: format!("this cannot be taken back: {}", irreversible.join(", ")),
+                duration_us: 0,
+            });
         }
         self.journal.finish_run_and_save_report(RunOutcome::Failed)
     }

@@ -21,7 +21,7 @@ use model::{
 };
 
 use crate::{
-    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError,
+    CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, RunPurpose,
     deployment_files, host::file_system_error_reason_with_advice, package_fetcher::PackageFetchError,
     punch_state_folder::StoredDeploymentPackage,
 };
@@ -41,6 +41,8 @@ pub struct DesiredAndObservedHost {
     pub fetched_deployments: BTreeMap<Name, (Version, PathBuf)>,
     /// When the looking began, in microseconds since 1970: a run counts from then.
     pub began_us: i64,
+    /// Why the host is made what the node file says.
+    pub purpose: RunPurpose,
 }
 
 /// Why a node file cannot be applied; nothing was changed.
@@ -140,7 +142,15 @@ pub fn fetch_deployments_and_observe_host(
         booted: host.is_systemd_running(),
         runs_commands: host.can_run_commands(),
     };
-    Ok(DesiredAndObservedHost { wanted, observed, components, pins, fetched_deployments, began_us })
+    Ok(DesiredAndObservedHost {
+        wanted,
+        observed,
+        components,
+        pins,
+        fetched_deployments,
+        began_us,
+        purpose: RunPurpose::Deploy,
+    })
 }
 
 /// Where deployments are read from: what is kept on the host, and where packages come from.

@@ -14,6 +14,7 @@ mod kept_files;
 mod package_fetcher;
 mod payload;
 mod punch_state_folder;
+mod run_purpose;
 
 pub use apply::{ApplyProgressEvent, FetchedPackageFilesByChange, apply_plan, fetch_packages_of_plan};
 pub use host::{Host, HostError, HttpGetFunction, RealHost, SecretMaskingHost, memory_host};
@@ -25,3 +26,4 @@ pub use payload::{
     PackagedPathOwner, check_packages_against_host,
 };
 pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};
+pub use run_purpose::RunPurpose;

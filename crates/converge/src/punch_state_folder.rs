@@ -1,6 +1,7 @@
 //! What punch writes down on a host, in `var/lib/geppetto/punch`: so that the next run knows what this
 //! one made, and people know what happened.
 
+mod before_image_state;
 mod content_store;
 mod kept_state;
 mod report_history;
@@ -17,6 +18,7 @@ use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
 pub(crate) use self::{
+    before_image_state::{BeforeImage, BeforeImageContent},
     content_store::copy_and_digest,
     run_journal_file::{ManagedStateChange, RunJournalWriter},
     stored_deployments::StoredDeploymentPackage,

@@ -1,5 +1,7 @@
 //! What punch remembers between runs: the last good node file, reports, reports not sent yet, the lock.
 
+mod good_generations;
+
 use std::io;
 
 use converge::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};
@@ -16,6 +18,8 @@ use crate::{
     command_error::CommandError, host_files::HostFileAccess, terminal_output::TerminalOutput,
     time_text::UnixMicros,
 };
+
+pub(crate) use self::good_generations::{GivenUpGeneration, describe_generation};
 
 /// Reports kept for a back-office that does not answer.
 const KEPT_UNSENT: usize = 100;

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use converge::{
     ApplyProgressEvent, CannotApplyCause, CannotApplyNodeError, DesiredAndObservedHost,
-    FetchedPackageFilesByChange, PunchStateFolder, RealHost, RunLock, SecretMaskingHost,
+    FetchedPackageFilesByChange, PunchStateFolder, RealHost, RunLock, RunPurpose, SecretMaskingHost,
 };
 use model::{
     exit::Exit,
@@ -53,12 +53,28 @@ pub(crate) struct DeploymentResult {
     /// The report of the run before, when that was killed.
     #[serde(skip)]
     pub(crate) interrupted: Option<Report>,
+    /// The report of the run that failed, when the host was rolled back after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<Report>,
     /// Why nothing was touched.
     #[serde(skip)]
-    stopped: Option<CommandError>,
+    pub(crate) stopped: Option<CommandError>,
+    /// What was planned, with its types.
+    #[serde(skip)]
+    planned: Plan,
 }
 
 impl DeploymentResult {
+    /// What was planned.
+    pub(crate) fn planned(&self) -> &Plan {
+        &self.planned
+    }
+
+    /// All reports, in the order of their runs.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
+        self.interrupted.iter().chain(&self.failed).chain([&self.report])
+    }
+
     /// Prints what programs want to know; how the program ends.
     pub(crate) fn print_requested_json_and_get_exit(
         self,
@@ -67,6 +83,10 @@ impl DeploymentResult {
         context.output.print_json_if_requested(&self);
         match self.stopped {
             Some(failure) => Err(failure),
+            // The run failed, and so did going back.
+            None if self.failed.is_some() && self.report.outcome != RunOutcome::RolledBack => {
+                Ok(Exit::Failed)
+            }
             None => Ok(exit_code(&self.report)),
         }
     }
@@ -108,7 +128,7 @@ fn fetch_packages_and_find_conflicts(
     fetched.map_err(|problem| inspection_errors(&[problem], trusted_node))
 }
 
-/// The plan of what [`apply_trusted_node`] would do, and why it could not do it, when packages cannot be had.
+/// The plan of what [`run_deployment`] would do, and why it could not do it, when packages cannot be had.
 pub(crate) fn plan_deployment(
     root: &HostFileAccess,
     trusted_node: &TrustedNode,
@@ -137,16 +157,27 @@ fn open_machine(path: &Path) -> Result<RealHost, CommandError> {
     open(empty.path())
 }
 
-/// Applies the node file, where `last` was the last good one.
-pub(crate) fn apply_trusted_node(
-    context: &CommandContext,
-    root: &HostFileAccess,
-    lock: &RunLock,
+/// Who works on a host, and with what.
+#[derive(Clone, Copy)]
+pub(crate) struct DeploymentHost<'a> {
+    /// The options of the command.
+    pub(crate) context: &'a CommandContext,
+    /// The host's files.
+    pub(crate) root: &'a HostFileAccess,
+    /// Held while the run lasts.
+    pub(crate) lock: &'a RunLock,
+}
+
+/// Makes the host what the node file says, where `last` was the last good one.
+pub(crate) fn run_deployment(
+    host: DeploymentHost<'_>,
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
     limits: &PlanLimits,
+    purpose: RunPurpose,
 ) -> Result<DeploymentResult, CommandError> {
+    let DeploymentHost { context, root, lock } = host;
     context.interruption.set_state_if_interrupted("nothing was changed on this host");
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let ours = AgentStateFiles::new(root);
@@ -170,12 +201,22 @@ pub(crate) fn apply_trusted_node(
             .and_then(|()| state.save_report_to_history(&report));
         filed.map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
         let node_file = trusted_node.file.clone();
-        Ok(DeploymentResult { node_file, plan, report, reported: None, interrupted, stopped: Some(failure) })
+        Ok(DeploymentResult {
+            node_file,
+            plan,
+            report,
+            reported: None,
+            interrupted,
+            failed: None,
+            stopped: Some(failure),
+            planned: Plan::default(),
+        })
     };
     let mut prepared = match fetch_and_plan_deployment(root, trusted_node, last, source, limits, started) {
         Ok(prepared) => prepared,
         Err(failure) => return untouched("look", failure, plan_to_view(&Plan::default()), interrupted),
     };
+    prepared.look.purpose = purpose;
     prepared.machine.inner_host_mut().make_programs_hold_lock(lock);
     let fetched = fetch_packages_and_find_conflicts(&mut prepared, trusted_node, &state, source);
     context.output.print_changes_unless_json(prepared.plan.to_string(), ChangeLayout::Plan);
@@ -189,7 +230,8 @@ pub(crate) fn apply_trusted_node(
         "the run stopped in the middle; the next run completes what this one began, and `punch history` shows it",
     );
     // From here on an older one is refused, also when this run fails half-way.
-    if !trusted_node.signatures_skipped && !prepared.plan.blocks_run() {
+    let is_deployment = prepared.look.purpose == RunPurpose::Deploy;
+    if is_deployment && !trusted_node.signatures_skipped && !prepared.plan.blocks_run() {
         ours.record_highest_begun_generation(&trusted_node.node, begun.as_ref())?;
     }
     let mut steps = 0;
@@ -230,7 +272,9 @@ pub(crate) fn apply_trusted_node(
         report,
         reported: None,
         interrupted,
+        failed: None,
         stopped: None,
+        planned: prepared.plan,
     })
 }
 
@@ -287,7 +331,15 @@ fn remember_last_good(
     source: &PackageSource,
     report: &Report,
 ) -> Result<(), CommandError> {
-    if !matches!(report.outcome, RunOutcome::Changed | RunOutcome::Unchanged) {
+    let state = AgentStateFiles::new(root);
+    let is_good = match report.outcome {
+        RunOutcome::Changed | RunOutcome::Unchanged => {
+            state.keep_earlier_good_node_and_forget_given_up(&trusted_node.node, last)?;
+            true
+        }
+        outcome => outcome == RunOutcome::RolledBack,
+    };
+    if !is_good {
         return Ok(());
     }
     if report.outcome == RunOutcome::Changed {
@@ -296,12 +348,7 @@ fn remember_last_good(
         keep.extend(source.checksums_of_used_metadata());
         VerifiedFileCache::new(root.host_root()).remove_all_files_except(&keep);
     }
-    AgentStateFiles::new(root).save_last_good_node(
-        &trusted_node.text,
-        trusted_node.tag.as_deref(),
-        last,
-        (context.now)(),
-    )
+    state.save_last_good_node(&trusted_node.text, trusted_node.tag.as_deref(), last, (context.now)())
 }
 
 fn checksums(node: &Node) -> BTreeSet<String> {

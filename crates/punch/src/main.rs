@@ -21,6 +21,7 @@ mod interruption;
 mod membership;
 mod package_source;
 mod report_text;
+mod rollback;
 mod settings;
 mod source_date;
 mod terminal_output;

@@ -84,6 +84,18 @@ impl TrustedNode {
         })
     }
 
+    /// A node file that was good on this host. It was verified when it came, and only root can change what is kept of it.
+    pub(crate) fn of_good_node(good: &LastGoodNode) -> Self {
+        Self {
+            file: format!("the good node file of generation {}", good.node.generation),
+            text: good.text.clone(),
+            node: good.node.clone(),
+            tag: good.tag.clone(),
+            signatures_skipped: false,
+            is_file_of_user: false,
+        }
+    }
+
     /// Refuses a generation older than any that a run on this host began. Call it while holding the lock.
     pub(crate) fn refuse_generation_older_than_begun(
         &self,

@@ -7,13 +7,13 @@ use model::{
     name::Name,
     node::Node,
     observe::{FactKind, ManagedState, Observation, ResourceCreatedByPunch},
-    plan::{Plan, PlannedAction, PlannedChange},
+    plan::{self, Plan, PlannedAction, PlannedChange},
     report::{Report, ReportEntry, ReportEntryResult, RunOutcome},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
 use crate::{
-    PunchStateFolder, PunchStateFolderError,
+    PunchStateFolder, PunchStateFolderError, RunPurpose,
     inspect::DesiredAndObservedHost,
     punch_state_folder::{ManagedStateChange, RunJournalWriter},
 };
@@ -176,6 +176,11 @@ impl<'a> RunJournalAndReport<'a> {
         self.report.entries.push(entry);
     }
 
+    /// The steps tried so far that cannot be taken back.
+    pub(super) fn find_irreversible_steps_tried(&self, plan: &Plan) -> Vec<String> {
+        plan::find_irreversible_steps_tried(plan, &self.report)
+    }
+
     /// Notes that something was not right after all, and who is notified of it.
     pub(super) fn uncount_unchanged_and_keep_notified(&mut self, change: &PlannedChange) {
         self.report.unchanged = self.report.unchanged.saturating_sub(1);
@@ -232,7 +237,7 @@ impl<'a> RunJournalAndReport<'a> {
         mut self,
         outcome: RunOutcome,
     ) -> Result<Report, PunchStateFolderError> {
-        self.report.outcome = outcome;
+        self.report.outcome = self.outcome_of_purpose(outcome);
         self.report.duration_us = (self.clock)().saturating_sub(self.report.started_us).max(0);
         if self.managed != self.look.observed.managed {
             self.state.save_managed_state(&self.managed)?;
@@ -240,6 +245,19 @@ impl<'a> RunJournalAndReport<'a> {
         self.state.save_report_to_history(&self.report)?;
         self.state.remove_run_journal()?;
         Ok(self.report)
+    }
+
+    /// The outcome of a run that went back to an earlier generation, which the report says first.
+    fn outcome_of_purpose(&mut self, outcome: RunOutcome) -> RunOutcome {
+        let RunPurpose::RollBack { from, because } = &self.look.purpose else { return outcome };
+        let (outcome, result) = match outcome {
+            RunOutcome::Unchanged | RunOutcome::Changed => (RunOutcome::RolledBack, ReportEntryResult::Done),
+            RunOutcome::Blocked => (outcome, ReportEntryResult::Blocked),
+            _ => (outcome, ReportEntryResult::Failed),
+        };
+        let action = format!("go back from {from} to generation {}", self.report.generation);
+        self.report.entries.insert(0, super::entry(&action, &BTreeSet::new(), result, because.clone()));
+        outcome
     }
 
     fn apply_state_changes(&mut self, marks: &[ManagedStateChange]) {

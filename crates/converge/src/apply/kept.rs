@@ -52,13 +52,19 @@ impl ApplyRun<'_, '_> {
             }
             PlannedAction::RemovePackages { names, .. } => self.state.begin_removal(names)?,
             PlannedAction::Apply(resource) => {
+                if !change.creates {
+                    self.keep_before_image(&resource.id)?;
+                }
                 let wanted = match &resource.body {
                     ResourceBody::File(file) => Some(sha256_hex(&file.content)),
                     _ => None,
                 };
                 self.keep_edited_file(&resource.id, wanted.as_ref())?.into_iter().collect()
             }
-            PlannedAction::Remove { id, .. } => self.keep_edited_file(id, None)?.into_iter().collect(),
+            PlannedAction::Remove { id, .. } => {
+                self.keep_before_image(id)?;
+                self.keep_edited_file(id, None)?.into_iter().collect()
+            }
             PlannedAction::LookAgain(_) | PlannedAction::Restart { .. } => Vec::new(),
         };
         self.note_all(&kept);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{PunchStateFolder, PunchStateFolderError, path};
+use super::{BeforeImageContent, PunchStateFolder, PunchStateFolderError, path};
 use crate::{host_root::HostRoot, kept_files::KeptEntry, payload::PackageInstallation};
 
 const KEPT: &str = "kept.json";
@@ -127,11 +127,18 @@ impl PunchStateFolder {
         let kept = self.load_kept_files()?;
         let entries = kept.entries.iter().filter_map(|entry| entry.content.sha256().cloned());
         let aside = kept.aside.iter().map(|file| file.sha256.clone());
-        self.remove_stored_content_except(&deployments.chain(entries).chain(aside).collect())
+        let images = self.load_before_images()?.into_iter().filter_map(|image| match image.content {
+            BeforeImageContent::File(sha256) => Some(sha256),
+            _ => None,
+        });
+        self.remove_stored_content_except(&deployments.chain(entries).chain(aside).chain(images).collect())
     }
 
     /// A state file; the default when there is none.
-    fn read_json<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, PunchStateFolderError> {
+    pub(super) fn read_json<T: DeserializeOwned + Default>(
+        &self,
+        name: &str,
+    ) -> Result<T, PunchStateFolderError> {
         let Some(text) = self.read(name)? else { return Ok(T::default()) };
         serde_json::from_str(&text).map_err(|error| PunchStateFolderError::Content {
             path: self.root.display_path(&path(name)),

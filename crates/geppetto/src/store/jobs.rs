@@ -106,26 +106,26 @@ pub(crate) struct JobLogLine {
 /// The most lines of a job's log that are kept.
 const MAX_LOG_LINES: i64 = 10_000;
 
-#[derive(sqlx::FromRow)]
-struct Columns {
-    id: i64,
-    kind: String,
-    input: String,
-    state: String,
-    created_us: i64,
-    created_by: String,
-    due_us: i64,
-    attempt: i64,
-    max_attempts: i64,
-    owner: Option<String>,
-    cancel_requested_us: Option<i64>,
-    progress_done: i64,
-    progress_total: i64,
-    result: Option<String>,
-    finished_us: Option<i64>,
-}
+/// The columns of a job, in the order of `columns!`.
+type JobColumns = (
+    i64,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    i64,
+    i64,
+    i64,
+    Option<String>,
+    Option<i64>,
+    i64,
+    i64,
+    Option<String>,
+    Option<i64>,
+);
 
-/// The columns of [`Columns`], for a statement.
+/// The columns of [`JobColumns`], for a statement.
 macro_rules! columns {
     ($before:literal, $after:literal) => {
         concat!(
@@ -137,24 +137,41 @@ macro_rules! columns {
     };
 }
 
-fn job_row(columns: Columns) -> Result<JobRow, StoreError> {
-    let state = JobState::ALL.into_iter().find(|state| state.as_str() == columns.state);
+fn job_row(columns: JobColumns) -> Result<JobRow, StoreError> {
+    let (
+        id,
+        kind,
+        input,
+        state,
+        created_us,
+        created_by,
+        due_us,
+        attempt,
+        max_attempts,
+        owner,
+        cancel_requested_us,
+        progress_done,
+        progress_total,
+        result,
+        finished_us,
+    ) = columns;
+    let state_of_job = JobState::ALL.into_iter().find(|known| known.as_str() == state);
     Ok(JobRow {
-        id: unsigned(columns.id, "job")?,
-        kind: columns.kind,
-        input: columns.input,
-        state: state.ok_or_else(|| StoreError::Corrupt(format!("the job state `{}`", columns.state)))?,
-        created_us: columns.created_us,
-        created_by: columns.created_by,
-        due_us: columns.due_us,
-        attempt: unsigned(columns.attempt, "attempt")?,
-        max_attempts: unsigned(columns.max_attempts, "attempt")?,
-        owner: columns.owner,
-        cancel_requested_us: columns.cancel_requested_us,
-        progress_done: unsigned(columns.progress_done, "progress")?,
-        progress_total: unsigned(columns.progress_total, "progress")?,
-        result: columns.result,
-        finished_us: columns.finished_us,
+        id: unsigned(id, "job")?,
+        kind,
+        input,
+        state: state_of_job.ok_or_else(|| StoreError::Corrupt(format!("the job state `{state}`")))?,
+        created_us,
+        created_by,
+        due_us,
+        attempt: unsigned(attempt, "attempt")?,
+        max_attempts: unsigned(max_attempts, "attempt")?,
+        owner,
+        cancel_requested_us,
+        progress_done: unsigned(progress_done, "progress")?,
+        progress_total: unsigned(progress_total, "progress")?,
+        result,
+        finished_us,
     })
 }
 
@@ -265,7 +282,7 @@ impl Store {
     ) -> Result<Option<LeasedJob>, StoreError> {
         let doing = "taking a job";
         let mut transaction = self.begin(doing).await?;
-        let taken: Option<Columns> = fetch_optional!(
+        let taken: Option<JobColumns> = fetch_optional!(
             transaction,
             doing,
             columns!(
@@ -417,7 +434,7 @@ impl Store {
     pub(crate) async fn read_jobs(&self, before: Option<u64>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
         let doing = "reading the jobs";
         let mut connection = self.connection(doing).await?;
-        let rows: Vec<Columns> = fetch_all!(
+        let rows: Vec<JobColumns> = fetch_all!(
             connection,
             doing,
             columns!("SELECT", "FROM jobs WHERE id < $1 ORDER BY id DESC LIMIT $2"),
@@ -431,7 +448,7 @@ impl Store {
     pub(crate) async fn read_job(&self, id: u64) -> Result<Option<JobRow>, StoreError> {
         let doing = "reading a job";
         let mut connection = self.connection(doing).await?;
-        let row: Option<Columns> =
+        let row: Option<JobColumns> =
             fetch_optional!(connection, doing, columns!("SELECT", "FROM jobs WHERE id = $1"), signed(id))?;
         row.map(job_row).transpose()
     }

@@ -13,6 +13,7 @@ mod contract;
 mod database_snapshot;
 mod epoch;
 mod jobs;
+mod migrations;
 mod nodes;
 mod postgres;
 mod reports;

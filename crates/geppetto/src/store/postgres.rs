@@ -1,6 +1,6 @@
 //! PostgreSQL: one database for several control planes, named by a URL.
 
-use std::{str::FromStr as _, time::Duration};
+use std::{str::FromStr as _, sync::LazyLock, time::Duration};
 
 use model::wire::Event;
 use sqlx::{
@@ -9,7 +9,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
 
-use super::{EventSender, StoreError};
+use super::{
+    EventSender, StoreError,
+    migrations::{PostgresMigrationFiles, migrator_of_files},
+};
 
 /// The error code `disk_full`: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 pub(super) const DISK_FULL_ERROR_CODE: &str = "53100";
@@ -35,7 +38,7 @@ pub(super) async fn connect_and_migrate_postgres(url: &DatabaseUrl) -> Result<Pg
 }
 
 /// The steps that bring the tables to this program's version.
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(migrator_of_files::<PostgresMigrationFiles>);
 
 /// Connects to the database and leaves its tables as they are.
 pub(super) async fn connect_to_postgres(url: &DatabaseUrl) -> Result<PgPool, StoreError> {

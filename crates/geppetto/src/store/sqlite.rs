@@ -1,6 +1,6 @@
 //! SQLite: one file in the data folder, the database of a control plane that is alone.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::LazyLock, time::Duration};
 
 use sqlx::{
     Sqlite, SqliteConnection, SqlitePool,
@@ -9,7 +9,10 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use super::StoreError;
+use super::{
+    StoreError,
+    migrations::{SqliteMigrationFiles, migrator_of_files},
+};
 
 /// The result codes SQLITE_FULL and SQLITE_IOERR_SHMSIZE, for the file that connections share:
 /// <https://sqlite.org/rescode.html#full>.
@@ -37,7 +40,7 @@ pub(super) async fn open_and_migrate_sqlite(path: &Path) -> Result<SqlitePool, S
 }
 
 /// The steps that bring the tables to this program's version.
-pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+pub(super) static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(migrator_of_files::<SqliteMigrationFiles>);
 
 async fn open_and_migrate_once(path: &Path) -> Result<SqlitePool, StoreError> {
     let pool = open_sqlite_file(path, true).await?;

@@ -3,6 +3,7 @@
 mod blocked_components;
 mod compare;
 mod display;
+mod irreversible;
 mod merge_duplicates;
 mod missing;
 mod order;
@@ -27,6 +28,7 @@ use crate::{
 pub use blocked_components::find_dependents_of_components;
 pub use compare::desired_facts;
 pub use display::PlanCounts;
+pub use irreversible::find_irreversible_steps_tried;
 pub(crate) use missing::absent_prerequisite_hint;
 pub(crate) use order::ComponentAndResource;
 pub(crate) use planner::Planner;

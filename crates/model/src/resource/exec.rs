@@ -44,6 +44,8 @@ pub struct ExecResourceBody {
     pub environment: BTreeMap<String, String>,
     /// Seconds before it is stopped.
     pub timeout: u64,
+    /// Whether what it did may stay when the host goes back to an earlier generation.
+    pub reversible: bool,
 }
 
 pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
@@ -64,6 +66,11 @@ pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
             ("directory", Text, "Where it runs."),
             ("environment", Map, "Variables set before it."),
             ("timeout", Number, "Seconds before it is stopped; 300 when left out."),
+            (
+                "reversible",
+                Flag,
+                "What it did may stay when a failed run is rolled back. Without it, a run that fails after it is not rolled back, unless it is `refresh_only`.",
+            ),
         ],
         required: &["command"],
     }],
@@ -166,6 +173,7 @@ fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResourceBody {
         directory: fields.read_optional_text("directory"),
         environment: fields.read_environment_variables(),
         timeout: fields.read_number("timeout").unwrap_or(300).clamp(1, 86_400),
+        reversible: fields.read_bool_field("reversible").unwrap_or(false),
     };
     if exec.command.is_empty() && fields.errors.is_empty() {
         fields.add_declaration_error(

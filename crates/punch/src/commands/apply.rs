@@ -7,13 +7,14 @@ use model::{exit::Exit, plan::PlanLimits};
 use super::{package_source_args::PackageSourceAndTrustArgs, plan::PlanArgs};
 use crate::{
     agent_state::AgentStateFiles, cli::HostArgs, command_context::CommandContext,
-    command_error::CommandError, deploy,
+    command_error::CommandError, deploy::DeploymentHost, rollback,
 };
 
 /// Apply a node file to this host or to a folder
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch apply node.yaml --repository dist/ --root /tmp/try\n  \
     punch apply node.yaml --repository https://geppetto.example.org/repository/dev\n\n\
+    A run that fails is rolled back to the last good node file, if its packages can be had: exit code 4.\n\n\
     A node file written by hand needs no more than this:\n\n  \
     format: geppetto/node/1\n  components:\n    shop:\n      version: 1.0.0\n      values: {http_port: 8080}")]
 pub(crate) struct ApplyArgs {
@@ -45,7 +46,8 @@ impl ApplyArgs {
         trusted.refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())?;
         let last = state.read_last_good_node()?;
         let limits = PlanLimits { max_removals: self.max_removals };
-        deploy::apply_trusted_node(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?
+        let host = DeploymentHost { context, root: &root, lock: &lock };
+        rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, &limits)?
             .print_requested_json_and_get_exit(context)
     }
 }

@@ -1,7 +1,9 @@
 //! The node file that `restore` applies and `plan` shows.
 
+use converge::RunPurpose;
+
 use crate::{
-    agent_state::{AgentStateFiles, LastGoodNode},
+    agent_state::{AgentStateFiles, LastGoodNode, describe_generation},
     back_office_client::{BackOfficeClientOfHost, describe_last_contact},
     command_context::CommandContext,
     command_error::CommandError,
@@ -10,8 +12,45 @@ use crate::{
     trusted_node::TrustedNode,
 };
 
-/// Returns the verified node file to apply, and the keys this host trusts.
-pub(super) fn fetch_trusted_node_unless_cached_requested(
+/// The verified node file to apply, why it is applied, and the keys this host trusts.
+pub(super) struct NodeToApply {
+    pub(super) trusted: TrustedNode,
+    pub(super) purpose: RunPurpose,
+    pub(super) trust: TrustSettingsOfHost,
+}
+
+/// Returns what `restore` applies: what the back-office has, or the last good one where `cached`, or what this host went
+/// back to where the newest was given up and `retry` does not ask for it again.
+pub(super) fn fetch_node_to_apply(
+    context: &CommandContext,
+    root: &HostFileAccess,
+    back_office: &BackOfficeClientOfHost,
+    last: Option<&LastGoodNode>,
+    (cached, retry): (bool, bool),
+) -> Result<NodeToApply, CommandError> {
+    let (trusted, trust) =
+        fetch_trusted_node_unless_cached_requested(context, root, back_office, last, cached)?;
+    let given_up = AgentStateFiles::new(root).read_given_up_generation()?;
+    match given_up.filter(|given_up| !cached && !retry && given_up.has_content_of(&trusted.node)) {
+        None => Ok(NodeToApply { trusted, purpose: RunPurpose::Deploy, trust }),
+        Some(given_up) => {
+            let back_to = given_up.good_node_to_go_back_to()?;
+            context.output.print_warning(format!(
+                "{} was given up on this host ({}) and is not tried again until its content changes; \
+                 `punch restore --retry` tries it now",
+                describe_generation(&trusted.node),
+                given_up.because
+            ));
+            Ok(NodeToApply {
+                trusted: TrustedNode { tag: None, ..TrustedNode::of_good_node(&back_to) },
+                purpose: given_up.purpose_of_going_back(),
+                trust,
+            })
+        }
+    }
+}
+
+fn fetch_trusted_node_unless_cached_requested(
     context: &CommandContext,
     root: &HostFileAccess,
     back_office: &BackOfficeClientOfHost,

@@ -29,6 +29,7 @@ mod publish;
 mod repository;
 mod restore;
 mod revision;
+mod rollback;
 mod server;
 mod status;
 mod test;
@@ -86,6 +87,7 @@ verbs! {
     Plan(plan::PlanArgs) => run_plan_command,
     Apply(apply::ApplyArgs) => run_apply_command,
     Restore(restore::RestoreArgs) => run_restore_command,
+    Rollback(rollback::RollbackArgs) => run_rollback_command,
     Explain(explain::ExplainArgs) => run_explain_command,
     Status(status::StatusArgs) => run_status_command,
     History(history::HistoryArgs) => run_host_history_command,

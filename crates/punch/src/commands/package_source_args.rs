@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use model::node::Node;
+
 use crate::{
     back_office_client::BackOfficeClientOfHost, command_context::CommandContext, command_error::CommandError,
     host_files::HostFileAccess, membership::BackOfficeMembership, package_source::PackageSource,
@@ -42,11 +44,35 @@ impl PackageSourceAndTrustArgs {
             TrustSettingsOfHost::load_trusted_keys(root)?
         };
         let trusted = TrustedNode::read_and_verify_node_file(node, &trust, &context.output)?;
+        let source = self.open_source(context, root, &trusted.node, trust)?;
+        Ok((trusted, source))
+    }
+
+    /// The source of the packages of a node that was good on this host, with the keys it trusts.
+    pub(super) fn open_source_of_good_node(
+        &self,
+        context: &CommandContext,
+        root: &HostFileAccess,
+        node: &Node,
+    ) -> Result<PackageSource, CommandError> {
+        let trust = match self.allow_unsigned {
+            true => TrustSettingsOfHost::accept_unsigned_nodes_and_packages(),
+            false => TrustSettingsOfHost::load_trusted_keys(root)?,
+        };
+        self.open_source(context, root, node, trust)
+    }
+
+    fn open_source(
+        &self,
+        context: &CommandContext,
+        root: &HostFileAccess,
+        node: &Node,
+        trust: TrustSettingsOfHost,
+    ) -> Result<PackageSource, CommandError> {
         let repository = match &self.repository {
             Some(place) => place.clone(),
             None if BackOfficeMembership::load_membership_if_joined(root)?.is_some() => {
-                BackOfficeClientOfHost::client_from_membership(root)?
-                    .repository_url(trusted.node.channel.as_str())
+                BackOfficeClientOfHost::client_from_membership(root)?.repository_url(node.channel.as_str())
             }
             None => {
                 return Err(CommandError::invalid_input_error(
@@ -57,7 +83,6 @@ impl PackageSourceAndTrustArgs {
                 ));
             }
         };
-        let source = PackageSource::open_package_source(&repository, root, trust.packages, &context.output)?;
-        Ok((trusted, source))
+        PackageSource::open_package_source(&repository, root, trust.packages, &context.output)
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use model::{exit::Exit, plan::PlanLimits, plan::plan_to_view};
 
 use super::{
-    fetch_trusted_node::fetch_trusted_node_unless_cached_requested,
+    fetch_trusted_node::{NodeToApply, fetch_node_to_apply},
     package_source_args::PackageSourceAndTrustArgs,
 };
 use crate::{
@@ -36,6 +36,9 @@ pub(crate) struct PlanArgs {
     /// Plan with the last good node file, without asking the back-office for a newer one
     #[arg(long, conflicts_with = "node")]
     cached: bool,
+    /// Plan with the newest generation, although this host went back from it
+    #[arg(long, conflicts_with_all = ["node", "cached"])]
+    retry: bool,
     /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
@@ -45,8 +48,12 @@ pub(crate) struct PlanArgs {
 
 impl PlanArgs {
     /// The plan of `punch restore` with these options.
-    pub(super) fn plan_of_restore(cached: bool, max_removals: usize, host: HostArgs) -> Self {
-        Self { node: None, from: PackageSourceAndTrustArgs::default(), cached, max_removals, host }
+    pub(super) fn plan_of_restore(
+        (cached, retry): (bool, bool),
+        max_removals: usize,
+        host: HostArgs,
+    ) -> Self {
+        Self { node: None, from: PackageSourceAndTrustArgs::default(), cached, retry, max_removals, host }
     }
 
     /// The plan of `punch apply NODEFILE` with these options.
@@ -56,7 +63,7 @@ impl PlanArgs {
         max_removals: usize,
         host: HostArgs,
     ) -> Self {
-        Self { node: Some(node), from, cached: false, max_removals, host }
+        Self { node: Some(node), from, cached: false, retry: false, max_removals, host }
     }
 
     pub(super) fn run_plan_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
@@ -102,8 +109,8 @@ impl PlanArgs {
                 .with_hint("write `punch plan NODEFILE --repository URL-or-DIR`, or `punch plan` alone to ask the back-office"));
         }
         let back_office = BackOfficeClientOfHost::client_from_membership(root)?;
-        let (trusted, trust) =
-            fetch_trusted_node_unless_cached_requested(context, root, &back_office, last, self.cached)?;
+        let NodeToApply { trusted, trust, .. } =
+            fetch_node_to_apply(context, root, &back_office, last, (self.cached, self.retry))?;
         let repository = back_office.repository_url(trusted.node.channel.as_str());
         let source = PackageSource::open_package_source(&repository, root, trust.packages, &context.output)?;
         Ok((trusted, source))

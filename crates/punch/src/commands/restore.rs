@@ -1,21 +1,35 @@
 //! `punch restore`: fetches the node file from the back-office, then deploys it.
 
+use converge::RunPurpose;
 use model::{exit::Exit, plan::PlanLimits};
 
-use super::{fetch_trusted_node::fetch_trusted_node_unless_cached_requested, plan::PlanArgs};
+use super::{
+    fetch_trusted_node::{NodeToApply, fetch_node_to_apply},
+    plan::PlanArgs,
+};
 use crate::{
-    agent_state::AgentStateFiles, back_office_client::BackOfficeClientOfHost, cli::HostArgs,
-    command_context::CommandContext, command_error::CommandError, deploy, package_source::PackageSource,
+    agent_state::AgentStateFiles,
+    back_office_client::BackOfficeClientOfHost,
+    cli::HostArgs,
+    command_context::CommandContext,
+    command_error::CommandError,
+    deploy::{self, DeploymentHost},
+    package_source::PackageSource,
+    rollback,
 };
 
 /// Fetch this host's node file from the back-office and apply it
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  punch restore\n  punch restore --cached\n\n\
-    With the back-office unreachable nothing is changed and the exit code is 6.")]
+    With the back-office unreachable nothing is changed and the exit code is 6. A run that fails is rolled back to\n\
+    the last good generation: exit code 4. The generation that failed is not tried again until its content changes.")]
 pub(crate) struct RestoreArgs {
     /// Apply the last good node file again, without asking the back-office for a newer one
     #[arg(long)]
     cached: bool,
+    /// Try the newest generation again, although this host went back from it
+    #[arg(long, conflicts_with = "cached")]
+    retry: bool,
     /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
@@ -29,7 +43,7 @@ pub(crate) struct RestoreArgs {
 impl RestoreArgs {
     pub(super) fn run_restore_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.dry_run {
-            return PlanArgs::plan_of_restore(self.cached, self.max_removals, self.host)
+            return PlanArgs::plan_of_restore((self.cached, self.retry), self.max_removals, self.host)
                 .run_plan_command(context);
         }
         let root = self.host.open_host_files()?;
@@ -37,14 +51,10 @@ impl RestoreArgs {
         let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;
         let lock = state.acquire_run_lock_and_set_umask()?;
         let last = state.read_last_good_node()?;
-        let (trusted, trust) = match fetch_trusted_node_unless_cached_requested(
-            context,
-            &root,
-            &back_office,
-            last.as_ref(),
-            self.cached,
-        ) {
-            Ok(trusted) => trusted,
+        let fetched =
+            fetch_node_to_apply(context, &root, &back_office, last.as_ref(), (self.cached, self.retry));
+        let NodeToApply { trusted, purpose, trust } = match fetched {
+            Ok(fetched) => fetched,
             Err(failure) => {
                 // A forged node file must be reported.
                 if failure.exit == Exit::Blocked {
@@ -68,9 +78,14 @@ impl RestoreArgs {
         let mut source =
             PackageSource::open_package_source(&repository, &root, trust.packages, &context.output)?;
         let limits = PlanLimits { max_removals: self.max_removals };
-        let mut deployed =
-            deploy::apply_trusted_node(context, &root, &lock, &trusted, last.as_ref(), &mut source, &limits)?;
-        for report in deployed.interrupted.iter().chain([&deployed.report]) {
+        let host = DeploymentHost { context, root: &root, lock: &lock };
+        let mut deployed = match purpose {
+            RunPurpose::Deploy => {
+                rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, &limits)?
+            }
+            purpose => deploy::run_deployment(host, &trusted, last.as_ref(), &mut source, &limits, purpose)?,
+        };
+        for report in deployed.reports() {
             back_office.queue_unsent_report_or_warn(&state, report, context);
         }
         deployed.reported = Some(back_office.send_queued_reports(&state, context));

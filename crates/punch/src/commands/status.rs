@@ -36,6 +36,9 @@ struct Status {
     /// When the back-office last answered for this host.
     last_contact_us: Option<i64>,
     last_good: Option<Good>,
+    /// The generation that this host went back from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given_up: Option<GivenUp>,
     last_run: Option<Run>,
     /// Reports that wait for the back-office.
     unsent_reports: usize,
@@ -49,6 +52,12 @@ struct Good {
     components: BTreeMap<String, String>,
     confirmed_us: i64,
     age_seconds: i64,
+}
+
+#[derive(Serialize)]
+struct GivenUp {
+    generation: u64,
+    because: String,
 }
 
 #[derive(Serialize)]
@@ -101,6 +110,9 @@ impl StatusArgs {
                 confirmed_us: good.at,
                 age_seconds: (now - good.at).max(0) / 1_000_000,
             }),
+            given_up: state
+                .read_given_up_generation()?
+                .map(|given_up| GivenUp { generation: given_up.generation, because: given_up.because }),
             last_run: state.read_latest_reports(1)?.pop().map(|(number, report)| Run {
                 number,
                 outcome: report.outcome,
@@ -165,6 +177,13 @@ fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) 
             }
         }
         None => line("generation", "(no run has succeeded yet)".to_owned()),
+    }
+    if let Some(given_up) = &status.given_up {
+        let text = format!(
+            "generation {}: {}; `punch restore --retry` tries it again",
+            given_up.generation, given_up.because
+        );
+        line("given up", text);
     }
     match &status.last_run {
         Some(run) => line(

@@ -1,0 +1,90 @@
+//! Going back to an earlier good generation: by itself after a run that failed, or because somebody asks for it.
+//!
+//! What is given up is on disk before anything is changed back, so that a killed rollback is completed by the next run.
+
+use converge::RunPurpose;
+use model::{
+    node::digest_node,
+    plan::{PlanLimits, find_irreversible_steps_tried},
+    report::{Report, ReportEntryResult, RunOutcome},
+};
+
+use crate::{
+    agent_state::{AgentStateFiles, GivenUpGeneration, LastGoodNode, describe_generation},
+    command_error::CommandError,
+    deploy::{DeploymentHost, DeploymentResult, run_deployment},
+    package_source::PackageSource,
+    trusted_node::TrustedNode,
+};
+
+/// Going back undoes what was done: it may remove as much as that was.
+pub(crate) const NO_LIMITS: PlanLimits = PlanLimits { max_removals: usize::MAX };
+
+/// Makes the host what the node file says, where `last` was the last good one; if that fails, the host goes back to it.
+pub(crate) fn deploy_or_roll_back(
+    host: DeploymentHost<'_>,
+    trusted_node: &TrustedNode,
+    last: Option<&LastGoodNode>,
+    source: &mut PackageSource,
+    limits: &PlanLimits,
+) -> Result<DeploymentResult, CommandError> {
+    let result = run_deployment(host, trusted_node, last, source, limits, RunPurpose::Deploy)?;
+    let Some(last) = last.filter(|last| digest_node(&last.node) != digest_node(&trusted_node.node)) else {
+        return Ok(result);
+    };
+    if result.report.outcome != RunOutcome::Failed {
+        return Ok(result);
+    }
+    let output = &host.context.output;
+    let irreversible = find_irreversible_steps_tried(result.planned(), &result.report);
+    if !irreversible.is_empty() {
+        output.print_warning(format!(
+            "this host is not taken back to {}: `{}` cannot be taken back. Remove the cause; the next run completes what is missing",
+            describe_generation(&last.node),
+            irreversible.join("`, `")
+        ));
+        return Ok(result);
+    }
+    let given_up =
+        GivenUpGeneration::new(&trusted_node.node, first_failure(&result.report), last.text.as_str());
+    output.print_note_to_stderr(format!(
+        "{} failed; this host goes back to {}",
+        describe_generation(&trusted_node.node),
+        describe_generation(&last.node)
+    ));
+    let back = roll_back(host, &given_up, TrustedNode::of_good_node(last), last, source)?;
+    if back.report.outcome != RunOutcome::RolledBack {
+        let why = back.stopped.as_ref().map_or_else(String::new, |failure| format!(": {}", failure.message));
+        output.print_warning(format!(
+            "this host could not be taken back to {}{why}; the next `punch restore` tries it again",
+            describe_generation(&last.node)
+        ));
+    }
+    Ok(DeploymentResult {
+        failed: Some(result.report),
+        interrupted: result.interrupted,
+        stopped: None,
+        ..back
+    })
+}
+
+/// Goes back from what is `given_up` to `target`, where `last` was the last good node.
+pub(crate) fn roll_back(
+    host: DeploymentHost<'_>,
+    given_up: &GivenUpGeneration,
+    target: TrustedNode,
+    last: &LastGoodNode,
+    source: &mut PackageSource,
+) -> Result<DeploymentResult, CommandError> {
+    AgentStateFiles::new(host.root).save_given_up_generation(given_up)?;
+    run_deployment(host, &target, Some(last), source, &NO_LIMITS, given_up.purpose_of_going_back())
+}
+
+/// What failed first, and why.
+fn first_failure(report: &Report) -> String {
+    let failed = report.entries.iter().find(|entry| entry.result == ReportEntryResult::Failed);
+    failed.map_or_else(
+        || "it failed".to_owned(),
+        |entry| format!("`{}` failed: {}", entry.action, entry.detail),
+    )
+}
