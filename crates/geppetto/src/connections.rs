@@ -57,10 +57,15 @@ impl ConnectionSlots {
     pub(crate) fn try_acquire_connection_slot(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionSlot> {
         let address = client_network(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let local = if address.is_loopback() { self.limits.local } else { 0 };
+        let ConnectionLimits { connections, per_address, local: reserved, .. } = self.limits;
         let all: usize = taken.values().sum();
+        let from_loopback: usize =
+            taken.iter().filter(|(address, _)| address.is_loopback()).map(|(_, count)| count).sum();
         let mine = taken.get(&address).copied().unwrap_or_default();
-        if all >= self.limits.connections + local || mine >= self.limits.per_address {
+        let is_reserved = address.is_loopback() && from_loopback < reserved;
+        // What is in the reserve is in nobody's share.
+        let share = per_address + if address.is_loopback() { reserved } else { 0 };
+        if !is_reserved && (all - from_loopback.min(reserved) >= connections || mine >= share) {
             return None;
         }
         taken.insert(address, mine + 1);
@@ -183,5 +188,21 @@ mod tests {
         drop((first, local));
         let again = take("2001:db8::2");
         assert!(again.is_some() && take("2001:db8::3").is_none(), "one network");
+    }
+
+    #[test]
+    fn reserve_of_this_machine_is_free_whatever_others_hold_and_whatever_one_address_may_have() {
+        let limits =
+            ConnectionLimits { connections: 3, per_address: 1, local: 2, ..ConnectionLimits::default() };
+        let places = Arc::new(ConnectionSlots::new(limits));
+        let take = |address: &str| places.try_acquire_connection_slot(address.parse().unwrap());
+        let others = [take("10.0.0.1"), take("10.0.0.2"), take("10.0.0.3")];
+        assert!(others.iter().all(Option::is_some) && take("10.0.0.4").is_none());
+        let local = [take("127.0.0.1"), take("127.0.0.1")];
+        assert!(local.iter().all(Option::is_some), "more than one address may have");
+        assert!(take("127.0.0.1").is_none() && take("127.0.0.2").is_none() && take("::1").is_none());
+        drop(others);
+        let third = take("127.0.0.1");
+        assert!(third.is_some() && take("127.0.0.1").is_none(), "its share besides the reserve");
     }
 }

@@ -1,8 +1,12 @@
 //! The error of a command: message, hint and exit code.
 
-use std::{error::Error, fmt};
+use std::{error::Error, fmt, io};
 
 use model::exit::Exit;
+
+/// What to do when the disk of a control plane is full.
+pub(crate) const DISK_FULL_HINT: &str =
+    "make room on that disk (`df` shows how full it is), and run it again: what is there already stays";
 
 /// A command's failure, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,17 @@ impl DaemonCommandError {
     /// Something that should work did not.
     pub(crate) fn operation_failed_error(message: impl Into<String>) -> Self {
         Self { exit: Exit::Failed, message: message.into(), hint: None }
+    }
+
+    /// A file operation failed: the disk is full, or the file named on the command line cannot be used, and `hint` says
+    /// what to do.
+    pub(crate) fn from_io_error(message: impl Into<String>, error: &io::Error, hint: &str) -> Self {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::operation_failed_error(message).with_hint(DISK_FULL_HINT)
+            }
+            _ => Self::invalid_input_error(message).with_hint(hint),
+        }
     }
 
     /// Adds what to do next.

@@ -16,7 +16,7 @@ use std::{
     ffi::OsString,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -27,6 +27,9 @@ use crate::{
 
 /// Present in a data folder until a recovery into it has completed.
 pub(crate) const RECOVERY_MARK: &str = "recovery-not-completed";
+
+/// Present in a data folder while a control plane serves from it.
+pub(crate) const URL_FILE: &str = "serve.url";
 
 /// The folder of a control plane, and what of it lies elsewhere.
 #[derive(Debug, Clone)]
@@ -50,10 +53,14 @@ impl DataFolder {
     pub(crate) fn require_used_before(&self) -> Result<(), DaemonCommandError> {
         self.refuse_interrupted_recovery()?;
         if let Err(error) = fs::symlink_metadata(self.database_key_path()) {
+            let why = match error.kind() {
+                io::ErrorKind::NotFound if !self.root.exists() => "there is no such folder".to_owned(),
+                io::ErrorKind::NotFound => "it has no `keys/store.key`".to_owned(),
+                _ => format!("its `keys/store.key` cannot be looked at: {error}"),
+            };
             return Err(DaemonCommandError::invalid_input_error(format!(
-                "there is no control plane in `{}`: `{}` cannot be read: {error}",
-                self.root.display(),
-                self.database_key_path().display()
+                "there is no control plane in `{}`: {why}",
+                self.root.display()
             ))
             .with_hint("name its data folder with --data DIR, and run this as the user who serves it"));
         }
@@ -88,47 +95,17 @@ impl DataFolder {
         ))
     }
 
-    /// Refuses root where the folder, or the one it would be made in, is another user's: what root makes in it that user
-    /// could not read, and the control plane would not start. `command` is what was typed after `geppetto`.
-    pub(crate) fn refuse_root_in_folder_of_other_user(
-        &self,
-        command: &str,
-    ) -> Result<(), DaemonCommandError> {
-        let root = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
-        // One that cannot be looked at is reported when it is used.
-        let Some((folder, found)) =
-            root.ancestors().find_map(|folder| Some((folder, fs::metadata(folder).ok()?)))
-        else {
-            return Ok(());
-        };
-        if !nix::unistd::geteuid().is_root() || found.uid() == 0 {
-            return Ok(());
-        }
-        let known = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(found.uid())).ok().flatten();
-        let (user, run_as) = match known {
-            Some(user) => (format!("user {}", user.name), format!("runuser -u {} --", user.name)),
-            None => {
-                let uid = found.uid();
-                (format!("uid {uid}"), format!("setpriv --reuid {uid} --clear-groups"))
-            }
-        };
-        Err(DaemonCommandError::invalid_input_error(format!(
-            "`{}` belongs to {user}, who could not use what root makes in it; nothing was changed",
-            folder.display()
-        ))
-        .with_hint(format!("run it as that user: `{run_as} geppetto {command} ...`")))
-    }
-
     /// Makes what is missing of the folder. The database is a file in it, or at a URL; the repository is in it, or in a
     /// shared folder.
     pub(crate) fn create_missing_parts(&self) -> Result<(), DaemonCommandError> {
         let (folder, root) = (self, &self.root);
         let failed = |path: &Path, error: io::Error| {
-            DaemonCommandError::invalid_input_error(format!(
-                "the data folder `{}` could not be made: {error}",
-                path.display()
-            ))
-            .with_hint("choose a folder you may write to with --data DIR")
+            let message = format!("the data folder `{}` could not be made: {error}", path.display());
+            DaemonCommandError::from_io_error(
+                message,
+                &error,
+                "choose a folder you may write to with --data DIR",
+            )
         };
         folder.refuse_interrupted_recovery()?;
         folder.refuse_folder_of_others()?;
@@ -193,6 +170,11 @@ impl DataFolder {
             Some(url) => DatabaseLocation::Url(url.clone()),
             None => DatabaseLocation::File(self.root.join("geppetto.db")),
         }
+    }
+
+    /// The file with the URL of the control plane that serves from here.
+    pub(crate) fn url_file_path(&self) -> PathBuf {
+        self.root.join(URL_FILE)
     }
 
     /// The socket of the local administrator.

@@ -17,11 +17,11 @@ const MAX_PATH_BYTES: usize = 107;
 /// Binds the socket at `path`. What an ended control plane left there is replaced.
 pub(crate) fn bind_local_socket(path: &Path) -> Result<UnixListener, DaemonCommandError> {
     let failed = |error: io::Error| {
-        DaemonCommandError::invalid_input_error(format!(
-            "the socket `{}` could not be made: {error}",
-            path.display()
-        ))
-        .with_hint("choose a data folder that this user may write to, with --data DIR")
+        DaemonCommandError::from_io_error(
+            format!("the socket `{}` could not be made: {error}", path.display()),
+            &error,
+            "choose a data folder that this user may write to, with --data DIR",
+        )
     };
     if path.as_os_str().len() > MAX_PATH_BYTES {
         return Err(DaemonCommandError::invalid_input_error(format!(

@@ -13,12 +13,15 @@ mod commands;
 mod connections;
 mod daemon_error;
 mod data_folder;
+mod folder_owner;
+mod interruption;
 mod jobs;
 mod local_socket;
 mod output;
 mod panic_hook;
 mod serve;
 mod service_manager;
+mod serving_lock;
 #[cfg(test)]
 #[path = "../../../tests/skip.rs"]
 mod skip;
@@ -29,11 +32,12 @@ mod web;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use model::exit::Exit;
+use model::exit::{Exit, split_usage_error};
 
 use clock::Clock;
 use commands::GeppettoCli;
 use daemon_error::DaemonCommandError;
+use interruption::SignalHandling;
 use panic_hook::PanicReaction;
 
 fn main() -> ExitCode {
@@ -44,6 +48,10 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version are what was asked for; anything else is a wrong command line.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            if error.use_stderr() && has_json_option() {
+                output::print_failure(true, &usage_error(&error));
+                return ExitCode::from(exit as u8);
+            }
             let _ = error.print();
             if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
                 output::print_note(
@@ -59,10 +67,17 @@ fn main() -> ExitCode {
     } else {
         PanicReaction::End
     });
+    let interruption = match cli.is_interruptible_command() {
+        true => SignalHandling::start(cli.is_json()),
+        false => SignalHandling::default(),
+    };
+    let is_json = cli.is_json();
     let workers = if cli.is_serve_command() { 2 } else { 1 };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
     let result = match runtime {
-        Ok(runtime) => runtime.block_on(commands::run_geppetto_command(cli, Clock::system_clock())),
+        Ok(runtime) => {
+            runtime.block_on(commands::run_geppetto_command(cli, Clock::system_clock(), interruption))
+        }
         Err(error) => {
             Err(DaemonCommandError::operation_failed_error(format!("no threads could be started: {error}")))
         }
@@ -70,8 +85,23 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(failure) => {
-            output::print_failure(&failure);
+            output::print_failure(is_json, &failure);
             ExitCode::from(failure.exit as u8)
         }
     }
+}
+
+/// The error of a command line that clap refused, for programs.
+fn usage_error(error: &clap::Error) -> DaemonCommandError {
+    let (message, mut hints) = split_usage_error(&error.to_string());
+    if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+        hints.push("what is in a control plane is shown and changed by `punch`".to_owned());
+    }
+    hints.push("`geppetto help VERB` shows how a verb is used".to_owned());
+    DaemonCommandError { exit: Exit::Usage, message, hint: Some(hints.join("; ")) }
+}
+
+/// Whether the command line asks for JSON; it may be wrong in any other way.
+fn has_json_option() -> bool {
+    std::env::args_os().skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json")
 }

@@ -2,6 +2,9 @@
 
 use std::io::{self, Write};
 
+use model::exit::{CommandErrorDocument, CommandErrorParts};
+use serde::Serialize;
+
 use crate::daemon_error::DaemonCommandError;
 
 /// Prints data on stdout, exactly as given.
@@ -22,7 +25,20 @@ pub(crate) fn print_note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Prints why a command failed.
-pub(crate) fn print_failure(failure: &DaemonCommandError) {
-    print_note(&failure.to_string());
+/// Prints what a command came to: JSON on stdout for programs, or a note for people.
+pub(crate) fn print_result<T: Serialize>(is_json: bool, result: &T, note: &str) {
+    match serde_json::to_string_pretty(result) {
+        Ok(text) if is_json => print_line(&text),
+        _ => print_note(note),
+    }
+}
+
+/// Prints why a command failed; as one JSON object for programs.
+pub(crate) fn print_failure(is_json: bool, failure: &DaemonCommandError) {
+    let DaemonCommandError { exit, message, hint } = failure;
+    let error = CommandErrorParts { exit: *exit as u8, message, hint: hint.as_deref(), faults: &[] };
+    match serde_json::to_string(&CommandErrorDocument { error }) {
+        Ok(text) if is_json => print_note(&text),
+        _ => print_note(&failure.to_string()),
+    }
 }

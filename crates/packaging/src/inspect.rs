@@ -10,9 +10,12 @@ use model::{
     name::Name,
     version::Version,
 };
-use rpm::{PackageMetadata, PackageReader};
+use rpm::{FileType, PackageMetadata, PackageReader};
 
-use crate::rpm_file::{RpmFile, RpmReadOrVerifyError, new_malformed_rpm_error};
+use crate::{
+    lint,
+    rpm_file::{RpmFile, RpmReadOrVerifyError, new_malformed_rpm_error},
+};
 
 /// What a payload package provides, besides its name: `geppetto-component(shop) = 1.2.0-1`.
 pub const PAYLOAD_RPM_PROVIDES_NAME: &str = "geppetto-component";
@@ -207,8 +210,7 @@ fn description(rpm_file: &RpmFile, name: &Name) -> Result<Component, RpmReadOrVe
     Err(wrong(format!("it provides `{DEPLOYMENT_RPM_PROVIDES_NAME}({name})` but holds no {wanted}")))
 }
 
-/// What lint calls an error in the manifest and templates of the deployment package of `name`: a server that gets it could
-/// not be deployed.
+/// What lint calls an error in the deployment package of `name`: a server that gets it could not be deployed.
 pub(crate) fn find_deployment_errors(
     rpm_file: &RpmFile,
     name: &Name,
@@ -218,11 +220,26 @@ pub(crate) fn find_deployment_errors(
         DeploymentDescription::parse_deployment_files(name, &rpm_file.shown.display().to_string(), files);
     Ok(match read {
         Ok(DeploymentDescription { component, manifest, templates }) => {
-            let faults = deployment_manifest::lint_manifest(&manifest, &templates, &component);
+            let mut faults = lint::find_description_errors(&component);
+            faults.extend(deployment_manifest::lint_manifest(&manifest, &templates, &component));
             faults.into_iter().filter(|fault| fault.severity == Severity::Error).collect()
         }
         Err(error) => vec![Fault::new_error(error.to_string())],
     })
+}
+
+/// What lint calls an error in the paths and modes of a payload package.
+pub(crate) fn find_payload_errors(rpm_file: &RpmFile) -> Result<Vec<Fault>, RpmReadOrVerifyError> {
+    let entries = rpm_file.metadata.get_file_entries().map_err(|why| {
+        new_malformed_rpm_error(&rpm_file.shown, &format!("its list of files cannot be read: {why}"))
+    })?;
+    let errors = entries.iter().flat_map(|entry| {
+        let kind = entry.mode().file_type();
+        // The mode of a symbolic link means nothing.
+        let mode = (kind != FileType::SymbolicLink).then_some(entry.mode().permissions());
+        lint::find_payload_path_errors(&entry.path().to_string_lossy(), mode, kind == FileType::Dir)
+    });
+    Ok(errors.map(Fault::new_error).collect())
 }
 
 /// The files of a component in its deployment package, by path in the component's folder.
@@ -236,7 +253,7 @@ fn deployment_files(rpm_file: &RpmFile, name: &Name) -> Result<DeploymentFilesBy
     while let Some(mut file) = reader.next_file().map_err(|why| unreadable(&why))? {
         let path = file.metadata.path().to_string_lossy().into_owned();
         let Some(path) = path.strip_prefix(&folder).map(str::to_owned) else { continue };
-        if file.metadata.mode().file_type() != rpm::FileType::Regular {
+        if file.metadata.mode().file_type() != FileType::Regular {
             continue;
         }
         let mut bytes = Vec::new();

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use model::{
+    component::Component,
     deployment_manifest,
     fault::{Fault, Severity},
-    format::component::{PackagedEntrySource, PackagedFileEntry},
+    format::component::{PackagedEntrySource, PackagedFileEntry, check_component_description},
     name::Key,
 };
 
@@ -23,6 +24,44 @@ pub fn lint_component(source: &ComponentSource) -> Vec<Fault> {
         fault.component = Some(source.component.name.clone());
     }
     faults
+}
+
+/// What is wrong in a component's description, whether it is read from `component.yaml` or from the `component.json` of a
+/// package.
+pub(crate) fn find_description_errors(component: &Component) -> Vec<Fault> {
+    let mut faults: Vec<Fault> =
+        check_component_description(component).into_iter().map(Fault::new_error).collect();
+    for (key, parameter) in &component.parameters {
+        faults.extend(parameter.check_declaration().into_iter().map(|message| Fault {
+            key: Some(key.clone()),
+            ..Fault::new_error(format!("the parameter `{key}`: {message}"))
+        }));
+    }
+    faults
+}
+
+/// What is wrong with one path of a payload, whether it is an entry of `files` or in a package.
+pub(crate) fn find_payload_path_errors(path: &str, mode: Option<u16>, is_directory: bool) -> Vec<String> {
+    let mut errors = Vec::new();
+    let volatile = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"];
+    if volatile.into_iter().any(|top| is_at_or_below(path, top)) {
+        errors.push(format!(
+            "`files` puts something at `{path}`, which does not survive a reboot; let the program or systemd make it"
+        ));
+    }
+    if let Some(mode) = mode
+        && mode & 0o002 != 0
+        && !(is_directory && mode & 0o1000 != 0)
+    {
+        errors.push(format!(
+            "`{path}` has mode {mode:04o}, so every account of the host could change it; use 0644 or 0755"
+        ));
+    }
+    errors
+}
+
+fn is_at_or_below(path: &str, top: &str) -> bool {
+    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[derive(Default)]
@@ -80,11 +119,10 @@ impl Notes {
         if source.test.is_none() {
             self.warn(&source.file, "`test` is missing; `punch test` has nothing to run");
         }
+        for fault in find_description_errors(&source.component) {
+            self.0.push(Fault { file: Some(source.file.clone()), ..fault });
+        }
         for (key, parameter) in &source.component.parameters {
-            for message in parameter.check_declaration() {
-                self.fatal(&source.file, format!("the parameter `{key}`: {message}"));
-                self.name_parameter(key);
-            }
             if parameter.description.trim().is_empty() {
                 self.warn(&source.file, format!("the parameter `{key}` has no description"));
                 self.name_parameter(key);
@@ -116,13 +154,9 @@ impl Notes {
 
     fn entry(&mut self, source: &ComponentSource, entry: &PackagedFileEntry) {
         let path = entry.path.trim_end_matches('/');
-        let below =
-            |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        if ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"].into_iter().any(below) {
-            self.fatal(
-                &source.file,
-                format!("`files` puts something at `{path}`, which does not survive a reboot; let the program or systemd make it"),
-            );
+        let below = |top: &str| is_at_or_below(path, top);
+        for message in find_payload_path_errors(path, entry.mode.map(|mode| mode.0), entry.directory) {
+            self.fatal(&source.file, message);
         }
         for (top, better) in [
             ("/opt", "/usr/lib or /usr/share"),
@@ -141,12 +175,6 @@ impl Notes {
         let regular = matches!(entry.source_symlink_or_directory(), PackagedEntrySource::Source(_));
         if let Some(mode) = entry.mode {
             let shown = format!("{:04o}", mode.0);
-            if mode.0 & 0o002 != 0 && !(entry.directory && mode.0 & 0o1000 != 0) {
-                self.fatal(
-                    &source.file,
-                    format!("`{path}` has mode {shown}, so every account of the host could change it; use 0644 or 0755"),
-                );
-            }
             if mode.0 & 0o6000 != 0 && regular && !entry.setuid {
                 self.fatal(
                     &source.file,

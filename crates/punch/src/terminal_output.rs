@@ -10,28 +10,13 @@ use std::{
 
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
-use model::fault::Fault;
+use model::exit::{CommandErrorDocument, CommandErrorParts};
 use serde::Serialize;
 
 pub(crate) use change_colours::ChangeLayout;
 pub(crate) use pager::Pager;
 
 use crate::command_error::CommandError;
-
-/// An error as `--json` prints it on stderr.
-#[derive(Serialize)]
-struct ErrorDocument<'a> {
-    error: ErrorOutput<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorOutput<'a> {
-    exit: u8,
-    message: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
-    faults: &'a [Fault],
-}
 
 /// Prints to the terminal, or JSON for programs.
 #[derive(Debug, Clone)]
@@ -207,13 +192,13 @@ impl TerminalOutput {
     /// Prints the error, its faults and its hint on stderr; as one JSON object when JSON is asked for.
     pub(crate) fn print_command_error(&self, failure: &CommandError) {
         if self.json {
-            let error = ErrorOutput {
+            let error = CommandErrorParts {
                 exit: failure.exit as u8,
                 message: &failure.message,
                 hint: failure.hint.as_deref(),
                 faults: &failure.faults,
             };
-            if let Ok(text) = serde_json::to_string(&ErrorDocument { error }) {
+            if let Ok(text) = serde_json::to_string(&CommandErrorDocument { error }) {
                 return self.print_note_to_stderr(text);
             }
         }

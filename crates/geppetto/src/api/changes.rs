@@ -25,7 +25,8 @@ use crate::{
         (status = 200, description = "What it does; `revision` is absent if nothing was committed", body = wire::EstateChangeResult),
         (status = 404, description = "There is no revision `base`", body = wire::ProblemDetails),
         (status = 409, description = "The same place was changed since `base`", body = wire::ProblemDetails),
-        (status = 422, description = "It cannot be accepted; `faults` lists every reason", body = wire::ProblemDetails),
+        (status = 422, description = "It cannot be accepted; `faults` lists the reasons, the first thousand of them", body = wire::ProblemDetails),
+        (status = 429, description = "The token has too many changes in progress; `Retry-After` says when to try again", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn submit_change(

@@ -10,7 +10,7 @@ use model::name::ServerName;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{ApiState, problem::ProblemResponse};
+use super::{ApiState, principal_slots::PrincipalSlot, problem::ProblemResponse};
 use crate::{
     auth::{Principal, RequiredAccessLevel, UnscopedPermit},
     backoffice::PageRequest,
@@ -133,17 +133,21 @@ impl FromRequestParts<ApiState> for ServerItself {
 ///
 /// To be taken after the caller is known and before the body is read.
 pub(super) struct LargeBodyMemorySlot {
+    _of_principal: PrincipalSlot,
     _place: OwnedSemaphorePermit,
 }
 
 impl FromRequestParts<ApiState> for LargeBodyMemorySlot {
     type Rejection = ProblemResponse;
 
-    async fn from_request_parts(_parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
+    async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
+        // One that sends slowly, or is refused after a long time, leaves places for others.
+        let principal = Principal::from_request_parts(parts, app).await?;
+        let _of_principal = app.large_body_slots.acquire_slot(principal.audit_actor()).await?;
         let place = Arc::clone(&app.large_bodies).acquire_owned().await;
         // The semaphore is never closed.
         let _place = place.map_err(|error| ProblemResponse::internal_error(&error))?;
-        Ok(Self { _place })
+        Ok(Self { _of_principal, _place })
     }
 }
 

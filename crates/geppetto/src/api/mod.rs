@@ -13,6 +13,7 @@ mod nodes;
 mod openapi_description;
 mod packages;
 mod places;
+mod principal_slots;
 mod problem;
 mod reports;
 mod repository_files;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 pub(crate) use extract::UnixSocketPeer;
 use model::wire;
+use principal_slots::PrincipalSlots;
 pub(crate) use router::{build_router, openapi_document};
 use tokio::sync::{Semaphore, watch};
 
@@ -45,12 +47,20 @@ pub(crate) struct ApiState {
     end: watch::Receiver<bool>,
     /// How many more large bodies may be held now.
     large_bodies: Arc<Semaphore>,
+    /// How many large bodies each principal has sent.
+    large_body_slots: Arc<PrincipalSlots>,
     /// Who uploads how much at once.
-    upload_slots: Arc<upload::UploadSlots>,
+    upload_slots: Arc<PrincipalSlots>,
 }
 
-/// How many large bodies are held at once.
+/// How many large bodies are held at once; half of them may be of one principal.
 const LARGE_BODIES: usize = 4;
+
+/// How many uploads of one principal are taken at once.
+const UPLOADS_OF_PRINCIPAL: usize = 4;
+
+/// How many requests of one principal wait for either.
+const WAITING: usize = 16;
 
 impl ApiState {
     /// What handlers share.
@@ -61,9 +71,16 @@ impl ApiState {
         address: wire::ControlPlaneAddress,
         end: watch::Receiver<bool>,
     ) -> Self {
-        let large_bodies = Arc::new(Semaphore::new(LARGE_BODIES));
-        let upload_slots = Arc::default();
-        Self { back_office, max_package_bytes, advertised_url, address, end, large_bodies, upload_slots }
+        Self {
+            back_office,
+            max_package_bytes,
+            advertised_url,
+            address,
+            end,
+            large_bodies: Arc::new(Semaphore::new(LARGE_BODIES)),
+            large_body_slots: Arc::new(PrincipalSlots::new("large requests", LARGE_BODIES / 2, WAITING)),
+            upload_slots: Arc::new(PrincipalSlots::new("uploads", UPLOADS_OF_PRINCIPAL, WAITING)),
+        }
     }
 
     /// How URLs of this control plane begin.

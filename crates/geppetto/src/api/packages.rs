@@ -18,12 +18,9 @@ use super::{
     ApiState, extract,
     extract::{PageQuery, PathParameters, PermitHeldEverywhere, QueryParameters},
     problem::ProblemResponse,
-    upload,
+    upload::{self, UploadPace},
 };
-use crate::{
-    auth::{Developer, Operator, UnscopedPermit, Viewer},
-    backoffice::BackOfficeError,
-};
+use crate::auth::{Developer, Operator, UnscopedPermit, Viewer};
 
 /// Upload a package; it is visible in no channel yet
 ///
@@ -35,9 +32,11 @@ use crate::{
     request_body(content = inline(Vec<u8>), content_type = "application/x-rpm"),
     responses(
         (status = 201, description = "It is received", body = UploadedPackage),
+        (status = 408, description = "The body came too slowly", body = wire::ProblemDetails),
         (status = 409, description = "The repository has other bytes under this name", body = wire::ProblemDetails),
         (status = 413, description = "It is too large", body = wire::ProblemDetails),
         (status = 422, description = "It is no package, or not signed by a trusted key", body = wire::ProblemDetails),
+        (status = 429, description = "The token has too many uploads at once; `Retry-After` says when to try again", body = wire::ProblemDetails),
     )
 )]
 pub(super) async fn upload_unpublished_package(
@@ -61,9 +60,9 @@ pub(super) async fn upload_unpublished_package(
             ),
         ));
     }
-    let _slot = app.upload_slots.acquire_upload_slot(permit.audit_actor()).await;
+    let _slot = app.upload_slots.acquire_slot(permit.audit_actor()).await?;
     let upload = app.back_office.begin_package_upload(&permit, &file, limit).await?;
-    let upload = upload::write_body_to_upload(body, upload).await.map_err(BackOfficeError::from)?;
+    let upload = upload::write_body_to_upload(body, upload, UploadPace::default()).await?;
     let received = app.back_office.finish_package_upload(&permit, &file, upload).await?;
     Ok((StatusCode::CREATED, Json(received)))
 }

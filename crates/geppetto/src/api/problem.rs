@@ -21,6 +21,8 @@ pub(crate) struct ProblemResponse {
     title: &'static str,
     detail: String,
     faults: Vec<Fault>,
+    /// After how many seconds it is worth trying again.
+    retry_after: Option<u32>,
 }
 
 impl ProblemResponse {
@@ -31,7 +33,7 @@ impl ProblemResponse {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self { status, kind, title, detail: detail.into(), faults: Vec::new() }
+        Self { status, kind, title, detail: detail.into(), faults: Vec::new(), retry_after: None }
     }
 
     /// The request is malformed.
@@ -57,6 +59,18 @@ impl ProblemResponse {
     /// The principal lacks the required grant.
     pub(crate) fn forbidden_problem(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "forbidden", "Not allowed", detail)
+    }
+
+    /// The principal asks for more than its share at once.
+    pub(super) fn too_many_requests(retry_after: u32, detail: impl Into<String>) -> Self {
+        let refusal =
+            Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many requests at once", detail);
+        Self { retry_after: Some(retry_after), ..refusal }
+    }
+
+    /// The client sends its request too slowly.
+    pub(super) fn too_slow(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "timeout", "Request timed out", detail)
     }
 
     /// An internal error. The details are logged and not sent to the client.
@@ -104,6 +118,9 @@ impl IntoResponse for ProblemResponse {
         let mut response = (self.status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -1,11 +1,10 @@
 //! Uploads: a body is written to the disk as it arrives, never held whole, and no thread waits for the client.
 
 use std::{
-    collections::HashMap,
     future::poll_fn,
     io,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
@@ -19,61 +18,86 @@ use axum::{
 };
 use hyper::body::Frame;
 use packaging::repository::{PackageUpload, RepositoryError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
 use tokio_stream::StreamExt as _;
 
-/// How long a client may be silent in the middle of a body.
-const SILENCE: Duration = Duration::from_secs(60);
+use super::problem::ProblemResponse;
+use crate::backoffice::BackOfficeError;
+
 /// How long the rest of a refused body is still taken, so that the client gets to read the refusal.
 const COURTESY: Duration = Duration::from_secs(5);
 
 /// So much of a body is collected before it is written: a client that sends little by little costs few writes.
 const PIECE_BYTES: usize = 256 * 1024;
-/// How many uploads of one principal are taken at once; further ones wait.
-const UPLOADS_PER_PRINCIPAL: usize = 4;
+/// How fast a body must come: an upload that trickles holds a slot and a connection for hours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UploadPace {
+    /// How long the client is watched before it is judged.
+    window: Duration,
+    /// How much must come in that time.
+    least_bytes: usize,
+}
 
-/// The upload slots of each principal.
-#[derive(Debug, Default)]
-pub(super) struct UploadSlots(Mutex<HashMap<String, Weak<Semaphore>>>);
+impl Default for UploadPace {
+    fn default() -> Self {
+        // A modem of the last century sends three times as much.
+        Self { window: Duration::from_secs(30), least_bytes: 30 * 1024 }
+    }
+}
 
-impl UploadSlots {
-    /// Waits for a free upload slot of this principal. A waiting upload holds no thread and does not delay other principals.
-    pub(super) async fn acquire_upload_slot(&self, principal: String) -> Option<OwnedSemaphorePermit> {
-        let slots = {
-            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            known.retain(|_, slots| slots.strong_count() > 0);
-            let slots = known.get(&principal).and_then(Weak::upgrade);
-            slots.unwrap_or_else(|| {
-                let slots = Arc::new(Semaphore::new(UPLOADS_PER_PRINCIPAL));
-                known.insert(principal, Arc::downgrade(&slots));
-                slots
-            })
-        };
-        // The semaphore is never closed, so this never fails.
-        slots.acquire_owned().await.ok()
+/// Why a body was not taken whole.
+#[derive(Debug)]
+pub(super) enum UploadBodyError {
+    /// It came too slowly.
+    TooSlow(RepositoryError),
+    /// It broke off, is too large, or could not be written.
+    Refused(RepositoryError),
+}
+
+impl From<RepositoryError> for UploadBodyError {
+    fn from(error: RepositoryError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<UploadBodyError> for ProblemResponse {
+    fn from(error: UploadBodyError) -> Self {
+        match error {
+            UploadBodyError::TooSlow(error) => Self::too_slow(error.to_string()),
+            UploadBodyError::Refused(error) => BackOfficeError::from(error).into(),
+        }
     }
 }
 
 /// Writes a body to an upload as it comes. No thread waits for the client meanwhile. Fails when the body is cut off, or
-/// when nothing comes for a while.
+/// comes too slowly.
 pub(super) async fn write_body_to_upload(
     body: Body,
     mut upload: PackageUpload,
-) -> Result<PackageUpload, RepositoryError> {
-    let mut pieces = pin!(body.into_data_stream().timeout(SILENCE));
+    pace: UploadPace,
+) -> Result<PackageUpload, UploadBodyError> {
+    let mut pieces = pin!(body.into_data_stream());
+    let mut window = pin!(sleep(pace.window));
+    let mut came = 0;
     let mut collected = Vec::with_capacity(PIECE_BYTES);
     loop {
-        let piece = match pieces.next().await {
-            Some(Ok(Ok(piece))) => Some(piece),
-            Some(Ok(Err(error))) => return Err(upload.broken_off_error(io::Error::other(error))),
-            Some(Err(_)) => {
-                let text = format!("nothing came for {} seconds", SILENCE.as_secs());
-                return Err(upload.broken_off_error(io::Error::new(io::ErrorKind::TimedOut, text)));
+        let piece = tokio::select! {
+            biased;
+            piece = pieces.next() => piece,
+            () = &mut window => {
+                if came < pace.least_bytes {
+                    return Err(UploadBodyError::TooSlow(upload.broken_off_error(too_slow_error(came, pace))));
+                }
+                came = 0;
+                window.set(sleep(pace.window));
+                continue;
             }
-            None => None,
         };
+        let piece = piece.transpose().map_err(|error| upload.broken_off_error(io::Error::other(error)))?;
         let is_last = piece.is_none();
-        collected.extend_from_slice(&piece.unwrap_or_default());
+        let piece = piece.unwrap_or_default();
+        came += piece.len();
+        collected.extend_from_slice(&piece);
         if collected.len() >= PIECE_BYTES || is_last {
             let write = move || {
                 upload.write_next_bytes(&collected)?;
@@ -85,11 +109,23 @@ pub(super) async fn write_body_to_upload(
                 file: "the upload".to_owned(),
                 why: io::Error::other(error),
             })??;
+            // The client is not to blame for the time that writing took.
+            came = 0;
+            window.set(sleep(pace.window));
         }
         if is_last {
             return Ok(upload);
         }
     }
+}
+
+fn too_slow_error(came: usize, pace: UploadPace) -> io::Error {
+    let text = format!(
+        "only {came} bytes came in {} seconds, and at least {} must come in that time",
+        pace.window.as_secs_f32(),
+        pace.least_bytes
+    );
+    io::Error::new(io::ErrorKind::TimedOut, text)
 }
 
 /// Takes the rest of a refused body, so that the client is not cut off before it gets to read the refusal.
@@ -140,9 +176,17 @@ async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::{Ipv4Addr, SocketAddr, TcpStream},
+    };
+
+    use axum::{Router, middleware, routing::put};
     use packaging::{openpgp::SecretKey, repository::Repository};
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::serve::{ConnectionLimits, serve_tcp_connections};
 
     fn upload(folder: &std::path::Path, limit: u64) -> PackageUpload {
         let key = SecretKey::generate_secret_key("Repository <r@example.org>", 1_800_000_000).unwrap();
@@ -156,26 +200,62 @@ mod tests {
         let root = folder.path().join("repository");
         let pieces = [Ok("half of it"), Err(io::Error::other("the connection is gone"))];
         let body = Body::from_stream(tokio_stream::iter(pieces));
-        let error = write_body_to_upload(body, upload(&root, 100)).await.unwrap_err();
-        assert!(error.to_string().contains("the connection is gone"), "{error}");
+        let error = write_body_to_upload(body, upload(&root, 100), UploadPace::default()).await.unwrap_err();
+        assert!(format!("{error:?}").contains("the connection is gone"), "{error:?}");
         assert_eq!(std::fs::read_dir(root.join("incoming")).unwrap().count(), 0);
         let other = folder.path().join("other");
-        let error = write_body_to_upload(Body::from("x".repeat(101)), upload(&other, 100)).await.unwrap_err();
+        let body = Body::from("x".repeat(101));
+        let error = write_body_to_upload(body, upload(&other, 100), UploadPace::default()).await.unwrap_err();
+        let UploadBodyError::Refused(error) = error else { panic!("{error:?}") };
         assert!(error.to_string().contains("larger than the 100 bytes"), "{error}");
     }
 
-    #[tokio::test]
-    async fn uploads_of_one_principal_wait_for_each_other_and_for_nobody_else() {
-        let slots = UploadSlots::default();
-        let mut held = Vec::new();
-        for _ in 0..UPLOADS_PER_PRINCIPAL {
-            held.push(slots.acquire_upload_slot("token mallory".to_owned()).await);
+    /// An upload endpoint of this pace behind a real socket.
+    async fn started(folder: &std::path::Path, pace: UploadPace) -> SocketAddr {
+        let upload = Arc::new(Mutex::new(Some(upload(&folder.join("repository"), 1 << 20))));
+        let take = async move |body: Body| {
+            let upload = upload.lock().unwrap().take().unwrap();
+            write_body_to_upload(body, upload, pace).await.map(|_| "taken").map_err(ProblemResponse::from)
+        };
+        let router = Router::new().route("/", put(take)).layer(middleware::from_fn(drain_refused_body));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = ConnectionLimits::default();
+        tokio::spawn(serve_tcp_connections(listener, None, router, limits, std::future::pending()));
+        address
+    }
+
+    /// Sends ten pieces with a pause after each; the answer.
+    fn send(address: SocketAddr, piece: &[u8], pause: Duration) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        write!(
+            stream,
+            "PUT / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            piece.len() * 10
+        )
+        .unwrap();
+        for _ in 0..10 {
+            // The other end may have hung up already.
+            let _ = stream.write_all(piece);
+            std::thread::sleep(pause);
         }
-        let soon = Duration::from_millis(50);
-        let next = slots.acquire_upload_slot("token mallory".to_owned());
-        tokio::time::timeout(soon, next).await.unwrap_err();
-        tokio::time::timeout(soon, slots.acquire_upload_slot("token ann".to_owned())).await.unwrap();
-        held.pop();
-        tokio::time::timeout(soon, slots.acquire_upload_slot("token mallory".to_owned())).await.unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        answer
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn trickling_upload_is_ended_with_408_and_a_slow_one_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let pace = UploadPace { window: Duration::from_secs(1), least_bytes: 100 };
+        let pause = Duration::from_millis(250);
+        for (piece, expected) in [(&[0; 10][..], "HTTP/1.1 408 "), (&[0; 400][..], "HTTP/1.1 200 ")] {
+            let address = started(&folder.path().join(piece.len().to_string()), pace).await;
+            let answer = tokio::task::spawn_blocking(move || send(address, piece, pause)).await.unwrap();
+            assert!(answer.starts_with(expected), "{answer}");
+            let said =
+                "bytes came in 1 seconds, and at least 100 must come in that time; nothing of it was kept";
+            assert_eq!(answer.contains(said), expected.contains("408"), "{answer}");
+        }
     }
 }

@@ -5,14 +5,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use model::{
     catalog::Catalog,
     estate::{Estate, PlaceId, RevisionAndAuthor},
     fault::{Fault, Severity},
-    format::estate::{self, EstateYamlByPath},
+    format::estate::{self, EstateYamlByPath, SettingLocator},
     name::Name,
     resolve::{EstateFinding, ResolutionReadsIndex, check_estate_change_unless_cancelled},
     unified_diff,
@@ -38,9 +41,8 @@ const ATTEMPTS: usize = 10;
 /// The longest message of a revision, in characters: it is in every list of revisions.
 const MESSAGE_CHARACTERS: usize = 2_000;
 
-/// How many findings are located in their files and shown. Nobody corrects more at once, and each costs a look through its
-/// file.
-const SHOWN_FINDINGS: usize = 100;
+/// How many findings are shown. Nobody corrects more at once.
+const SHOWN_FINDINGS: usize = 1_000;
 
 /// How many lines of the difference of one place are shown.
 const DIFF_LINES: usize = 1_000;
@@ -84,48 +86,65 @@ impl BackOffice {
         permit: &UnscopedPermit<Operator>,
         proposal: EstateChangeSubmission,
     ) -> Result<EstateChangeResult, BackOfficeError> {
-        // One after the other: each then sees what the one before it did, and none is made twice.
         let characters = proposal.message.chars().count();
         if characters > MESSAGE_CHARACTERS {
             return Err(BackOfficeError::Refused(format!(
                 "the message has {characters} characters; at most {MESSAGE_CHARACTERS} are kept for ever"
             )));
         }
-        let _turn = match proposal.preview {
-            true => None,
-            false => Some(self.changing.lock().await),
+        // A change that is refused, however long that takes, keeps nobody waiting.
+        let base = self.base_of_change(&proposal).await?;
+        let evaluated = self.evaluate_change(permit, &proposal, base).await?;
+        if proposal.preview || evaluated.changes.is_empty() {
+            return Ok(evaluated.result);
+        }
+        // One after the other: each then sees what the one before it did.
+        let _turn = self.changing.lock().await;
+        let mut overtaken = match self.commit_change(permit, &proposal, evaluated).await {
+            Err(BackOfficeError::Store(error @ StoreError::Overtaken { .. })) => error,
+            done => return done,
         };
-        let base = match (&proposal.proposed, proposal.base) {
-            // Whatever is committed from now on is not in those files, and would be undone by them.
-            (SubmittedEstate::Whole { .. }, None) => {
-                Some(self.cached_or_read_current_estate().await?.revision)
-            }
-            (_, base) => base,
-        };
-        let mut overtaken = None;
+        let base = self.base_of_change(&proposal).await?;
         for _ in 0..ATTEMPTS {
-            match self.try_change(permit, &proposal, base).await {
-                Err(BackOfficeError::Store(error @ StoreError::Overtaken { .. })) => overtaken = Some(error),
+            let evaluated = self.evaluate_change(permit, &proposal, base).await?;
+            if evaluated.changes.is_empty() {
+                return Ok(evaluated.result);
+            }
+            match self.commit_change(permit, &proposal, evaluated).await {
+                Err(BackOfficeError::Store(error @ StoreError::Overtaken { .. })) => overtaken = error,
                 done => return done,
             }
         }
-        Err(overtaken.map_or_else(|| BackOfficeError::Broken("no change was tried".to_owned()), Into::into))
+        Err(overtaken.into())
     }
 
-    /// Makes the change from the newest state; fails with [`StoreError::Overtaken`] when that is not the newest
-    /// any more.
-    async fn try_change(
+    /// The revision that a change was made from, if others must not be overwritten.
+    async fn base_of_change(
+        &self,
+        proposal: &EstateChangeSubmission,
+    ) -> Result<Option<u64>, BackOfficeError> {
+        match (&proposal.proposed, proposal.base) {
+            // Whatever is committed from now on is not in those files, and would be undone by them.
+            (SubmittedEstate::Whole { .. }, None) => {
+                Ok(Some(self.cached_or_read_current_estate().await?.revision))
+            }
+            (_, base) => Ok(base),
+        }
+    }
+
+    /// Checks the change against the newest state, and whether it is allowed. Nothing is written.
+    async fn evaluate_change(
         &self,
         permit: &UnscopedPermit<Operator>,
         proposal: &EstateChangeSubmission,
         base: Option<u64>,
-    ) -> Result<EstateChangeResult, BackOfficeError> {
+    ) -> Result<EvaluatedProposal, BackOfficeError> {
         let state = self.cached_or_read_current_estate().await?;
         let documents = proposed_documents(&state, &proposal.proposed)?;
         let submitted = Arc::clone(&self.submitted_texts);
         let (preview, diffs) = (proposal.preview, proposal.diffs);
         let actor = permit.audit_actor();
-        let origin = RevisionAndAuthor { revision: state.revision + 1, by: actor.clone() };
+        let origin = RevisionAndAuthor { revision: state.revision + 1, by: actor };
         let (catalog, secrets) =
             (self.read_catalog_of_all_channels().await?, self.load_and_store_ever_secret_parameters().await?);
         let newer = match base {
@@ -158,21 +177,29 @@ impl BackOffice {
         .await
         .map_err(|error| BackOfficeError::Broken(format!("a change could not be checked: {error}")))??;
         drop(cancellation);
-        let EvaluatedProposal { changes, next, scopes, read_environments, resolutions, mut result } =
-            evaluated;
-        for scope in &scopes {
+        for scope in &evaluated.scopes {
             permit.require_grant_in_scope(scope)?;
         }
-        for environment in &read_environments {
+        for environment in &evaluated.read_environments {
             permit.require_view_of_environment(environment)?;
         }
-        if changes.is_empty() || proposal.preview {
-            return Ok(result);
-        }
+        Ok(evaluated)
+    }
+
+    /// Commits what was evaluated; fails with [`StoreError::Overtaken`] when the state it was evaluated against is not the
+    /// newest any more.
+    async fn commit_change(
+        &self,
+        permit: &UnscopedPermit<Operator>,
+        proposal: &EstateChangeSubmission,
+        evaluated: EvaluatedProposal,
+    ) -> Result<EstateChangeResult, BackOfficeError> {
+        let EvaluatedProposal { changes, next, resolutions, mut result, .. } = evaluated;
+        let actor = permit.audit_actor();
         let context = self.audit_context(&actor);
         let revision = self
             .store
-            .commit_revision(state.revision, &changes, &proposal.message, &resolutions, &context)
+            .commit_revision(next.revision - 1, &changes, &proposal.message, &resolutions, &context)
             .await?;
         // Servers that come and selections that change are in the reads of what was committed.
         self.refresh_resolution_reads_index().await?;
@@ -302,6 +329,9 @@ impl ProposalEvaluation<'_> {
     fn evaluate_proposal(&self, origin: &RevisionAndAuthor) -> Result<EvaluatedProposal, BackOfficeError> {
         let Self { state, recorded, .. } = *self;
         let (next, changes) = self.edit(origin)?;
+        if self.is_cancelled.load(Ordering::Relaxed) {
+            return Err(cancelled_error());
+        }
         self.newer.check_no_overwrite(&changes)?;
         let Some(checked) = check_estate_change_unless_cancelled(
             &state.estate,
@@ -310,7 +340,7 @@ impl ProposalEvaluation<'_> {
             recorded,
             self.is_cancelled,
         ) else {
-            return Err(BackOfficeError::Broken("the request for this change ended early".to_owned()));
+            return Err(cancelled_error());
         };
         let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
             locate_first_findings(&checked.findings, self.submitted)
@@ -364,7 +394,7 @@ impl ProposalEvaluation<'_> {
             .filter(|(path, text)| state.documents.get(*path) != Some(*text))
             .map(|(path, text)| (path.clone(), text.clone()))
             .collect();
-        let mut edited = estate::parse_estate_yaml(&edited)
+        let mut edited = estate::parse_estate_yaml_unless_cancelled(&edited, self.is_cancelled)
             .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
         estate::set_origins_of_changed_overrides(&state.estate, &mut edited, origin);
         let origins = estate_snapshot::override_origins_json_by_document_path(&mut edited);
@@ -387,6 +417,11 @@ impl ProposalEvaluation<'_> {
         changes.sort_by(|a, b| a.path.cmp(&b.path));
         Ok((next, changes))
     }
+}
+
+/// Nobody reads it: the request is gone.
+fn cancelled_error() -> BackOfficeError {
+    BackOfficeError::Broken("the request for this change ended early".to_owned())
 }
 
 /// A change without its difference.
@@ -454,7 +489,8 @@ pub(super) fn place_title_from_path(path: &str) -> String {
 /// are.
 fn locate_first_findings(findings: &[EstateFinding], documents: &EstateYamlByPath) -> Vec<Fault> {
     let shown = findings.iter().take(SHOWN_FINDINGS);
-    let mut faults: Vec<Fault> = shown.map(|finding| finding.to_located_fault(documents)).collect();
+    let mut locator = SettingLocator::new(documents);
+    let mut faults: Vec<Fault> = shown.map(|finding| finding.to_located_fault(&mut locator)).collect();
     if let Some(next) = findings.get(SHOWN_FINDINGS) {
         let more = findings.len() - SHOWN_FINDINGS;
         let message = format!("{more} more errors and warnings are not shown; correct these first");

@@ -7,7 +7,7 @@ use model::{
 
 use crate::{
     auth::AccessDenied,
-    daemon_error::{DaemonCommandError, join_error_and_sources},
+    daemon_error::{DISK_FULL_HINT, DaemonCommandError, join_error_and_sources},
     store::StoreError,
 };
 
@@ -106,7 +106,10 @@ impl From<BackOfficeError> for DaemonCommandError {
             | BackOfficeError::Conflict(_)
             | BackOfficeError::TooLarge(_) => DaemonCommandError::invalid_input_error(error.to_string()),
             BackOfficeError::Store(error) => error.into(),
-            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) | BackOfficeError::DiskFull(_) => {
+            BackOfficeError::DiskFull(_) => {
+                DaemonCommandError::operation_failed_error(error.to_string()).with_hint(DISK_FULL_HINT)
+            }
+            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) => {
                 DaemonCommandError::operation_failed_error(error.to_string())
             }
         }
@@ -117,6 +120,9 @@ impl From<StoreError> for DaemonCommandError {
     fn from(error: StoreError) -> Self {
         let message = join_error_and_sources(&error);
         match error {
+            error if error.is_disk_full() => {
+                DaemonCommandError::operation_failed_error(message).with_hint(DISK_FULL_HINT)
+            }
             StoreError::Overtaken { .. } => DaemonCommandError::invalid_input_error(message)
                 .with_hint("look at what changed (`punch export DIR`) and do it again from there"),
             StoreError::NameTaken(_) => {
@@ -132,6 +138,11 @@ impl From<StoreError> for DaemonCommandError {
                 "install that version or a newer one; to stay with this one, recover the backup made before the upgrade \
                  (`geppetto recover`)",
             ),
+            StoreError::Open { ref database, .. } if database.starts_with("postgres") => {
+                DaemonCommandError::invalid_input_error(message).with_hint(
+                    "check that PostgreSQL runs and listens there, and that the database of the URL exists and lets this user in",
+                )
+            }
             StoreError::Open { .. } => DaemonCommandError { exit: Exit::Input, message, hint: None }.with_hint(
                 "check that this user may read and write the data folder and that its disk has room, or that the \
                  database of the URL exists, answers and lets this user in",
@@ -141,7 +152,7 @@ impl From<StoreError> for DaemonCommandError {
                  date for good",
             ),
             StoreError::NeverUsed(_) => DaemonCommandError::invalid_input_error(message)
-                .with_hint("check --database or GEPPETTO_DATABASE: it is the URL that `geppetto serve` has"),
+                .with_hint("check --data, and --database or GEPPETTO_DATABASE: they are those that `geppetto serve` has"),
             StoreError::NotEmpty(_) => DaemonCommandError::invalid_input_error(message)
                 .with_hint("make a new database (`createdb`), and name it with --database"),
             _ => DaemonCommandError::operation_failed_error(message),

@@ -11,7 +11,10 @@ use packaging::{
 };
 use rand::{CryptoRng, RngCore};
 
-use crate::{daemon_error::DaemonCommandError, data_folder::create_secret_file};
+use crate::{
+    daemon_error::{DISK_FULL_HINT, DaemonCommandError},
+    data_folder::create_secret_file,
+};
 
 /// A kind of 32-byte key, and the words of its errors.
 struct KeyKind {
@@ -78,10 +81,9 @@ fn key(
             // Another process created the key at the same moment: its key is used.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => {
-                return Err(DaemonCommandError::operation_failed_error(format!(
-                    "`{}` could not be written: {error}",
-                    path.display()
-                )));
+                let message = format!("`{}` could not be written: {error}", path.display());
+                let hint = "run it as the user whose data folder it is";
+                return Err(DaemonCommandError::from_io_error(message, &error, hint));
             }
         }
     }
@@ -112,21 +114,26 @@ fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonCommandError> {
 
 /// Opens the repository, or makes one with a key of its own if there is none.
 pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repository, DaemonCommandError> {
-    let failed = |error: &dyn std::fmt::Display| {
+    let unusable = |error: &dyn std::fmt::Display| {
         DaemonCommandError::invalid_input_error(format!("the repository cannot be used: {error}"))
+    };
+    let failed = |error: RepositoryError| match error.is_disk_full() {
+        true => DaemonCommandError::operation_failed_error(format!("the repository cannot be used: {error}"))
+            .with_hint(DISK_FULL_HINT),
+        false => unusable(&error),
     };
     if !Repository::is_repository(root) {
         let created = u32::try_from(now_us / 1_000_000).unwrap_or(u32::MAX);
-        let key =
-            SecretKey::generate_secret_key("Geppetto repository", created).map_err(|error| failed(&error))?;
+        let key = SecretKey::generate_secret_key("Geppetto repository", created)
+            .map_err(|error| unusable(&error))?;
         match Repository::create_repository(root, key) {
             Ok(repository) => return Ok(repository),
             // Another process created the repository at the same moment: it is used.
             Err(RepositoryError::Exists { .. }) => {}
-            Err(error) => return Err(failed(&error)),
+            Err(error) => return Err(failed(error)),
         }
     }
-    Repository::open_repository(root).map_err(|error| failed(&error))
+    Repository::open_repository(root).map_err(failed)
 }
 
 /// The public half, as servers keep it: base64.

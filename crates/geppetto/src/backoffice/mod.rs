@@ -20,6 +20,7 @@ mod node;
 mod packages;
 mod page;
 mod places;
+mod refused_uploads;
 mod reports;
 mod repository_upkeep;
 mod resolution_cache;
@@ -47,7 +48,7 @@ pub(crate) use places::PlaceKind;
 
 use crate::{
     clock::Clock,
-    daemon_error::DaemonCommandError,
+    daemon_error::{DaemonCommandError, join_error_and_sources},
     data_folder::DataFolder,
     store::{SealingKey, Store, StoreWithUncheckedSeal, TimeAndActor},
 };
@@ -63,10 +64,12 @@ pub(crate) struct BackOffice {
     cache: Mutex<resolution_cache::ResolutionCache>,
     /// Which parameters are secret: once declared so, for ever.
     secrets: Mutex<mask::CachedSecretParameters>,
-    /// Held by the one change that this control plane is making: two of them would only overtake each other.
+    /// Held by the one change that this control plane commits: two of them would only overtake each other.
     changing: tokio::sync::Mutex<()>,
     /// What people wrote that means what is stored.
     submitted_texts: Arc<submitted_texts::SubmittedTextDigests>,
+    /// Refused uploads that are not in the audit log yet.
+    refused_uploads: Arc<refused_uploads::RefusedUploadCounts>,
     resolutions: AtomicU64,
     /// When the health check wrote to the database last, in microseconds since 1970-01-01 UTC.
     health_written_us: tokio::sync::Mutex<i64>,
@@ -110,7 +113,8 @@ impl BackOffice {
     pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonCommandError> {
         let (store, node_key) = open_store_with_its_keys(data).await?;
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
-        let (cache, secrets, changing, submitted_texts, resolutions, health_written_us) = Default::default();
+        let (cache, secrets, changing, submitted_texts, refused_uploads, resolutions, health_written_us) =
+            Default::default();
         Ok(Self {
             store,
             clock,
@@ -120,6 +124,7 @@ impl BackOffice {
             secrets,
             changing,
             submitted_texts,
+            refused_uploads,
             resolutions,
             health_written_us,
         })
@@ -127,6 +132,14 @@ impl BackOffice {
 
     /// Waits for what is being written and closes the database.
     pub(crate) async fn close_database(&self) {
+        for (actor, count) in self.refused_uploads.take_all_counts() {
+            let (context, detail) = (self.audit_context(&actor), format!("refused: {count} more uploads"));
+            if let Err(error) =
+                self.store.insert_repository_audit_entry(&context, "receive", "packages", &detail, None).await
+            {
+                tracing::error!(error = %join_error_and_sources(&error), "{count} refused uploads of {actor} are not recorded");
+            }
+        }
         self.store.close().await;
     }
 

@@ -4,6 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use model::{
     catalog::Catalog,
+    format::estate::SettingLocator,
     format::node::{self, NodeYamlWriterWithSharedComponents},
     name::ServerName,
     node::Node,
@@ -265,7 +266,10 @@ impl BackOffice {
         let resolution = resolved.map_err(|error| BackOfficeError::Unresolvable {
             server: server.to_string(),
             revision: state.revision,
-            faults: error.faults.iter().map(|fault| fault.to_located_fault(&state.documents)).collect(),
+            faults: {
+                let mut locator = SettingLocator::new(&state.documents);
+                error.faults.iter().map(|fault| fault.to_located_fault(&mut locator)).collect()
+            },
         })?;
         Ok(UnnumberedNode { latest, revision: state.revision, catalog, resolution })
     }

@@ -12,7 +12,11 @@ use packaging::{
     repository::{PackageUpload, Repository, RepositoryError, TrustedOrWithdrawnKey},
 };
 
-use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
+use super::{
+    BackOffice, BackOfficeError, PageRequest,
+    page::PageSlice,
+    refused_uploads::{RefusedUploadCounts, describe_counted_refusals},
+};
 use crate::{
     auth::{Admin, Developer, Operator, UnscopedPermit, Viewer},
     daemon_error::join_error_and_sources,
@@ -80,12 +84,23 @@ impl BackOffice {
         let task = tokio::spawn(async move {
             let done = tokio::task::spawn_blocking(move || work(&repository)).await.map_err(broke_off);
             let done = done.and_then(|done| done.map_err(BackOfficeError::from));
-            let outcome = match &done {
-                Ok(done) => format!("done: {}", describe(done)),
-                Err(error @ BackOfficeError::Broken(_)) => format!("failed: {error}"),
-                Err(error) => format!("refused: {error}"),
-            };
             let context = TimeAndActor { at_us: clock.now_us(), actor: &entry.actor };
+            let counts = entry.counted_refusals.as_deref();
+            let outcome = match &done {
+                Ok(done) => {
+                    let counted = counts.map_or(0, |counts| counts.take_count(&entry.actor));
+                    format!("done: {}{}", describe(done), describe_counted_refusals(counted))
+                }
+                Err(error @ BackOfficeError::Broken(_)) => format!("failed: {error}"),
+                Err(error) => {
+                    let counted = match counts {
+                        Some(counts) => counts.count_refusal(&entry.actor, context.at_us),
+                        None => Some(0),
+                    };
+                    let Some(counted) = counted else { return done };
+                    format!("refused: {error}{}", describe_counted_refusals(counted))
+                }
+            };
             let event = entry.event.filter(|_| done.is_ok());
             if let Err(error) = store
                 .insert_repository_audit_entry(&context, entry.action, &entry.subject, &outcome, event)
@@ -151,7 +166,10 @@ impl BackOffice {
         file: &str,
         upload: PackageUpload,
     ) -> Result<UploadedPackage, BackOfficeError> {
-        let entry = RepositoryAuditEntry::new(&permit.audit_actor(), "receive", file, "");
+        let entry = RepositoryAuditEntry {
+            counted_refusals: Some(Arc::clone(&self.refused_uploads)),
+            ..RepositoryAuditEntry::new(&permit.audit_actor(), "receive", file, "")
+        };
         self.record_outcome(
             entry,
             move |repository| repository.receive_uploaded_package(upload),
@@ -355,6 +373,8 @@ pub(super) struct RepositoryAuditEntry {
     detail: String,
     /// Announced when the operation is done.
     event: Option<Event>,
+    /// Where refusals are counted; each is in the log if not given.
+    counted_refusals: Option<Arc<RefusedUploadCounts>>,
 }
 
 fn key_list(keys: &[TrustedOrWithdrawnKey]) -> wire::TrustedKeyList {
@@ -377,6 +397,7 @@ impl RepositoryAuditEntry {
             subject: subject.to_owned(),
             detail: detail.to_owned(),
             event: None,
+            counted_refusals: None,
         }
     }
 

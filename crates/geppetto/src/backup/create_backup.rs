@@ -1,6 +1,11 @@
 //! Makes a backup, while the control plane serves or while it does not.
 
-use std::{fs, io::ErrorKind, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{
+    fs,
+    io::ErrorKind,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
+    path::Path,
+};
 
 use packaging::repository::Repository;
 
@@ -8,10 +13,11 @@ use super::{
     BackupError, KEYS_FOLDER, POSTGRES_DUMP_FILE, REPOSITORY_FOLDER, SQLITE_FILE,
     backup_description::{BackupDescription, DESCRIPTION_FILE},
     checksums::{self, CHECKSUM_FILE},
-    durable_files::{copy_to_new_file, create_folder_with_mode, sync_folder, write_new_file},
+    durable_files::{copy_to_new_file, sync_folder, write_new_file},
 };
 use crate::{
     data_folder::DataFolder,
+    interruption::SignalHandling,
     store::{DatabaseLocation, Store},
 };
 
@@ -24,6 +30,7 @@ pub(crate) async fn create_backup(
     store: &Store,
     now_us: i64,
     out: &Path,
+    interruption: &SignalHandling,
 ) -> Result<(usize, u64), BackupError> {
     let exists = || BackupError::Occupied { what: format!("{} exists already", out.display()) };
     let (Some(name), false) = (out.file_name(), fs::symlink_metadata(out).is_ok()) else {
@@ -42,10 +49,14 @@ pub(crate) async fn create_backup(
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .map_err(BackupError::from_io_error("make a folder in", parent))?;
+    interruption.remove_folder_if_interrupted(aside.path());
     let written = fill_backup(data, store, now_us, aside.path()).await?;
-    fs::rename(aside.path(), out).map_err(|why| match why.kind() {
-        ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => exists(),
-        _ => BackupError::from_io_error("put in place", out)(why),
+    let complete = format!("the backup {} is complete", out.display());
+    interruption.take_last_step(|| fs::rename(aside.path(), out), complete).map_err(|why| {
+        match why.kind() {
+            ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty | ErrorKind::NotADirectory => exists(),
+            _ => BackupError::from_io_error("put in place", out)(why),
+        }
     })?;
     let _renamed = aside.keep();
     sync_folder(parent)?;
@@ -114,7 +125,9 @@ async fn fill_backup(
 }
 
 fn copy_keys(data: &DataFolder, to: &Path) -> Result<(), BackupError> {
-    create_folder_with_mode(to, 0o700)?;
+    // Not with the folders above: they are gone when the backup is interrupted.
+    let made = fs::DirBuilder::new().mode(0o700).create(to);
+    made.map_err(BackupError::from_io_error("make the folder", to))?;
     for (path, is_needed) in
         [(data.node_key_path(), true), (data.database_key_path(), true), (data.authority_path(), false)]
     {

@@ -28,16 +28,24 @@ impl BackupArgs {
     pub(crate) async fn run_backup_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
         let data = self.storage.locate_data_folder(context, "backup")?;
         data.require_used_before()?;
+        context.interruption.set_state_if_interrupted(format!(
+            "no backup was made, and nothing was left in place of {}",
+            self.out.display()
+        ));
         let store = backoffice::open_used_store_with_its_keys(&data).await?;
-        let made = backup::create_backup(&data, &store, context.clock.now_us(), &self.out).await;
+        let made =
+            backup::create_backup(&data, &store, context.clock.now_us(), &self.out, &context.interruption)
+                .await;
         store.close().await;
         let (files, bytes) = made?;
-        output::print_note(&format!(
+        let note = format!(
             "{} holds the backup: {files} files, {:.1} MiB; `geppetto recover --from {} --dry-run` reads and checks it",
             self.out.display(),
             bytes as f64 / (1024.0 * 1024.0),
             self.out.display(),
-        ));
+        );
+        let result = serde_json::json!({"backup": self.out, "files": files, "bytes": bytes});
+        output::print_result(context.json, &result, &note);
         Ok(())
     }
 }

@@ -29,14 +29,19 @@ const DEFAULT_CHANNELS: [&str; 3] = ["dev", "staging", "prod"];
 impl InitArgs {
     /// Runs the command.
     pub(crate) async fn run_init_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
+        context.interruption.set_state_if_interrupted(format!(
+            "what was made of the control plane in {} stays, and the same command completes it",
+            context.data.display()
+        ));
         let (data, back_office) =
             open_or_create_control_plane(context, &self.storage, &self.channels, "init").await?;
         back_office.close_database().await;
-        output::print_note(&format!(
+        let note = format!(
             "the control plane in {} is ready: start it with `geppetto serve` and the same options; `punch` on this machine then needs no \
              token (`punch whoami`)",
             data.folder_path().display()
-        ));
+        );
+        output::print_result(context.json, &serde_json::json!({"data": data.folder_path()}), &note);
         Ok(())
     }
 }

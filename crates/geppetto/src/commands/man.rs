@@ -15,7 +15,11 @@ pub(crate) struct DaemonManArgs {
 
 impl DaemonManArgs {
     /// Writes the pages of `command`.
-    pub(crate) fn run_man_command(self, command: clap::Command) -> Result<(), DaemonCommandError> {
+    pub(crate) fn run_man_command(
+        self,
+        command: clap::Command,
+        is_json: bool,
+    ) -> Result<(), DaemonCommandError> {
         let failed = |error: std::io::Error| {
             DaemonCommandError::operation_failed_error(format!(
                 "the manual pages could not be written to `{}`: {error}",
@@ -26,7 +30,8 @@ impl DaemonManArgs {
         let command = hide_environment_values(command);
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
         clap_mangen::generate_to(command, &self.folder).map_err(failed)?;
-        output::print_note(&format!("wrote the manual pages to {}", self.folder.display()));
+        let note = format!("wrote the manual pages to {}", self.folder.display());
+        output::print_result(is_json, &serde_json::json!({"folder": self.folder}), &note);
         Ok(())
     }
 }

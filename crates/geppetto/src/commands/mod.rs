@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::{clock::Clock, daemon_error::DaemonCommandError};
+use crate::{clock::Clock, daemon_error::DaemonCommandError, interruption::SignalHandling};
 
 /// The control plane: back-office, repository and API
 ///
@@ -22,7 +22,7 @@ use crate::{clock::Clock, daemon_error::DaemonCommandError};
 #[derive(Debug, Parser)]
 #[command(name = "geppetto", version, max_term_width = 100)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 the input is wrong, 2 the command line is wrong, 5 failed, 70 a bug."
+    after_help = "Exit codes: 0 done, 1 the input is wrong, 2 the command line is wrong, 5 failed, 70 a bug, 130 interrupted, 143 terminated."
 )]
 pub(crate) struct GeppettoCli {
     /// The folder of the control plane
@@ -34,6 +34,10 @@ pub(crate) struct GeppettoCli {
         value_name = "DIR"
     )]
     data: PathBuf,
+
+    /// Print results and errors as JSON
+    #[arg(long, global = true)]
+    json: bool,
 
     /// What to do
     #[command(subcommand)]
@@ -64,26 +68,44 @@ impl GeppettoCli {
     pub(crate) fn is_serve_command(&self) -> bool {
         matches!(self.verb, GeppettoVerb::Serve(_))
     }
+
+    /// Whether results and errors are for programs.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether this makes or copies a control plane, and says what is true when it is interrupted.
+    pub(crate) fn is_interruptible_command(&self) -> bool {
+        matches!(self.verb, GeppettoVerb::Init(_) | GeppettoVerb::Backup(_) | GeppettoVerb::Recover(_))
+    }
 }
 
 /// What every verb may need to know.
 pub(crate) struct DaemonContext {
     /// The folder named on the command line.
     data: PathBuf,
+    /// Whether results are printed as JSON.
+    json: bool,
     /// Tells the time.
     clock: Clock,
+    /// What happens on SIGINT and SIGTERM, unless the command handles them itself.
+    interruption: SignalHandling,
 }
 
 /// Runs the verb of a command line.
-pub(crate) async fn run_geppetto_command(cli: GeppettoCli, clock: Clock) -> Result<(), DaemonCommandError> {
-    let context = DaemonContext { data: cli.data, clock };
+pub(crate) async fn run_geppetto_command(
+    cli: GeppettoCli,
+    clock: Clock,
+    interruption: SignalHandling,
+) -> Result<(), DaemonCommandError> {
+    let context = DaemonContext { data: cli.data, json: cli.json, clock, interruption };
     match cli.verb {
         GeppettoVerb::Init(init) => init.run_init_command(&context).await,
         GeppettoVerb::Serve(serve) => serve.run_serve_command(&context).await,
         GeppettoVerb::Backup(backup) => backup.run_backup_command(&context).await,
         GeppettoVerb::Recover(recover) => recover.run_recover_command(&context).await,
         GeppettoVerb::Completion(completion) => completion.run_completion_command(GeppettoCli::command()),
-        GeppettoVerb::Man(man) => man.run_man_command(GeppettoCli::command()),
+        GeppettoVerb::Man(man) => man.run_man_command(GeppettoCli::command(), context.json),
         GeppettoVerb::Openapi(openapi) => openapi.run_openapi_command(),
     }
 }

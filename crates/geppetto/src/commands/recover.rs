@@ -39,6 +39,8 @@ impl RecoverArgs {
     /// Runs the command.
     pub(crate) async fn run_recover_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
         let data = self.storage.locate_data_folder(context, "recover")?;
+        let untouched = format!("nothing was recovered, and {} is as it was", data.folder_path().display());
+        context.interruption.set_state_if_interrupted(untouched);
         let planned = backup::verify_backup_and_plan_recovery(&self.from, &data).await?;
         let created = utc_time::format_utc(planned.backup_created_us());
         let whole = format!(
@@ -46,16 +48,31 @@ impl RecoverArgs {
             planned.file_count(),
             planned.revision()
         );
-        output::print_note(&whole);
+        let result = |epoch: Option<u64>| {
+            serde_json::json!({
+                "data": data.folder_path(),
+                "backup_created_us": planned.backup_created_us(),
+                "files": planned.file_count(),
+                "revision": planned.revision(),
+                "epoch": epoch,
+            })
+        };
         if self.dry_run {
-            output::print_note(&format!(
-                "nothing was recovered into {} (--dry-run)",
-                data.folder_path().display()
-            ));
+            let note =
+                format!("{whole}\nnothing was recovered into {} (--dry-run)", data.folder_path().display());
+            output::print_result(context.json, &result(None), &note);
             return Ok(());
+        }
+        if !context.json {
+            output::print_note(&whole);
         }
         let now_us = context.clock.now_us();
         let epoch = planned.epoch_to_begin(now_us);
+        context.interruption.set_state_if_interrupted(format!(
+            "{} is recovered only in part, and no control plane starts from it: empty that folder (and the folder given \
+             by --repository, and the database given by --database), then run it again",
+            data.folder_path().display()
+        ));
         planned.copy_to_empty_destinations(&data).await?;
         let (store, _) = backoffice::open_store_with_its_keys(&data).await?;
         let permit: UnscopedPermit<Operator> =
@@ -66,13 +83,17 @@ impl RecoverArgs {
         let begun = store.begin_epoch(epoch, &detail, &TimeAndActor { at_us: now_us, actor: &actor }).await;
         store.close().await;
         begun?;
-        PlannedRecovery::remove_recovery_mark(&data)?;
-        output::print_note(&format!(
+        context.interruption.take_last_step(
+            || PlannedRecovery::remove_recovery_mark(&data),
+            format!("the control plane in {} is recovered already", data.folder_path().display()),
+        )?;
+        let note = format!(
             "the control plane in {} is recovered, in epoch {epoch}: start it with `geppetto serve` and the same options\n\
              what happened after {created} is gone: tokens that were revoked since, and keys that were withdrawn, are valid again \
              (`punch token list`, `punch key list`), and servers that joined since must join again (`punch server join-token`)",
             data.folder_path().display()
-        ));
+        );
+        output::print_result(context.json, &result(Some(epoch)), &note);
         Ok(())
     }
 }

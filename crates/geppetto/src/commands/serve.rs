@@ -15,9 +15,9 @@ use super::{DaemonContext, init, storage_args::DatabaseAndRepositoryArgs, tls_ar
 use crate::{
     api::{self, ApiState},
     daemon_error::DaemonCommandError,
-    data_folder::DataFolder,
     jobs::{self, RepositoryReconcilerSettings},
     local_socket, output, serve, service_manager,
+    serving_lock::{ServingLock, describe_listener},
 };
 
 /// Serve the API and the repository
@@ -83,6 +83,9 @@ impl ServeArgs {
             .with_ansi(false)
             .with_target(false)
             .init();
+        let folder = self.storage.locate_data_folder(context, "serve")?;
+        // Said before the port is bound: the folder is what matters, and the port is most likely that of the same one.
+        let lock = ServingLock::acquire_if_folder_exists(&folder)?;
         let listener = TcpListener::bind(self.listen).await.map_err(|error| occupied(self.listen, &error))?;
         let address = listener.local_addr().map_err(|error| {
             DaemonCommandError::operation_failed_error(format!("{} is not an address: {error}", self.listen))
@@ -94,6 +97,10 @@ impl ServeArgs {
             "serve",
         )
         .await?;
+        let _lock = match lock {
+            None => ServingLock::acquire_if_folder_exists(&data)?,
+            held => held,
+        };
         let back_office = Arc::new(back_office);
         tokio::spawn({
             let back_office = Arc::clone(&back_office);
@@ -130,12 +137,17 @@ impl ServeArgs {
             })
             .collect();
 
-        let place = place(&data);
+        let place = data.url_file_path();
         write(&place, &url)?;
         if let Some(file) = &self.ready_file {
             write(file, &url)?;
         }
-        output::print_line(&url);
+        match context.json {
+            true => output::print_line(
+                &serde_json::json!({"url": url, "ca_fingerprint": ca_fingerprint}).to_string(),
+            ),
+            false => output::print_line(&url),
+        }
         if let Some(fingerprint) = ca_fingerprint {
             tracing::info!(%fingerprint, "TLS with a certificate of its own authority; `punch login` and `punch join` take --ca-fingerprint");
         }
@@ -187,11 +199,6 @@ fn worker_name(address: SocketAddr) -> String {
     format!("{} pid {} {random:016x}", reached_at(address), std::process::id())
 }
 
-/// The file in which a running control plane stores its URL.
-fn place(data: &DataFolder) -> PathBuf {
-    data.folder_path().join("serve.url")
-}
-
 /// What others reach this address by: all addresses of a machine have its name.
 fn reached_at(address: SocketAddr) -> String {
     if !address.ip().is_unspecified() {
@@ -211,14 +218,16 @@ fn write(path: &Path, url: &str) -> Result<(), DaemonCommandError> {
         fs::rename(&aside, path)
     };
     written().map_err(|error: io::Error| {
-        DaemonCommandError::invalid_input_error(format!("`{}` could not be written: {error}", path.display()))
+        let message = format!("`{}` could not be written: {error}", path.display());
+        DaemonCommandError::from_io_error(message, &error, "name a file that this user may write to")
     })
 }
 
 fn occupied(address: SocketAddr, error: &io::Error) -> DaemonCommandError {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            DaemonCommandError::invalid_input_error(format!("another program listens on {address} already"))
+            let listener = describe_listener(address);
+            DaemonCommandError::invalid_input_error(format!("{listener} listens on {address} already"))
                 .with_hint(format!(
                     "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
                     address.port()

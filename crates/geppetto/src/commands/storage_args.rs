@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::DaemonContext;
-use crate::{daemon_error::DaemonCommandError, data_folder::DataFolder, store::DatabaseUrl};
+use crate::{daemon_error::DaemonCommandError, data_folder::DataFolder, folder_owner, store::DatabaseUrl};
 
 /// Where the data of a control plane lies, if not in its folder.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ pub(super) struct DatabaseAndRepositoryArgs {
 }
 
 impl DatabaseAndRepositoryArgs {
-    /// The data folder of the command line; root is refused where it belongs to somebody else. Nothing is made. `command`
+    /// The data folder of the command line; one of another user is refused. Nothing is made. `command`
     /// is what was typed after `geppetto`.
     pub(super) fn locate_data_folder(
         &self,
@@ -32,8 +32,7 @@ impl DatabaseAndRepositoryArgs {
                     "the database given by --database or GEPPETTO_DATABASE cannot be used: {why}"
                 ))
             })?;
-        let data = DataFolder::locate_without_creating(&context.data, database, self.repository.clone());
-        data.refuse_root_in_folder_of_other_user(command)?;
-        Ok(data)
+        folder_owner::refuse_folder_of_other_user(&context.data, command)?;
+        Ok(DataFolder::locate_without_creating(&context.data, database, self.repository.clone()))
     }
 }

@@ -182,13 +182,16 @@ pub(crate) enum StoreError {
 impl StoreError {
     /// Whether the database's disk is full, by the database's own error code or that of the operating system.
     pub(crate) fn is_disk_full(&self) -> bool {
+        use sqlx::migrate::MigrateError::{Execute, ExecuteMigration};
         let source = match self {
-            StoreError::Open { source, .. } | StoreError::Query { source, .. } => source,
+            StoreError::Open { source, .. }
+            | StoreError::Query { source, .. }
+            | StoreError::Migrate { source: Execute(source) | ExecuteMigration(source, _), .. } => source,
             _ => return false,
         };
         match source {
             sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                code == sqlite::DISK_FULL_ERROR_CODE || code == postgres::DISK_FULL_ERROR_CODE
+                sqlite::DISK_FULL_ERROR_CODES.contains(&&*code) || code == postgres::DISK_FULL_ERROR_CODE
             }),
             sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
             _ => false,
@@ -221,6 +224,14 @@ fn query_error(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
 /// Whether another writer was first: a unique key is taken.
 fn is_taken(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|error| error.is_unique_violation())
+}
+
+/// Whether a statement names a table that the database does not have.
+fn is_missing_table(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|error| {
+        error.code().is_some_and(|code| code == postgres::MISSING_TABLE_ERROR_CODE)
+            || error.message().starts_with("no such table")
+    })
 }
 
 /// Numbers are BIGINT in the database and never negative in the program.
@@ -277,7 +288,15 @@ impl StoreWithUncheckedSeal {
         };
         let doing = "reading which version its tables have";
         let mut connection = pool.acquire_read_connection(doing).await?;
-        let applied: Vec<(i64,)> = fetch_all!(connection, doing, "SELECT version FROM _sqlx_migrations")?;
+        let applied: Result<Vec<(i64,)>, StoreError> =
+            fetch_all!(connection, doing, "SELECT version FROM _sqlx_migrations");
+        let applied = match applied {
+            // Somebody has made the database, and no control plane has started with it.
+            Err(StoreError::Query { source, .. }) if is_missing_table(&source) => {
+                return Err(StoreError::NeverUsed(database.to_string()));
+            }
+            applied => applied?,
+        };
         drop(connection);
         if let Some((migration,)) = applied.iter().find(|(version,)| !known.contains(version)) {
             return Err(StoreError::NewerTables { database: database.to_string(), migration: *migration });

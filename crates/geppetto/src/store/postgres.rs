@@ -4,7 +4,7 @@ use std::{str::FromStr as _, sync::LazyLock, time::Duration};
 
 use model::wire::Event;
 use sqlx::{
-    PgConnection, PgPool,
+    Connection as _, PgConnection, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgListener, PgPoolOptions},
 };
@@ -16,6 +16,8 @@ use super::{
 
 /// The error code `disk_full`: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 pub(super) const DISK_FULL_ERROR_CODE: &str = "53100";
+/// The error code `undefined_table`.
+pub(super) const MISSING_TABLE_ERROR_CODE: &str = "42P01";
 /// Error codes after which the same may succeed in a moment: lock_not_available, deadlock_detected, too_many_connections,
 /// cannot_connect_now, admin_shutdown.
 pub(super) const TEMPORARY_ERROR_CODES: [&str; 5] = ["55P03", "40P01", "53300", "57P03", "57P01"];
@@ -23,6 +25,9 @@ pub(super) const TEMPORARY_ERROR_CODES: [&str; 5] = ["55P03", "40P01", "53300", 
 const EVENTS: &str = "geppetto_events";
 /// How long to wait before listening is tried again.
 const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// How long connecting may take.
+const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 
 /// Connects to the database and brings its tables up to date. Control planes that start at once wait for each
 /// other: the migrations hold an advisory lock.
@@ -43,9 +48,14 @@ pub(super) async fn connect_to_postgres(url: &DatabaseUrl) -> Result<PgPool, Sto
         .application_name("geppetto")
         // The text of a statement that fails is in the log of PostgreSQL already.
         .options([("lock_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
+    // The pool would try again for as long as it may take, and then name no cause.
+    let first = tokio::time::timeout(CONNECT_WITHIN, PgConnection::connect_with(&options)).await;
+    let first = first.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    let connection = first.map_err(|source| StoreError::Open { database: name.clone(), source })?;
+    let _ = connection.close().await;
     PgPoolOptions::new()
         .max_connections(16)
-        .acquire_timeout(Duration::from_secs(15))
+        .acquire_timeout(CONNECT_WITHIN)
         .connect_with(options)
         .await
         .map_err(|source| StoreError::Open { database: name, source })

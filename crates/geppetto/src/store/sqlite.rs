@@ -14,8 +14,9 @@ use super::{
     migrations::{SqliteMigrationFiles, migrator_of_files},
 };
 
-/// The result code SQLITE_FULL: <https://sqlite.org/rescode.html#full>.
-pub(super) const DISK_FULL_ERROR_CODE: &str = "13";
+/// The result codes SQLITE_FULL and SQLITE_IOERR_SHMSIZE, for the file that connections share:
+/// <https://sqlite.org/rescode.html#full>.
+pub(super) const DISK_FULL_ERROR_CODES: [&str; 2] = ["13", "4874"];
 
 /// Whether a result code says that another connection holds a lock: SQLITE_BUSY or SQLITE_LOCKED, whose low byte stays in
 /// their extended forms: <https://sqlite.org/rescode.html>.

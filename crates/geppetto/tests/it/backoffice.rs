@@ -349,16 +349,3 @@ fn every_write_is_in_the_audit_log_with_its_actor() {
         assert!(entries.contains(&expected), "{expected}: {entries:?}");
     }
 }
-
-#[test]
-fn thousands_of_faults_are_answered_soon_and_with_the_first_of_them() {
-    let (plane, _) = ControlPlane::with_shop();
-    let keys: String = (0..2_000).map(|n| format!("    key{n}: 1\n")).collect();
-    let role = format!("format: geppetto/role/1\ncomponents: {{shop: '*'}}\nvalues:\n  shop:\n{keys}");
-    let message = plane.import(&[("roles/web.yaml", &role)]).failed(1);
-    assert!(
-        message.contains("roles/web.yaml:5:") && message.contains("more errors and warnings are not shown"),
-        "{message}"
-    );
-    assert_eq!(message.matches("has no parameter").count(), 100);
-}

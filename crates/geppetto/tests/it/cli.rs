@@ -75,3 +75,37 @@ fn completion_and_manual_pages_cover_the_verbs() {
     assert!(page.contains(".SH NAME") && page.contains("Example"), "{page}");
     assert!(!page.contains("/of/this/machine"), "{page}");
 }
+
+#[test]
+fn results_and_errors_are_json_when_programs_ask_for_it() {
+    let mut plane = ControlPlane::empty();
+    let json = |text: &str| -> serde_json::Value {
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    };
+    let data = plane.data().display().to_string();
+    assert_eq!(json(&plane.run(&["--json", "init"]).ok()), serde_json::json!({"data": data}));
+    let out = plane.path("backup");
+    let backup = ["backup", "--json", "--out", out.to_str().unwrap()];
+    let made = json(&plane.run(&backup).ok());
+    assert!(made["files"].as_u64().is_some_and(|files| files > 3), "{made}");
+    let again = plane.run(&backup);
+    assert_eq!((again.code, again.out.as_str()), (1, ""));
+    let error = &json(&again.err)["error"];
+    assert_eq!((&error["exit"], &error["faults"]), (&1.into(), &serde_json::json!([])));
+    assert!(error["message"].as_str().unwrap().contains("exists already"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("does not exist yet"), "{error}");
+    let elsewhere = ControlPlane::empty();
+    let recovered = ["--json", "recover", "--from", out.to_str().unwrap()];
+    let dry = json(&elsewhere.run(&[&recovered[..], &["--dry-run"]].concat()).ok());
+    assert_eq!((&dry["files"], &dry["epoch"]), (&made["files"], &serde_json::Value::Null));
+    assert!(json(&elsewhere.run(&recovered).ok())["epoch"].as_u64().is_some_and(|epoch| epoch > 1));
+    let wrong = result_of(program().args(["--json", "bakcup"]).output().unwrap());
+    assert_eq!(wrong.code, 2);
+    let error = &json(&wrong.err)["error"];
+    assert!(error["message"].as_str().unwrap().contains("bakcup"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("`geppetto help VERB`"), "{error}");
+    plane.serve(&[]);
+    let address = plane.url.strip_prefix("http://").unwrap().to_owned();
+    let taken = elsewhere.run(&["serve", "--json", "--listen", &address]);
+    assert!(json(&taken.err)["error"]["message"].as_str().unwrap().contains("listens on"), "{}", taken.err);
+}

@@ -3,16 +3,20 @@
 use crate::skip::skip;
 use std::{fs, path::PathBuf, process::Command};
 
-use crate::control_plane::ControlPlane;
+use crate::control_plane::{ControlPlane, result_of};
 
 /// A small file system of its own, gone when dropped.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn mount(folder: PathBuf) -> Option<Self> {
+        Self::mount_of_size(folder, "4m")
+    }
+
+    fn mount_of_size(folder: PathBuf, size: &str) -> Option<Self> {
         fs::create_dir(&folder).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
             .arg(&folder)
             .output()
             .is_ok_and(|output| output.status.success());
@@ -77,6 +81,31 @@ fn writes_work_again_after_a_full_disk_without_a_restart() {
         }
     }
     assert_eq!(plane.end("-TERM"), Some(0));
+}
+
+#[test]
+fn first_start_on_a_full_disk_exits_with_5_and_names_the_cause_whatever_it_was_writing() {
+    let sizes = ["4k", "8k", "16k", "24k", "32k", "48k", "64k", "96k", "128k", "256k", "384k", "512k"];
+    let mut failed = 0;
+    for size in sizes {
+        for verb in [&["init"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+            let plane = ControlPlane::empty();
+            let Some(_disk) = SmallDisk::mount_of_size(plane.data(), size) else { return };
+            // One that fits serves until it is ended.
+            let mut command = Command::new("timeout");
+            command.args(["3", env!("CARGO_BIN_EXE_geppetto"), "--data"]).arg(plane.data()).args(verb);
+            let ended = result_of(command.env_remove("GEPPETTO_DATABASE").output().unwrap());
+            if matches!(ended.code, 0 | 124) {
+                continue;
+            }
+            failed += 1;
+            let message = ended.failed(5);
+            let causes = ["No space left on device", "is full", "disk I/O error"];
+            let names_cause = causes.iter().any(|cause| message.contains(cause));
+            assert!(names_cause && message.contains("make room on that disk"), "{size}: {message}");
+        }
+    }
+    assert!(failed > 4, "{failed}");
 }
 
 #[test]

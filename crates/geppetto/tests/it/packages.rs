@@ -111,6 +111,37 @@ fn invalid_upload_is_refused_and_leaves_no_files() {
     assert_eq!(uploads(&plane), 0);
 }
 
+#[test]
+fn refused_uploads_are_counted_in_the_audit_log_and_not_logged_one_by_one() {
+    let mut plane = ControlPlane::start();
+    let key = plane.trusted_key();
+    let admin = plane.admin();
+    let [payload, _] = plane.shop("1.0.0", Some(&key));
+    let path = format!("/api/v1/packages/{}", file_name(&payload));
+    let rows = |plane: &ControlPlane| -> Vec<String> {
+        let log = plane.get("/api/v1/audit?limit=1000", &admin).ok();
+        let entries = log["items"].as_array().unwrap().iter().rev();
+        let received = entries.filter(|entry| entry["action"] == "receive");
+        received.map(|entry| entry["detail"].as_str().unwrap().to_owned()).collect()
+    };
+    for _ in 0..20 {
+        plane.put(&path, &admin, b"no package at all").problem(422);
+    }
+    let logged = rows(&plane);
+    assert!(logged.len() == 1 && logged[0].starts_with("refused: "), "{logged:?}");
+    plane.put(&path, &admin, &fs::read(&payload).unwrap()).ok();
+    let logged = rows(&plane);
+    assert!(logged.len() == 2 && logged[1].starts_with("done: "), "{logged:?}");
+    assert!(logged[1].ends_with("; 19 more refused uploads before it are only counted"), "{logged:?}");
+    for _ in 0..3 {
+        plane.put(&path, &admin, b"no package at all").problem(422);
+    }
+    // What was only counted is written down before the end.
+    plane.end("-TERM");
+    plane.serve(&[]);
+    assert_eq!(rows(&plane).last().unwrap(), "refused: 3 more uploads");
+}
+
 fn uploads(plane: &ControlPlane) -> usize {
     fs::read_dir(plane.data().join("repository/incoming")).unwrap().count()
 }
@@ -132,6 +163,45 @@ fn aborted_upload_leaves_no_files() {
         drop(upload);
         wait(|| uploads(&plane) == 0, "the upload is cleared away");
     }
+}
+
+#[test]
+fn more_uploads_of_one_token_than_may_wait_are_refused_with_429() {
+    let plane = ControlPlane::start();
+    let key = plane.trusted_key();
+    let admin = plane.admin();
+    let begin = |_| {
+        let mut upload = TcpStream::connect(plane.url.strip_prefix("http://").unwrap()).unwrap();
+        write!(
+            upload,
+            "PUT /api/v1/packages/shop-1.0.0-1.noarch.rpm HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {admin}\r\nexpect: 100-continue\r\ncontent-length: 100000\r\n\r\n",
+        )
+        .unwrap();
+        upload.set_nonblocking(true).unwrap();
+        upload
+    };
+    // Four are taken, sixteen wait, five are refused.
+    let held: Vec<TcpStream> = (0..25).map(begin).collect();
+    let answer = |upload: &TcpStream| {
+        let mut text = [0; 4096];
+        let length = upload.peek(&mut text).unwrap_or_default();
+        String::from_utf8_lossy(&text[..length]).to_ascii_lowercase()
+    };
+    let refusals = || -> Vec<String> {
+        held.iter().map(answer).filter(|text| text.starts_with("http/1.1 4") && text.contains('}')).collect()
+    };
+    wait(|| refusals().len() == 5, "five are refused");
+    for refusal in refusals() {
+        assert!(refusal.starts_with("http/1.1 429 ") && refusal.contains("retry-after: 10"), "{refusal}");
+        assert!(refusal.contains("4 uploads in progress and 16 that wait"), "{refusal}");
+    }
+    assert_eq!(uploads(&plane), 4);
+    let [payload, _] = plane.shop("1.0.0", Some(&key));
+    let path = format!("/api/v1/packages/{}", file_name(&payload));
+    let bytes = fs::read(&payload).unwrap();
+    plane.put(&path, &plane.token("developer"), &bytes).ok();
+    drop(held);
+    wait(|| plane.put(&path, &admin, &bytes).status == 201, "there is room again");
 }
 
 #[track_caller]

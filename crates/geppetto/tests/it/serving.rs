@@ -85,9 +85,117 @@ fn port_in_use_is_named_with_what_to_do() {
     let address = taken.local_addr().unwrap().to_string();
     let plane = ControlPlane::empty();
     let message = plane.run(&["serve", "--listen", &address]).failed(1);
-    assert!(message.contains(&format!("another program listens on {address} already")), "{message}");
+    // The program that listens is this test.
+    let expected = format!("pid {}) listens on {address} already", std::process::id());
+    assert!(message.contains("another program (") && message.contains(&expected), "{message}");
     assert!(message.contains("--listen"), "{message}");
     assert!(!plane.data().exists(), "a control plane that cannot serve leaves nothing behind");
+}
+
+#[test]
+fn port_of_another_control_plane_is_said_with_its_process_and_its_data_folder() {
+    let first = ControlPlane::start();
+    let second = ControlPlane::empty();
+    let address = first.url.strip_prefix("http://").unwrap();
+    let message = second.run(&["serve", "--listen", address]).failed(1);
+    let expected = format!(
+        "another control plane (pid {}, data folder {}) listens on {address} already",
+        first.pid(),
+        first.data().display()
+    );
+    assert!(message.contains(&expected), "{message}");
+    assert!(!second.data().exists());
+}
+
+#[test]
+fn data_folder_that_is_served_already_is_said_before_its_port() {
+    let first = ControlPlane::start();
+    let address = first.url.strip_prefix("http://").unwrap();
+    // With the same options as the first, a second one meets its folder and its port.
+    for listen in [address, "127.0.0.1:0"] {
+        let message = first.run(&["serve", "--listen", listen]).failed(1);
+        let expected = format!(
+            "another control plane serves from this data folder, `{}`, pid {}, at {}",
+            first.data().display(),
+            first.pid(),
+            first.url
+        );
+        assert!(message.contains(&expected), "{message}");
+    }
+    first.get("/api/v1/health", "").ok();
+}
+
+#[test]
+fn folder_of_another_user_is_said_with_its_owner_and_what_to_type() {
+    if !nix::unistd::geteuid().is_root() {
+        skip("other users can be tried by root only");
+        return;
+    }
+    let plane = ControlPlane::empty();
+    // The program where every user can start it.
+    let program = plane.path("geppetto");
+    fs::copy(env!("CARGO_BIN_EXE_geppetto"), &program).unwrap();
+    for open in [plane.path(""), program.clone()] {
+        fs::set_permissions(open, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    plane.run(&["init"]).ok();
+    for verb in [&["init"][..], &["serve", "--listen", "127.0.0.1:0"], &["backup", "--out", "/tmp/never"]] {
+        let mut command = std::process::Command::new("setpriv");
+        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(&program);
+        command.env_remove("GEPPETTO_DATABASE").arg("--data").arg(plane.data()).args(verb);
+        let message = result_of(command.output().unwrap()).failed(1);
+        let (shown, verb) = (plane.data().display().to_string(), verb[0]);
+        assert!(
+            message.contains(&format!("`{shown}` belongs to user root, and user nobody may not use it")),
+            "{message}"
+        );
+        assert!(message.contains(&format!("`sudo -u root geppetto {verb} ...`")), "{message}");
+    }
+}
+
+#[test]
+fn database_that_nobody_listens_for_is_refused_at_once_with_the_cause() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let plane = ControlPlane::empty();
+    let url = format!("postgres://geppetto@{closed}/geppetto");
+    let mut command = std::process::Command::new("timeout");
+    // Connecting may take fifteen seconds where something answers.
+    command.args(["8", env!("CARGO_BIN_EXE_geppetto"), "init", "--data"]).arg(plane.data());
+    let output = command.args(["--database", &url]).output().unwrap();
+    let message = result_of(output).failed(1);
+    assert!(message.contains("could not be opened") && message.contains("Connection refused"), "{message}");
+    assert!(message.contains("check that PostgreSQL runs and listens there"), "{message}");
+}
+
+#[test]
+fn backup_of_a_folder_without_control_plane_names_the_folder_once() {
+    let plane = ControlPlane::empty();
+    let out = plane.path("backup");
+    for make in [false, true] {
+        if make {
+            fs::create_dir(plane.data()).unwrap();
+        }
+        let message = plane.run(&["backup", "--out", out.to_str().unwrap()]).failed(1);
+        assert_eq!(message.matches(plane.data().to_str().unwrap()).count(), 1, "{message}");
+        assert!(
+            message.contains(if make { "it has no `keys/store.key`" } else { "there is no such folder" }),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn database_that_no_control_plane_has_started_with_is_said_to_be_never_used() {
+    let plane = ControlPlane::empty();
+    plane.run(&["init"]).ok();
+    let database = plane.data().join("geppetto.db");
+    for left in ["geppetto.db-wal", "geppetto.db-shm"] {
+        let _ = fs::remove_file(plane.data().join(left));
+    }
+    fs::write(&database, "").unwrap();
+    let out = plane.path("backup");
+    let message = plane.run(&["backup", "--out", out.to_str().unwrap()]).failed(1);
+    assert!(message.contains("no control plane has used the database"), "{message}");
 }
 
 #[test]

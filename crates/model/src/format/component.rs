@@ -2,6 +2,7 @@
 
 mod calendar;
 mod command;
+mod description;
 mod key_line;
 mod launch;
 mod packaged_file;
@@ -10,6 +11,8 @@ mod texts;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use command::CommandLine;
+pub use description::check_component_description;
+use description::{check_os_package_names, check_replaced_paths, check_requirements};
 pub use launch::{LaunchSettings, RestartPolicy, ScheduledJob, TomcatContext};
 pub use packaged_file::{
     FileMode, PackagedEntrySource, PackagedFileEntry, check_package_path,
@@ -205,7 +208,7 @@ impl ComponentFile {
             }
         }
         mistakes.collect("files", |found| self.check_files(found));
-        mistakes.collect("replaces", |found| self.check_replaced_paths(found));
+        mistakes.collect("replaces", |found| check_replaced_paths(&self.replaces, found));
         if let Some(launch) = &self.launch {
             mistakes.collect("launch", |found| launch.check_launch_settings("launch", found));
         }
@@ -221,18 +224,9 @@ impl ComponentFile {
         if let Some(tomcat) = &self.tomcat {
             mistakes.collect("tomcat", |found| tomcat.check_tomcat_context(found));
         }
-        for name in self.os_packages.rpm.iter().chain(&self.os_packages.deb) {
-            if !os_package(name) {
-                mistakes.add("os_packages", format!(
-                    "`os_packages` holds `{}`, which is not a package name: letters, digits, `+`, `-`, `.`, `_`, starting with a letter or digit",
-                    shown(name)
-                ));
-            }
-        }
-        if let Some(name) = &self.name
-            && self.requires.contains_key(name)
-        {
-            mistakes.add("requires", format!("`requires` names `{name}` itself; remove that line"));
+        mistakes.collect("os_packages", |found| check_os_package_names(&self.os_packages, found));
+        if let Some(name) = &self.name {
+            mistakes.collect("requires", |found| check_requirements(name, &self.requires, found));
         }
         mistakes.0
     }
@@ -271,21 +265,6 @@ impl ComponentFile {
         }
     }
 
-    fn check_replaced_paths(&self, mistakes: &mut Vec<String>) {
-        for path in &self.replaces {
-            let shown = shown(path);
-            if let Err(why) = check_package_path(path) {
-                mistakes.push(format!("`replaces` names `{shown}`, {why}"));
-            } else if path.split('/').take(3).any(|part| part.contains(['*', '?']))
-                || path.trim_end_matches('/').split('/').count() < 3
-            {
-                mistakes.push(format!(
-                    "`replaces` names `{shown}`, which covers too much of a host; name the files, for instance `/usr/bin/shop`"
-                ));
-            }
-        }
-    }
-
     fn check_files(&self, mistakes: &mut Vec<String>) {
         let mut paths = BTreeSet::new();
         for entry in &self.files {
@@ -298,12 +277,6 @@ impl ComponentFile {
             }
         }
     }
-}
-
-fn os_package(name: &str) -> bool {
-    name.len() <= 128
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c))
 }
 
 /// A text of the user's as an error may show it: short, and without control characters.

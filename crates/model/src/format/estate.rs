@@ -1,6 +1,9 @@
 //! The estate as a folder: `roles/`, `groups/`, `environments/` and `servers/`, one file an object.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
@@ -22,9 +25,17 @@ pub const ESTATE_FOLDERS: [&str; 4] = ["roles", "groups", "environments", "serve
 
 /// Reads all files; the errors are of all files, not of the first.
 pub fn parse_estate_yaml(documents: &EstateYamlByPath) -> Result<Estate, Vec<FormatError>> {
+    parse_estate_yaml_unless_cancelled(documents, &AtomicBool::new(false))
+}
+
+/// Like [`parse_estate_yaml`]; reads no further file once `is_cancelled` is set.
+pub fn parse_estate_yaml_unless_cancelled(
+    documents: &EstateYamlByPath,
+    is_cancelled: &AtomicBool,
+) -> Result<Estate, Vec<FormatError>> {
     let mut estate = Estate::default();
     let mut errors = Vec::new();
-    for (path, text) in documents {
+    for (path, text) in documents.iter().take_while(|_| !is_cancelled.load(Ordering::Relaxed)) {
         if let Err(error) = add_document(&mut estate, path, text) {
             errors.push(error);
         }
@@ -207,22 +218,36 @@ fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), Forma
     Ok(())
 }
 
-/// Finds where a place's document sets a parameter, a component, or a name listed under `inherits`, `groups`,
-/// `roles`, `environment`, `channel` or `remove`: the path, with line and column when they are found.
-///
-/// Only called when there is a fault to show, so that reading stays cheap.
-pub fn locate_setting_in_documents(
-    documents: &EstateYamlByPath,
-    place: &PlaceId,
-    component: Option<&str>,
-    key: Option<&str>,
-    list_entry: Option<&str>,
-) -> Option<(String, Option<(u64, u64)>)> {
-    let path = document_path_of_place(place)?;
-    let text = documents.get(&path)?;
-    let spans = yaml::parse_yaml::<DocumentSpans>(&path, text).ok();
-    let location = spans.and_then(|spans| spans.find(component, key, list_entry));
-    Some((path, location))
+/// Finds the lines of settings in documents. Each document is read once, however many faults are in it, and none before
+/// there is a fault to show.
+pub struct SettingLocator<'d> {
+    documents: &'d EstateYamlByPath,
+    /// By path; `None` when the document cannot be read.
+    read: BTreeMap<String, Option<DocumentSpans>>,
+}
+
+impl<'d> SettingLocator<'d> {
+    /// A locator of settings in these documents.
+    pub fn new(documents: &'d EstateYamlByPath) -> Self {
+        Self { documents, read: BTreeMap::new() }
+    }
+
+    /// Finds where a place's document sets a parameter, a component, or a name listed under `inherits`, `groups`,
+    /// `roles`, `environment`, `channel` or `remove`: the path, with line and column when they are found.
+    pub fn locate_setting(
+        &mut self,
+        place: &PlaceId,
+        component: Option<&str>,
+        key: Option<&str>,
+        list_entry: Option<&str>,
+    ) -> Option<(String, Option<(u64, u64)>)> {
+        let path = document_path_of_place(place)?;
+        let text = self.documents.get(&path)?;
+        let read = || yaml::parse_yaml::<DocumentSpans>(&path, text).ok();
+        let spans = self.read.entry(path.clone()).or_insert_with(read);
+        let location = spans.as_ref().and_then(|spans| spans.find(component, key, list_entry));
+        Some((path, location))
+    }
 }
 
 /// Any place's file, with lines.

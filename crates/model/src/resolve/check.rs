@@ -8,28 +8,22 @@ use std::{
     thread,
 };
 
-use foldhash::fast::FixedState;
-
 use super::{
     Resolution, ResolutionReads, Resolver,
-    evaluate::value_of_undeclared_parameter_fault,
-    fault::{EstateFaultKind, EstateFinding, ResolveFaults, UnlocatedEstateFault},
+    check_place::PlaceCheck,
+    fault::{EstateFaultKind, EstateFinding, ResolveFaults},
     linearise::RoleLinearisations,
+    place_usage::PlaceUsage,
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
-    server_evaluation::ServerReadyForEvaluation,
     unknown_names,
 };
 use crate::{
     catalog::Catalog,
-    component::Component,
     effect::{Effect, find_effects_on_server},
-    estate::{Estate, Overrides, PlaceId, RemovedInheritedItem, Server},
+    estate::{Estate, PlaceId},
     fault::Severity,
-    name::{Key, Name, ServerName},
+    name::{Name, ServerName},
     node::NodeContentDigest,
-    suggest_spelling,
-    value::Value,
-    version::Version,
 };
 
 /// How many threads resolve the servers of one change at most.
@@ -37,15 +31,6 @@ const MAX_THREADS: usize = 4;
 
 /// A thread is not worth it for fewer servers: what servers share each thread evaluates for itself.
 const MIN_SERVERS_OF_THREAD: usize = 200;
-
-/// Which places the servers use, and which versions they get.
-#[derive(Default)]
-struct PlaceUsage<'a> {
-    used: BTreeSet<PlaceId>,
-    chosen: BTreeMap<(PlaceId, &'a Name), BTreeSet<Version>>,
-    /// What is recorded already: the address of a place's overrides, and the number of the components.
-    recorded: HashSet<(usize, usize), FixedState>,
-}
 
 /// A change of an estate, checked, and what it does to servers.
 #[derive(Debug, Default)]
@@ -79,8 +64,9 @@ impl From<&Resolution> for ResolutionDigestAndReads {
 /// Returns everything wrong or suspicious in an estate, fatal findings first.
 pub fn check_estate(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
     let servers: Vec<&ServerName> = estate.servers.keys().collect();
-    let resolved = ResolvedServers::resolve(None, estate, catalog, &servers, &AtomicBool::new(false));
-    collect_findings(estate, catalog, &resolved, None)
+    let is_cancelled = AtomicBool::new(false);
+    let resolved = ResolvedServers::resolve(None, estate, catalog, &servers, &is_cancelled);
+    collect_findings(estate, catalog, &resolved, None, &is_cancelled)
 }
 
 /// Checks everything that a change can reach and finds its effects. Each server it reaches is resolved once before and
@@ -113,12 +99,13 @@ pub fn check_estate_change_unless_cancelled(
     if is_cancelled.load(Ordering::Relaxed) {
         return None;
     }
-    let mut found = collect_findings(new, catalog, &resolved, Some(&changed.places));
+    let mut found = collect_findings(new, catalog, &resolved, Some(&changed.places), is_cancelled);
     if found.iter().any(|finding| finding.severity == Severity::Error) {
         let known: Vec<&ServerName> =
             servers.into_iter().filter(|name| old.servers.contains_key(*name)).collect();
         let before = ResolvedServers::resolve(None, old, catalog, &known, is_cancelled);
-        let known: BTreeSet<String> = collect_findings(old, catalog, &before, Some(&changed.places))
+        let known = collect_findings(old, catalog, &before, Some(&changed.places), is_cancelled);
+        let known: BTreeSet<String> = known
             .iter()
             .filter(|finding| finding.severity == Severity::Error)
             .map(ToString::to_string)
@@ -163,6 +150,8 @@ pub fn find_catalog_change_effects(
 struct ResolvedServers<'a> {
     uses: PlaceUsage<'a>,
     findings: Vec<EstateFinding>,
+    /// The findings, as texts: many servers have the same.
+    known: HashSet<String>,
     /// Channels that are not there, although servers need components of them.
     missing_channels: BTreeSet<Name>,
     effects: BTreeMap<ServerName, Vec<Effect>>,
@@ -173,15 +162,15 @@ impl<'a> ResolvedServers<'a> {
     /// Resolves servers of `new`, and finds what is different from `old`, if there is one. The result is
     /// incomplete once `is_cancelled` is set.
     fn resolve(
-        old: Option<&Estate>,
+        old: Option<&'a Estate>,
         new: &'a Estate,
         catalog: &'a Catalog,
         servers: &[&ServerName],
-        is_cancelled: &AtomicBool,
+        is_cancelled: &'a AtomicBool,
     ) -> ResolvedServers<'a> {
         let parts = in_parallel(servers, |servers| {
-            let after = Resolver::new(new, catalog);
-            let before = old.map(|old| (old, Resolver::new(old, catalog)));
+            let after = Resolver::for_check(new, catalog, is_cancelled);
+            let before = old.map(|old| (old, Resolver::for_check(old, catalog, is_cancelled)));
             let mut part = ResolvedServers::default();
             for name in servers.iter().take_while(|_| !is_cancelled.load(Ordering::Relaxed)) {
                 let after = part.uses.resolve(&after, name);
@@ -219,7 +208,12 @@ impl<'a> ResolvedServers<'a> {
                 {
                     self.missing_channels.insert(channel.clone());
                 }
-                _ => self.findings.push(fault.clone().into_estate_finding()),
+                _ => {
+                    let finding = fault.clone().into_estate_finding();
+                    if self.known.insert(finding.to_string()) {
+                        self.findings.push(finding);
+                    }
+                }
             }
         }
     }
@@ -243,17 +237,24 @@ fn in_parallel<T: Send>(servers: &[&ServerName], work: impl Fn(&[&ServerName]) -
 }
 
 /// The findings on resolved servers, on the places that apply to them and on `places`; on all
-/// places if `places` is `None`.
+/// places if `places` is `None`. They are incomplete once `is_cancelled` is set.
 fn collect_findings(
     estate: &Estate,
     catalog: &Catalog,
     resolved: &ResolvedServers<'_>,
     places: Option<&BTreeSet<PlaceId>>,
+    is_cancelled: &AtomicBool,
 ) -> Vec<EstateFinding> {
     let (uses, mut findings) = (&resolved.uses, resolved.findings.clone());
     let hierarchy = RoleLinearisations::new(&estate.roles);
     let whole = |place: &PlaceId| places.is_none_or(|places| places.contains(place));
-    let concerns = |place: &PlaceId| whole(place) || uses.used.contains(place);
+    let concerns = |place: &PlaceId| {
+        !is_cancelled.load(Ordering::Relaxed) && (whole(place) || uses.used.contains(place))
+    };
+    let of_servers =
+        findings.iter().filter_map(|finding| Some((finding.place.clone(), finding.component.clone()?)));
+    let known = of_servers.collect();
+    let check = PlaceCheck { catalog, uses, known, is_cancelled };
     for (name, role) in &estate.roles {
         let place = PlaceId::Role(name.clone());
         if !concerns(&place) {
@@ -262,12 +263,12 @@ fn collect_findings(
         if let Some(Err(fault)) = hierarchy.linearise_role(name) {
             findings.push(fault.into_estate_finding());
         }
-        check_place(catalog, uses, &place, whole(&place), &role.overrides, &mut findings);
+        check.check_place(&place, whole(&place), &role.overrides, &mut findings);
     }
     for (name, group) in &estate.groups {
         let place = PlaceId::Group(name.clone());
         if concerns(&place) {
-            check_place(catalog, uses, &place, whole(&place), &group.overrides, &mut findings);
+            check.check_place(&place, whole(&place), &group.overrides, &mut findings);
         }
     }
     for (name, environment) in &estate.environments {
@@ -280,204 +281,17 @@ fn collect_findings(
                 &environment.channel,
                 is_needed,
             ));
-            check_place(catalog, uses, &place, whole(&place), &environment.overrides, &mut findings);
+            check.check_place(&place, whole(&place), &environment.overrides, &mut findings);
         }
     }
     for (name, server) in &estate.servers {
         let place = PlaceId::Server(name.clone());
         if concerns(&place) {
-            check_place(catalog, uses, &place, whole(&place), &server.overrides, &mut findings);
+            check.check_place(&place, whole(&place), &server.overrides, &mut findings);
         }
     }
     let mut known = HashSet::new();
     findings.retain(|finding| known.insert(finding.to_string()));
     findings.sort_by_key(|finding| finding.severity);
     findings
-}
-
-impl<'a> PlaceUsage<'a> {
-    /// Resolves a server and records which places it uses, and the versions that their values then apply to.
-    fn resolve(&mut self, resolver: &Resolver<'a>, name: &ServerName) -> Result<Resolution, ResolveFaults> {
-        let places = match resolver.places_of(name) {
-            Ok(places) => places,
-            Err(faults) => {
-                // Its places are checked all the same, so that all faults are reported at once.
-                self.used.extend(places_named_by_server(name, &resolver.estate.servers[name]));
-                return Err(faults.into());
-            }
-        };
-        let evaluation = match resolver.server_evaluation(&places) {
-            Ok(evaluation) => evaluation,
-            Err(error) => {
-                match places.stack_places(resolver.estate, &resolver.hierarchy) {
-                    Ok(stack) => self.used.extend(stack.layers.into_iter().map(|layer| layer.place)),
-                    Err(_) => self.used.extend(places_named_by_server(name, places.server)),
-                }
-                return Err(error);
-            }
-        };
-        self.record(&evaluation);
-        resolver.resolve_evaluation(&places, &evaluation)
-    }
-
-    fn extend(&mut self, other: Self) {
-        self.used.extend(other.used);
-        for (place, versions) in other.chosen {
-            self.chosen.entry(place).or_default().extend(versions);
-        }
-    }
-
-    fn record(&mut self, evaluation: &ServerReadyForEvaluation<'a>) {
-        for layer in &evaluation.stack.layers {
-            let overrides = std::ptr::from_ref(layer.overrides).addr();
-            if !self.recorded.insert((overrides, evaluation.components.number)) {
-                continue;
-            }
-            self.used.insert(layer.place.clone());
-            for component in layer.overrides.values.keys() {
-                let Some(found) = evaluation.components.find_chosen_component_by_name(component) else {
-                    continue;
-                };
-                let versions = self.chosen.entry((layer.place.clone(), component)).or_default();
-                versions.insert(found.published.component.version.clone());
-            }
-        }
-    }
-}
-
-/// The places a server names itself.
-fn places_named_by_server<'s>(
-    name: &ServerName,
-    server: &'s Server,
-) -> impl Iterator<Item = PlaceId> + use<'s> {
-    let own = [PlaceId::Server(name.clone()), PlaceId::Environment(server.environment.clone())];
-    let groups = server.groups.iter().cloned().map(PlaceId::Group);
-    own.into_iter().chain(groups).chain(server.roles.iter().cloned().map(PlaceId::Role))
-}
-
-/// Checks the overrides of one place against the versions they can apply to. Unless `whole`, only
-/// those are checked that apply to the resolved servers.
-fn check_place(
-    catalog: &Catalog,
-    uses: &PlaceUsage<'_>,
-    place: &PlaceId,
-    whole: bool,
-    overrides: &Overrides,
-    findings: &mut Vec<EstateFinding>,
-) {
-    let severity = if uses.used.contains(place) { Severity::Error } else { Severity::Warning };
-    let named = overrides.components.keys().chain(overrides.versions.keys()).chain(overrides.values.keys());
-    for name in named {
-        let known =
-            |finding: &EstateFinding| finding.place == *place && finding.component.as_ref() == Some(name);
-        if !catalog.components.contains_key(name) && !findings.iter().any(known) {
-            findings.push(unknown_names::unknown_component_finding(catalog, severity, place, name));
-        }
-    }
-    let is_checked = |name: &Name| whole || uses.chosen.contains_key(&(place.clone(), name));
-    for (name, values) in overrides.values.iter().filter(|(name, _)| is_checked(name)) {
-        let applicable = applicable_versions(catalog, uses, place, name, overrides);
-        for (key, assignment) in values {
-            findings.extend(check_value(catalog, place, &applicable, name, key, &assignment.value));
-        }
-    }
-    for removal in &overrides.remove {
-        findings.extend(check_removal(catalog, place, &removal.what));
-    }
-}
-
-/// The versions whose parameters a place's values must fit: those chosen for its servers, else those
-/// its own requirement allows, else all.
-fn applicable_versions<'c>(
-    catalog: &'c Catalog,
-    uses: &PlaceUsage<'_>,
-    place: &PlaceId,
-    name: &Name,
-    overrides: &Overrides,
-) -> (Vec<&'c Component>, bool) {
-    let Some(published) = catalog.components.get(name) else { return (Vec::new(), false) };
-    if let Some(versions) = uses.chosen.get(&(place.clone(), name)) {
-        let components = versions.iter().filter_map(|version| published.get(version));
-        return (components.map(|published| &published.component).collect(), true);
-    }
-    let all = || published.values().map(|published| &published.component);
-    let required: Vec<_> = match overrides.components.get(name) {
-        Some(requirement) => {
-            all().filter(|component| requirement.range.contains_version(&component.version)).collect()
-        }
-        None => Vec::new(),
-    };
-    (if required.is_empty() { all().collect() } else { required }, false)
-}
-
-fn check_value(
-    catalog: &Catalog,
-    place: &PlaceId,
-    applicable: &(Vec<&Component>, bool),
-    name: &Name,
-    key: &Key,
-    value: &Value,
-) -> Option<EstateFinding> {
-    let (components, chosen) = applicable;
-    let wrong: Vec<UnlocatedEstateFault> = components
-        .iter()
-        .filter_map(|component| {
-            let Some(parameter) = component.parameters.get(key) else {
-                return Some(value_of_undeclared_parameter_fault(place.clone(), component, key));
-            };
-            // A parameter that is secret in any version is masked in the messages about all versions.
-            let secret = || parameter.secret || catalog.is_secret_in_any_version(name, key) == Some(true);
-            let message = parameter.check_unresolved_value_masked(value, true).err()?;
-            let message = parameter.check_unresolved_value_masked(value, secret()).err().unwrap_or(message);
-            let kind = EstateFaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
-            Some(UnlocatedEstateFault::new(place.clone(), kind).with_key(name, key))
-        })
-        .collect();
-    let all = wrong.len() == components.len();
-    let mut finding = wrong.into_iter().next_back()?.into_estate_finding();
-    if !all && !chosen {
-        finding.severity = Severity::Warning;
-        finding.message.push_str(" (in some of its versions)");
-    }
-    Some(finding)
-}
-
-/// A removal of something that never existed is probably a mistake, but has no effect.
-fn check_removal(
-    catalog: &Catalog,
-    place: &PlaceId,
-    removal: &RemovedInheritedItem,
-) -> Option<EstateFinding> {
-    let (name, key) = match removal {
-        RemovedInheritedItem::Component(name) => (name, None),
-        RemovedInheritedItem::Value(name, key) | RemovedInheritedItem::Entry(name, key, _) => {
-            (name, Some(key))
-        }
-    };
-    let hint = |near: Option<&str>| near.map(|near| format!("did you mean `{near}`?"));
-    let (message, hint) = match (catalog.components.get(name), key) {
-        (None, _) => {
-            let near = suggest_spelling(name.as_str(), catalog.components.keys().map(Name::as_str));
-            let message = format!("it removes `{removal}`, but the repository has no component `{name}`");
-            (message, hint(near))
-        }
-        (Some(versions), Some(key)) => {
-            let keys = || versions.values().flat_map(|published| published.component.parameters.keys());
-            if keys().any(|known| known == key) {
-                return None;
-            }
-            let near = suggest_spelling(key.as_str(), keys().map(Key::as_str));
-            (format!("it removes `{removal}`, but `{name}` has no parameter `{key}`"), hint(near))
-        }
-        (Some(_), None) => return None,
-    };
-    Some(EstateFinding {
-        severity: Severity::Warning,
-        place: place.clone(),
-        component: Some(name.clone()),
-        key: key.cloned(),
-        list_entry: Some(removal.to_string()),
-        message,
-        hint,
-    })
 }

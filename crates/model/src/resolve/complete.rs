@@ -38,7 +38,7 @@ pub fn complete_and_check_node(
     let subject = ServerOrFinalNode::FinalNode { server: &node.server };
     let touched = [Rc::new(set.parameters_touched_by_place(&overrides))];
     let evaluated =
-        ValueEvaluator::new(subject, (&stack, &touched), &set, states).evaluate_pending_parameters();
+        ValueEvaluator::new(subject, (&stack, &touched), &set, states).evaluate_pending_parameters(None);
     let undeclared = touched[0].undeclared.iter();
     let undeclared = undeclared.map(|&(component, key)| {
         value_of_undeclared_parameter_fault(

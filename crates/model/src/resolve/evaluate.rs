@@ -6,7 +6,13 @@
 mod expand;
 mod shared_values;
 
-use std::{rc::Rc, sync::Arc};
+use std::{
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{
     fault::{EstateFaultKind, UnlocatedEstateFault},
@@ -42,6 +48,9 @@ const MAX_PROVENANCE_WEIGHT: usize = 4 * 1024 * 1024;
 
 /// What one entry of the provenance adds to a node file.
 const ENTRY_WEIGHT: usize = 10 * VALUE_ITEM_OVERHEAD_BYTES;
+
+/// How many faults of one server are told at most. Nobody corrects more at once.
+pub(super) const MAX_FAULTS_OF_SERVER: usize = 1_000;
 
 /// Whose values are evaluated.
 #[derive(Clone, Copy)]
@@ -162,9 +171,18 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         self
     }
 
-    /// Evaluates everything that is still pending.
-    pub(super) fn evaluate_pending_parameters(mut self) -> EvaluationOutcome {
+    /// Evaluates everything that is still pending. It ends early, and the outcome is incomplete, with too many faults or
+    /// once `is_cancelled` is set.
+    pub(super) fn evaluate_pending_parameters(
+        mut self,
+        is_cancelled: Option<&AtomicBool>,
+    ) -> EvaluationOutcome {
         for slot in 0..self.states.len() {
+            if self.faults.len() >= MAX_FAULTS_OF_SERVER
+                || is_cancelled.is_some_and(|flag| flag.load(Ordering::Relaxed))
+            {
+                break;
+            }
             self.settle(slot);
         }
         if let Some(kind) = self.too_large() {

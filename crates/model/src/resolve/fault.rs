@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     estate::PlaceId,
     fault::{Fault, Severity},
-    format::estate::{EstateYamlByPath, locate_setting_in_documents},
+    format::estate::SettingLocator,
     name::{Key, Name},
     version::{Version, VersionRange},
 };
@@ -223,8 +223,8 @@ impl UnlocatedEstateFault {
     }
 
     /// The fault with the file, line and column to correct, for estates that come from documents.
-    pub fn to_located_fault(&self, documents: &EstateYamlByPath) -> Fault {
-        self.clone().into_estate_finding().to_located_fault(documents)
+    pub fn to_located_fault(&self, locator: &mut SettingLocator<'_>) -> Fault {
+        self.clone().into_estate_finding().to_located_fault(locator)
     }
 
     pub(super) fn into_estate_finding(self) -> EstateFinding {
@@ -247,11 +247,10 @@ impl UnlocatedEstateFault {
 
 impl EstateFinding {
     /// The note with the file, line and column to correct, for estates that come from documents.
-    pub fn to_located_fault(&self, documents: &EstateYamlByPath) -> Fault {
+    pub fn to_located_fault(&self, locator: &mut SettingLocator<'_>) -> Fault {
         let component = self.component.as_ref().map(Name::as_str);
         let key = self.key.as_ref().map(Key::as_str);
-        let found =
-            locate_setting_in_documents(documents, &self.place, component, key, self.list_entry.as_deref());
+        let found = locator.locate_setting(&self.place, component, key, self.list_entry.as_deref());
         let (file, location) = found.map_or((None, None), |(file, location)| (Some(file), location));
         Fault {
             severity: self.severity,

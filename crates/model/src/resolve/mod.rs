@@ -42,6 +42,10 @@ mod complete;
 
 mod fault;
 
+mod place_usage;
+
+mod check_place;
+
 mod check;
 
 mod reach;
@@ -54,7 +58,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use foldhash::fast::FixedState;
@@ -111,6 +115,15 @@ pub struct Resolver<'a> {
     values: ValueCache,
     node_components: ServerIndependentNodeComponentCache,
     server_values: SelectedServerValueCache,
+    /// Set when this is part of a check of a change.
+    check: Option<CheckOfChange<'a>>,
+}
+
+/// The check of a change that a resolver is part of. The check looks at each place once, so what it finds there is not
+/// told again for each server; and it may end at any moment.
+#[derive(Clone, Copy)]
+struct CheckOfChange<'a> {
+    is_cancelled: &'a AtomicBool,
 }
 
 /// A resolved server.
@@ -149,7 +162,14 @@ impl<'a> Resolver<'a> {
             values: ValueCache::default(),
             node_components: ServerIndependentNodeComponentCache::default(),
             server_values: SelectedServerValueCache::default(),
+            check: None,
         }
+    }
+
+    /// The same for the check of a change: what is wrong with the values of a place is told once, by the check. What is
+    /// resolved after `is_cancelled` is set is incomplete.
+    fn for_check(estate: &'a Estate, catalog: &'a Catalog, is_cancelled: &'a AtomicBool) -> Self {
+        Self { check: Some(CheckOfChange { is_cancelled }), ..Self::new(estate, catalog) }
     }
 
     /// Resolves the node of one server; its generation is 0 until the back-office numbers it.
@@ -168,7 +188,12 @@ impl<'a> Resolver<'a> {
         let others = OtherServerReader::new(self, &places.server.environment);
         let subject = ServerOrFinalNode::Server { name: places.name, others: &others };
         let EvaluatedServerComponents { components, faults, weight } = evaluation
-            .evaluate_unknown_server_values((&self.values, &self.node_components), subject, self.catalog);
+            .evaluate_unknown_server_values(
+                (&self.values, &self.node_components),
+                subject,
+                self.catalog,
+                self.check,
+            );
         if !faults.is_empty() {
             return Err(faults.into());
         }

@@ -3,10 +3,11 @@
 use std::{cell::RefCell, collections::BTreeSet, rc::Rc, sync::Arc};
 
 use super::{
+    CheckOfChange,
     choose_versions::{ChosenComponent, ChosenComponents},
     evaluate::{
-        EvaluationOutcome, ServerOrFinalNode, SharedValueCacheAccess, ValueEvaluationState, ValueEvaluator,
-        value_of_undeclared_parameter_fault,
+        EvaluationOutcome, MAX_FAULTS_OF_SERVER, ServerOrFinalNode, SharedValueCacheAccess,
+        ValueEvaluationState, ValueEvaluator, value_of_undeclared_parameter_fault,
     },
     fault::UnlocatedEstateFault,
     node_components::{ComponentWithoutValues, NodeComponentAndDigest, ServerIndependentNodeComponentCache},
@@ -167,10 +168,14 @@ impl<'a> ServerReadyForEvaluation<'a> {
         (cache, built): (&ValueCache, &ServerIndependentNodeComponentCache),
         subject: ServerOrFinalNode<'_>,
         catalog: &Catalog,
+        check: Option<CheckOfChange<'_>>,
     ) -> EvaluatedServerComponents {
-        let EvaluationOutcome { states, faults: value_faults, sizes } =
-            self.new_value_evaluator(cache, subject, catalog).evaluate_pending_parameters();
-        let mut faults = self.undeclared_parameter_faults();
+        let EvaluationOutcome { states, faults: value_faults, sizes } = self
+            .new_value_evaluator(cache, subject, catalog)
+            .evaluate_pending_parameters(check.map(|check| check.is_cancelled));
+        // A check finds these once for each place; here, one says that the server has no node.
+        let most = if check.is_some() { 1 } else { MAX_FAULTS_OF_SERVER };
+        let mut faults = self.undeclared_parameter_faults(most);
         faults.extend(value_faults);
         self.keep_defaults(&states);
         let ChosenComponentsSharedByServers { set, without_values, .. } = &*self.components;
@@ -187,12 +192,15 @@ impl<'a> ServerReadyForEvaluation<'a> {
     }
 
     /// The faults of values for parameters that the chosen components do not declare.
-    fn undeclared_parameter_faults(&self) -> Vec<UnlocatedEstateFault> {
+    fn undeclared_parameter_faults(&self, most: usize) -> Vec<UnlocatedEstateFault> {
         let set = &self.components.set;
         let mut faults = Vec::new();
         for (at, (layer, touched)) in self.stack.layers.iter().zip(&self.touched).enumerate() {
             for (component, key) in &touched.undeclared {
                 let component = &set.components[*component];
+                if faults.len() == most {
+                    return faults;
+                }
                 if at < self.stack.count_places_down_to_component_removal(component.name) {
                     faults.push(value_of_undeclared_parameter_fault(
                         layer.place.clone(),

@@ -15,6 +15,7 @@ use model::{
     catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     fault::Severity,
+    format::estate::SettingLocator,
     format::{
         estate::{self, EstateYamlByPath},
         node, yaml,
@@ -80,10 +81,11 @@ fn answers(case: &Path) -> String {
         let node_of = |server: &str| {
             let resolved = resolver.resolve_server(&ServerName::new(server).unwrap());
             resolved.map(|resolution| resolution.node).map_err(|error| {
+                let mut locator = SettingLocator::new(&documents);
                 error
                     .faults
                     .iter()
-                    .map(|fault| format!("{}\n", fault.to_located_fault(&documents)))
+                    .map(|fault| format!("{}\n", fault.to_located_fault(&mut locator)))
                     .collect::<String>()
             })
         };
@@ -92,7 +94,7 @@ fn answers(case: &Path) -> String {
                 .iter()
                 .map(|note| {
                     let severity = if note.severity == Severity::Error { "error" } else { "warning" };
-                    format!("{severity}: {}\n", note.to_located_fault(&documents))
+                    format!("{severity}: {}\n", note.to_located_fault(&mut SettingLocator::new(&documents)))
                 })
                 .collect(),
             ["places", server] => {

@@ -1,8 +1,13 @@
 //! The public half: trusted keys, and whether a signature is by one of them.
 
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::{BufReader, Read},
+    path::Path,
+};
 
 use pgp::{
+    armor::Dearmor,
     composed::{ArmorOptions, Deserializable, DetachedSignature, SignedPublicKey, SignedPublicSubKey},
     crypto::hash::HashAlgorithm,
     packet::{Packet, PacketParser, Signature, SignatureType},
@@ -30,6 +35,16 @@ pub enum SignatureError {
     /// The text holds no usable certificate.
     #[error("no public OpenPGP key could be read: {0}")]
     NoKey(String),
+    /// The certificate says that its key must not be used any more.
+    #[error(
+        "key {0} has been revoked by its holder, so it cannot be trusted; if it was trusted before, take it back: `punch key withdraw {0}`"
+    )]
+    Revoked(KeyFingerprint),
+    /// The text holds a revocation, without the key that it is of.
+    #[error(
+        "it holds the revocation of a key and not the key; if the key is trusted, take it back: `punch key withdraw FINGERPRINT`, `punch key list` shows which"
+    )]
+    RevocationAlone,
     /// The text holds a secret key.
     #[error(
         "it is a secret key, which only its holder may have; its public half is wanted, as `punch key public FILE` prints it"
@@ -108,6 +123,9 @@ impl TrustedPublicKeys {
         }
         let mut keys: Vec<SignedPublicKey> = Vec::new();
         for block in blocks(text) {
+            if is_revocation_alone(block) {
+                return Err(SignatureError::RevocationAlone);
+            }
             let (found, _) =
                 SignedPublicKey::from_string_many(block).map_err(|e| SignatureError::NoKey(e.to_string()))?;
             for key in found {
@@ -116,7 +134,7 @@ impl TrustedPublicKeys {
                 key.verify_bindings()
                     .map_err(|e| SignatureError::NoKey(format!("key {name} is damaged: {e}")))?;
                 if !key.details.revocation_signatures.is_empty() {
-                    return Err(SignatureError::NoKey(format!("key {name} has been revoked")));
+                    return Err(SignatureError::Revoked(name));
                 }
                 if !keys.iter().any(|known| known.fingerprint() == key.fingerprint()) {
                     keys.push(key);
@@ -270,6 +288,15 @@ fn blocks(text: &str) -> impl Iterator<Item = &str> {
     let starts: Vec<usize> = text.match_indices(BEGIN).map(|(at, _)| at).collect();
     let ends: Vec<usize> = starts.iter().skip(1).copied().chain([text.len()]).collect();
     starts.into_iter().zip(ends).map(move |(start, end)| &text[start..end])
+}
+
+/// Whether an armored block is a revocation as `gpg` writes it beside each key.
+fn is_revocation_alone(block: &str) -> bool {
+    let bytes = BufReader::new(Dearmor::new(block.as_bytes()));
+    matches!(
+        PacketParser::new(bytes).next(),
+        Some(Ok(Packet::Signature(statement))) if statement.typ() == Some(SignatureType::KeyRevocation)
+    )
 }
 
 fn made_by(signature: &Signature, key: &impl KeyDetails) -> bool {

@@ -140,11 +140,13 @@ fn copy_with_time(source: &Path, target: &Path, found: &fs::Metadata) -> io::Res
 }
 
 fn create_private_folder(path: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|why| RepositoryError::from_io_error("make the folder", path, why))
+    // Not with the folders above: when the copy is removed meanwhile, it ends.
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(why) if why.kind() != io::ErrorKind::AlreadyExists || !path.is_dir() => {
+            Err(RepositoryError::from_io_error("make the folder", path, why))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes a file, a link or a folder, if it is there.

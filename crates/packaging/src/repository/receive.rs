@@ -109,11 +109,15 @@ impl Repository {
             return Err(new_file_name_error(&file_name, &format!("the package in it is {}", record.file)));
         }
 
-        if let RecordedComponentPackageKind::Deployment(component) = &record.what {
-            let faults = inspect::find_deployment_errors(&rpm_file, &component.name)?;
-            if !faults.is_empty() {
-                return Err(RepositoryError::Deployment { file: record.file.clone(), faults });
+        let faults = match &record.what {
+            RecordedComponentPackageKind::Deployment(component) => {
+                inspect::find_deployment_errors(&rpm_file, &component.name)?
             }
+            RecordedComponentPackageKind::Payload(_) => inspect::find_payload_errors(&rpm_file)?,
+            RecordedComponentPackageKind::Other => Vec::new(),
+        };
+        if !faults.is_empty() {
+            return Err(RepositoryError::Deployment { file: record.file.clone(), faults });
         }
 
         let _lock = self.lock()?;

@@ -97,12 +97,12 @@ pub enum RepositoryError {
     /// An uploaded file is no package that may come in.
     #[error(transparent)]
     Package(#[from] RpmReadOrVerifyError),
-    /// A deployment package that no server could be deployed with.
+    /// A package of a component that no server could be deployed with.
     #[error("{file} cannot be deployed; nothing of it was kept:{}", fault::format_fault_list(.faults))]
     Deployment {
         /// The file.
         file: String,
-        /// What lint calls an error in its manifest and templates.
+        /// What lint calls an error in its description, manifest, templates, paths and modes.
         faults: Vec<Fault>,
     },
     /// The name of an upload.
@@ -256,6 +256,12 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
+    /// Whether there is no room left on the repository's disk.
+    pub fn is_disk_full(&self) -> bool {
+        let (Self::Io { why, .. } | Self::Upload { why, .. }) = self else { return false };
+        matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
     pub(super) fn from_io_error(doing: &'static str, path: &Path, why: io::Error) -> Self {
         Self::Io { doing, path: path.to_owned(), why }
     }

@@ -144,6 +144,29 @@ fn rpm_and_rpmlint_find_no_fault_with_a_component_of_only_words() {
     }
 }
 
+#[test]
+fn long_line_of_a_description_is_wrapped_and_rpmlint_finds_no_fault() {
+    let line = "A monitoring plugin with a very long name says in one line what it is for. ".repeat(6);
+    let folder = Folder::new("test: 'true'\n");
+    let text = fs::read_to_string(folder.path().join("component.yaml")).unwrap();
+    let text = text.replace("Sells things to people who want them.", line.trim());
+    let folder = folder.write("component.yaml", text);
+    let key = tools::key("builder");
+    let packages = create_packages(&folder.load(), &folder.out(), Some(&key), NOON).unwrap();
+    judged(&packages, &key);
+    if has_tool("rpm") {
+        for package in [&packages.payload, &packages.deployment] {
+            let description = ask(package, &["--nosignature", "--qf", "%{DESCRIPTION}"]);
+            assert!(description.lines().all(|line| line.chars().count() < 80), "{description}");
+        }
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(
+            words(&ask(&packages.payload, &["--nosignature", "--qf", "%{DESCRIPTION}"])),
+            words(&line)
+        );
+    }
+}
+
 /// A component in two versions, of which the second has one file less and one more.
 fn two_versions() -> (Folder, PayloadAndDeploymentPackages, PayloadAndDeploymentPackages) {
     let folder = Folder::new(

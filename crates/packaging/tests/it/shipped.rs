@@ -18,7 +18,12 @@ use model::{
     resource::ResourceBody,
     value::Value,
 };
-use packaging::{lint::lint_component, package::create_packages, source::ComponentSource};
+use packaging::{
+    lint::lint_component,
+    openpgp::SecretKey,
+    package::{PayloadAndDeploymentPackages, create_packages},
+    source::ComponentSource,
+};
 
 use crate::{
     packages::judged,
@@ -103,6 +108,37 @@ fn asked(evaluated: &EvaluatedManifest) -> Vec<String> {
     evaluated.health.iter().filter_map(|health| url(&health.probe)).collect()
 }
 
+/// Makes something in place of what builds make: programs, manual pages, completion scripts, an archive.
+fn make_instead_of_builds(component: &Path) {
+    let made = component.join("build");
+    for folder in ["man", "completion"] {
+        fs::create_dir_all(made.join(folder)).unwrap();
+    }
+    for program in ["punch", "geppetto"] {
+        fs::copy("/bin/true", made.join(program)).unwrap();
+    }
+    for shell in ["bash", "fish", "zsh"] {
+        fs::write(made.join("completion").join(shell), "# completion\n").unwrap();
+    }
+    let page = made.join("man/page.1");
+    fs::write(&page, ".TH page 1\n.SH NAME\npage \\- tests packaging\n").unwrap();
+    assert!(Command::new("gzip").arg("-9n").arg(&page).status().unwrap().success());
+    fs::create_dir_all(component.join("target")).unwrap();
+    fs::write(component.join("target/tomcat-examples.war"), b"PK\x05\x06").unwrap();
+}
+
+/// The packages of one of our own two programs, in `out`, with a program of the host in the place of ours.
+pub(crate) fn package_own_program(
+    program: &str,
+    out: &Path,
+    key: &SecretKey,
+) -> PayloadAndDeploymentPackages {
+    let dir = copied(&format!("library/{program}"));
+    make_instead_of_builds(dir.path());
+    let source = ComponentSource::load_component_source(dir.path()).unwrap();
+    create_packages(&source, out, Some(key), NOON).unwrap()
+}
+
 #[test]
 fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
     for component in [
@@ -125,22 +161,7 @@ fn lint_and_rpmlint_find_no_fault_with_what_is_shipped() {
             notes.iter().all(|note| minor.iter().any(|start| note.message.starts_with(start))),
             "{component}: {notes:#?}"
         );
-        // Instead of what builds make: programs, manual pages, completion scripts, an archive.
-        let made = dir.path().join("build");
-        for folder in ["man", "completion"] {
-            fs::create_dir_all(made.join(folder)).unwrap();
-        }
-        for program in ["punch", "geppetto"] {
-            fs::copy("/bin/true", made.join(program)).unwrap();
-        }
-        for shell in ["bash", "fish", "zsh"] {
-            fs::write(made.join("completion").join(shell), "# completion\n").unwrap();
-        }
-        let page = made.join("man/page.1");
-        fs::write(&page, ".TH page 1\n.SH NAME\npage \\- tests packaging\n").unwrap();
-        assert!(Command::new("gzip").arg("-9n").arg(&page).status().unwrap().success());
-        fs::create_dir_all(dir.path().join("target")).unwrap();
-        fs::write(dir.path().join("target/tomcat-examples.war"), b"PK\x05\x06").unwrap();
+        make_instead_of_builds(dir.path());
         let key = key("builder");
         let packages = create_packages(&source, &dir.path().join("dist"), Some(&key), NOON)
             .unwrap_or_else(|error| panic!("{component}: {error}"));

@@ -44,6 +44,7 @@ pub(crate) struct Rpm {
     provides: Vec<(String, String)>,
     requires: Vec<String>,
     files: Vec<(String, Vec<u8>)>,
+    modes: Vec<(String, u16)>,
 }
 
 impl Rpm {
@@ -55,11 +56,18 @@ impl Rpm {
             provides: Vec::new(),
             requires: Vec::new(),
             files: vec![(format!("/usr/share/{name}/hello"), format!("{name} {version}\n").into_bytes())],
+            modes: Vec::new(),
         }
     }
 
     pub(crate) fn file(mut self, path: &str, content: &[u8]) -> Self {
         self.files.push((path.to_owned(), content.to_owned()));
+        self
+    }
+
+    /// The permissions of a file; the others have those of [`rpm::FileOptions`].
+    pub(crate) fn mode(mut self, path: &str, mode: u16) -> Self {
+        self.modes.push((path.to_owned(), mode));
         self
     }
 
@@ -105,7 +113,13 @@ impl Rpm {
             builder.requires(rpm::Dependency::any(name));
         }
         for (path, content) in self.files {
-            builder.with_file_contents(content, rpm::FileOptions::new(path)).unwrap();
+            let mode = self.modes.iter().find(|(of, _)| *of == path).map(|(_, mode)| *mode);
+            let options = rpm::FileOptions::new(path);
+            let options = match mode {
+                Some(mode) => options.mode(0o100_000 | mode),
+                None => options,
+            };
+            builder.with_file_contents(content, options).unwrap();
         }
         let path = folder.join(format!("{}-{}-1.{}.rpm", self.name, self.version, self.arch));
         let package = match key {

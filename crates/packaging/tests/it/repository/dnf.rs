@@ -4,7 +4,10 @@ use crate::skip::has_tool;
 use std::{fs, path::Path, process::Command};
 
 use super::TestRepository;
-use crate::tools::{Rpm, fails, run};
+use crate::{
+    shipped::package_own_program,
+    tools::{Rpm, fails, run},
+};
 
 /// A `dnf` that knows one repository, `channel` at `url`, and trusts only the repository's keys.
 pub(super) fn dnf(test: &TestRepository, url: &str) -> Command {
@@ -58,6 +61,39 @@ fn dnf_installs_from_a_channel_with_both_signature_checks_on() {
     run(dnf(&test, &url).args(["install", "shop", "shop-deployment"]));
     let hello = test.folder.path().join("dnf/root/usr/share/shop/hello");
     assert_eq!(fs::read_to_string(hello).unwrap(), "shop 1.0\n");
+}
+
+#[test]
+fn dnf_installs_our_own_two_programs_and_their_deployments_from_a_signed_channel() {
+    if !has_tool("dnf") {
+        return;
+    }
+    let test = TestRepository::new();
+    let mut files = Vec::new();
+    for program in ["punch", "geppetto"] {
+        let packages = package_own_program(program, &test.built(), &test.packager);
+        for package in [&packages.payload, &packages.deployment] {
+            files.push(test.receive(package).unwrap().file);
+        }
+    }
+    test.publish("dev", &files);
+    let url = file_url(&test.channel("dev"));
+    let own = ["punch", "punch-deployment", "geppetto", "geppetto-deployment"];
+    run(dnf(&test, &url).arg("install").args(own));
+    let root = test.folder.path().join("dnf/root");
+    for path in [
+        "usr/bin/punch",
+        "usr/lib/systemd/system/punch-restore.timer",
+        "usr/share/bash-completion/completions/punch",
+        "usr/bin/geppetto",
+        "usr/lib/systemd/system/geppetto.service",
+        "usr/lib/sysusers.d/geppetto.conf",
+        "usr/share/geppetto/components/geppetto/manifest.yaml",
+    ] {
+        assert!(root.join(path).is_file(), "{path} is not installed");
+    }
+    run(dnf(&test, &url).arg("remove").args(own));
+    assert!(!root.join("usr/bin/punch").exists() && !root.join("usr/bin/geppetto").exists());
 }
 
 #[test]

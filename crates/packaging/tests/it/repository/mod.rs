@@ -6,6 +6,7 @@ mod check;
 mod concurrent;
 mod dnf;
 mod full_disk;
+mod keys;
 mod leftovers;
 mod metadata;
 mod promote;
@@ -96,7 +97,12 @@ fn payload(name: &str, version: &str) -> Rpm {
 }
 
 fn deployment(name: &str, version: &str, requires: &[(&str, &str)]) -> Rpm {
-    let component = serde_json::json!({
+    deployment_with(name, version, requires, &serde_json::json!({}))
+}
+
+/// A deployment package whose description has the keys of `extra`, too.
+fn deployment_with(name: &str, version: &str, requires: &[(&str, &str)], extra: &serde_json::Value) -> Rpm {
+    let mut component = serde_json::json!({
         "name": name,
         "version": format!("{version}-1"),
         "kind": "web-service",
@@ -104,6 +110,7 @@ fn deployment(name: &str, version: &str, requires: &[(&str, &str)]) -> Rpm {
         "requires": requires.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
     });
     let _: Component = serde_json::from_value(component.clone()).unwrap();
+    component.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     Rpm::new(&format!("{name}-deployment"), version)
         .provides(&format!("geppetto-deployment({name})"), &format!("{version}-1"))
         .file(
