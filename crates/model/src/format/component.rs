@@ -20,7 +20,9 @@ pub use texts::{check_and_unify_line_ends, check_single_line_text};
 
 use super::{FormatError, yaml};
 use crate::{
-    component::{ComponentKind, OsPackageRequirements},
+    component::{
+        ComponentKind, OsPackageRequirements, PATHS_FORBIDDEN_TO_PACKAGES, REASON_OF_FORBIDDEN_PATH,
+    },
     name::{Key, Name},
     parameter::Parameter,
     version::VersionRange,
@@ -118,10 +120,14 @@ fn one() -> String {
 
 /// Reads a `component.yaml` and checks all that can be checked without looking at a disk.
 pub fn parse_component_yaml(file: &str, text: &str) -> Result<ComponentFile, Vec<FormatError>> {
-    let (component, mut errors) =
-        yaml::parse_versioned_yaml_without_unknown_keys::<ComponentFile>(file, text);
-    let Some(mut component) = component else { return Err(errors) };
-    let mistakes = component.check();
+    let mut read = yaml::parse_versioned_yaml_with_all_faults::<ComponentFile>(file, text);
+    let Some(mut component) = read.document.take() else { return Err(read.errors) };
+    let mut mistakes = component.check();
+    // What is wrong is not missing too.
+    let from_is_left_out = read.is_left_out("from");
+    mistakes
+        .retain(|(key, _)| !(read.is_left_out(key) || from_is_left_out && ["name", "version"].contains(key)));
+    let mut errors = read.errors;
     if mistakes.is_empty() && errors.is_empty() {
         return Ok(component);
     }
@@ -162,6 +168,7 @@ impl yaml::VersionedYamlFormat for ComponentFile {
         "tomcat",
         "requires",
         "os_packages",
+        "replaces",
         "parameters.type",
         "parameters.required",
         "parameters.secret",
@@ -170,6 +177,9 @@ impl yaml::VersionedYamlFormat for ComponentFile {
         "parameters.min",
         "parameters.max",
     ];
+
+    const PLACEHOLDERS_OF_REQUIRED_KEYS: &'static [(&'static str, &'static str)] =
+        &[("kind", "os-config"), ("summary", "Placeholder")];
 
     fn format(&self) -> &str {
         &self.format
@@ -276,6 +286,8 @@ impl ComponentFile {
             let shown = shown(path);
             if let Err(why) = check_package_path(path) {
                 mistakes.push(format!("`replaces` names `{shown}`, {why}"));
+            } else if PATHS_FORBIDDEN_TO_PACKAGES.contains(&path.trim_end_matches('/')) {
+                mistakes.push(format!("`replaces` names `{shown}`: {REASON_OF_FORBIDDEN_PATH}"));
             } else if path.split('/').take(3).any(|part| part.contains(['*', '?']))
                 || path.trim_end_matches('/').split('/').count() < 3
             {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 
+mod all_faults;
 mod blocked;
 mod cases;
 mod change;
