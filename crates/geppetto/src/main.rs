@@ -45,7 +45,13 @@ fn main() -> ExitCode {
             // Help and version are what was asked for; anything else is a wrong command line.
             let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
             let _ = error.print();
-            if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+            // With one similar verb clap has said which; several are a guess.
+            let is_misspelt = match error.get(clap::error::ContextKind::SuggestedSubcommand) {
+                Some(clap::error::ContextValue::String(_)) => true,
+                Some(clap::error::ContextValue::Strings(similar)) => similar.len() == 1,
+                _ => false,
+            };
+            if error.kind() == clap::error::ErrorKind::InvalidSubcommand && !is_misspelt {
                 output::print_note(
                     "\nhint: geppetto makes and runs a control plane; what is in it is shown and changed by `punch`: \
                      `punch server list`, `punch help`",

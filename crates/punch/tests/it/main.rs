@@ -15,6 +15,7 @@ mod interruption;
 mod json;
 mod keys;
 mod login;
+mod messages;
 mod packaging;
 mod partly;
 mod payload;
