@@ -21,6 +21,7 @@ mod parameters;
 mod plan;
 mod random;
 mod reach;
+mod references;
 mod removals;
 mod resolution;
 mod selections;
