@@ -53,7 +53,13 @@ fn main() -> ExitCode {
                 return ExitCode::from(exit as u8);
             }
             let _ = error.print();
-            if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+            // With one similar verb clap has said which; several are a guess.
+            let is_misspelt = match error.get(clap::error::ContextKind::SuggestedSubcommand) {
+                Some(clap::error::ContextValue::String(_)) => true,
+                Some(clap::error::ContextValue::Strings(similar)) => similar.len() == 1,
+                _ => false,
+            };
+            if error.kind() == clap::error::ErrorKind::InvalidSubcommand && !is_misspelt {
                 output::print_note(
                     "\nhint: geppetto makes and runs a control plane; what is in it is shown and changed by `punch`: \
                      `punch server list`, `punch help`",

@@ -10,6 +10,21 @@ use crate::{
     version::{Version, VersionRange},
 };
 
+/// What no package may install, whatever it declares: these files say who is root and what every program loads.
+pub const PATHS_FORBIDDEN_TO_PACKAGES: [&str; 7] = [
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/shadow",
+    "/etc/gshadow",
+    "/etc/sudoers",
+    "/etc/ld.so.preload",
+    "/etc/ld.so.conf",
+];
+
+/// Why one of [`PATHS_FORBIDDEN_TO_PACKAGES`] is refused, and what to do instead.
+pub const REASON_OF_FORBIDDEN_PATH: &str = "no package may install it: it says who is root, or what every program loads; \
+    describe accounts by `user:` and `group:`, and other files by `file:`";
+
 /// The kinds of component; each has an archetype.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,

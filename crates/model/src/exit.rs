@@ -27,6 +27,8 @@ pub enum Exit {
     Changes = 10,
     /// A bug of ours.
     Bug = 70,
+    /// Ended by SIGHUP, the end of its terminal: `punch` ends by the signal, which shells show as this.
+    HungUp = 129,
     /// Interrupted by SIGINT (Ctrl-C): `punch` ends by the signal, which shells show as this.
     Interrupted = 130,
     /// Ended by SIGTERM, likewise.

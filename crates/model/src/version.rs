@@ -230,7 +230,10 @@ impl FromStr for VersionRange {
 
 fn bound(part: &str) -> Option<Vec<VersionBound>> {
     let make = |comparison, text: &str| -> Option<VersionBound> {
-        Some(VersionBound { comparison, version: text.trim().parse().ok()? })
+        let version: Version = text.trim().parse().ok()?;
+        // A word has no order that anybody means: `>=latest`.
+        let has_order = version.version.contains(|c: char| c.is_ascii_digit());
+        (comparison == VersionComparison::Equal || has_order).then_some(VersionBound { comparison, version })
     };
     for (sign, comparison) in [
         (">=", VersionComparison::AtLeast),
@@ -361,5 +364,8 @@ mod tests {
         }
         assert!(">=".parse::<VersionRange>().is_err());
         assert!("^x".parse::<VersionRange>().is_err());
+        for text in [">=banana", "<latest", ">=1.2, <two"] {
+            assert_eq!(text.parse::<VersionRange>(), Err(VersionError::Range(text.to_owned())));
+        }
     }
 }

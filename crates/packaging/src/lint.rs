@@ -1,5 +1,7 @@
 //! What is wrong, or only unwise, in a component, found before anything is built.
 
+mod replaced_paths;
+
 use std::borrow::Cow;
 
 use model::{
@@ -10,13 +12,14 @@ use model::{
     name::Key,
 };
 
-use crate::source::{COMPONENT_FILE_NAME, ComponentSource};
+use crate::source::{COMPONENT_FILE_NAME, ComponentSource, MANIFEST_FILE};
 
 /// Looks at a component without building it.
 pub fn lint_component(source: &ComponentSource) -> Vec<Fault> {
     let mut notes = Notes::default();
     notes.texts(source);
     notes.files(source);
+    notes.replaced_paths(source);
     notes.deployment(source);
     let mut faults = notes.0;
     faults.sort_by_key(|fault| fault.severity);
@@ -215,10 +218,18 @@ impl Notes {
     }
 
     fn deployment(&mut self, source: &ComponentSource) {
-        let file = "deploy/manifest.yaml";
         let mut templates = Cow::Borrowed(&source.deploy.templates);
         if let Some(absent) = &source.deploy.absent {
             for path in &absent.unread {
+                if is_misnamed_manifest(path) {
+                    self.fatal(
+                        path,
+                        format!(
+                            "it is not read, as there is no {MANIFEST_FILE}; rename it to `{MANIFEST_FILE}`"
+                        ),
+                    );
+                    continue;
+                }
                 let is_folder = path.ends_with('/');
                 let message = match is_folder {
                     true => {
@@ -233,11 +244,9 @@ impl Notes {
             templates.to_mut().retain(|name, _| !absent.unread.contains(&format!("deploy/templates/{name}")));
         }
         let Some(text) = &source.deploy.manifest else { return };
-        let parsed = match deployment_manifest::parse_manifest_yaml(file, text) {
-            Ok(parsed) => parsed,
-            Err(error) => return self.0.push(error.into()),
-        };
-        for mut fault in deployment_manifest::lint_manifest(&parsed, &templates, &source.component) {
+        for mut fault in
+            deployment_manifest::lint_manifest_yaml(MANIFEST_FILE, text, &templates, &source.component)
+        {
             // It knows the deployment package, which has no folder `deploy`.
             fault.file = fault.file.map(|file| match file.strip_prefix("templates/") {
                 Some(template) => format!("deploy/templates/{template}"),
@@ -247,4 +256,11 @@ impl Notes {
             self.0.push(fault);
         }
     }
+}
+
+/// Whether a file that nothing reads is the manifest under a wrong name: `deploy/manifest.yml`.
+fn is_misnamed_manifest(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    [MANIFEST_FILE, "deploy/manifest.yml", "deploy/manifests.yaml", "deploy/manifests.yml"]
+        .contains(&lower.as_str())
 }

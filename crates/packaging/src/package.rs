@@ -10,7 +10,8 @@ mod write_rpm;
 
 use std::path::{Path, PathBuf};
 
-pub use component_commands::{run_component_build_command, run_component_test_command};
+pub use component_commands::{CommandEvent, run_component_build_command, run_component_test_command};
+pub(crate) use package_to_write::collect_payload_paths;
 pub use write_rpm::temporary_package_prefix;
 
 use model::fault::{self, Fault, Severity};

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use model::{
     component::{self, Component},
+    deployment_manifest,
     format::{
         FormatError,
         component::{
@@ -25,6 +26,9 @@ pub use deploy::DeployFolder;
 
 /// The name of the file that describes a component.
 pub const COMPONENT_FILE_NAME: &str = "component.yaml";
+
+/// The manifest of a component, in its folder.
+pub(crate) const MANIFEST_FILE: &str = "deploy/manifest.yaml";
 
 /// A component, as its developer keeps it in a folder; everything that can be read before the build.
 #[derive(Debug, Clone)]
@@ -79,10 +83,10 @@ impl ComponentSource {
         let path = root.join(COMPONENT_FILE_NAME);
         let (written_in, file) = if path.exists() {
             let text = read_text(&path).map_err(one)?;
-            (COMPONENT_FILE_NAME, parse_component_yaml(COMPONENT_FILE_NAME, &text)?)
+            (COMPONENT_FILE_NAME, parse_component_yaml(COMPONENT_FILE_NAME, &text))
         } else {
             match facts::read_component_from_pom_xml(&root) {
-                Some(file) => ("pom.xml", file?),
+                Some(file) => ("pom.xml", file),
                 None => {
                     return Err(one(format!(
                         "there is none in `{}`; go to a component's folder, or make one with `punch new ARCHETYPE NAME`",
@@ -91,12 +95,21 @@ impl ComponentSource {
                 }
             }
         };
-        let mut errors = Vec::new();
-        let described = describe(file, written_in, &root).map_err(|error| errors.push(error));
-        let deploy = DeployFolder::load_deploy_folder(&root, &mut errors);
+        let described = file.and_then(|file| describe(file, written_in, &root).map_err(|error| vec![error]));
+        let mut errors_of_deploy = Vec::new();
+        let deploy = DeployFolder::load_deploy_folder(&root, &mut errors_of_deploy);
         match described {
-            Ok(described) if errors.is_empty() => Ok(described.assemble(root, deploy)),
-            _ => Err(errors),
+            Ok(described) if errors_of_deploy.is_empty() => Ok(described.assemble(root, deploy)),
+            described => {
+                let mut errors = described.err().unwrap_or_default();
+                errors.extend(errors_of_deploy);
+                // Only its shape: what the manifest says depends on the description.
+                let manifest = deploy.manifest.iter();
+                errors.extend(manifest.flat_map(|text| {
+                    deployment_manifest::parse_manifest_yaml_with_all_faults(MANIFEST_FILE, text).errors
+                }));
+                Err(errors)
+            }
         }
     }
 }

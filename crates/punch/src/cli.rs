@@ -18,6 +18,7 @@ Exit codes:
    6  the back-office could not be reached
   10  `punch plan` found changes
   70  a bug of ours
+ 129  ended by the end of its terminal (SIGHUP)
  130  interrupted (Ctrl-C, SIGINT): the last line says what state things are in
  143  ended by SIGTERM: likewise
 

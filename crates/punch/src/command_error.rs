@@ -73,9 +73,7 @@ impl CommandError {
         ));
         match error.kind() {
             io::ErrorKind::NotFound => failure.with_hint("check the path; nothing was changed"),
-            io::ErrorKind::PermissionDenied => {
-                failure.with_hint(format!("run it as a user who may read {}", path.display()))
-            }
+            io::ErrorKind::PermissionDenied => failure.with_hint("run it as a user who may read that file"),
             _ => failure,
         }
     }

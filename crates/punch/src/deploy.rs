@@ -44,9 +44,9 @@ struct ObservedHostAndPlan {
 #[derive(Serialize)]
 pub(crate) struct DeploymentResult {
     /// The node file that was followed.
-    node_file: String,
+    pub(crate) node_file: String,
     /// What was planned.
-    plan: PlanView,
+    pub(crate) plan: PlanView,
     /// What was done.
     pub(crate) report: Report,
     /// Whether the back-office has the report; absent without a back-office.
@@ -63,7 +63,7 @@ pub(crate) struct DeploymentResult {
     pub(crate) stopped: Option<CommandError>,
     /// What was planned, with its types.
     #[serde(skip)]
-    planned: Plan,
+    pub(crate) planned: Plan,
 }
 
 impl DeploymentResult {

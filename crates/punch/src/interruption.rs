@@ -1,6 +1,7 @@
-//! SIGINT (Ctrl-C) and SIGTERM: punch removes its temporary files, says in one sentence what state things are in, and ends.
+//! SIGINT (Ctrl-C), SIGTERM and SIGHUP: punch ends the programs that it runs, removes its temporary files, says in one
+//! sentence what state things are in, and ends.
 //!
-//! Both signals are blocked in all threads but one, which waits for them. The program then ends by the signal itself, as
+//! The signals are blocked in all threads but one, which waits for them. The program then ends by the signal itself, as
 //! a shell expects of it: the shell shows the exit code 130 or 143. Programs that punch runs get the usual signal mask.
 
 use std::{
@@ -12,16 +13,23 @@ use std::{
 };
 
 use model::exit::Exit;
-use nix::sys::{
-    signal::{SigSet, Signal, raise},
-    stat::futimens,
-    time::TimeSpec,
+use nix::{
+    sys::{
+        signal::{SigSet, Signal, killpg, raise},
+        stat::futimens,
+        time::TimeSpec,
+    },
+    unistd::Pid,
 };
 
 use crate::{command_error::CommandError, terminal_output::TerminalOutput};
 
 /// How long punch takes at most to end by a signal.
 const TIME_TO_END: Duration = Duration::from_millis(300);
+
+/// Programs of a component's command have one and a half seconds to end by a signal before they are killed.
+const LOOKS_AT_PROGRAMS: u32 = 100;
+const TIME_BETWEEN_LOOKS: Duration = Duration::from_millis(15);
 
 /// What is true of a command that is interrupted now.
 #[derive(Debug, Default)]
@@ -33,6 +41,8 @@ struct InterruptedState {
     temporary: Vec<TemporaryFiles>,
     /// The journal of the run in progress: its time is that of the interruption.
     journal: Option<PathBuf>,
+    /// The process group of a program that the command runs.
+    process_group: Option<Pid>,
 }
 
 /// Files that are of no use without the command that writes them.
@@ -62,7 +72,7 @@ impl SignalHandling {
     pub(crate) fn start(output: &TerminalOutput) -> Self {
         let handling = Self::default();
         let mut signals = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
             // A shell starts background commands with SIGINT ignored: then it stays so.
             if !is_ignored(signal) {
                 signals.add(signal);
@@ -99,6 +109,17 @@ impl SignalHandling {
         self.lock_state().journal = Some(path);
     }
 
+    /// Ends this process group too if the command is interrupted. Its programs do not get Ctrl-C from the terminal.
+    pub(crate) fn end_process_group_if_interrupted(&self, process_group: u32) {
+        self.lock_state().process_group = i32::try_from(process_group).ok().map(Pid::from_raw);
+    }
+
+    /// The program ended by itself. Does not return while punch is ended by a signal, so that its end is not reported as
+    /// the program's failure.
+    pub(crate) fn forget_process_group(&self) {
+        self.lock_state().process_group = None;
+    }
+
     /// Lets Ctrl-C be for the pager, or for punch again.
     pub(crate) fn set_in_pager(&self, in_pager: bool) {
         self.lock_state().in_pager = in_pager;
@@ -128,6 +149,9 @@ impl SignalHandling {
             if state.in_pager && signal == Signal::SIGINT {
                 continue;
             }
+            if let Some(group) = state.process_group {
+                end_process_group(group, signal);
+            }
             for files in &state.temporary {
                 files.remove();
             }
@@ -154,6 +178,19 @@ impl TemporaryFiles {
     }
 }
 
+/// Passes the signal on to all programs of the group, and kills those that go on.
+fn end_process_group(group: Pid, signal: Signal) {
+    let mut sent = killpg(group, signal);
+    for _ in 0..LOOKS_AT_PROGRAMS {
+        if sent.is_err() {
+            return;
+        }
+        thread::sleep(TIME_BETWEEN_LOOKS);
+        sent = killpg(group, None);
+    }
+    let _ended = killpg(group, Signal::SIGKILL);
+}
+
 fn interruption_error(signal: Signal, sentence: Option<&str>) -> CommandError {
     let message = match sentence {
         Some(sentence) => format!("interrupted by {signal}: {sentence}"),
@@ -165,8 +202,9 @@ fn interruption_error(signal: Signal, sentence: Option<&str>) -> CommandError {
 /// The exit code that shells show for a program that a signal ended.
 fn exit_of_signal(signal: Signal) -> Exit {
     match signal {
-        Signal::SIGTERM => Exit::Terminated,
-        _ => Exit::Interrupted,
+        Signal::SIGINT => Exit::Interrupted,
+        Signal::SIGHUP => Exit::HungUp,
+        _ => Exit::Terminated,
     }
 }
 

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    component::Component, name::Name, observe::ManagedState, path_pattern::is_path_at_or_below,
+    component::{Component, PATHS_FORBIDDEN_TO_PACKAGES, REASON_OF_FORBIDDEN_PATH},
+    name::Name,
+    observe::ManagedState,
+    path_pattern::is_path_at_or_below,
     version::Version,
 };
 
@@ -13,17 +16,6 @@ use super::{
     PackagedPathOwner,
 };
 use crate::PUNCH_STATE_FOLDER;
-
-/// What no package may install, whatever it declares: these files say who is root and what every program loads.
-const FORBIDDEN_PATHS: [&str; 7] = [
-    "/etc/passwd",
-    "/etc/group",
-    "/etc/shadow",
-    "/etc/gshadow",
-    "/etc/sudoers",
-    "/etc/ld.so.preload",
-    "/etc/ld.so.conf",
-];
 
 /// A package that is about to be installed.
 #[derive(Debug)]
@@ -125,10 +117,8 @@ fn decide_about_path(
 ) -> Result<Option<PathToKeep>, String> {
     let directory = file.kind == PackageFileKind::Directory;
     for path in [file.path.as_str(), observed.canonical.as_str()] {
-        if !directory && FORBIDDEN_PATHS.contains(&path) {
-            return Err("no package may install it: it says who is root, or what every program loads; describe accounts by \
-                 `user:` and `group:`, and other files by `file:`"
-                .to_owned());
+        if !directory && PATHS_FORBIDDEN_TO_PACKAGES.contains(&path) {
+            return Err(REASON_OF_FORBIDDEN_PATH.to_owned());
         }
         let state = path.strip_prefix(PUNCH_STATE_FOLDER);
         if state.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {

@@ -211,8 +211,10 @@ impl BackOffice {
         }
         let path = format!("servers/{server}.yaml");
         let (revision, Some(place)) = self.store.read_current_place(&path).await? else { return Ok(None) };
-        let broken =
-            |error| BackOfficeError::Broken(format!("a stored document cannot be read back: {error}"));
+        let broken = |errors: Vec<model::format::FormatError>| {
+            let first = errors.first().map(ToString::to_string).unwrap_or_default();
+            BackOfficeError::Broken(format!("a stored document cannot be read back: {first}"))
+        };
         let server_file = model::format::server::parse_server_yaml(&path, &place.text).map_err(broken)?;
         self.cache().insert_environment(server, revision, &server_file.environment);
         Ok(Some(server_file.environment))

@@ -96,6 +96,10 @@ impl BackOffice {
             return Ok(());
         }
         let tokens = self.store.read_all_tokens().await?;
+        if tokens.iter().any(|token| token.name == name && token.revoked_us.is_some()) {
+            let again = format!("the token `{name}` is revoked already; `punch token list` shows it");
+            return Err(BackOfficeError::Absent(again));
+        }
         let valid = tokens.iter().filter(|token| token.revoked_us.is_none()).map(|token| token.name.as_str());
         Err(BackOfficeError::unknown_name_error("token", name, valid, "`punch token list` lists them"))
     }

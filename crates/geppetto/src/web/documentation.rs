@@ -19,7 +19,7 @@ use super::markdown::{self, RenderedPage};
 #[derive(RustEmbed)]
 #[folder = "../../docs"]
 #[include = "*.md"]
-#[exclude = "decisions/*"]
+#[include = "reference/*.json"]
 #[exclude = "checklists/*"]
 struct DocumentationFiles;
 
@@ -31,6 +31,12 @@ const KINDS: [(&str, &str); 4] = [
     ("how-to", "How to"),
     ("reference", "Reference"),
     ("explanation", "Explanation"),
+];
+
+/// The folders that pages link to as a whole, each with its title and what is said before the list of its files.
+const LISTED_FOLDERS: [(&str, &str, &str); 2] = [
+    ("decisions", "Decisions", "What was decided, and why."),
+    ("reference/schemas", "Schemas", "The JSON Schema of each file that people write, for editors."),
 ];
 
 /// No script, nothing from elsewhere, in no frame.
@@ -93,8 +99,11 @@ async fn add_security_headers(request: Request, next: Next) -> Response {
     response
 }
 
-/// The page at an address below `/docs/`.
+/// The page or file at an address below `/docs/`.
 fn page_response(name: &str) -> Response {
+    if let Some(file) = DocumentationFiles::get(name).filter(|_| name.ends_with(".json")) {
+        return ([(header::CONTENT_TYPE, "application/json")], file.data.into_owned()).into_response();
+    }
     // Links from the sources name the files.
     let path = format!("{}.md", name.trim_end_matches('/').trim_end_matches(".md"));
     let Some(page) = all_pages().iter().find(|page| page.path == path) else {
@@ -134,17 +143,38 @@ fn all_pages() -> &'static [DocumentationPage] {
             path => index.find(&format!("({path})")).unwrap_or(usize::MAX),
         };
         paths.sort_by_cached_key(|path| (place(path), path.clone()));
-        let is_page = |path: &str| DocumentationFiles::get(path).is_some();
-        paths
-            .into_iter()
-            .filter_map(|path| {
-                let file = DocumentationFiles::get(&path)?;
-                let text = String::from_utf8_lossy(&file.data).into_owned();
-                let content = markdown::render_markdown(&path, &text, &is_page);
-                Some(DocumentationPage { address: markdown::page_address(&path), path, content })
-            })
-            .collect()
+        let is_served = |path: &str| {
+            DocumentationFiles::get(path).is_some()
+                || LISTED_FOLDERS.iter().any(|(folder, ..)| *folder == path)
+        };
+        let page = |path: String, text: &str| {
+            let content = markdown::render_markdown(&path, text, &is_served);
+            DocumentationPage { address: markdown::page_address(&path), path, content }
+        };
+        let lists = LISTED_FOLDERS.map(|(folder, title, about)| {
+            page(format!("{folder}.md"), &folder_list_text(&paths, folder, title, about))
+        });
+        let written = paths.iter().filter(|path| path.ends_with(".md")).filter_map(|path| {
+            let file = DocumentationFiles::get(path)?;
+            Some(page(path.clone(), &String::from_utf8_lossy(&file.data)))
+        });
+        written.chain(lists).collect()
     })
+}
+
+/// The list of the files of a folder, as the text of a page beside that folder.
+fn folder_list_text(paths: &[String], folder: &str, title: &str, about: &str) -> String {
+    let mut text = format!("# {title}\n\n{about}\n\n");
+    let name = folder.rsplit('/').next().unwrap_or(folder);
+    for path in paths {
+        let Some(file) = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) else { continue };
+        let heading = DocumentationFiles::get(path).and_then(|file| {
+            let text = String::from_utf8_lossy(&file.data).into_owned();
+            text.lines().next().and_then(|line| line.strip_prefix("# ")).map(str::to_owned)
+        });
+        text.push_str(&format!("- [{}]({name}/{file})\n", heading.unwrap_or_else(|| file.to_owned())));
+    }
+    text
 }
 
 /// The list of all pages, by their kind; those of none come first.
@@ -154,4 +184,34 @@ fn page_groups() -> Vec<PageGroup<'static>> {
     std::iter::once(PageGroup { name: "Geppetto", pages: top })
         .chain(KINDS.iter().map(|(folder, name)| PageGroup { name, pages: of_kind(&format!("{folder}/")) }))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_link_of_a_page_into_the_documentation_is_served() {
+        for page in all_pages() {
+            let Some(file) = DocumentationFiles::get(&page.path) else { continue };
+            let text = String::from_utf8_lossy(&file.data).into_owned();
+            for link in markdown::links_into_the_documentation(&page.path, &text) {
+                let is_page = all_pages()
+                    .iter()
+                    .any(|page| page.path.trim_end_matches(".md") == link.trim_end_matches(".md"));
+                let is_file = DocumentationFiles::get(&link).is_some();
+                assert!(is_page || is_file, "{} links to {link}, which is not served", page.path);
+                let address = markdown::page_address(&link);
+                assert!(page.content.html.contains(&format!("href=\"{address}")), "{}: {link}", page.path);
+            }
+        }
+    }
+
+    #[test]
+    fn cells_of_tables_wrap_on_narrow_screens() {
+        let (_, narrow) = STYLE.split_once("@media (max-width: 760px)").unwrap();
+        let (narrow, _) = narrow.split_once("@media").unwrap();
+        assert!(narrow.contains("table { display: table;"), "{narrow}");
+        assert!(narrow.contains("th, td, td code { overflow-wrap: anywhere;"), "{narrow}");
+    }
 }

@@ -83,6 +83,12 @@ fn served_link(path: &str, link: &str, is_page: &dyn Fn(&str) -> bool) -> Option
         Some((file, fragment)) => (file, format!("#{fragment}")),
         None => (link, String::new()),
     };
+    let target = target_path(path, file)?;
+    is_page(&target).then(|| format!("{}{fragment}", page_address(&target)))
+}
+
+/// The path below `docs/` that a relative link of the page at `path` names; none outside.
+fn target_path(path: &str, file: &str) -> Option<String> {
     let mut parts: Vec<&str> =
         Path::new(path).parent()?.to_str()?.split('/').filter(|part| !part.is_empty()).collect();
     for part in file.split('/') {
@@ -92,8 +98,18 @@ fn served_link(path: &str, link: &str, is_page: &dyn Fn(&str) -> bool) -> Option
             part => parts.push(part),
         }
     }
-    let target = parts.join("/");
-    is_page(&target).then(|| format!("{}{fragment}", page_address(&target)))
+    Some(parts.join("/"))
+}
+
+/// The paths below `docs/` that a page links to.
+#[cfg(test)]
+pub(super) fn links_into_the_documentation(path: &str, text: &str) -> Vec<String> {
+    let links = Parser::new_ext(text, Options::ENABLE_TABLES).filter_map(|event| match event {
+        Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.into_string()),
+        _ => None,
+    });
+    let files = links.filter(|link| !link.contains("://") && !link.starts_with('#'));
+    files.filter_map(|link| target_path(path, link.split('#').next()?)).collect()
 }
 
 /// Where the page at a path is served: `/docs/how-to/withdraw`.

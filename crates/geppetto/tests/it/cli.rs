@@ -27,6 +27,18 @@ fn wrong_command_line_exits_with_2() {
 }
 
 #[test]
+fn misspelt_verb_is_answered_with_the_right_one_and_a_verb_of_punch_with_punch() {
+    let message = |verb: &str| String::from_utf8(program().arg(verb).output().unwrap().stderr).unwrap();
+    let misspelt = message("serv");
+    assert!(misspelt.contains("a similar subcommand exists: 'serve'"), "{misspelt}");
+    assert!(!misspelt.contains("`punch"), "{misspelt}");
+    for verb in ["servers", "publish", "token"] {
+        let of_punch = message(verb);
+        assert!(of_punch.contains("shown and changed by `punch`"), "{of_punch}");
+    }
+}
+
+#[test]
 fn token_is_created_listed_and_revoked() {
     let plane = ControlPlane::start();
     let ci = plane.punch(&["token", "create", "ci", "--grant", "viewer"]).ok();
@@ -42,6 +54,10 @@ fn token_is_created_listed_and_revoked() {
     let message = plane.punch(&["token", "revoke", "cj"]).failed(1);
     assert!(message.contains("did you mean `ci`?"), "{message}");
     plane.punch(&["token", "revoke", "ci"]).ok();
+    for arguments in [&["token", "revoke", "ci"][..], &["token", "revoke", "ci", "--dry-run"]] {
+        let message = plane.punch(arguments).failed(1);
+        assert!(message.contains("the token `ci` is revoked already"), "{message}");
+    }
     let detail = plane.get("/api/v1/servers", ci.trim()).problem(401);
     assert!(detail.contains("revoked"), "{detail}");
 }

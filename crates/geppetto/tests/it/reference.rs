@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use crate::control_plane::{program, result_of};
+use crate::control_plane::{ControlPlane, program, result_of};
 
 #[track_caller]
 fn equals(file: &str, text: &str) {
@@ -115,4 +115,19 @@ fn every_operation_of_the_api_description_says_its_refusals_and_the_bounds_of_it
         open.extend(value.as_array().into_iter().flatten());
     }
     assert!(numbers > 50, "{numbers}");
+}
+
+#[test]
+fn access_levels_of_the_reference_are_those_of_the_code_weakest_first() {
+    let plane = ControlPlane::start();
+    let message = plane.punch(&["token", "create", "a", "--grant", "nobody"]).failed(1);
+    let (_, levels) = message.split_once("where LEVEL is ").expect(&message);
+    let (levels, _) = levels.split_once(" and `*`").expect(&message);
+    let levels: Vec<&str> = levels.split(", ").flat_map(|levels| levels.split(" or ")).collect();
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/access.md");
+    let page = fs::read_to_string(path).unwrap();
+    let (_, rows) = page.split_once("| level | may, besides what the one before may |").unwrap();
+    let rows = rows.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let described: Vec<&str> = rows.map(|row| row.split('|').nth(1).unwrap().trim()).collect();
+    assert_eq!(described, levels);
 }

@@ -401,6 +401,14 @@ fn documentation_is_served_whole_without_a_token_and_every_link_in_it_leads_some
     let again =
         plane.ask("GET", "/docs", "", &[("if-none-match", plane.get("/docs", "").header("etag"))], &[]);
     assert_eq!(again.status, 304);
+    for file in ["openapi.json", "schemas/component.schema.json"] {
+        let address = format!("/docs/reference/{file}");
+        assert!(seen.contains_key(&address), "no page leads to {address}");
+        let served = plane.get(&address, "");
+        assert_eq!(served.header("content-type"), "application/json");
+        assert_eq!(served.text(), fs::read_to_string(docs.join("reference").join(file)).unwrap());
+    }
+    assert!(seen["/docs/decisions"].contains("href=\"/docs/decisions/0004-ureq-in-punch\""));
     let absent = plane.get("/docs/how-to/../../etc/passwd", "");
     assert_eq!((absent.status, absent.header("content-type")), (404, "text/html; charset=utf-8"));
 }

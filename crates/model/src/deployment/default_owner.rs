@@ -6,7 +6,7 @@ use crate::resource::{Resource, ResourceBody};
 
 /// Gives files and directories without a stated owner the owner of the nearest directory above them that
 /// the same component describes with an owner other than root: nothing of root's is kept in a user's folder.
-pub(super) fn complete_owners_in_user_folders(resources: &mut [Resource]) {
+pub(crate) fn complete_owners_in_user_folders(resources: &mut [Resource]) {
     let owners: BTreeMap<String, String> = resources
         .iter()
         .filter(|resource| resource.present)

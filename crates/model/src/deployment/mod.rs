@@ -4,7 +4,7 @@
 //! `punch` reads the files from packages and folders, the control plane from its repository; what the files
 //! mean is decided here for both.
 
-mod default_owner;
+pub(crate) mod default_owner;
 mod evaluate;
 
 use crate::{

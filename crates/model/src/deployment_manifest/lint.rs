@@ -8,19 +8,42 @@ use std::{
 use super::{
     DeploymentFilesByPath, DeploymentManifest, ManifestVariables, ResourceOrHealthCheckDeclaration,
     evaluate::{RESERVED_VARIABLES, evaluate_manifest_with_template_errors},
+    read::parse_manifest_yaml_with_all_faults,
     resource_body,
 };
 use crate::{
     component::Component,
+    deployment::default_owner::complete_owners_in_user_folders,
     fault::{Fault, Severity},
     format::FormatError,
     name::Key,
     node::{NodeValue, ValuesOfNodeComponent},
     parameter::ParameterType,
-    resource::ResourceId,
+    resource::{Resource, ResourceId, root_owned_in_user_folder_reason},
     suggest_spelling, template,
     value::Value,
 };
+
+/// Mistakes in the text of a manifest, in its shape as in what it says, and in its templates.
+pub fn lint_manifest_yaml(
+    file: &str,
+    text: &str,
+    files: &DeploymentFilesByPath,
+    component: &Component,
+) -> Vec<Fault> {
+    let read = parse_manifest_yaml_with_all_faults(file, text);
+    let mut faults: Vec<Fault> = read.errors.into_iter().map(Fault::from).collect();
+    // Much may refer to what could not be read.
+    if !read.lacks_declarations {
+        let further = lint_manifest(&read.manifest, files, component).into_iter().filter(|fault| {
+            // The field that is missing there is probably the one that is misspelt.
+            let mut misspelt = read.lines_with_unknown_fields.iter().map(|line| format!("{file}:{line}"));
+            !misspelt.any(|place| place == file_and_line(fault))
+        });
+        faults.extend(further);
+    }
+    faults
+}
 
 /// Mistakes in a manifest and its templates; empty when there are none. Templates are named below `templates/`.
 pub fn lint_manifest(
@@ -65,8 +88,8 @@ pub fn lint_manifest(
         faults.push(Fault { severity: Severity::Warning, ..fault });
     }
     unknown_ids(manifest, &mut faults);
-    if faults.iter().all(|fault| fault.severity == Severity::Warning) {
-        // With plausible values every remaining mistake shows: missing sources, types, names.
+    // With plausible values every remaining mistake shows: missing sources, types, names.
+    {
         let values = samples(component);
         let scope = ManifestVariables {
             server: "server.example",
@@ -76,14 +99,58 @@ pub fn lint_manifest(
             others: BTreeMap::new(),
             family: None,
         };
-        if let Err(errors) = evaluate_manifest_with_template_errors(manifest, files, &scope) {
-            // What other components' parameters hold is not known here.
-            let errors =
-                errors.into_iter().filter(|error| !error.failed_expression_uses_variable("components"));
-            faults.extend(errors.map(|error| Fault::from(FormatError::from(error))));
+        match evaluate_manifest_with_template_errors(manifest, files, &scope) {
+            Ok(evaluated) => root_owned_in_user_folders(manifest, evaluated.resources, &mut faults),
+            Err(errors) => {
+                // What other components' parameters hold is not known here.
+                let errors =
+                    errors.into_iter().filter(|error| !error.failed_expression_uses_variable("components"));
+                let errors: Vec<Fault> = errors
+                    .map(|error| Fault::from(FormatError::from(error)))
+                    .filter(|error| !faults.iter().any(|fault| is_same_place(fault, error)))
+                    .collect();
+                faults.extend(errors);
+            }
         }
     }
     faults
+}
+
+/// Refuses what every plan would: files of root's in folders that the manifest gives to a user.
+fn root_owned_in_user_folders(
+    manifest: &DeploymentManifest,
+    mut resources: Vec<Resource>,
+    faults: &mut Vec<Fault>,
+) {
+    complete_owners_in_user_folders(&mut resources);
+    let by_id: BTreeMap<&ResourceId, &Resource> =
+        resources.iter().map(|resource| (&resource.id, resource)).collect();
+    for resource in resources.iter().filter(|resource| resource.present) {
+        let described = |id: &ResourceId| by_id.get(id).copied();
+        let Some(because) = root_owned_in_user_folder_reason(resource, described) else { continue };
+        let declaration = manifest
+            .resources
+            .iter()
+            .find(|declaration| declaration.subject.as_text() == Some(resource.id.name.as_str()));
+        let line = declaration.map(|declaration| declaration.line);
+        faults.push(fault_in(&manifest.file, line, format!("`{}`: {because}", resource.id)));
+    }
+}
+
+/// Whether `further` is probably what follows from `fault`: an error of the same line, or of a file whose error has no line.
+fn is_same_place(fault: &Fault, further: &Fault) -> bool {
+    let (at, further) = (file_and_line(fault), file_and_line(further));
+    fault.severity == Severity::Error
+        && (at == further || further.strip_prefix(&at).is_some_and(|rest| rest.starts_with(':')))
+}
+
+/// `manifest.yaml:7`, whichever of the two fields has the line.
+fn file_and_line(fault: &Fault) -> String {
+    let file = fault.file.as_deref().unwrap_or_default();
+    match fault.line {
+        Some(line) => format!("{file}:{line}"),
+        None => file.to_owned(),
+    }
 }
 
 fn fault_in(file: &str, line: Option<u64>, message: String) -> Fault {

@@ -17,8 +17,8 @@ use crate::{health::HealthCheck, resource::Resource, value::Value};
 
 pub use evaluate::{ManifestVariables, evaluate_manifest};
 pub use json_schema::manifest_json_schema;
-pub use lint::lint_manifest;
-pub use read::parse_manifest_yaml;
+pub use lint::{lint_manifest, lint_manifest_yaml};
+pub use read::{ManifestWithFaults, parse_manifest_yaml, parse_manifest_yaml_with_all_faults};
 
 /// The format's name and version, on the first line of every manifest.
 pub const MANIFEST_FORMAT_NAME_AND_VERSION: &str = "geppetto/manifest/1";

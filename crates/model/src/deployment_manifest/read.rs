@@ -1,6 +1,6 @@
 //! Reading a manifest: known kinds, known fields, each mistake with its line and the nearest right name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -45,66 +45,107 @@ impl yaml::VersionedYamlFormat for Document {
     }
 }
 
-/// Reads a manifest and checks its shape.
-pub fn parse_manifest_yaml(file: &str, text: &str) -> Result<DeploymentManifest, FormatError> {
-    let document: Document = yaml::parse_versioned_yaml(file, text)?;
-    if document.resources.len() + document.health.len() > MOST {
-        return Err(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
-    }
-    let read = |list: Vec<Written>,
-                kinds: &[_],
-                common|
-     -> Result<Vec<ResourceOrHealthCheckDeclaration>, FormatError> {
-        list.into_iter().map(|written| declaration(file, written, kinds, common)).collect()
-    };
-    Ok(DeploymentManifest {
-        file: file.to_owned(),
-        resources: read(document.resources, &all_resource_schemas(), COMMON_RESOURCE_FIELD_SCHEMAS)?,
-        health: read(document.health, &all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELD_SCHEMAS)?,
-    })
+/// A manifest read in spite of its faults.
+#[derive(Debug)]
+pub struct ManifestWithFaults {
+    /// What could be read, without unknown fields and without what is no resource.
+    pub manifest: DeploymentManifest,
+    /// What is wrong with its shape; empty for a manifest without such faults.
+    pub errors: Vec<FormatError>,
+    /// Whether `manifest` lacks whole resources or health checks that are in the text.
+    pub lacks_declarations: bool,
+    /// The lines of the declarations that have an unknown field, which may be the one they lack.
+    pub lines_with_unknown_fields: BTreeSet<u64>,
 }
 
-fn declaration(
-    file: &str,
-    written: Written,
-    kinds: &[&ResourceOrHealthCheckKindSchema],
-    common: &[FieldSchema],
-) -> Result<ResourceOrHealthCheckDeclaration, FormatError> {
-    let line = written.referenced.line();
-    let mut fields: BTreeMap<String, ManifestFieldValue> = written
-        .value
-        .into_iter()
-        .map(|(name, value)| (name, ManifestFieldValue { line: value.referenced.line(), value: value.value }))
-        .collect();
-    // `cron` has a field `user`, `exec` a field `command`: the kind with more of the fields is meant.
-    let kind = kinds
-        .iter()
-        .filter(|kind| fields.contains_key(kind.word))
-        .min_by_key(|kind| unknown(&fields, kind, common).count());
-    let Some(kind) = kind else {
-        let words = || kinds.iter().map(|kind| kind.word);
-        let wrong = fields.keys().find_map(|key| suggest_spelling(key, words()).map(|near| (key, near)));
-        let message = match wrong {
-            Some((key, near)) => format!("`{key}` is no kind of resource; did you mean `{near}`?"),
-            None => format!(
-                "one of these keys must name the resource: {}",
-                words().collect::<Vec<_>>().join(", ")
-            ),
-        };
-        return Err(FormatError::new(&format!("{file}:{line}"), message));
+/// Reads a manifest and checks its shape; the error is the first one.
+pub fn parse_manifest_yaml(file: &str, text: &str) -> Result<DeploymentManifest, FormatError> {
+    let ManifestWithFaults { manifest, errors, .. } = parse_manifest_yaml_with_all_faults(file, text);
+    errors.into_iter().next().map_or(Ok(manifest), Err)
+}
+
+/// Reads a manifest and reports all that is wrong with its shape.
+pub fn parse_manifest_yaml_with_all_faults(file: &str, text: &str) -> ManifestWithFaults {
+    let read = yaml::parse_versioned_yaml_with_all_faults::<Document>(file, text);
+    let mut found = ManifestWithFaults {
+        manifest: DeploymentManifest { file: file.to_owned(), resources: Vec::new(), health: Vec::new() },
+        lacks_declarations: !read.errors.is_empty(),
+        errors: read.errors,
+        lines_with_unknown_fields: BTreeSet::new(),
     };
-    let wrong = unknown(&fields, kind, common).next().map(|(name, field)| (name.clone(), field.line));
-    if let Some((name, line)) = wrong {
-        let names = || kind.fields.iter().chain(common).map(|(name, ..)| *name);
-        let hint = match suggest_spelling(&name, names()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it has: {}", names().collect::<Vec<_>>().join(", ")),
-        };
-        let message = format!("a `{}` has no field `{name}`; {hint}", kind.word);
-        return Err(FormatError::new(&format!("{file}:{line}"), message));
+    let Some(document) = read.document else { return found };
+    if document.resources.len() + document.health.len() > MOST {
+        found
+            .errors
+            .push(FormatError::new(file, format!("it has more than {MOST} entries; split the component")));
+        found.lacks_declarations = true;
+        return found;
     }
-    let subject = fields.remove(kind.word).map_or(Value::Null, |field| field.value);
-    Ok(ResourceOrHealthCheckDeclaration { kind: kind.word.to_owned(), subject, line, fields })
+    let resources = document.resources.into_iter();
+    let resources = resources.filter_map(|written| {
+        found.declaration(written, &all_resource_schemas(), COMMON_RESOURCE_FIELD_SCHEMAS)
+    });
+    found.manifest.resources = resources.collect();
+    let health = document.health.into_iter();
+    let health = health.filter_map(|written| {
+        found.declaration(written, &all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELD_SCHEMAS)
+    });
+    found.manifest.health = health.collect();
+    found
+}
+
+impl ManifestWithFaults {
+    fn add_error(&mut self, line: u64, message: String) {
+        self.errors.push(FormatError::new_at_line(&self.manifest.file, line, message));
+    }
+
+    /// The declaration without its unknown fields; `None` for what is no resource or health check.
+    fn declaration(
+        &mut self,
+        written: Written,
+        kinds: &[&ResourceOrHealthCheckKindSchema],
+        common: &[FieldSchema],
+    ) -> Option<ResourceOrHealthCheckDeclaration> {
+        let line = written.referenced.line();
+        let fields = written.value.into_iter().map(|(name, value)| {
+            (name, ManifestFieldValue { line: value.referenced.line(), value: value.value })
+        });
+        let mut fields: BTreeMap<String, ManifestFieldValue> = fields.collect();
+        // `cron` has a field `user`, `exec` a field `command`: the kind with more of the fields is meant.
+        let kind = kinds
+            .iter()
+            .filter(|kind| fields.contains_key(kind.word))
+            .min_by_key(|kind| unknown(&fields, kind, common).count());
+        let Some(kind) = kind else {
+            let words = || kinds.iter().map(|kind| kind.word);
+            let wrong = fields.keys().find_map(|key| suggest_spelling(key, words()).map(|near| (key, near)));
+            let message = match wrong {
+                Some((key, near)) => format!("`{key}` is no kind of resource; did you mean `{near}`?"),
+                None => format!(
+                    "one of these keys must name the resource: {}",
+                    words().collect::<Vec<_>>().join(", ")
+                ),
+            };
+            self.add_error(line, message);
+            self.lacks_declarations = true;
+            return None;
+        };
+        let mut wrong: Vec<_> =
+            unknown(&fields, kind, common).map(|(name, field)| (field.line, name.clone())).collect();
+        wrong.sort();
+        for (at, name) in wrong {
+            let names = || kind.fields.iter().chain(common).map(|(name, ..)| *name);
+            let hint = match suggest_spelling(&name, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("it has: {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            self.add_error(at, format!("a `{}` has no field `{name}`; {hint}", kind.word));
+            self.lines_with_unknown_fields.insert(line);
+            fields.remove(&name);
+        }
+        let subject = fields.remove(kind.word).map_or(Value::Null, |field| field.value);
+        Some(ResourceOrHealthCheckDeclaration { kind: kind.word.to_owned(), subject, line, fields })
+    }
 }
 
 fn unknown<'a>(

@@ -121,10 +121,14 @@ fn one() -> String {
 
 /// Reads a `component.yaml` and checks all that can be checked without looking at a disk.
 pub fn parse_component_yaml(file: &str, text: &str) -> Result<ComponentFile, Vec<FormatError>> {
-    let (component, mut errors) =
-        yaml::parse_versioned_yaml_without_unknown_keys::<ComponentFile>(file, text);
-    let Some(mut component) = component else { return Err(errors) };
-    let mistakes = component.check();
+    let mut read = yaml::parse_versioned_yaml_with_all_faults::<ComponentFile>(file, text);
+    let Some(mut component) = read.document.take() else { return Err(read.errors) };
+    let mut mistakes = component.check();
+    // What is wrong is not missing too.
+    let from_is_left_out = read.is_left_out("from");
+    mistakes
+        .retain(|(key, _)| !(read.is_left_out(key) || from_is_left_out && ["name", "version"].contains(key)));
+    let mut errors = read.errors;
     if mistakes.is_empty() && errors.is_empty() {
         return Ok(component);
     }
@@ -165,6 +169,7 @@ impl yaml::VersionedYamlFormat for ComponentFile {
         "tomcat",
         "requires",
         "os_packages",
+        "replaces",
         "parameters.type",
         "parameters.required",
         "parameters.secret",
@@ -173,6 +178,9 @@ impl yaml::VersionedYamlFormat for ComponentFile {
         "parameters.min",
         "parameters.max",
     ];
+
+    const PLACEHOLDERS_OF_REQUIRED_KEYS: &'static [(&'static str, &'static str)] =
+        &[("kind", "os-config"), ("summary", "Placeholder")];
 
     fn format(&self) -> &str {
         &self.format

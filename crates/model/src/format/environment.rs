@@ -10,7 +10,7 @@ use super::{
         OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
         overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
     },
-    yaml::{self, FormatError, VersionedYamlFormat},
+    yaml::{self, DocumentWithFaults, FormatError, VersionedYamlFormat},
 };
 use crate::{estate::Environment, name::Name};
 
@@ -49,15 +49,20 @@ impl VersionedYamlFormat for EnvironmentFile {
     const FORMAT: &'static str = "geppetto/environment/1";
     const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] =
         &["format", "description", "channel", "readable_from", "components", "versions", "remove"];
+    const PLACEHOLDERS_OF_REQUIRED_KEYS: &'static [(&'static str, &'static str)] =
+        &[("channel", "placeholder")];
     fn format(&self) -> &str {
         &self.format
     }
 }
 
-/// Reads an environment file; `file` is its name in errors.
-pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, FormatError> {
-    let document: EnvironmentFile = yaml::parse_versioned_yaml(file, text)?;
-
+/// Reads an environment file and reports all its faults; `file` is its name in errors.
+pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, Vec<FormatError>> {
+    let DocumentWithFaults { document, errors, .. } = yaml::parse_versioned_yaml_with_all_faults(file, text);
+    let Some(document): Option<EnvironmentFile> = document else { return Err(errors) };
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     Ok(Environment {
         description: document.description,
         channel: document.channel,

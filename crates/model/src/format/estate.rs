@@ -36,8 +36,8 @@ pub fn parse_estate_yaml_unless_cancelled(
     let mut estate = Estate::default();
     let mut errors = Vec::new();
     for (path, text) in documents.iter().take_while(|_| !is_cancelled.load(Ordering::Relaxed)) {
-        if let Err(error) = add_document(&mut estate, path, text) {
-            errors.push(error);
+        if let Err(faults) = add_document(&mut estate, path, text) {
+            errors.extend(faults);
         }
     }
     if errors.is_empty() { Ok(estate) } else { Err(errors) }
@@ -204,8 +204,8 @@ impl OverrideRevisionsAndAuthors {
     }
 }
 
-fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), FormatError> {
-    match place_of_document_path(path)? {
+fn add_document(estate: &mut Estate, path: &str, text: &str) -> Result<(), Vec<FormatError>> {
+    match place_of_document_path(path).map_err(|error| vec![error])? {
         PlaceId::Role(name) => _ = estate.roles.insert(name, role::parse_role_yaml(path, text)?),
         PlaceId::Group(name) => _ = estate.groups.insert(name, group::parse_group_yaml(path, text)?),
         PlaceId::Environment(name) => {

@@ -8,7 +8,7 @@ use super::{
         OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
         overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
     },
-    yaml::{self, FormatError, VersionedYamlFormat},
+    yaml::{self, DocumentWithFaults, FormatError, VersionedYamlFormat},
 };
 use crate::estate::Group;
 
@@ -47,10 +47,13 @@ impl VersionedYamlFormat for GroupFile {
     }
 }
 
-/// Reads a group file; `file` is its name in errors.
-pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, FormatError> {
-    let document: GroupFile = yaml::parse_versioned_yaml(file, text)?;
-
+/// Reads a group file and reports all its faults; `file` is its name in errors.
+pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, Vec<FormatError>> {
+    let DocumentWithFaults { document, errors, .. } = yaml::parse_versioned_yaml_with_all_faults(file, text);
+    let Some(document): Option<GroupFile> = document else { return Err(errors) };
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     Ok(Group {
         description: document.description,
         overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {

@@ -73,14 +73,10 @@ pub(super) fn overrides_to_yaml_keys(overrides: &Overrides) -> OverridesInYaml {
     }
 }
 
-/// Rejects a name listed twice, because its position would be ambiguous.
-pub(super) fn reject_names_listed_twice(file: &str, key: &str, names: &[Name]) -> Result<(), FormatError> {
-    match names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
-        Some((_, twice)) => {
-            Err(FormatError::new(file, format!("`{key}` lists `{twice}` twice; keep the place you mean")))
-        }
-        None => Ok(()),
-    }
+/// The error of a name that is listed twice, because its position would be ambiguous.
+pub(super) fn find_name_listed_twice(file: &str, key: &str, names: &[Name]) -> Option<FormatError> {
+    let (_, twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name))?;
+    Some(FormatError::new(file, format!("`{key}` lists `{twice}` twice; keep the place you mean")))
 }
 
 /// A removal as people write it: `shop`, `shop.banner`, `shop.labels.team`.

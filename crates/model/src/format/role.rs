@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys, reject_names_listed_twice,
+        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent, find_name_listed_twice,
+        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
     },
-    yaml::{self, FormatError, VersionedYamlFormat},
+    yaml::{self, DocumentWithFaults, FormatError, VersionedYamlFormat},
 };
 use crate::{estate::Role, name::Name};
 
@@ -50,10 +50,15 @@ impl VersionedYamlFormat for RoleFile {
     }
 }
 
-/// Reads a role file; `file` is its name in errors.
-pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, FormatError> {
-    let document: RoleFile = yaml::parse_versioned_yaml(file, text)?;
-    reject_names_listed_twice(file, "inherits", &document.inherits)?;
+/// Reads a role file and reports all its faults; `file` is its name in errors.
+pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, Vec<FormatError>> {
+    let DocumentWithFaults { document, mut errors, .. } =
+        yaml::parse_versioned_yaml_with_all_faults(file, text);
+    let Some(document): Option<RoleFile> = document else { return Err(errors) };
+    errors.extend(find_name_listed_twice(file, "inherits", &document.inherits));
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     Ok(Role {
         description: document.description,
         inherits: document.inherits,

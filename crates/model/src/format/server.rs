@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     overrides::{
-        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys, reject_names_listed_twice,
+        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent, find_name_listed_twice,
+        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
     },
-    yaml::{self, FormatError, VersionedYamlFormat},
+    yaml::{self, DocumentWithFaults, FormatError, VersionedYamlFormat},
 };
 use crate::{
     estate::Server,
@@ -79,16 +79,20 @@ impl VersionedYamlFormat for ServerFile {
         "versions",
         "remove",
     ];
+    const PLACEHOLDERS_OF_REQUIRED_KEYS: &'static [(&'static str, &'static str)] =
+        &[("environment", "placeholder")];
     fn format(&self) -> &str {
         &self.format
     }
 }
 
-/// Reads a server file; `file` is its name in errors.
-pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> {
-    let document: ServerFile = yaml::parse_versioned_yaml(file, text)?;
-    reject_names_listed_twice(file, "groups", &document.groups)?;
-    reject_names_listed_twice(file, "roles", &document.roles)?;
+/// Reads a server file and reports all its faults; `file` is its name in errors.
+pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, Vec<FormatError>> {
+    let DocumentWithFaults { document, mut errors, .. } =
+        yaml::parse_versioned_yaml_with_all_faults(file, text);
+    let Some(document): Option<ServerFile> = document else { return Err(errors) };
+    errors.extend(find_name_listed_twice(file, "groups", &document.groups));
+    errors.extend(find_name_listed_twice(file, "roles", &document.roles));
     if let Some((at, twice)) = document
         .addresses
         .iter()
@@ -96,7 +100,10 @@ pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, FormatError> 
         .find(|(at, address)| document.addresses[..*at].contains(address))
     {
         let message = format!("`addresses` lists `{twice}` twice (item {}); keep one", at + 1);
-        return Err(FormatError::new(file, message));
+        errors.push(FormatError::new(file, message));
+    }
+    if !errors.is_empty() {
+        return Err(errors);
     }
     Ok(Server {
         description: document.description,

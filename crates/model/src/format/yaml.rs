@@ -2,16 +2,20 @@
 //!
 //! Error texts repeat a scalar of the file only under a key where its format says that no secret stands.
 
+mod all_faults;
+mod left_out_entry;
 mod mistakes;
-mod unknown_keys;
 mod wrong_value;
 
 use serde::{
     Deserialize, Serialize,
     de::{DeserializeOwned, IgnoredAny},
 };
-use serde_saphyr::{Error, Location};
+use serde_saphyr::{DuplicateKeyPolicy, Error, Location};
 
+use left_out_entry::EntryOfPlace;
+
+pub use all_faults::{DocumentWithFaults, parse_versioned_yaml_with_all_faults};
 /// A value and the line it is on.
 pub use serde_saphyr::Spanned;
 
@@ -75,6 +79,9 @@ pub trait VersionedYamlFormat: DeserializeOwned {
     /// The keys under which no secret stands, so that an error shows a value of the wrong type: keys of the outermost map
     /// (`launch`), or of a map somewhere inside it (`parameters.max`).
     const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &[];
+    /// The required keys of the outermost map, each with a value that stands for one that is missing or wrong, so that the
+    /// faults of the others are found.
+    const PLACEHOLDERS_OF_REQUIRED_KEYS: &'static [(&'static str, &'static str)] = &[];
     /// The value of `format:`.
     fn format(&self) -> &str;
 }
@@ -84,9 +91,6 @@ pub const MAX_YAML_BYTES: usize = 8 * 1024 * 1024;
 
 /// So many texts, numbers, lists, maps and keys are read.
 pub const MAX_YAML_NODES: usize = 500_000;
-
-/// Reading stops after this many unknown keys: the file is probably of another format.
-const MAX_UNKNOWN_KEYS: usize = 20;
 
 /// Collections nested deeper than this are refused.
 pub const MAX_YAML_DEPTH: usize = 64;
@@ -100,49 +104,6 @@ pub fn parse_versioned_yaml<T: VersionedYamlFormat>(file: &str, text: &str) -> R
     }
 }
 
-/// Reads one document that names its format. Unknown keys are reported and removed from the text, so that one pass
-/// reports all errors.
-pub fn parse_versioned_yaml_without_unknown_keys<T: VersionedYamlFormat>(
-    file: &str,
-    text: &str,
-) -> (Option<T>, Vec<FormatError>) {
-    let (mut errors, mut left_out): (_, Vec<String>) = (Vec::new(), Vec::new());
-    let mut rest = text.to_owned();
-    loop {
-        match parse_yaml_or_fault::<T>(file, &rest, T::KEYS_SHOWN_IN_ERRORS) {
-            Ok(document) if document.format() == T::FORMAT => return (Some(document), errors),
-            Ok(document) => errors.push(other_format(file, 1, document.format(), T::FORMAT)),
-            Err(fault) => {
-                if let Some(other) = wrong_format(file, text, T::FORMAT) {
-                    return (None, vec![other]);
-                }
-                let without = match (&fault.key, fault.error.line) {
-                    (Some(KeyFault::Unknown(key)), Some(line)) => {
-                        unknown_keys::blank_out_key(&rest, key, line)
-                    }
-                    _ => None,
-                };
-                match fault.key {
-                    Some(KeyFault::Unknown(key)) => left_out.push(key),
-                    // A key that is missing now may be one that was misspelt.
-                    Some(KeyFault::Missing(key))
-                        if suggest_spelling(&key, left_out.iter().map(String::as_str)).is_some() =>
-                    {
-                        return (None, errors);
-                    }
-                    _ => {}
-                }
-                errors.push(fault.error);
-                if let Some(without) = without.filter(|_| errors.len() < MAX_UNKNOWN_KEYS) {
-                    rest = without;
-                    continue;
-                }
-            }
-        }
-        return (None, errors);
-    }
-}
-
 /// Reads one YAML document; `file` is its name in errors. A byte order mark before it is skipped.
 pub fn parse_yaml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, FormatError> {
     parse_yaml_or_fault(file, text, &[]).map_err(|fault| fault.error)
@@ -153,19 +114,21 @@ struct YamlFault {
     error: FormatError,
     /// The key it is about, if that is why.
     key: Option<KeyFault>,
+    /// Which entry is wrong; `None` if not one entry is, but the text.
+    entry: Option<EntryOfPlace>,
 }
 
 /// What is wrong with a key.
 enum KeyFault {
     /// It is not one of the format's.
-    Unknown(String),
+    Unknown,
     /// It is not there.
     Missing(String),
 }
 
 impl From<FormatError> for YamlFault {
     fn from(error: FormatError) -> Self {
-        Self { error, key: None }
+        Self { error, key: None, entry: None }
     }
 }
 
@@ -194,7 +157,10 @@ fn parse_yaml_or_fault<T: DeserializeOwned>(
 
 /// The error of a text that is not YAML, whatever its keys are.
 fn find_syntax_error(file: &str, text: &str, shown_keys: &[&str]) -> Option<YamlFault> {
-    match serde_saphyr::from_str_with_options::<IgnoredAny>(text, options()) {
+    // A key that is written twice is no syntax error, and comes before one.
+    let mut options = options();
+    options.duplicate_keys = DuplicateKeyPolicy::LastWins;
+    match serde_saphyr::from_str_with_options::<IgnoredAny>(text, options) {
         Err(error) if matches!(error.without_snippet(), Error::ExternalMessage { .. }) => {
             Some(describe_yaml_error(file, text, &error, shown_keys))
         }
@@ -217,7 +183,7 @@ fn describe_yaml_error(file: &str, text: &str, error: &Error, shown_keys: &[&str
         .into();
     }
     let key = match error {
-        Error::SerdeUnknownField { field, .. } => Some(KeyFault::Unknown(field.to_string())),
+        Error::SerdeUnknownField { .. } => Some(KeyFault::Unknown),
         Error::SerdeMissingField { field, .. } => Some(KeyFault::Missing(field.to_string())),
         _ => None,
     };
@@ -230,8 +196,23 @@ fn describe_yaml_error(file: &str, text: &str, error: &Error, shown_keys: &[&str
     };
     let found = of_key.unwrap_or_else(|| wrong_value::describe_value_at(text, &at, shown_keys));
     let message = sentence(error, mistakes::rest_of_line_at(text, &at), &found);
+    let entry = match error {
+        Error::Unexpected { .. } => Some(EntryOfPlace::WithValueAt),
+        Error::SerdeMissingField { .. } => Some(EntryOfPlace::WithMapOfKeyAt),
+        Error::SerdeUnknownField { .. }
+        | Error::SerdeUnknownVariant { .. }
+        | Error::SerdeInvalidType { .. }
+        | Error::SerdeInvalidValue { .. }
+        | Error::InvalidScalar { .. }
+        | Error::InvalidBooleanStrict { .. }
+        | Error::NullIntoString { .. }
+        | Error::NonFiniteFloat { .. }
+        | Error::DuplicateMappingKey { .. }
+        | Error::Message { .. } => Some(EntryOfPlace::Innermost),
+        _ => None,
+    };
     let error = FormatError::new_at_line_and_column(file, at.line(), at.column(), message);
-    YamlFault { error, key }
+    YamlFault { error, key, entry }
 }
 
 /// Writes a value as YAML; maps keep the order they are given in.

@@ -16,6 +16,7 @@ pub(crate) mod user;
 
 mod kinds;
 mod names;
+mod owner_in_user_folder;
 mod ownership;
 mod rules;
 
@@ -35,7 +36,9 @@ pub use self::{
     symlink::SymlinkResourceBody,
     user::UserResourceBody,
 };
-pub(crate) use self::{names::is_valid_account_name, rules::RemovalStage};
+pub(crate) use self::{
+    names::is_valid_account_name, owner_in_user_folder::root_owned_in_user_folder_reason, rules::RemovalStage,
+};
 
 /// The name of a resource on one host: `service:shop`, `file:/etc/shop/shop.conf`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

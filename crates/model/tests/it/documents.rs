@@ -23,18 +23,18 @@ fn docs() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs"))
 }
 
-fn read(family: &str, text: &str) -> Option<Result<(), FormatError>> {
+fn read(family: &str, text: &str) -> Option<Result<(), Vec<FormatError>>> {
     let file = "docs/reference/formats.md";
     Some(match family {
-        "component" => format::component::parse_component_yaml(file, text)
+        "component" => format::component::parse_component_yaml(file, text).map(|_| ()),
+        "manifest" => model::deployment_manifest::parse_manifest_yaml(file, text)
             .map(|_| ())
-            .map_err(|mut errors| errors.remove(0)),
-        "manifest" => model::deployment_manifest::parse_manifest_yaml(file, text).map(|_| ()),
+            .map_err(|error| vec![error]),
         "role" => format::role::parse_role_yaml(file, text).map(|_| ()),
         "group" => format::group::parse_group_yaml(file, text).map(|_| ()),
         "environment" => format::environment::parse_environment_yaml(file, text).map(|_| ()),
         "server" => format::server::parse_server_yaml(file, text).map(|_| ()),
-        "node" => format::node::parse_node_yaml(file, text).map(|_| ()),
+        "node" => format::node::parse_node_yaml(file, text).map(|_| ()).map_err(|error| vec![error]),
         _ => return None,
     })
 }
@@ -54,7 +54,7 @@ fn every_example_in_formats_md_is_read() {
         }
         match read(family, text) {
             Some(Ok(())) => count += 1,
-            Some(Err(error)) => panic!("{error}\n{text}"),
+            Some(Err(errors)) => panic!("{errors:?}\n{text}"),
             None => panic!("docs/reference/formats.md has an example of an unknown format `{family}`"),
         }
     }

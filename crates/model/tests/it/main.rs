@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up must fail")]
 
+mod all_faults;
 mod blocked;
 mod cases;
 mod change;
@@ -20,6 +21,7 @@ mod parameters;
 mod plan;
 mod random;
 mod reach;
+mod references;
 mod refusals;
 mod removals;
 mod resolution;

@@ -4,7 +4,7 @@ use model::format::{component, role};
 
 #[track_caller]
 fn refused(text: &str, expected: &str) {
-    let error = role::parse_role_yaml("roles/web.yaml", text).unwrap_err().to_string();
+    let error = role::parse_role_yaml("roles/web.yaml", text).unwrap_err()[0].to_string();
     assert_eq!(error, expected, "{text}");
 }
 

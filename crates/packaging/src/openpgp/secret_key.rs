@@ -33,8 +33,8 @@ pub enum SecretKeyError {
     },
     /// Others may read it.
     #[error(
-        "the secret key {} can be read by other users (mode {mode:04o}): run `chmod 600 {}`, and make a new key if others may have copied it",
-        .path.display(), .path.display()
+        "the secret key {} can be read by other users (mode {mode:04o}): run `chmod 600` on it, and make a new key if others may have copied it",
+        .path.display()
     )]
     Exposed {
         /// The file.

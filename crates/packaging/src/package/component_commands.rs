@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, BufRead, BufReader},
-    os::unix::process::ExitStatusExt,
+    os::unix::process::{CommandExt as _, ExitStatusExt as _},
     process::{self, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -22,22 +22,36 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The longest part of a line that is kept.
 const LINE: u64 = 4096;
 
-/// Runs the component's build command, if it has one; `output` gets each line it prints.
+/// What a command of a component tells while it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandEvent<'a> {
+    /// It was started, as the leader of this process group: who ends the program that runs it ends the group too.
+    Started {
+        /// The number of the group.
+        process_group: u32,
+    },
+    /// It printed this line.
+    Line(&'a str),
+    /// It ended, and its process group may have another meaning from now on.
+    Ended,
+}
+
+/// Runs the component's build command, if it has one; `tell` gets what it does.
 pub fn run_component_build_command(
     source: &ComponentSource,
     source_date: u32,
-    output: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(CommandEvent<'_>),
 ) -> Result<(), PackagingError> {
-    source.build.as_ref().map_or(Ok(()), |command| run("build", command, source, source_date, output))
+    source.build.as_ref().map_or(Ok(()), |command| run("build", command, source, source_date, tell))
 }
 
-/// Runs the component's own test, if it has one; `output` gets each line it prints.
+/// Runs the component's own test, if it has one; `tell` gets what it does.
 pub fn run_component_test_command(
     source: &ComponentSource,
     source_date: u32,
-    output: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(CommandEvent<'_>),
 ) -> Result<(), PackagingError> {
-    source.test.as_ref().map_or(Ok(()), |command| run("test", command, source, source_date, output))
+    source.test.as_ref().map_or(Ok(()), |command| run("test", command, source, source_date, tell))
 }
 
 fn run(
@@ -45,7 +59,7 @@ fn run(
     command: &CommandLine,
     source: &ComponentSource,
     source_date: u32,
-    output: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(CommandEvent<'_>),
 ) -> Result<(), PackagingError> {
     let ended_badly = |outcome: String, signal: Option<i32>, tail: &VecDeque<String>| {
         let lines: String = tail.iter().map(|line| format!("\n  | {line}")).collect();
@@ -72,12 +86,14 @@ fn run(
             .stdin(Stdio::null())
             .stdout(writer.try_clone()?)
             .stderr(writer)
+            .process_group(0)
             .spawn()?;
         Ok((child, reader))
     };
     let (mut child, reader) = start().map_err(|error| {
         failed(format!("cannot be started in `{}`: {error}", source.dir.display()), &VecDeque::new())
     })?;
+    tell(CommandEvent::Started { process_group: child.id() });
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || read_lines(reader, &sender));
     // What the command leaves running in the background may hold its output open for ever: once the command
@@ -86,7 +102,7 @@ fn run(
     loop {
         match lines.recv_timeout(PATIENCE) {
             Ok(text) => {
-                output(&text);
+                tell(CommandEvent::Line(&text));
                 tail.push_back(text);
                 if tail.len() > TAIL {
                     tail.pop_front();
@@ -105,6 +121,7 @@ fn run(
         Some(status) => status,
         None => child.wait().map_err(|error| failed(format!("cannot be waited for: {error}"), &tail))?,
     };
+    tell(CommandEvent::Ended);
     if status.success() {
         return Ok(());
     }

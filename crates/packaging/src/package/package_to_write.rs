@@ -113,6 +113,12 @@ pub(super) fn build_deployment_package_contents(
     })
 }
 
+/// The paths that the payload package of a component would have; `None` while they cannot be collected.
+pub(crate) fn collect_payload_paths(source: &ComponentSource) -> Option<Vec<String>> {
+    let items = payload_items(source, &source.dir.join("dist")).ok()?;
+    Some(items.into_iter().map(|item| item.path).collect())
+}
+
 /// The paths of a component's payload package.
 fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPath>, PackagingError> {
     let name = source.component.name.as_str();

@@ -25,11 +25,11 @@ pub struct DeployFolder {
 impl DeployFolder {
     pub(super) fn load_deploy_folder(root: &Path, errors: &mut Vec<FormatError>) -> DeployFolder {
         let mut deploy = DeployFolder::default();
-        let manifest = root.join("deploy/manifest.yaml");
+        let manifest = root.join(super::MANIFEST_FILE);
         if manifest.symlink_metadata().is_ok() {
             match check_within_folder(root, &manifest).and_then(|()| super::read_text(&manifest)) {
                 Ok(text) => deploy.manifest = Some(text),
-                Err(message) => errors.push(FormatError::new("deploy/manifest.yaml", message)),
+                Err(message) => errors.push(FormatError::new(super::MANIFEST_FILE, message)),
             }
         } else {
             let folder = root.join("deploy");

@@ -9,7 +9,7 @@ use packaging::{
     archetype::{AnswersByQuestion, Archetype, generate_component},
     lint::lint_component,
     package::{
-        PayloadAndDeploymentPackages, create_packages, run_component_build_command,
+        CommandEvent, PayloadAndDeploymentPackages, create_packages, run_component_build_command,
         run_component_test_command,
     },
     source::ComponentSource,
@@ -53,7 +53,11 @@ fn works(archetype: &str) -> Option<(TempDir, PayloadAndDeploymentPackages)> {
     let notes = lint_component(&source);
     assert!(notes.is_empty(), "{notes:#?}");
     let mut lines = String::new();
-    let mut output = |line: &str| lines.push_str(&format!("{line}\n"));
+    let mut output = |event: CommandEvent<'_>| {
+        if let CommandEvent::Line(line) = event {
+            lines.push_str(&format!("{line}\n"));
+        }
+    };
     run_component_test_command(&source, NOON, &mut output).unwrap_or_else(|error| panic!("{error}\n{lines}"));
     // What a generated test leaves out must not look as if it had been done.
     for skipped in lines.lines().filter(|line| line.starts_with("skipped:")) {

@@ -9,6 +9,7 @@ mod archetypes;
 mod calendars;
 mod components;
 mod documents;
+mod lint;
 mod openpgp;
 mod packages;
 mod repository;

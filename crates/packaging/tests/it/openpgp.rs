@@ -205,7 +205,7 @@ fn secret_keys_are_kept_to_their_owner() {
     assert_eq!(
         SecretKey::load_secret_key_file(&path).unwrap_err().to_string(),
         format!(
-            "the secret key {0} can be read by other users (mode 0644): run `chmod 600 {0}`, and make a new key if others may have copied it",
+            "the secret key {} can be read by other users (mode 0644): run `chmod 600` on it, and make a new key if others may have copied it",
             path.display()
         )
     );

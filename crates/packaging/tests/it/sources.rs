@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use model::fault::Severity;
 use packaging::{
     lint::lint_component,
-    package::{PackagingError, create_packages, run_component_build_command},
+    package::{CommandEvent, PackagingError, create_packages, run_component_build_command},
     source::ComponentSource,
 };
 
@@ -358,14 +358,21 @@ fn pom_with_properties_needs_no_component_yaml() {
     assert!(source.deploy.manifest.unwrap().contains("/etc/tomcat10/Catalina/localhost/shop.xml"));
 }
 
+fn collect_line(event: CommandEvent<'_>, lines: &mut Vec<String>) {
+    if let CommandEvent::Line(line) = event {
+        lines.push(line.to_owned());
+    }
+}
+
 #[test]
 fn failing_build_repeats_its_last_lines() {
     let folder = Folder::new(
         "build: 'echo starting; echo $COMPONENT_NAME $SOURCE_DATE_EPOCH; echo no compiler >&2; exit 3'",
     );
     let mut lines = Vec::new();
-    let error = run_component_build_command(&folder.load(), NOON, &mut |line| lines.push(line.to_owned()))
-        .unwrap_err();
+    let error =
+        run_component_build_command(&folder.load(), NOON, &mut |event| collect_line(event, &mut lines))
+            .unwrap_err();
     assert_eq!(lines, ["starting", "shop 1700000000", "no compiler"]);
     let message = error.to_string();
     assert!(message.starts_with("the build command `echo starting;"), "{message}");
@@ -391,7 +398,7 @@ fn error_of_a_build_has_the_signal_that_ended_it() {
 fn build_ends_although_a_child_process_still_runs() {
     let folder = Folder::new("build: 'sleep 30 & echo $!'");
     let mut lines = Vec::new();
-    run_component_build_command(&folder.load(), NOON, &mut |line| lines.push(line.to_owned())).unwrap();
+    run_component_build_command(&folder.load(), NOON, &mut |event| collect_line(event, &mut lines)).unwrap();
     let stopped = std::process::Command::new("kill").args(&lines).status().unwrap();
     assert!(stopped.success(), "it was still running: {lines:?}");
 }

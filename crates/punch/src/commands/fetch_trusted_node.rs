@@ -73,7 +73,7 @@ fn fetch_trusted_node_unless_cached_requested(
             .with_hint("run `punch restore` when the back-office can be reached"));
     };
     context.output.print_warning(format!(
-        "generation {} is applied from the cache without asking the back-office; {}",
+        "generation {} is taken from the cache, without asking the back-office; {}",
         last.node.generation,
         describe_last_contact(last_contact, context)
     ));

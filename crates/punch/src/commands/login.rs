@@ -46,6 +46,9 @@ impl LoginArgs {
             CommandError::invalid_input_error("this user has no home folder to save a token in")
                 .with_hint("set HOME, or give `--url` and `--token-file` to each command")
         })?;
+        context
+            .interruption
+            .set_state_if_interrupted(format!("nothing was saved; {} is as it was", path.display()));
         let token = read_token_file_or_stdin(&self.token_file)?;
         let wait = self.wait.new_connection_wait(&context.output);
         let fetched = match &self.ca_fingerprint {
@@ -64,6 +67,7 @@ impl LoginArgs {
                 client.base_url()
             ));
         }
+        let saving = context.interruption.defer_interruption();
         let mut file = ConfigFile::load_config_file(path)?;
         let ca_file = match (&self.ca_file, fetched) {
             (Some(file), _) => Some(
@@ -82,6 +86,8 @@ impl LoginArgs {
             file.set_setting_in_memory(Setting::CaFile, ca_file.display().to_string());
         }
         file.save_config_file()?;
+        context.interruption.set_state_if_interrupted(format!("the token is saved in {}", path.display()));
+        drop(saving);
         context.output.print_note_to_stderr(format!(
             "saved {} and its token in {}",
             client.base_url(),

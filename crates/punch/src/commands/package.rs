@@ -3,10 +3,16 @@
 use std::path::PathBuf;
 
 use model::{exit::Exit, fault::Fault};
-use packaging::{package, source::ComponentSource};
+use packaging::{
+    package::{self, CommandEvent},
+    source::ComponentSource,
+};
 use serde::Serialize;
 
-use super::{key, lint, test::packaging_command_error};
+use super::{
+    key, lint,
+    test::{follow_command, packaging_command_error},
+};
 use crate::{
     command_context::CommandContext,
     command_error::CommandError,
@@ -67,8 +73,8 @@ impl PackageArgs {
         }
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
         if !self.no_build {
-            let mut show = |line: &str| context.output.print_note_to_stderr(format!("  | {line}"));
-            package::run_component_build_command(&source, date, &mut show)
+            let mut follow = |event: CommandEvent<'_>| follow_command(context, event);
+            package::run_component_build_command(&source, date, &mut follow)
                 .map_err(packaging_command_error)?;
         }
         let (interruption, out) = (&context.interruption, self.out.display());

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use model::exit::Exit;
 use nix::sys::signal::Signal;
-use packaging::{package, source::ComponentSource};
+use packaging::{
+    package::{self, CommandEvent},
+    source::ComponentSource,
+};
 use serde::Serialize;
 
 use crate::{
@@ -40,12 +43,21 @@ impl TestArgs {
     pub(super) fn run_test_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let source = ComponentSource::load_component_source(&self.dir)?;
         let date = self.date.given_or_derived_source_date(&source.dir, context)?;
-        let mut show = |line: &str| context.output.print_note_to_stderr(format!("  | {line}"));
+        let name = &source.component.name;
+        let interrupted = |command: &str| {
+            let sentence = format!(
+                "the {command} command of {name} was ended too; what it wrote stays, and no package was written"
+            );
+            context.interruption.set_state_if_interrupted(sentence);
+        };
+        let mut follow = |event: CommandEvent<'_>| follow_command(context, event);
         if !self.no_build {
-            package::run_component_build_command(&source, date, &mut show)
+            interrupted("build");
+            package::run_component_build_command(&source, date, &mut follow)
                 .map_err(packaging_command_error)?;
         }
-        package::run_component_test_command(&source, date, &mut show).map_err(packaging_command_error)?;
+        interrupted("test");
+        package::run_component_test_command(&source, date, &mut follow).map_err(packaging_command_error)?;
         let component = &source.component;
         if source.test.is_some() {
             context
@@ -63,6 +75,17 @@ impl TestArgs {
             tested: source.test.is_some(),
         });
         Ok(Exit::Done)
+    }
+}
+
+/// Shows what a component's command prints, and lets it end with punch.
+pub(super) fn follow_command(context: &CommandContext, event: CommandEvent<'_>) {
+    match event {
+        CommandEvent::Started { process_group } => {
+            context.interruption.end_process_group_if_interrupted(process_group);
+        }
+        CommandEvent::Line(line) => context.output.print_note_to_stderr(format!("  | {line}")),
+        CommandEvent::Ended => context.interruption.forget_process_group(),
     }
 }
 

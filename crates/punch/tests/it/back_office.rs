@@ -180,6 +180,8 @@ fn servers_that_are_behind_or_failed_are_listed_alone() {
             list.as_array().unwrap().iter().map(|server| server["name"].as_str().unwrap()).collect();
         assert_eq!(names, expected, "{options:?}");
     }
+    let help = test.ok(&["server", "list", "--help"]).stdout;
+    assert!(help.contains("--behind and --failed together show"), "{help}");
     let table = test.ok(&["server", "list", "--url", &canned.url]).stdout;
     let state = |name: &str| table.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
     assert!(state("behind").contains(" behind ") && state("new").contains("never reported"), "{table}");
@@ -253,4 +255,19 @@ fn invalid_keys_in_a_join_response_are_not_saved() {
     .fails(1, &["sent keys that cannot be used", "3 bytes instead of 32"]);
     assert!(!test.path("root/etc/geppetto/trust/node.pub").exists());
     assert!(!test.path("root/etc/geppetto/punch.yaml").exists());
+}
+
+#[test]
+fn local_administrator_without_the_variable_user_is_logged_by_its_number() {
+    let test = TestFolder::new();
+    let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
+    let socket = ["--socket", "data/geppetto.sock"];
+    let mut command = test.command(&[&["token", "create", "ann", "--grant", "viewer"], &socket[..]].concat());
+    assert!(command.env_remove("USER").env_remove("LOGNAME").status().unwrap().success());
+    let entries = test.ok(&[&["audit", "list", "--json"], &socket[..]].concat()).json();
+    let made =
+        entries.as_array().unwrap().iter().find(|entry| entry["subject"].as_str().unwrap().contains("ann"));
+    let uid = nix::unistd::getuid().as_raw();
+    let actor = made.unwrap()["actor"].as_str().unwrap();
+    assert!(actor.contains(&format!("uid {uid}")), "{actor}");
 }

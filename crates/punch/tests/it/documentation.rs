@@ -226,6 +226,31 @@ fn every_page_with_commands_for_one_machine_is_run() {
 }
 
 #[test]
+fn every_block_that_is_only_shown_says_why() {
+    let mut shown = 0;
+    for kind in ["tutorial", "how-to"] {
+        for entry in fs::read_dir(docs().join(kind)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read_to_string(&path).unwrap();
+            let parts: Vec<&str> = text.split("\n```sh norun\n").collect();
+            for text in &parts[..parts.len() - 1] {
+                let paragraph = text.trim_end().rsplit("\n\n").next().unwrap();
+                let has_reason =
+                    paragraph.starts_with("Not run by a test") && paragraph.contains(", because ");
+                assert!(
+                    has_reason,
+                    "{}: a block that is not run does not say why:\n{paragraph}",
+                    path.display()
+                );
+                shown += 1;
+            }
+        }
+    }
+    // A new one is a block that somebody could not make a test run: is that so?
+    assert_eq!(shown, 14, "blocks of commands that no test runs");
+}
+
+#[test]
 fn page_steps_and_output_lines_are_read_as_the_pages_mean_them() {
     let page = "Write `a/b.yaml`:\n\n```yaml\nx: 1\n```\n\n```yaml\nonly: shown\n```\n\n```sh on=web-01 fails-with=3\n\
                 punch plan\n```\n\n```text\none ... three\n...\nfour\n```\n\n```sh norun\nno\n```\n";

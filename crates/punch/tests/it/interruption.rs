@@ -18,6 +18,7 @@ use crate::{
 
 const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
+const SIGHUP: i32 = 1;
 
 /// The command line of punch in the folder, with signals as a terminal gives them: the tests themselves may run in the
 /// background of a shell, which has SIGINT ignored there.
@@ -25,7 +26,7 @@ fn command_with_default_signals(test: &TestFolder, arguments: &[&str]) -> Comman
     let punch = test.command(arguments);
     let mut command = Command::new("env");
     command
-        .args(["--default-signal=INT", "--default-signal=TERM"])
+        .args(["--default-signal=INT", "--default-signal=TERM", "--default-signal=HUP"])
         .arg(punch.get_program())
         .args(punch.get_args());
     command.current_dir(test.path("")).stdin(Stdio::null()).env_clear();
@@ -86,6 +87,93 @@ fn interrupted_build_writes_no_package() {
         assert!(stderr.contains("no package was written"), "{stderr}");
         assert!(!test.path("dist").exists());
     }
+}
+
+/// Whether a process goes on; one that ended and was not waited for does not.
+fn is_running(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.trim())).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+}
+
+#[test]
+fn signal_to_punch_alone_ends_the_programs_that_a_component_runs() {
+    for verb in ["test", "package"] {
+        for (name, signal) in [("-INT", SIGINT), ("-TERM", SIGTERM), ("-HUP", SIGHUP)] {
+            let test = TestFolder::new();
+            fs::create_dir(test.path("tmp")).unwrap();
+            shop(&test, "1.0.0");
+            let description = test.read("shop/component.yaml");
+            // A background program of a shell ignores SIGINT.
+            let build = "build: \"trap '' INT; sleep 30 & echo $! > child; echo $$ > started; wait\"\n";
+            test.write("shop/component.yaml", &format!("{description}{build}"));
+            let mut command =
+                command_with_default_signals(&test, &[verb, "shop", "--source-date", "1700000000"]);
+            command.env("TMPDIR", test.path("tmp"));
+            let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+            let read = |name: &str| fs::read_to_string(test.path("shop").join(name)).unwrap_or_default();
+            wait_until("the build begins", || !read("started").is_empty());
+            send(name, &child);
+            let (ended, stderr) = end(child);
+            assert_eq!(ended, Some(signal), "{stderr}");
+            for file in ["started", "child"] {
+                wait_until("the build ends", || !is_running(&read(file)));
+            }
+            assert!(stderr.contains("no package was written"), "{stderr}");
+            assert!(!stderr.contains("ended with signal"), "{stderr}");
+            assert_eq!(fs::read_dir(test.path("tmp")).unwrap().count(), 0);
+        }
+    }
+}
+
+#[test]
+fn interrupted_test_says_which_command_was_ended() {
+    let test = TestFolder::new();
+    shop(&test, "1.0.0");
+    let description = test.read("shop/component.yaml");
+    let commands = "build: \"true\"\ntest: \"touch started; exec sleep 30\"\n";
+    test.write("shop/component.yaml", &format!("{description}{commands}"));
+    let child = start(&test, &["test", "shop", "--source-date", "1700000000"]);
+    wait_until("the test begins", || test.path("shop/started").exists());
+    send("-INT", &child);
+    let (ended, stderr) = end(child);
+    assert_eq!(ended, Some(SIGINT), "{stderr}");
+    assert!(
+        stderr.ends_with(
+            "interrupted by SIGINT: the test command of shop was ended too; what it wrote stays, and no package was written\n"
+        ),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn interrupted_login_saves_nothing_and_leaves_no_temporary_file() {
+    let test = TestFolder::new();
+    fs::create_dir(test.path("tmp")).unwrap();
+    test.write("token", "gpt_0123456789abcdef_0123456789abcdef0123456789abcdef");
+    let canned = silent_after(vec![]);
+    let mut command = command_with_default_signals(&test, &["login", &canned.url, "--token-file", "token"]);
+    command.env("TMPDIR", test.path("tmp"));
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until("a request waits", || canned.waits_for_an_answer());
+    send("-INT", &child);
+    let (ended, stderr) = end(child);
+    assert_eq!(ended, Some(SIGINT), "{stderr}");
+    assert!(stderr.contains("interrupted by SIGINT: nothing was saved; "), "{stderr}");
+    assert!(stderr.contains("home/.config/geppetto/punch.yaml is as it was"), "{stderr}");
+    assert!(!test.path("home").exists());
+    assert_eq!(fs::read_dir(test.path("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn interrupted_wait_for_events_says_that_nothing_was_changed() {
+    let test = TestFolder::new();
+    let canned = silent_after(vec![]);
+    let child = start(&test, &["event", "follow", "--url", &canned.url]);
+    wait_until("a request waits", || canned.waits_for_an_answer());
+    send("-INT", &child);
+    let (ended, stderr) = end(child);
+    assert_eq!(ended, Some(SIGINT), "{stderr}");
+    assert!(stderr.contains("interrupted by SIGINT: nothing was changed; events that come now"), "{stderr}");
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::{control_plane::ControlPlane, reference::commands, test_folder::TestFolder};
+use crate::{
+    control_plane::ControlPlane, json_reference::JsonReference, reference::commands, test_folder::TestFolder,
+};
 
 /// Verbs without one JSON value on stdout, and why.
 const EXCEPTIONS: [(&str, &str); 2] = [
@@ -81,12 +83,14 @@ fn every_verb_prints_one_json_value() {
     let Some(control_plane) = ControlPlane::with_shop(&test) else { return };
     let mut called = BTreeSet::new();
     let leaves = leaf_verbs(&test);
+    let reference = JsonReference::load_json_reference();
     let mut call = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
         let output = test.punch(&[words.as_slice(), &["--json"]].concat());
         assert!(matches!(output.code, 0 | 10), "punch {line}\n{}\n{}", output.stdout, output.stderr);
         let value: serde_json::Value = serde_json::from_str(&output.stdout)
             .unwrap_or_else(|error| panic!("punch {line} --json: {error}:\n{}", output.stdout));
+        reference.assert_value_is_as_described(line, &value);
         called.extend(
             leaves.iter().filter(|leaf| line == *leaf || line.starts_with(&format!("{leaf} "))).cloned(),
         );
@@ -143,8 +147,10 @@ fn every_verb_prints_its_errors_as_json() {
         assert!(message.contains("unexpected argument '--no-such-option' found"), "{verb}: {message}");
         assert!(!message.contains("Usage:"), "{message}");
     }
-    let message = error(&["server", "--json"], 2);
-    assert_eq!(message, "'punch server' requires a subcommand but one was not provided");
+    for words in [["server", "--json"], ["--json", "server"]] {
+        let message = error(&words, 2);
+        assert_eq!(message, "'punch server' requires a subcommand but one was not provided");
+    }
     error(&["lint", "nowhere", "--json", "extra"], 2);
     let message = error(&["channel", "list", "--json", "--url", "http://127.0.0.1:1"], 6);
     assert!(message.contains("could not be reached"), "{message}");

@@ -84,3 +84,21 @@ fn withdrawn_key_is_listed_as_such_and_publishes_nothing() {
     test.ok(&["key", "trust", "alice.asc"]);
     test.ok(&["publish", files[0], files[1], "--channel", "dev"]);
 }
+
+#[test]
+fn withdrawal_of_the_repositorys_own_key_is_refused_with_and_without_dry_run() {
+    let test = TestFolder::new();
+    let Some(_control_plane) = ControlPlane::with_shop(&test) else { return };
+    let keys = test.ok(&["key", "list", "--json"]).json();
+    let own = keys.as_array().unwrap().iter().find(|key| key["signs_metadata"] == true).unwrap();
+    let fingerprint = own["fingerprint"].as_str().unwrap();
+    for options in [&[][..], &["--dry-run"]] {
+        let output = test.punch(&[&["key", "withdraw", fingerprint], options].concat());
+        output.fails(
+            1,
+            &[&format!(
+                "{fingerprint} is the key that the repository signs its metadata with; it cannot be withdrawn"
+            )],
+        );
+    }
+}

@@ -123,9 +123,14 @@ fn restore_with_unreachable_back_office_changes_nothing_and_cached_works() {
     heard.set_modified(now - std::time::Duration::from_secs(3 * 86_400 + 60)).unwrap();
     test.write("root/etc/shop/shop.conf", "spoilt");
     let cached = test.ok(&["restore", "--cached", "--root", "root", "--json"]);
-    assert!(cached.stderr.contains("generation 1 is applied from the cache"), "{}", cached.stderr);
+    assert!(cached.stderr.contains("generation 1 is taken from the cache"), "{}", cached.stderr);
     assert!(cached.stderr.contains("the report is kept and sent with the next run"), "{}", cached.stderr);
     assert_eq!(cached.json()["reported"], false);
+    for arguments in [&["plan", "--cached"][..], &["restore", "--cached", "--dry-run"]] {
+        let planned = test.ok(&[arguments, &["--root", "root"]].concat()).stderr;
+        assert!(planned.contains("generation 1 is taken from the cache"), "{planned}");
+        assert!(!planned.contains("is applied"), "{planned}");
+    }
     assert!(test.read("root/etc/shop/shop.conf").contains("greeting=hello"));
     assert_eq!(test.ok(&["status", "--root", "root", "--json"]).json()["unsent_reports"], 1);
     test.punch(&["status", "--root", "root", "--check"]).fails(6, &["could not be reached"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{check_package_path, check_single_line_text, shown};
 use crate::{
-    component::{Component, OsPackageRequirements},
+    component::{Component, OsPackageRequirements, PATHS_FORBIDDEN_TO_PACKAGES, REASON_OF_FORBIDDEN_PATH},
     name::Name,
     version::VersionRange,
 };
@@ -49,6 +49,8 @@ pub(super) fn check_replaced_paths(replaces: &[String], mistakes: &mut Vec<Strin
         let shown = shown(path);
         if let Err(why) = check_package_path(path) {
             mistakes.push(format!("`replaces` names `{shown}`, {why}"));
+        } else if PATHS_FORBIDDEN_TO_PACKAGES.contains(&path.trim_end_matches('/')) {
+            mistakes.push(format!("`replaces` names `{shown}`: {REASON_OF_FORBIDDEN_PATH}"));
         } else if path.split('/').take(3).any(|part| part.contains(['*', '?']))
             || path.trim_end_matches('/').split('/').count() < 3
         {

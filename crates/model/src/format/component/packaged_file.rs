@@ -5,7 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, de};
 
 use super::shown;
-use crate::resource::is_valid_account_name;
+use crate::{
+    component::{PATHS_FORBIDDEN_TO_PACKAGES, REASON_OF_FORBIDDEN_PATH},
+    resource::is_valid_account_name,
+};
 
 /// One entry of `files`: something of the component's folder, a directory, or a symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -66,6 +69,9 @@ impl PackagedFileEntry {
         let path = shown(&self.path);
         if let Err(why) = check_package_path(&self.path) {
             mistakes.push(format!("`files` has the path `{path}`, {why}"));
+        }
+        if PATHS_FORBIDDEN_TO_PACKAGES.contains(&self.path.trim_end_matches('/')) {
+            mistakes.push(format!("`files` has the path `{path}`: {REASON_OF_FORBIDDEN_PATH}"));
         }
         let message = [self.source.is_some(), self.directory, self.symlink.is_some()];
         if message.iter().filter(|message| **message).count() != 1 {

@@ -11,6 +11,12 @@ const SHOWN_CHARACTERS: usize = 60;
 /// the outermost map, as `launch`, or of a map somewhere inside it, as `parameters.max`.
 pub(super) fn describe_value_at(text: &str, at: &Location, shown_keys: &[&str]) -> String {
     let (before, rest) = split_line_at(text, at);
+    // Inside brackets a plain value ends at a comma or a bracket.
+    let is_plain = !rest.starts_with(['{', '[', '"', '\'', '*', '&', '!']);
+    let rest = match is_plain && before.contains(['{', '[']) {
+        true => &rest[..rest.find([',', '}', ']']).unwrap_or(rest.len())],
+        false => rest,
+    };
     let kind = mistakes::describe_yaml_token_kind(rest);
     let shown = match kind {
         "a single value" if is_value_shown(text, at, before, shown_keys) => describe_scalar(before, rest),

@@ -18,6 +18,9 @@ pub(crate) struct EventFollowArgs {
 impl EventFollowArgs {
     pub(super) fn run_event_follow_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
+        context.interruption.set_state_if_interrupted(
+            "nothing was changed; events that come now are not shown by a later `punch event follow`",
+        );
         client.for_each_event_of_stream(|event| {
             context.output.print_line_unless_json(describe(&event));
             context.output.print_json_line_if_requested(&event);

@@ -43,11 +43,16 @@ impl KeyWithdrawArgs {
                 CommandError::invalid_input_error(format!("there is no key `{fingerprint}`"))
                     .with_hint("`punch key list` shows the fingerprints")
             })?;
+            if key.signs_metadata {
+                return Err(CommandError::invalid_input_error(format!(
+                    "{} is the key that the repository signs its metadata with; it cannot be withdrawn",
+                    key.fingerprint
+                )));
+            }
             let holder = key.holder.as_deref().unwrap_or("a holder without a name");
-            let what = match (key.signs_metadata, key.withdrawn_us) {
-                (true, _) => "it is the key of the repository itself, and cannot be withdrawn".to_owned(),
-                (false, Some(at)) => format!("it was withdrawn on {} already", time_text::format_utc(at)),
-                (false, None) => "no new package that it signed would be accepted".to_owned(),
+            let what = match key.withdrawn_us {
+                Some(at) => format!("it was withdrawn on {} already", time_text::format_utc(at)),
+                None => "no new package that it signed would be accepted".to_owned(),
             };
             context.output.print_line_unless_json(format!(
                 "key {} of {holder}: {what}; nothing was changed (--dry-run)",

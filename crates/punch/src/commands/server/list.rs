@@ -9,7 +9,8 @@ use crate::{
 /// List all servers: environment, roles, generation and the last report
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  punch server list\n  punch server list --behind --failed\n  punch server list --json"
+    after_help = "Example:\n  punch server list\n  punch server list --behind --failed\n  punch server list --json\n\n\
+    --behind and --failed together show the servers that are behind, those whose last run failed, and those of both."
 )]
 pub(crate) struct ServerListArgs {
     /// Only servers whose last report is not about their newest node file
@@ -42,7 +43,6 @@ impl ServerListArgs {
             "after",
             usize::MAX,
         )?;
-        // With both options: servers with either trouble.
         if self.behind || self.failed {
             servers.retain(|server| {
                 (self.behind && state_of_server(server) != "current") || (self.failed && has_failed(server))

@@ -36,10 +36,14 @@ impl TokenRevokeArgs {
         let client = self.remote.new_api_client(context)?;
         if self.dry_run {
             let tokens: TokenList = client.get_json("/api/v1/tokens")?;
-            let is_usable = |token: &&TokenSummary| token.name == self.name && token.state == "valid";
-            let token = tokens.items.iter().find(is_usable).ok_or_else(|| {
-                CommandError::invalid_input_error(format!("there is no valid token `{}`", self.name))
-                    .with_hint("`punch token list` shows all tokens")
+            let of_name = || tokens.items.iter().filter(|token| token.name == self.name);
+            let is_revoked = |token: &TokenSummary| token.state == "revoked";
+            let token = of_name().find(|token| !is_revoked(token)).ok_or_else(|| {
+                let message = match of_name().next() {
+                    Some(_) => format!("the token `{}` is revoked already", self.name),
+                    None => format!("there is no token `{}`", self.name),
+                };
+                CommandError::invalid_input_error(message).with_hint("`punch token list` shows all tokens")
             })?;
             let expires = token.expires_us.map_or_else(|| "never".to_owned(), time_text::format_utc);
             context.output.print_line_unless_json(format!(
