@@ -49,7 +49,7 @@ pub(crate) enum BenchPart {
     /// Resolution of whole inventories
     Resolution,
     /// Resolution in a control plane; what the edit costs the peers is known only when all parts run
-    ControlPlaneProcess,
+    ControlPlaneResolution,
 }
 
 /// One comparison of two command lines.
@@ -114,7 +114,7 @@ fn run_parts(bench: &BenchSettings<'_>, rows: &mut Vec<ComparisonWithPeerTool>) 
             rows,
         )?;
     }
-    if wanted(BenchPart::ControlPlaneProcess) {
+    if wanted(BenchPart::ControlPlaneResolution) {
         let peers = peers::install_reclass_peers(bench.work)?;
         let developer = developer("bench-control-plane")?;
         control_plane_resolution::time_import_preview_and_first_answer(

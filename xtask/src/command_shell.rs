@@ -117,7 +117,7 @@ impl CommandShell {
     }
 
     /// Shows a command line that something else runs.
-    pub(crate) fn print_command_line(&self, typed: &str) {
+    pub(crate) fn echo_command_line_if_enabled(&self, typed: &str) {
         if self.loud {
             output::print_line(&format!("      {} {typed}", self.prompt));
         }
@@ -142,7 +142,7 @@ impl CommandShell {
 
     /// Runs a command line; any exit code is an answer.
     pub(crate) fn run_line_to_any_exit(&self, typed: &str) -> Result<CommandOutput, ChoreFailure> {
-        self.print_command_line(typed);
+        self.echo_command_line_if_enabled(typed);
         let output = self.command_for_shell_line(typed).output().map_err(|error| ChoreFailure {
             what: format!("the command could not be started: {error}"),
             command: Some(typed.to_owned()),

@@ -41,7 +41,7 @@ impl ControlPlaneProcess {
         url: &str,
     ) -> Result<ControlPlaneProcess, ChoreFailure> {
         let log = terminal.working_folder().join("geppetto.log");
-        terminal.print_command_line(&format!("{typed} &"));
+        terminal.echo_command_line_if_enabled(&format!("{typed} &"));
         let terminal = &terminal.clone().without_echo();
         let file = fs::File::create(&log).map_err(io_failure_maker_for_path("create", &log))?;
         let errors = file.try_clone().map_err(io_failure_maker_for_path("write", &log))?;

@@ -2,7 +2,7 @@
 //!
 //! The same number of servers always gives the same bytes. Both forms must resolve to the same values, so the
 //! generator keeps to what both sides mean alike: only lists declared `append` and maps declared `deep` are set in
-//! several places, no list item is set twice, and no server has two roles of one track. Within these limits C3
+//! several places, no list item is set twice, and no server has two roles of one branch. Within these limits C3
 //! and the order in which reclass reads classes agree.
 
 mod catalog;

@@ -54,7 +54,7 @@ pub(crate) struct TimedStepRunner {
 
 impl TimedStepRunner {
     /// Starts the clock.
-    pub(crate) fn start_step_printer() -> TimedStepRunner {
+    pub(crate) fn start_timed_steps() -> TimedStepRunner {
         TimedStepRunner { taken: Vec::new(), started: current_instant() }
     }
 

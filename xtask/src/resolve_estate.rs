@@ -12,7 +12,7 @@ use std::{
 
 use ed25519_dalek::SigningKey;
 use model::{
-    catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     estate::Estate,
     format::{
@@ -79,7 +79,7 @@ pub(crate) fn resolve_estate_and_print_digest(arguments: &ResolveEstateArgs) -> 
         let resolution = resolve(server)?;
         digests.update(resolution.digest.to_string());
         if arguments.node_files {
-            bytes += writer.write_signed_node(&resolution.node, &key).len();
+            bytes += writer.node_to_signed_yaml(&resolution.node, &key).len();
         }
         servers += 1;
     }
@@ -103,8 +103,8 @@ fn read_estate(folder: &Path) -> Result<Estate, ChoreFailure> {
 }
 
 /// One channel that holds every component of the folder.
-fn read_catalog(folder: &Path) -> Result<Catalog, ChoreFailure> {
-    let mut catalog = Catalog::default();
+fn read_catalog(folder: &Path) -> Result<ComponentCatalog, ChoreFailure> {
+    let mut catalog = ComponentCatalog::default();
     let channel =
         Name::new(INVENTORY_CHANNEL).map_err(|error| ChoreFailure::new(error.to_string(), "its name"))?;
     let visible = catalog.channels.entry(channel).or_default();

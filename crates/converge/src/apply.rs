@@ -60,7 +60,7 @@ pub enum ApplyProgressEvent<'a> {
 
 /// The package files that each change of a plan installs.
 #[derive(Debug, Default)]
-pub struct FetchedPackageFilesByChange {
+pub struct FetchedPackagesByChange {
     pub(crate) files: Vec<Vec<PathBuf>>,
     /// What each change brings and replaces; empty until it was compared with the host.
     pub(crate) installations: Vec<InstallationsOfChange>,
@@ -72,7 +72,7 @@ pub fn fetch_packages_of_plan(
     look: &DesiredAndObservedHost,
     plan: &Plan,
     packages: &mut dyn PackageFetcher,
-) -> Result<FetchedPackageFilesByChange, CannotApplyNodeError> {
+) -> Result<FetchedPackagesByChange, CannotApplyNodeError> {
     let mut files = Vec::with_capacity(plan.changes.len());
     for change in plan.changes.iter().filter(|_| !plan.blocks_run()) {
         let PlannedAction::InstallPackages(planned) = &change.action else {
@@ -87,11 +87,11 @@ pub fn fetch_packages_of_plan(
                 sha256: None,
                 size: None,
             };
-            packages.fetch(look.pins.get(name).unwrap_or(&bare))
+            packages.fetch_and_verify_package(look.pins.get(name).unwrap_or(&bare))
         });
         files.push(fetched.collect::<Result<_, _>>()?);
     }
-    Ok(FetchedPackageFilesByChange { files, installations: Vec::new() })
+    Ok(FetchedPackagesByChange { files, installations: Vec::new() })
 }
 
 /// Applies `plan`, which was made from `look` and for which `fetched` is, and reports. The report is in
@@ -107,13 +107,13 @@ pub fn apply_plan(
     node: &Node,
     look: &DesiredAndObservedHost,
     plan: &Plan,
-    fetched: &FetchedPackageFilesByChange,
+    fetched: &FetchedPackagesByChange,
     host: &mut dyn Host,
     state: &PunchStateFolder,
     progress: &mut dyn FnMut(ApplyProgressEvent<'_>),
     clock: &dyn Fn() -> i64,
 ) -> Result<Report, PunchStateFolderError> {
-    let journal = RunJournalAndReport::start_run_journal(node, look, plan, state, clock)?;
+    let journal = RunJournalAndReport::save_interrupted_run_and_start(node, look, plan, state, clock)?;
     progress(ApplyProgressEvent::Started { steps: plan.changes.len() + plan.health.len() });
     if let Err(error) = kept::remove_temporary_files_of_killed_runs(look, host, state)? {
         // The next run tries again.
@@ -144,9 +144,9 @@ pub fn apply_plan(
         state.save_verified_payloads(verified)?;
     }
     run.remove_leftovers_of_killed_installations(plan, fetched)?;
-    let completed = run.finish_interrupted_installations(plan)? || run.journal.has_repairs();
+    let completed = run.finish_interrupted_package_changes(plan)? || run.journal.has_repairs();
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {
-        let Some((change, files)) = run.skip_failed_components(change, files) else { continue };
+        let Some((change, files)) = run.skip_failed_part_of_change(change, files) else { continue };
         let (change, files) = (change.as_ref(), files.as_ref());
         (run.progress)(ApplyProgressEvent::Step { number: at + 1, title: &change.change_title_line() });
         run.installations = fetched.installations.get(at);
@@ -181,7 +181,7 @@ pub fn apply_plan(
     }
     run.journal.forget_unwanted_managed_state(&left);
     if completed || !plan.changes.is_empty() || !look.fetched_deployments.is_empty() {
-        kept::remember_written_files(look, state, &left)?;
+        kept::save_digests_and_prune_kept(look, state, &left)?;
     }
     let all_are_left = look.wanted.components.iter().all(|component| left.contains(&component.name));
     run.journal.finish_run_and_save_report(match (left.is_empty(), plan.changes.is_empty() && !completed) {
@@ -225,7 +225,7 @@ impl ApplyRun<'_, '_> {
             matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
         self.journal.record_change_begin_and_managed_state(change)?;
         let started = (self.clock)();
-        let (mut kept, result) = match self.keep_before_change(change)? {
+        let (mut kept, result) = match self.keep_files_before_change(change)? {
             Ok(kept) => (kept, self.host.apply_change(change, files)),
             Err(error) => (Vec::new(), Err(error)),
         };
@@ -234,7 +234,7 @@ impl ApplyRun<'_, '_> {
             _ => BTreeMap::new(),
         };
         if result.is_ok() || !failed_scriptlets.is_empty() {
-            kept.extend(self.put_back_after_change(change, &failed_scriptlets)?);
+            kept.extend(self.put_back_files_after_change(change, &failed_scriptlets)?);
         }
         if result.is_ok() {
             self.note_written_file(change);
@@ -247,12 +247,12 @@ impl ApplyRun<'_, '_> {
             }
             Ok(None) => (ReportEntryResult::Done, change.differences_on_one_line()),
             Err(error) => {
-                goes_on = self.failed.fails_only_components(change, &error);
+                goes_on = self.failed.is_failure_limited_to_components(change, &error);
                 (ReportEntryResult::Failed, error.to_string())
             }
         };
         match result {
-            ReportEntryResult::Done => self.failed.note_installed_packages(change),
+            ReportEntryResult::Done => self.failed.forget_replaced_component_versions(change),
             _ if goes_on && !failed_scriptlets.is_empty() => {
                 self.failed.add_packages_of_change(change, &failed_scriptlets);
             }
@@ -305,7 +305,7 @@ impl ApplyRun<'_, '_> {
             ..ObservedHost::default()
         };
         let plan = plan::replan_resources_after_package_changes(resources, &observed);
-        let unsafe_now = self.failed.items_blocked_alone(&plan);
+        let unsafe_now = self.failed.items_blocking_only_components(&plan);
         let others = plan.blocked.iter().find(|item| !unsafe_now.contains(item));
         let (result, detail) = match (others, plan.changes.len()) {
             (Some(blocked), _) => {
@@ -324,8 +324,8 @@ impl ApplyRun<'_, '_> {
             self.add_blocked_entry_and_fail_components(item);
         }
         for change in &plan.changes {
-            let Some((change, _)) = self.skip_failed_components(change, &[]) else { continue };
-            self.journal.uncount_unchanged_and_keep_notified(&change);
+            let Some((change, _)) = self.skip_failed_part_of_change(change, &[]) else { continue };
+            self.journal.uncount_unchanged_and_defer_notifications(&change);
             if !self.apply_change(&change, &[])? {
                 return Ok(false);
             }

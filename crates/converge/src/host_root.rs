@@ -28,7 +28,7 @@ pub(crate) use self::{
     folder_protection::{FolderAccounts, PathTrust},
     folder_walk::{
         FolderOwnership, FolderWalkError, UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache,
-        open_folder_itself,
+        open_folder_without_following_link,
     },
     temporary_files::remove_temporary_files,
 };

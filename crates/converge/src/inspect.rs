@@ -10,7 +10,7 @@ use std::{
 };
 
 use model::{
-    component::{COMPONENT_DESCRIPTION_FILE, Component, deployment_package_name},
+    component::{COMPONENT_JSON_FILE_NAME, Component, deployment_package_name},
     deployment::{self, DeploymentDescription},
     fault::Fault,
     name::Name,
@@ -105,10 +105,10 @@ pub fn fetch_deployments_and_observe_host(
     let blocked = |error: PunchStateFolderError| vec![CannotApplyNodeError::from(error.to_string())];
     let managed = state.load_managed_state().map_err(blocked)?;
     let mut names = node_and_managed_package_names(node, &managed);
-    names.extend(state.packages_with_kept_files().map_err(blocked)?);
+    names.extend(state.packages_with_kept_state().map_err(blocked)?);
     names.sort();
     names.dedup();
-    let mut installed = host.observe_packages(&names);
+    let mut installed = host.observe_component_packages(&names);
 
     let mut problems = Vec::new();
     let mut deployments = BTreeMap::new();
@@ -195,13 +195,14 @@ impl DeploymentReader<'_> {
             None => self.recorded_sha256_of_installed(name, node_component),
         };
         if let Some(sha256) = &sha256
-            && let Some(file) = self.state.open_stored_content(sha256).map_err(|error| error.to_string())?
+            && let Some(file) =
+                self.state.open_stored_content_if_intact(sha256).map_err(|error| error.to_string())?
         {
-            let place = self.state.shown_path_of_stored_content(sha256);
+            let place = self.state.display_path_of_stored_content(sha256);
             return parse_deployment(name, node_component, &place, file);
         }
         let file = node_component.deployment.as_ref();
-        let path = self.packages.fetch(&PackagePin {
+        let path = self.packages.fetch_and_verify_package(&PackagePin {
             name: deployment_package_name(name),
             version: node_component.version.clone(),
             file: file.map(|file| file.file.clone()),
@@ -268,10 +269,11 @@ fn installed_descriptions_of_changing_components(
         let kept = stored.get(name)?;
         let is_installed =
             installed.get(&deployment_package_name(name))? == &Observation::Present(kept.version.clone());
-        let file = state.open_stored_content(&kept.sha256).ok().flatten().filter(|_| is_installed)?;
-        let place = state.shown_path_of_stored_content(&kept.sha256);
+        let file =
+            state.open_stored_content_if_intact(&kept.sha256).ok().flatten().filter(|_| is_installed)?;
+        let place = state.display_path_of_stored_content(&kept.sha256);
         let (_, mut files) = deployment_files::read_deployment_files_from_rpm(name, &place, file).ok()?;
-        serde_json::from_slice(&files.remove(COMPONENT_DESCRIPTION_FILE)?).ok()
+        serde_json::from_slice(&files.remove(COMPONENT_JSON_FILE_NAME)?).ok()
     };
     names
         .into_iter()

@@ -21,7 +21,7 @@ use crate::{
     PunchStateFolder, PunchStateFolderError,
     host_root::OpenParentFolderAndName,
     payload::{
-        FolderLookup, InstallationsOfChange, PackageInstallation, PackagedPathOwner, PathToKeep,
+        FolderLookup, InstallationsOfChange, PackageVersionAndPaths, PackagedPathOwner, PathToKeep,
         debian_packages_of_paths,
     },
     punch_state_folder::copy_and_digest,
@@ -65,7 +65,7 @@ pub(crate) enum KeptContent {
 
 impl PunchStateFolder {
     /// Keeps what the packages `names` of `installations` replace, and writes down what they bring. It is on disk when this returns.
-    pub(crate) fn begin_installation(
+    pub(crate) fn keep_replaced_files_before_installation(
         &self,
         installations: &InstallationsOfChange,
         names: &BTreeSet<&String>,
@@ -98,9 +98,9 @@ impl PunchStateFolder {
     }
 
     /// Notes that these packages are installed, and puts back what they no longer replace.
-    pub(crate) fn finish_installation(
+    pub(crate) fn put_back_files_after_installation(
         &self,
-        installations: &BTreeMap<String, PackageInstallation>,
+        installations: &BTreeMap<String, PackageVersionAndPaths>,
     ) -> Result<Vec<String>, PunchStateFolderError> {
         if installations.is_empty() {
             return Ok(Vec::new());
@@ -145,24 +145,30 @@ impl PunchStateFolder {
     }
 
     /// Before packages leave: keeps aside what others wrote meanwhile over a file that replaced another.
-    pub(crate) fn begin_removal(&self, packages: &[String]) -> Result<Vec<String>, PunchStateFolderError> {
+    pub(crate) fn keep_edited_files_before_removal(
+        &self,
+        packages: &[String],
+    ) -> Result<Vec<String>, PunchStateFolderError> {
         let mut remarks = Vec::new();
         let kept = self.load_kept_files()?;
         for entry in kept.entries.iter().filter(|entry| packages.contains(&entry.package)) {
             let known = [entry.replaced_by.as_ref(), entry.content.sha256()];
-            remarks.extend(self.keep_file_aside_unless(&entry.path, &known)?);
+            remarks.extend(self.keep_file_aside_unless_known(&entry.path, &known)?);
         }
         Ok(remarks)
     }
 
     /// Puts back what packages that left had replaced.
-    pub(crate) fn finish_removal(&self, packages: &[String]) -> Result<Vec<String>, PunchStateFolderError> {
+    pub(crate) fn put_back_files_after_removal(
+        &self,
+        packages: &[String],
+    ) -> Result<Vec<String>, PunchStateFolderError> {
         self.put_back(|entry| packages.contains(&entry.package))
     }
 
     /// Completes what a killed run left: packages that are gone, or were installed just before it was killed.
     /// `installed` are the versions that were observed, and `planned` the packages that this run installs.
-    pub(crate) fn finish_interrupted_installations(
+    pub(crate) fn finish_interrupted_package_changes(
         &self,
         installed: &BTreeMap<String, Observation<Version>>,
         planned: &BTreeSet<&String>,
@@ -171,12 +177,12 @@ impl PunchStateFolder {
         let is_installed = |name: &String, version: &Version| {
             installed.get(name) == Some(&Observation::Present(version.clone()))
         };
-        let done: BTreeMap<String, PackageInstallation> = begun
+        let done: BTreeMap<String, PackageVersionAndPaths> = begun
             .iter()
             .filter(|(name, begun)| !planned.contains(name) && is_installed(name, &begun.version))
             .map(|(name, begun)| (name.clone(), begun.clone()))
             .collect();
-        let mut remarks = self.finish_installation(&done)?;
+        let mut remarks = self.put_back_files_after_installation(&done)?;
         let gone =
             |name: &String| !planned.contains(name) && installed.get(name) == Some(&Observation::Absent);
         remarks.extend(self.put_back(|entry| gone(&entry.package))?);
@@ -286,7 +292,7 @@ impl PunchStateFolder {
             let mut folders = FolderLookup::new(root)?;
             let mut canonical = BTreeMap::new();
             for path in paths {
-                canonical.insert(folders.canonical_path(path)?, path.clone());
+                canonical.insert(folders.path_with_canonical_parent(path)?, path.clone());
             }
             let owned = debian_packages_of_paths(root, &canonical.keys().cloned().collect(), &mut folders)?;
             Ok(canonical
@@ -334,7 +340,7 @@ impl PunchStateFolder {
         }
         match &entry.content {
             KeptContent::File(sha256) => {
-                let Some(mut content) = self.open_stored_content(sha256)? else {
+                let Some(mut content) = self.open_stored_content_if_intact(sha256)? else {
                     return Ok(Some(format!("{path} cannot be put back: what was saved of it is damaged")));
                 };
                 let owners = (Some(Uid::from_raw(entry.uid)), Some(Gid::from_raw(entry.gid)));

@@ -2,7 +2,7 @@
 //!
 //! The modules follow a run: [`fetch_deployments_and_observe_host()`] reads what the node file names and what the host is like,
 //! `model::plan::plan_host_changes` compares both, [`fetch_packages_of_plan()`] gets the packages the plan installs,
-//! [`check_packages_against_host()`] compares what they bring with what is there, [`apply_plan()`] executes the plan and writes down each step in [`PunchStateFolder`].
+//! [`block_plan_on_path_conflicts()`] compares what they bring with what is there, [`apply_plan()`] executes the plan and writes down each step in [`PunchStateFolder`].
 
 mod apply;
 mod deployment_files;
@@ -17,7 +17,7 @@ mod punch_state_folder;
 mod repair;
 mod run_purpose;
 
-pub use apply::{ApplyProgressEvent, FetchedPackageFilesByChange, apply_plan, fetch_packages_of_plan};
+pub use apply::{ApplyProgressEvent, FetchedPackagesByChange, apply_plan, fetch_packages_of_plan};
 pub use host::{Host, HostError, HttpGetFunction, RealHost, SecretMaskingHost, memory_host};
 pub use host_root::HostRoot;
 pub use inspect::{CannotApplyNodeError, DesiredAndObservedHost, fetch_deployments_and_observe_host};
@@ -25,7 +25,7 @@ pub use package_fetcher::{CannotApplyCause, PackageFetchError, PackageFetcher, P
 pub use payload::{
     EntryAtPath, EntryKind, ObservedPackagePath, ObservedPackagePaths, PackagePathsRequest,
     PackagedPathOwner, PayloadDriftRequest, PayloadVerification, VerifiedPayloads,
-    check_packages_against_host,
+    block_plan_on_path_conflicts,
 };
 pub use punch_state_folder::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunLock};
 pub use repair::{RepairOccasion, repair_interrupted_work};

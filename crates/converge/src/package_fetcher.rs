@@ -22,7 +22,7 @@ pub struct PackagePin {
 /// Finds, downloads and verifies packages.
 pub trait PackageFetcher {
     /// A local file that is the package, its signature and digest checked.
-    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError>;
+    fn fetch_and_verify_package(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError>;
 }
 
 /// What kind of cause keeps a node file from being applied.

@@ -181,7 +181,7 @@ impl PunchStateFolder {
 
     fn read(&self, name: &str) -> Result<Option<String>, PunchStateFolderError> {
         let path = path(name);
-        self.root.read_text_file(&path).map_err(|source| self.file_error("read", &path, source))
+        self.root.read_text_file_if_exists(&path).map_err(|source| self.file_error("read", &path, source))
     }
 
     fn write_json(&self, name: &str, value: &impl serde::Serialize) -> Result<(), PunchStateFolderError> {
@@ -204,7 +204,7 @@ impl PunchStateFolder {
 
     fn remove(&self, name: &str) -> Result<(), PunchStateFolderError> {
         let path = path(name);
-        self.root.remove_file(&path).map_err(|source| self.file_error("remove", &path, source))
+        self.root.remove_file_if_exists(&path).map_err(|source| self.file_error("remove", &path, source))
     }
 
     fn make_folder(&self, path: &str) -> Result<(), PunchStateFolderError> {

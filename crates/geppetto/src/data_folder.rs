@@ -21,7 +21,7 @@ use std::{
 };
 
 use crate::{
-    daemon_error::DaemonCommandError,
+    command_error::GeppettoCommandError,
     store::{DatabaseLocation, DatabaseUrl},
 };
 
@@ -41,7 +41,7 @@ pub(crate) struct DataFolder {
 
 impl DataFolder {
     /// The folder as it is, or is not: nothing is made or looked at.
-    pub(crate) fn locate_without_creating(
+    pub(crate) fn new_without_creating(
         root: &Path,
         database: Option<DatabaseUrl>,
         repository: Option<PathBuf>,
@@ -50,7 +50,7 @@ impl DataFolder {
     }
 
     /// Refuses a folder in which no control plane was ever started, or whose database is elsewhere.
-    pub(crate) fn require_used_before(&self) -> Result<(), DaemonCommandError> {
+    pub(crate) fn require_used_before(&self) -> Result<(), GeppettoCommandError> {
         self.refuse_interrupted_recovery()?;
         if let Err(error) = fs::symlink_metadata(self.database_key_path()) {
             let why = match error.kind() {
@@ -58,7 +58,7 @@ impl DataFolder {
                 io::ErrorKind::NotFound => "it has no `keys/store.key`".to_owned(),
                 _ => format!("its `keys/store.key` cannot be looked at: {error}"),
             };
-            return Err(DaemonCommandError::invalid_input_error(format!(
+            return Err(GeppettoCommandError::invalid_input_error(format!(
                 "there is no control plane in `{}`: {why}",
                 self.root.display()
             ))
@@ -66,7 +66,7 @@ impl DataFolder {
         }
         match self.database_location() {
             DatabaseLocation::File(file) if !file.exists() => {
-                Err(DaemonCommandError::invalid_input_error(format!(
+                Err(GeppettoCommandError::invalid_input_error(format!(
                     "the control plane in `{}` has no database there: `{}` is missing",
                     self.root.display(),
                     file.display()
@@ -81,11 +81,11 @@ impl DataFolder {
     }
 
     /// Refuses a folder into which a backup was recovered only in part.
-    fn refuse_interrupted_recovery(&self) -> Result<(), DaemonCommandError> {
+    fn refuse_interrupted_recovery(&self) -> Result<(), GeppettoCommandError> {
         if !self.root.join(RECOVERY_MARK).exists() {
             return Ok(());
         }
-        Err(DaemonCommandError::invalid_input_error(format!(
+        Err(GeppettoCommandError::invalid_input_error(format!(
             "the recovery of a backup into `{}` was interrupted: the data there is incomplete",
             self.root.display()
         ))
@@ -97,11 +97,11 @@ impl DataFolder {
 
     /// Makes what is missing of the folder. The database is a file in it, or at a URL; the repository is in it, or in a
     /// shared folder.
-    pub(crate) fn create_missing_parts(&self) -> Result<(), DaemonCommandError> {
+    pub(crate) fn create_missing_parts(&self) -> Result<(), GeppettoCommandError> {
         let (folder, root) = (self, &self.root);
         let failed = |path: &Path, error: io::Error| {
             let message = format!("the data folder `{}` could not be made: {error}", path.display());
-            DaemonCommandError::from_io_error(
+            GeppettoCommandError::from_io_error(
                 message,
                 &error,
                 "choose a folder you may write to with --data DIR",
@@ -139,7 +139,7 @@ impl DataFolder {
 
     /// Refuses a folder in which something lies, but nothing of a control plane: it was probably meant for something else,
     /// and would be closed to everybody who uses it.
-    fn refuse_folder_of_others(&self) -> Result<(), DaemonCommandError> {
+    fn refuse_folder_of_others(&self) -> Result<(), GeppettoCommandError> {
         // A folder that cannot be listed is reported when it is used.
         let Ok(entries) = fs::read_dir(&self.root) else { return Ok(()) };
         let names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
@@ -148,7 +148,7 @@ impl DataFolder {
         // The root of a file system of its own is as good as empty.
         match names.iter().find(|name| *name != "lost+found") {
             Some(other) if !names.iter().any(is_ours) => {
-                Err(DaemonCommandError::invalid_input_error(format!(
+                Err(GeppettoCommandError::invalid_input_error(format!(
                     "`{}` is not the data folder of a control plane, and it is not empty: `{}` lies in it",
                     self.root.display(),
                     other.display()
@@ -197,7 +197,7 @@ impl DataFolder {
     }
 
     /// The key and certificate of the control plane's own certificate authority.
-    pub(crate) fn authority_path(&self) -> PathBuf {
+    pub(crate) fn own_authority_path(&self) -> PathBuf {
         self.keys().join("authority.pem")
     }
 
@@ -225,8 +225,8 @@ pub(crate) fn create_secret_file(path: &Path, content: &[u8]) -> io::Result<()> 
 mod tests {
     use super::*;
 
-    fn create(root: &Path) -> Result<DataFolder, DaemonCommandError> {
-        let folder = DataFolder::locate_without_creating(root, None, None);
+    fn create(root: &Path) -> Result<DataFolder, GeppettoCommandError> {
+        let folder = DataFolder::new_without_creating(root, None, None);
         folder.create_missing_parts().map(|()| folder)
     }
 

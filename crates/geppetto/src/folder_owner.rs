@@ -4,12 +4,12 @@ use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use nix::unistd::{AccessFlags, Uid, User, eaccess, geteuid};
 
-use crate::daemon_error::DaemonCommandError;
+use crate::command_error::GeppettoCommandError;
 
 /// Refuses a folder that this user cannot use, or that root could only spoil: what root makes in another user's folder, that
 /// user could not read. Of a folder that is not there, the nearest one above counts. `command` is what was typed after
 /// `geppetto`.
-pub(crate) fn refuse_folder_of_other_user(folder: &Path, command: &str) -> Result<(), DaemonCommandError> {
+pub(crate) fn refuse_folder_of_other_user(folder: &Path, command: &str) -> Result<(), GeppettoCommandError> {
     let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     // One that cannot be looked at is reported when it is used.
     let Some((found_at, found)) =
@@ -34,7 +34,7 @@ pub(crate) fn refuse_folder_of_other_user(folder: &Path, command: &str) -> Resul
     };
     let shown = found_at.display();
     if me.is_root() {
-        return Err(DaemonCommandError::invalid_input_error(format!(
+        return Err(GeppettoCommandError::invalid_input_error(format!(
             "`{shown}` belongs to {owner}, who could not use what root makes in it; nothing was changed"
         ))
         .with_hint(format!("run it as that user: `{as_root} geppetto {command} ...`")));
@@ -43,7 +43,7 @@ pub(crate) fn refuse_folder_of_other_user(folder: &Path, command: &str) -> Resul
         return Ok(());
     }
     let mine = name_of_user(me.as_raw()).map_or_else(|| format!("uid {me}"), |name| format!("user {name}"));
-    let refusal = DaemonCommandError::invalid_input_error(format!(
+    let refusal = GeppettoCommandError::invalid_input_error(format!(
         "`{shown}` belongs to {owner}, and {mine} may not use it; nothing was changed"
     ));
     Err(match found_at == folder {

@@ -14,7 +14,7 @@ use std::{
 use model::exit::Exit;
 use nix::sys::signal::{SigSet, Signal, raise};
 
-use crate::{daemon_error::DaemonCommandError, output};
+use crate::{command_error::GeppettoCommandError, output};
 
 /// How long a folder that others still write to is tried to be removed.
 const REMOVAL_ATTEMPTS: usize = 200;
@@ -54,7 +54,7 @@ impl SignalHandling {
     }
 
     /// What is true from now on if the command is interrupted: one sentence, without a full stop.
-    pub(crate) fn set_state_if_interrupted(&self, sentence: impl Into<String>) {
+    pub(crate) fn set_interruption_message(&self, sentence: impl Into<String>) {
         self.lock_state().sentence = Some(sentence.into());
     }
 
@@ -104,7 +104,7 @@ fn remove_while_others_write(folder: &Path) -> bool {
     })
 }
 
-fn interruption_error(signal: Signal, sentence: Option<&str>, left: Option<&Path>) -> DaemonCommandError {
+fn interruption_error(signal: Signal, sentence: Option<&str>, left: Option<&Path>) -> GeppettoCommandError {
     let mut message = format!("interrupted by {signal}");
     if let Some(sentence) = sentence {
         message = format!("{message}: {sentence}");
@@ -112,7 +112,7 @@ fn interruption_error(signal: Signal, sentence: Option<&str>, left: Option<&Path
     if let Some(left) = left {
         message = format!("{message}; `{}` could not be removed, and is of no use", left.display());
     }
-    DaemonCommandError { exit: exit_of_signal(signal), message, hint: None }
+    GeppettoCommandError { exit: exit_of_signal(signal), message, hint: None }
 }
 
 /// The exit code that shells show for a program that a signal ended.

@@ -9,22 +9,22 @@ use axum::{Extension, Router};
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown, service::TowerToHyperService};
 use tokio::net::UnixListener;
 
-use crate::{api::UnixSocketPeer, daemon_error::DaemonCommandError, serve};
+use crate::{api::UnixSocketPeer, command_error::GeppettoCommandError, serve};
 
 /// The longest path of a socket: unix(7).
 const MAX_PATH_BYTES: usize = 107;
 
 /// Binds the socket at `path`. What an ended control plane left there is replaced.
-pub(crate) fn bind_local_socket(path: &Path) -> Result<UnixListener, DaemonCommandError> {
+pub(crate) fn bind_local_socket(path: &Path) -> Result<UnixListener, GeppettoCommandError> {
     let failed = |error: io::Error| {
-        DaemonCommandError::from_io_error(
+        GeppettoCommandError::from_io_error(
             format!("the socket `{}` could not be made: {error}", path.display()),
             &error,
             "choose a data folder that this user may write to, with --data DIR",
         )
     };
     if path.as_os_str().len() > MAX_PATH_BYTES {
-        return Err(DaemonCommandError::invalid_input_error(format!(
+        return Err(GeppettoCommandError::invalid_input_error(format!(
             "the path of the socket `{}` is longer than the {MAX_PATH_BYTES} bytes that the kernel allows",
             path.display()
         ))
@@ -32,7 +32,7 @@ pub(crate) fn bind_local_socket(path: &Path) -> Result<UnixListener, DaemonComma
     }
     match fs::symlink_metadata(path) {
         Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
-            return Err(DaemonCommandError::invalid_input_error(format!(
+            return Err(GeppettoCommandError::invalid_input_error(format!(
                 "another control plane serves from this data folder: it answers on `{}`",
                 path.display()
             ))
@@ -92,7 +92,7 @@ pub(crate) async fn serve_local_connections(
         });
     }
     drop(listener);
-    serve::wait_for_open_requests(graceful).await;
+    serve::shut_down_gracefully_with_timeout(graceful).await;
 }
 
 #[cfg(test)]

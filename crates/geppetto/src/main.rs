@@ -9,9 +9,9 @@ mod auth;
 mod backoffice;
 mod backup;
 mod clock;
+mod command_error;
 mod commands;
 mod connections;
-mod daemon_error;
 mod data_folder;
 mod folder_owner;
 mod interruption;
@@ -35,8 +35,8 @@ use clap::Parser as _;
 use model::exit::{Exit, split_usage_error};
 
 use clock::Clock;
+use command_error::GeppettoCommandError;
 use commands::GeppettoCli;
-use daemon_error::DaemonCommandError;
 use interruption::SignalHandling;
 use panic_hook::PanicReaction;
 
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
             runtime.block_on(commands::run_geppetto_command(cli, Clock::system_clock(), interruption))
         }
         Err(error) => {
-            Err(DaemonCommandError::operation_failed_error(format!("no threads could be started: {error}")))
+            Err(GeppettoCommandError::operation_failed_error(format!("no threads could be started: {error}")))
         }
     };
     match result {
@@ -98,13 +98,13 @@ fn main() -> ExitCode {
 }
 
 /// The error of a command line that clap refused, for programs.
-fn usage_error(error: &clap::Error) -> DaemonCommandError {
+fn usage_error(error: &clap::Error) -> GeppettoCommandError {
     let (message, mut hints) = split_usage_error(&error.to_string());
     if error.kind() == clap::error::ErrorKind::InvalidSubcommand {
         hints.push("what is in a control plane is shown and changed by `punch`".to_owned());
     }
     hints.push("`geppetto help VERB` shows how a verb is used".to_owned());
-    DaemonCommandError { exit: Exit::Usage, message, hint: Some(hints.join("; ")) }
+    GeppettoCommandError { exit: Exit::Usage, message, hint: Some(hints.join("; ")) }
 }
 
 /// Whether the command line asks for JSON; it may be wrong in any other way.

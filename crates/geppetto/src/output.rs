@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use model::exit::{CommandErrorDocument, CommandErrorParts};
 use serde::Serialize;
 
-use crate::daemon_error::DaemonCommandError;
+use crate::command_error::GeppettoCommandError;
 
 /// Prints data on stdout, exactly as given.
 ///
@@ -34,8 +34,8 @@ pub(crate) fn print_result<T: Serialize>(is_json: bool, result: &T, note: &str) 
 }
 
 /// Prints why a command failed; as one JSON object for programs.
-pub(crate) fn print_failure(is_json: bool, failure: &DaemonCommandError) {
-    let DaemonCommandError { exit, message, hint } = failure;
+pub(crate) fn print_failure(is_json: bool, failure: &GeppettoCommandError) {
+    let GeppettoCommandError { exit, message, hint } = failure;
     let error = CommandErrorParts { exit: *exit as u8, message, hint: hint.as_deref(), faults: &[] };
     match serde_json::to_string(&CommandErrorDocument { error }) {
         Ok(text) if is_json => print_note(&text),

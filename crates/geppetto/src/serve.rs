@@ -68,7 +68,7 @@ pub(crate) async fn serve_tcp_connections(
         });
     }
     drop(listener);
-    wait_for_open_requests(graceful).await;
+    shut_down_gracefully_with_timeout(graceful).await;
 }
 
 /// Answers the requests of one connection.
@@ -135,7 +135,7 @@ pub(crate) async fn pause_after_failed_accept(error: &std::io::Error) {
 }
 
 /// Lets requests in progress finish, for a while.
-pub(crate) async fn wait_for_open_requests(graceful: GracefulShutdown) {
+pub(crate) async fn shut_down_gracefully_with_timeout(graceful: GracefulShutdown) {
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(END_WITHIN) => {

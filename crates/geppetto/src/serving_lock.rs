@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{daemon_error::DaemonCommandError, data_folder::DataFolder};
+use crate::{command_error::GeppettoCommandError, data_folder::DataFolder};
 
 /// Held by the control plane that serves from a data folder, and released by the kernel when it ends, however it ends.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct ServingLock {
 
 impl ServingLock {
     /// Refuses a data folder that another control plane serves from. `None` if there is no such folder yet.
-    pub(crate) fn acquire_if_folder_exists(data: &DataFolder) -> Result<Option<Self>, DaemonCommandError> {
+    pub(crate) fn acquire_if_folder_exists(data: &DataFolder) -> Result<Option<Self>, GeppettoCommandError> {
         // One that cannot be opened is reported when it is used.
         let Ok(folder) = File::open(data.folder_path()) else { return Ok(None) };
         match folder.try_lock() {
@@ -29,11 +29,11 @@ impl ServingLock {
     }
 }
 
-fn served_already_error(data: &DataFolder) -> DaemonCommandError {
+fn served_already_error(data: &DataFolder) -> GeppettoCommandError {
     let folder = data.folder_path();
     let pid = find_process(|pid| holds_folder(pid, folder)).map(|pid| format!(", pid {pid}"));
     let url = fs::read_to_string(data.url_file_path()).ok().map(|url| format!(", at {}", url.trim()));
-    DaemonCommandError::invalid_input_error(format!(
+    GeppettoCommandError::invalid_input_error(format!(
         "another control plane serves from this data folder, `{}`{}{}",
         folder.display(),
         pid.unwrap_or_default(),

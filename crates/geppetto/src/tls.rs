@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 pub(crate) use own_authority::OwnAuthority;
 
-use crate::{clock::Clock, daemon_error::DaemonCommandError};
+use crate::{clock::Clock, command_error::GeppettoCommandError};
 
 /// How often the files are looked at, and how often it is asked whether an issued certificate must be renewed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -76,13 +76,13 @@ enum ReloadCondition {
 
 impl ServerTls {
     /// Reads or issues the first certificate.
-    pub(crate) fn new(source: CertificateSource, clock: Clock) -> Result<Self, DaemonCommandError> {
+    pub(crate) fn new(source: CertificateSource, clock: Clock) -> Result<Self, GeppettoCommandError> {
         let certificate = load_certificate(&source, clock.now_us())?;
         let current = Arc::new(CurrentCertificate(RwLock::new(Arc::new(certificate))));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| {
-                DaemonCommandError::operation_failed_error(format!("TLS cannot be used: {error}"))
+                GeppettoCommandError::operation_failed_error(format!("TLS cannot be used: {error}"))
             })?
             .with_no_client_auth()
             .with_cert_resolver(Arc::<CurrentCertificate>::clone(&current));
@@ -149,14 +149,17 @@ impl ServerTls {
 }
 
 /// Reads the certificate, or has it issued.
-fn load_certificate(source: &CertificateSource, now_us: i64) -> Result<CertifiedKey, DaemonCommandError> {
+fn load_certificate(source: &CertificateSource, now_us: i64) -> Result<CertifiedKey, GeppettoCommandError> {
     let (chain, key, from) = match source {
         CertificateSource::Files { certificate, key } => {
             let unreadable = |path: &Path, why: &dyn std::fmt::Display| {
-                DaemonCommandError::invalid_input_error(format!("`{}` cannot be used: {why}", path.display()))
-                    .with_hint(
-                        "--tls-certificate takes the certificate chain and --tls-key its private key, in PEM",
-                    )
+                GeppettoCommandError::invalid_input_error(format!(
+                    "`{}` cannot be used: {why}",
+                    path.display()
+                ))
+                .with_hint(
+                    "--tls-certificate takes the certificate chain and --tls-key its private key, in PEM",
+                )
             };
             let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(certificate)
                 .and_then(Iterator::collect::<Result<Vec<_>, _>>)
@@ -174,13 +177,13 @@ fn load_certificate(source: &CertificateSource, now_us: i64) -> Result<Certified
         }
     };
     CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(|error| {
-        DaemonCommandError::invalid_input_error(format!("TLS cannot be spoken with {from}: {error}"))
+        GeppettoCommandError::invalid_input_error(format!("TLS cannot be spoken with {from}: {error}"))
             .with_hint("does the key belong to the first certificate?")
     })
 }
 
 /// The names and addresses this machine is reached by: what the certificate is issued for.
-pub(crate) fn names_and_addresses_of_this_machine(
+pub(crate) fn names_and_addresses_for_certificate(
     listen: IpAddr,
     advertised_host: Option<&str>,
 ) -> io::Result<(Vec<String>, Vec<IpAddr>)> {

@@ -13,7 +13,7 @@ use crate::{
 
 /// All component versions of a repository, and the channels they are visible in.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Catalog {
+pub struct ComponentCatalog {
     /// By component name, then version.
     pub components: BTreeMap<Name, BTreeMap<Version, Arc<ComponentVersionWithPackages>>>,
     /// By channel, then component name: the visible versions, oldest first.
@@ -45,16 +45,21 @@ pub struct PackageFile {
     pub size: u64,
 }
 
-impl Catalog {
+impl ComponentCatalog {
     /// The versions of `name` visible in `channel`, oldest first.
     pub fn component_versions_in_channel(&self, channel: &Name, name: &Name) -> &[Version] {
         self.channels.get(channel).and_then(|names| names.get(name)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a channel of this catalog and of another offers the same versions of a component in the same packages.
-    pub fn has_same_packages_of_component(&self, other: &Catalog, channel: &Name, name: &Name) -> bool {
+    pub fn has_same_packages_of_component(
+        &self,
+        other: &ComponentCatalog,
+        channel: &Name,
+        name: &Name,
+    ) -> bool {
         // A version can go and come back with other bytes.
-        let packages = |catalog: &Catalog, version| {
+        let packages = |catalog: &ComponentCatalog, version| {
             let published = catalog.components.get(name)?.get(version)?;
             Some((Arc::clone(&published.payload), Arc::clone(&published.deployment)))
         };
@@ -64,7 +69,7 @@ impl Catalog {
     }
 
     /// A digest of what a channel offers of some components: the same as long as neither versions nor packages change.
-    pub fn digest_versions_offered_in_channel<'n>(
+    pub fn digest_channel_packages_of_components<'n>(
         &self,
         channel: &Name,
         components: impl IntoIterator<Item = &'n Name>,
@@ -88,7 +93,7 @@ impl Catalog {
     /// Whether any version of the component declares the parameter a secret; `None` when there is no version.
     ///
     /// Any version: a value that was a secret once is not shown because a later version forgot to say so.
-    pub fn is_secret_in_any_version(&self, component: &Name, key: &Key) -> Option<bool> {
+    pub fn find_secrecy_in_any_version(&self, component: &Name, key: &Key) -> Option<bool> {
         let versions = self.components.get(component).filter(|versions| !versions.is_empty())?;
         let mut declared = versions.values().filter_map(|published| published.component.parameters.get(key));
         Some(declared.any(|parameter| parameter.secret))

@@ -109,7 +109,7 @@ pub struct OsPackageRequirements {
 pub const INSTALLED_COMPONENTS_FOLDER: &str = "usr/share/geppetto/components";
 
 /// The file there that describes the component.
-pub const COMPONENT_DESCRIPTION_FILE: &str = "component.json";
+pub const COMPONENT_JSON_FILE_NAME: &str = "component.json";
 
 impl Component {
     /// The name of the package that holds what runs.

@@ -27,9 +27,9 @@ pub struct Estate {
     pub servers: BTreeMap<ServerName, Server>,
 }
 
-/// The overrides of a place: required components, values, and removals of inherited things.
+/// The settings of a place: required components, values, and removals of inherited things.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Overrides {
+pub struct PlaceSettings {
     /// Required components with their version ranges.
     pub components: BTreeMap<Name, VersionRangeWithRevisionAndAuthor>,
     /// Constraints on the versions of components that some place or component requires.
@@ -96,7 +96,7 @@ pub struct Role {
     /// The roles it inherits, strongest first.
     pub inherits: Vec<Name>,
     /// What it requires, sets and removes.
-    pub overrides: Overrides,
+    pub settings: PlaceSettings,
 }
 
 /// A set of servers.
@@ -105,7 +105,7 @@ pub struct Group {
     /// What it is for.
     pub description: String,
     /// What it requires, sets and removes.
-    pub overrides: Overrides,
+    pub settings: PlaceSettings,
 }
 
 /// Where servers run.
@@ -118,7 +118,7 @@ pub struct Environment {
     /// The environments whose servers may select servers of this one.
     pub readable_from: BTreeSet<Name>,
     /// What it requires, sets and removes.
-    pub overrides: Overrides,
+    pub settings: PlaceSettings,
 }
 
 /// One host.
@@ -138,11 +138,11 @@ pub struct Server {
     pub macs: BTreeSet<MacAddress>,
     /// What else is known of it: rack, owner, ...
     pub labels: BTreeMap<String, String>,
-    /// The overrides of this server alone.
-    pub overrides: Overrides,
+    /// The settings of this server alone.
+    pub settings: PlaceSettings,
 }
 
-/// A place that can hold overrides: the key of provenance.
+/// A place that can hold settings: the key of provenance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlaceId {

@@ -6,10 +6,10 @@ use std::fmt;
 
 use crate::{
     deployment_manifest::{
-        field_reader::{ResourceFieldReader, absolute_command_words_from_list, scalar_to_text},
-        schema_types::{
+        field_reader::{DeclarationFieldReader, absolute_command_words_from_list, scalar_to_text},
+        keyword_definitions::{
+            DeclarationKeywordDefinition,
             FieldValueShape::{Command, Number, Text},
-            ResourceOrHealthCheckKindSchema,
         },
     },
     value::Value,
@@ -27,8 +27,8 @@ pub struct HealthCheck {
 }
 
 /// The kinds of health check.
-pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceOrHealthCheckKindSchema] = &[
-    ResourceOrHealthCheckKindSchema {
+pub(crate) const HEALTH_CHECK_KEYWORDS: &[DeclarationKeywordDefinition] = &[
+    DeclarationKeywordDefinition {
         word: "http",
         subject: (Text, "A URL that must answer: http://HOST:PORT/PATH."),
         fields: &[
@@ -37,13 +37,13 @@ pub(crate) const HEALTH_CHECK_SCHEMAS: &[ResourceOrHealthCheckKindSchema] = &[
         ],
         required: &[],
     },
-    ResourceOrHealthCheckKindSchema {
+    DeclarationKeywordDefinition {
         word: "tcp",
         subject: (Text, "HOST:PORT that must accept a connection."),
         fields: &[],
         required: &[],
     },
-    ResourceOrHealthCheckKindSchema {
+    DeclarationKeywordDefinition {
         word: "command",
         subject: (
             Command,
@@ -118,7 +118,7 @@ pub(crate) fn read_health_probe_fields(
     word: &str,
     subject: Value,
     secret: bool,
-    fields: &mut ResourceFieldReader<'_>,
+    fields: &mut DeclarationFieldReader<'_>,
 ) -> Option<HealthProbe> {
     let found = subject.describe_with_type(secret);
     match word {
@@ -158,8 +158,9 @@ pub(crate) fn read_health_probe_fields(
                     "write a URL that starts with `http://` and a host, for instance `http://127.0.0.1:8080/health`; it is {found}"
                 ));
             }
-            let status =
-                fields.read_number("status").map_or(200, |status| u16::try_from(status).unwrap_or(0));
+            let status = fields
+                .read_unsigned_integer("status")
+                .map_or(200, |status| u16::try_from(status).unwrap_or(0));
             if !(100..=599).contains(&status) {
                 fields.add_declaration_error("`status` must be from 100 to 599");
             }

@@ -17,9 +17,9 @@ use crate::{
 pub use component_values::ValuesOfNodeComponent;
 pub(crate) use digest::{
     CanonicalDigestPart, ComponentDigester, canonical_parameter_value, canonical_version_and_packages,
-    digest_node_from_components,
+    digest_node_content_from_components,
 };
-pub use digest::{NodeContentDigest, digest_node, digest_node_component};
+pub use digest::{NodeContentDigest, digest_node_component_content, digest_node_content};
 
 /// Everything one server must be.
 #[derive(Debug, Clone, PartialEq)]

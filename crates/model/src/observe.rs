@@ -1,8 +1,8 @@
 //! Observations of a host. A failed observation is a value of its own, never "already right".
 
-mod fact;
 mod payload_drift;
 mod request;
+mod resource_property;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{component::Component, name::Name, resource::ResourceId, version::Version};
 
-pub use fact::{
-    FactKind, FactValue, FileDigestAndText, FileType, ResourceFactsByKind, RunReasonDespiteGuard, sha256_hex,
-};
 pub use payload_drift::{PathDrift, PayloadDrift, payload_drift_lines};
 pub use request::{ObservationRequest, node_and_managed_package_names};
+pub use resource_property::{
+    FileDigestAndText, FileType, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue,
+    RunReasonDespiteGuard, sha256_hex,
+};
 
 /// The observation of one thing.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,7 +75,7 @@ pub struct ObservedHost {
     /// What nobody describes and yet changes the units of components, a sentence each.
     pub unit_overrides: Vec<String>,
     /// Resources by id.
-    pub resources: BTreeMap<ResourceId, Observation<ResourceFactsByKind>>,
+    pub resources: BTreeMap<ResourceId, Observation<ResourcePropertiesByKind>>,
     /// What the installed deployments say of their components where another version is wanted, or none.
     pub installed: BTreeMap<Name, Component>,
     /// What punch itself installed or made in earlier runs.

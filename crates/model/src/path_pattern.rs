@@ -32,7 +32,7 @@ pub fn pattern_matches_path(pattern: &[&str], path: &[&str]) -> bool {
 }
 
 /// Whether one of `declared`, which are paths and patterns, is `path` or a folder above it.
-pub fn is_path_at_or_below(declared: &[String], path: &str) -> bool {
+pub fn any_pattern_covers_path(declared: &[String], path: &str) -> bool {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     declared.iter().any(|declared| {
         let mut pattern: Vec<&str> = declared.trim_matches('/').split('/').collect();
@@ -106,7 +106,7 @@ mod tests {
             ("/usr/share/man/man1/shop-run.1.gz", true),
             ("/usr/share/man/man1/other.1.gz", false),
         ] {
-            assert_eq!(is_path_at_or_below(&declared, path), expected, "{path}");
+            assert_eq!(any_pattern_covers_path(&declared, path), expected, "{path}");
         }
     }
 }

@@ -56,7 +56,7 @@ pub enum RepairKind {
 
 impl Report {
     /// The components that a partly successful run left as they were, or did not complete.
-    pub fn components_not_completed(&self) -> BTreeSet<Name> {
+    pub fn components_left_by_partial_run(&self) -> BTreeSet<Name> {
         use ReportEntryResult::{Blocked, Failed, Skipped};
         let left = |entry: &&ReportEntry| matches!(entry.result, Blocked | Failed | Skipped);
         let entries = self.entries.iter().filter(|_| self.outcome == RunOutcome::Partly);

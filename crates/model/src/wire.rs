@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use duplicate_keys::deserialize_map_without_duplicate_keys;
+use duplicate_keys::deserialize_map_refusing_duplicate_keys;
 pub use effects::{EffectDescription, ServersWithSameEffectDescriptions};
-pub use event::Event;
+pub use event::ControlPlaneEvent;
 pub use explanation::{ExplainedMapEntry, ExplainedProvenanceEntry, Explanation};
 pub use job::{Job, JobLogEntry, JobPage, JobRequest};
 pub use retention::{ChannelRetentionPreview, RetentionPreview};
@@ -202,7 +202,7 @@ shape! {
     /// A change of the back-office's data: YAML documents by path (`roles/web.yaml`).
     pub struct EstateChangeRequest {
         /// The documents that are new or different; `null` removes one.
-        #[serde(deserialize_with = "deserialize_map_without_duplicate_keys")]
+        #[serde(deserialize_with = "deserialize_map_refusing_duplicate_keys")]
         pub documents: BTreeMap<String, Option<String>>,
         /// The documents are the whole estate: what is not among them is removed.
         #[serde(default)]
@@ -446,7 +446,7 @@ shape! {
     }
 
     /// `POST /api/v1/channels`
-    pub struct ChannelRequest {
+    pub struct ChannelCreationRequest {
         /// The name of the channel.
         pub name: String,
         /// The channel it comes after in the order of promotion; at the end if absent.

@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let key = SecretKey::generate_secret_key("timing <timing@example.org>", NOON)?;
     let repository = Repository::create_repository(&folder.path().join("repository"), key.clone())?;
     let channel = Name::new("dev")?;
-    repository.create_channel(&channel, None, NOON)?;
+    repository.create_channel_if_absent(&channel, None, NOON)?;
     let steps = [1, 2, 10, 100, 500, 1000, 2000, 3000, 4000, 5000, 10_000];
     println!("{:>12} {:>12} {:>12}", "publication", "receive ms", "publish ms");
     for n in 1..=count {

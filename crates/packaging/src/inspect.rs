@@ -94,11 +94,11 @@ pub fn read_package_name_version_arch(rpm: &Path) -> Result<PackageNameVersionAr
 
 /// Looks into the RPM file `rpm`: its content is checked against its header, its signature is not
 /// (see [`crate::openpgp::TrustedPublicKeys::verify_rpm_file`]).
-pub fn inspect_package(rpm: &Path) -> Result<InspectedPackage, RpmReadOrVerifyError> {
-    inspect_opened_rpm_file(&mut RpmFile::open_and_read_headers(rpm)?)
+pub fn inspect_package_and_verify_digests(rpm: &Path) -> Result<InspectedPackage, RpmReadOrVerifyError> {
+    inspect_opened_and_verify_digests(&mut RpmFile::open_and_read_headers(rpm)?)
 }
 
-pub(crate) fn inspect_opened_rpm_file(
+pub(crate) fn inspect_opened_and_verify_digests(
     rpm_file: &mut RpmFile,
 ) -> Result<InspectedPackage, RpmReadOrVerifyError> {
     let (sha256, size) = rpm_file.verify_payload_and_hash_whole_file()?;

@@ -12,7 +12,7 @@ use model::{
     name::Key,
 };
 
-use crate::source::{COMPONENT_FILE_NAME, ComponentSource, MANIFEST_FILE};
+use crate::source::{COMPONENT_YAML_FILE_NAME, ComponentSource, MANIFEST_FILE};
 
 /// Looks at a component without building it.
 pub fn lint_component(source: &ComponentSource) -> Vec<Fault> {
@@ -250,7 +250,7 @@ impl Notes {
             // It knows the deployment package, which has no folder `deploy`.
             fault.file = fault.file.map(|file| match file.strip_prefix("templates/") {
                 Some(template) => format!("deploy/templates/{template}"),
-                None if file == COMPONENT_FILE_NAME => source.file.clone(),
+                None if file == COMPONENT_YAML_FILE_NAME => source.file.clone(),
                 None => file,
             });
             self.0.push(fault);

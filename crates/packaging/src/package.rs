@@ -82,7 +82,7 @@ pub const DEFAULT_COMPRESSION_LEVEL: i32 = 9;
 
 /// Refuses a component in which lint finds an error, and gives the warnings about any other. [`create_packages`] refuses it
 /// too; before a long build this saves time.
-pub fn fail_on_lint_errors(source: &ComponentSource) -> Result<Vec<Fault>, PackagingError> {
+pub fn lint_and_fail_on_errors(source: &ComponentSource) -> Result<Vec<Fault>, PackagingError> {
     let (errors, warnings): (Vec<Fault>, Vec<Fault>) =
         lint_component(source).into_iter().partition(|fault| fault.severity == Severity::Error);
     if errors.is_empty() { Ok(warnings) } else { Err(PackagingError::Faults(errors)) }
@@ -128,7 +128,7 @@ pub fn write_temporary_packages(
     source_date: u32,
     level: i32,
 ) -> Result<TemporaryPackages, PackagingError> {
-    fail_on_lint_errors(source)?;
+    lint_and_fail_on_errors(source)?;
     let payload = package_to_write::build_payload_package_contents(source, out)?;
     let deployment = package_to_write::build_deployment_package_contents(source)?;
     let out = write_rpm::PackageOutputFolder::create_or_open_output_folder(out)?;

@@ -121,7 +121,7 @@ impl RpmFile {
             RpmSectionFault::Io(_) => new_malformed_rpm_error(shown, "it ends in the middle of its headers"),
             RpmSectionFault::Form(why) => new_malformed_rpm_error(shown, why),
         })?;
-        if !signature_header::can_be_merged(&head, &signatures, &header) {
+        if !signature_header::can_merge_signature_header(&head, &signatures, &header) {
             let why = "its signature header has an entry that rpm does not accept";
             return Err(new_malformed_rpm_error(shown, why));
         }

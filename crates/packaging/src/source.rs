@@ -3,7 +3,7 @@
 mod absent_manifest;
 mod default_manifest;
 mod deploy;
-pub mod facts;
+pub mod project_metadata;
 mod version_scheme;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub use absent_manifest::AbsentManifest;
 pub use deploy::DeployFolder;
 
 /// The name of the file that describes a component.
-pub const COMPONENT_FILE_NAME: &str = "component.yaml";
+pub const COMPONENT_YAML_FILE_NAME: &str = "component.yaml";
 
 /// The manifest of a component, in its folder.
 pub(crate) const MANIFEST_FILE: &str = "deploy/manifest.yaml";
@@ -68,7 +68,7 @@ pub struct ComponentSource {
 impl ComponentSource {
     /// Reads the component in `dir`; returns all errors in it.
     pub fn load_component_source(dir: &Path) -> Result<ComponentSource, Vec<FormatError>> {
-        let one = |message: String| vec![FormatError::new(COMPONENT_FILE_NAME, message)];
+        let one = |message: String| vec![FormatError::new(COMPONENT_YAML_FILE_NAME, message)];
         let root = dir.canonicalize().map_err(|error| {
             let message = match error.kind() {
                 std::io::ErrorKind::NotFound => "there is no such folder".to_owned(),
@@ -77,15 +77,15 @@ impl ComponentSource {
             vec![FormatError::new(&dir.display().to_string(), message)]
         })?;
         if !root.is_dir() {
-            let message = format!("it is no folder; name the folder that holds {COMPONENT_FILE_NAME}");
+            let message = format!("it is no folder; name the folder that holds {COMPONENT_YAML_FILE_NAME}");
             return Err(vec![FormatError::new(&dir.display().to_string(), message)]);
         }
-        let path = root.join(COMPONENT_FILE_NAME);
+        let path = root.join(COMPONENT_YAML_FILE_NAME);
         let (written_in, file) = if path.exists() {
             let text = read_text(&path).map_err(one)?;
-            (COMPONENT_FILE_NAME, parse_component_yaml(COMPONENT_FILE_NAME, &text))
+            (COMPONENT_YAML_FILE_NAME, parse_component_yaml(COMPONENT_YAML_FILE_NAME, &text))
         } else {
-            match facts::read_component_from_pom_xml(&root) {
+            match project_metadata::read_component_from_pom_xml(&root) {
                 Some(file) => ("pom.xml", file),
                 None => {
                     return Err(one(format!(
@@ -114,7 +114,7 @@ impl ComponentSource {
     }
 }
 
-/// A description merged with the facts of the project's own file.
+/// A description merged with the metadata of the project's own file.
 struct Described {
     file: ComponentFile,
     component: Component,
@@ -152,38 +152,38 @@ impl Described {
     }
 }
 
-/// Merges the description in the file `written_in` with the facts of the project's own file.
+/// Merges the description in the file `written_in` with the metadata of the project's own file.
 fn describe(mut file: ComponentFile, written_in: &str, root: &Path) -> Result<Described, FormatError> {
     let from = file.from.clone().unwrap_or_else(|| "the project file".to_owned());
-    let facts = match &file.from {
-        Some(from) => facts::read_project_file_facts(root, from)?,
-        None => facts::ProjectFileFacts::default(),
+    let metadata = match &file.from {
+        Some(from) => project_metadata::read_project_file_metadata(root, from)?,
+        None => project_metadata::ProjectFileMetadata::default(),
     };
     let missing = |what: &str| {
-        FormatError::new(&from, format!("it has no {what}; write `{what}:` in {COMPONENT_FILE_NAME}"))
+        FormatError::new(&from, format!("it has no {what}; write `{what}:` in {COMPONENT_YAML_FILE_NAME}"))
     };
     let (name, name_file) = match file.name.clone() {
         Some(name) => (name, written_in),
-        None => (facts.name?.ok_or_else(|| missing("name"))?, from.as_str()),
+        None => (metadata.name?.ok_or_else(|| missing("name"))?, from.as_str()),
     };
     if let Some(why) = component::reserved_component_name_problem(&name) {
         return Err(FormatError::new(name_file, why));
     }
     let (version, version_file) = match file.version.clone() {
         Some(version) => (version, written_in),
-        None => (facts.version?.ok_or_else(|| missing("version"))?, from.as_str()),
+        None => (metadata.version?.ok_or_else(|| missing("version"))?, from.as_str()),
     };
     let version = Version::new(&version, Some(&file.release))
         .map_err(|error| FormatError::new(version_file, error.to_string()))?;
-    for (text, fact) in [(&mut file.license, facts.license), (&mut file.url, facts.url)] {
+    for (text, field) in [(&mut file.license, metadata.license), (&mut file.url, metadata.url)] {
         if text.is_none() {
-            *text = fact?;
+            *text = field?;
         }
     }
     let summary = file.summary.trim().to_owned();
     let (description, description_file) = match file.description.take() {
         Some(description) => (description, written_in),
-        None => match facts.description? {
+        None => match metadata.description? {
             Some(description) => (description, from.as_str()),
             None => (summary.clone(), written_in),
         },

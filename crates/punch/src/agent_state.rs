@@ -8,7 +8,7 @@ use converge::{PUNCH_STATE_FOLDER, PunchStateFolder, PunchStateFolderError, RunL
 use model::{
     exit::Exit,
     format::node,
-    node::{EpochAndGeneration, Node, digest_node},
+    node::{EpochAndGeneration, Node, digest_node_content},
     report::Report,
 };
 use nix::sys::stat::{Mode, umask};
@@ -98,7 +98,7 @@ impl AgentStateFiles {
 
     /// The last good node file, if there ever was one.
     pub(crate) fn read_last_good_node(&self) -> Result<Option<LastGoodNode>, CommandError> {
-        let Some(text) = self.files.read_text_file(&path(LAST_GOOD))? else { return Ok(None) };
+        let Some(text) = self.files.read_text_file_if_exists(&path(LAST_GOOD))? else { return Ok(None) };
         let shown = self.files.display_path(&path(LAST_GOOD));
         let node = node::parse_node_yaml(&shown.display().to_string(), &text).map_err(|error| {
             CommandError::blocked_error(format!("the last good node file cannot be read: {error}"))
@@ -107,7 +107,7 @@ impl AgentStateFiles {
         Ok(Some(LastGoodNode {
             text,
             node,
-            tag: self.files.read_text_file(&path(LAST_GOOD_TAG))?.map(|tag| tag.trim().to_owned()),
+            tag: self.files.read_text_file_if_exists(&path(LAST_GOOD_TAG))?.map(|tag| tag.trim().to_owned()),
             at: self.modified(LAST_GOOD)?.unwrap_or_default(),
         }))
     }
@@ -123,7 +123,7 @@ impl AgentStateFiles {
         let same = last.is_some_and(|last| last.text == text);
         if !same || last.and_then(|last| last.tag.as_deref()) != tag {
             // While file and tag do not belong together there is no tag: it would answer for the wrong file.
-            self.files.remove_file(&path(LAST_GOOD_TAG))?;
+            self.files.remove_file_if_exists(&path(LAST_GOOD_TAG))?;
             if !same {
                 self.files.replace_file(&path(LAST_GOOD), text.as_bytes(), 0o600)?;
             }
@@ -138,7 +138,9 @@ impl AgentStateFiles {
     pub(crate) fn read_highest_begun_generation(
         &self,
     ) -> Result<Option<HighestBegunGeneration>, CommandError> {
-        let Some(text) = self.files.read_text_file(&path(BEGUN_GENERATION))? else { return Ok(None) };
+        let Some(text) = self.files.read_text_file_if_exists(&path(BEGUN_GENERATION))? else {
+            return Ok(None);
+        };
         serde_json::from_str(&text).map(Some).map_err(|error| {
             let shown = self.files.display_path(&path(BEGUN_GENERATION));
             CommandError::blocked_error(format!("{}: not what punch writes: {error}", shown.display()))
@@ -160,7 +162,7 @@ impl AgentStateFiles {
         let begun = HighestBegunGeneration {
             epoch: node.epoch,
             generation: node.generation,
-            digest: digest_node(node).to_string(),
+            digest: digest_node_content(node).to_string(),
         };
         let text = serde_json::to_vec(&begun).map_err(|error| {
             CommandError::new(Exit::Bug, format!("a generation cannot be written: {error}"))
@@ -179,9 +181,9 @@ impl AgentStateFiles {
     }
 
     /// Forgets the state of an earlier back-office: its generation numbers do not apply to the next.
-    pub(crate) fn forget_generation_and_last_contact(&self) -> Result<(), CommandError> {
+    pub(crate) fn forget_previous_back_office_state(&self) -> Result<(), CommandError> {
         for name in [BEGUN_GENERATION, LAST_CONTACT, LAST_GOOD_TAG] {
-            self.files.remove_file(&path(name))?;
+            self.files.remove_file_if_exists(&path(name))?;
         }
         Ok(())
     }
@@ -209,7 +211,7 @@ impl AgentStateFiles {
             .map_err(|error| CommandError::new(Exit::Bug, format!("a report cannot be written: {error}")))?;
         self.files.replace_file(&unsent_file(report), &text, 0o600)?;
         for file in self.unsent_files()?.iter().rev().skip(KEPT_UNSENT) {
-            self.files.remove_file(file)?;
+            self.files.remove_file_if_exists(file)?;
         }
         Ok(())
     }
@@ -243,7 +245,7 @@ impl AgentStateFiles {
 
     /// The back-office has got it.
     pub(crate) fn remove_sent_report(&self, report: &Report) -> Result<(), CommandError> {
-        self.files.remove_file(&unsent_file(report))
+        self.files.remove_file_if_exists(&unsent_file(report))
     }
 
     fn unsent_files(&self) -> Result<Vec<String>, CommandError> {
@@ -259,7 +261,7 @@ impl AgentStateFiles {
     fn read_queued_report(&self, file: &str) -> Result<Report, CommandError> {
         let shown = self.files.display_path(file);
         let missing = || CommandError::cannot_read_file_error(&shown, &io::ErrorKind::NotFound.into());
-        let text = self.files.read_text_file(file)?.ok_or_else(missing)?;
+        let text = self.files.read_text_file_if_exists(file)?.ok_or_else(missing)?;
         serde_json::from_str(&text).map_err(|error| {
             CommandError::invalid_input_error(format!("{} is not a report: {error}", shown.display()))
                 .with_hint("remove the damaged file")

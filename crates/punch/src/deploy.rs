@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, path::Path};
 
 use converge::{
     ApplyProgressEvent, CannotApplyCause, CannotApplyNodeError, DesiredAndObservedHost,
-    FetchedPackageFilesByChange, PunchStateFolder, RealHost, RepairOccasion, RunLock, RunPurpose,
+    FetchedPackagesByChange, PunchStateFolder, RealHost, RepairOccasion, RunLock, RunPurpose,
     SecretMaskingHost,
 };
 use model::{
@@ -132,17 +132,17 @@ fn fetch_packages_and_find_conflicts(
     trusted_node: &TrustedNode,
     state: &PunchStateFolder,
     source: &mut PackageSource,
-) -> Result<FetchedPackageFilesByChange, CommandError> {
+) -> Result<FetchedPackagesByChange, CommandError> {
     let ObservedHostAndPlan { machine, look, plan } = prepared;
     let fetched = converge::fetch_packages_of_plan(look, plan, source).and_then(|mut fetched| {
-        converge::check_packages_against_host(look, plan, &mut fetched, machine, state)?;
+        converge::block_plan_on_path_conflicts(look, plan, &mut fetched, machine, state)?;
         Ok(fetched)
     });
     fetched.map_err(|problem| inspection_errors(&[problem], trusted_node))
 }
 
 /// The plan of what [`run_deployment`] would do, and why it could not do it, when packages cannot be had.
-pub(crate) fn plan_deployment(
+pub(crate) fn plan_deployment_and_fetch_packages(
     root: &HostFileAccess,
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
@@ -191,7 +191,7 @@ pub(crate) fn run_deployment(
     purpose: RunPurpose,
 ) -> Result<DeploymentResult, CommandError> {
     let DeploymentHost { context, root, lock } = host;
-    context.interruption.set_state_if_interrupted("nothing was changed on this host");
+    context.interruption.set_interruption_message("nothing was changed on this host");
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let ours = AgentStateFiles::new(root);
     let begun = ours.read_highest_begun_generation()?;
@@ -256,7 +256,7 @@ pub(crate) fn run_deployment(
             return untouched("fetch packages", problem, plan_to_view(&prepared.plan), interrupted, repairs);
         }
     };
-    context.interruption.set_state_if_interrupted(
+    context.interruption.set_interruption_message(
         "the run stopped in the middle; the next run completes what this one began, and `punch history` shows it",
     );
     // From here on an older one is refused, also when this run fails half-way.
@@ -292,7 +292,7 @@ pub(crate) fn run_deployment(
     )
     .map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
     remember_last_good(context, root, trusted_node, last, source, &report)?;
-    context.interruption.set_state_if_interrupted(format!(
+    context.interruption.set_interruption_message(format!(
         "the run had ended already: {}",
         report_text::run_outcome_name(report.outcome)
     ));

@@ -203,7 +203,8 @@ fn unreadable(folder: &Path, error: &io::Error) -> CommandError {
 
 /// Writes into a folder which revision it was exported from or last imported as.
 pub(crate) fn write_base_revision(folder: &Path, revision: u64) -> Result<(), CommandError> {
-    let base = format::yaml::write_yaml(&BaseRevision { format: BaseRevision::FORMAT.to_owned(), revision });
+    let base =
+        format::yaml::to_yaml_text(&BaseRevision { format: BaseRevision::FORMAT.to_owned(), revision });
     fs::write(folder.join(BASE_FILE), base).map_err(|error| {
         CommandError::failed_halfway_error(format!(
             "`{}` could not be written: {error}",

@@ -47,9 +47,9 @@ impl HostFileAccess {
     }
 
     /// The text of a file; `None` when there is none.
-    pub(crate) fn read_text_file(&self, file: &str) -> Result<Option<String>, CommandError> {
+    pub(crate) fn read_text_file_if_exists(&self, file: &str) -> Result<Option<String>, CommandError> {
         self.root
-            .read_text_file(file)
+            .read_text_file_if_exists(file)
             .map_err(|error| CommandError::cannot_read_file_error(&self.display_path(file), &error))
     }
 
@@ -60,9 +60,9 @@ impl HostFileAccess {
     }
 
     /// Removes a file; it need not be there.
-    pub(crate) fn remove_file(&self, file: &str) -> Result<(), CommandError> {
+    pub(crate) fn remove_file_if_exists(&self, file: &str) -> Result<(), CommandError> {
         self.root
-            .remove_file(file)
+            .remove_file_if_exists(file)
             .map_err(|error| CommandError::cannot_write_file_error(&self.display_path(file), &error))
     }
 

@@ -87,12 +87,12 @@ impl SignalHandling {
     }
 
     /// What is true from now on if the command is interrupted: one sentence, without a full stop.
-    pub(crate) fn set_state_if_interrupted(&self, sentence: impl Into<String>) {
+    pub(crate) fn set_interruption_message(&self, sentence: impl Into<String>) {
         self.lock_state().sentence = Some(sentence.into());
     }
 
     /// Removes the files in `folder` whose names begin with `prefix` if the command is interrupted.
-    pub(crate) fn remove_files_if_interrupted(&self, folder: &Path, prefix: &str) {
+    pub(crate) fn remove_prefixed_files_if_interrupted(&self, folder: &Path, prefix: &str) {
         let files = TemporaryFiles { folder: folder.to_owned(), prefix: prefix.to_owned() };
         self.lock_state().temporary.push(files);
     }
@@ -100,7 +100,7 @@ impl SignalHandling {
     /// Removes this file if the command is interrupted.
     pub(crate) fn remove_file_if_interrupted(&self, path: &Path) {
         if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
-            self.remove_files_if_interrupted(folder, &name.to_string_lossy());
+            self.remove_prefixed_files_if_interrupted(folder, &name.to_string_lossy());
         }
     }
 

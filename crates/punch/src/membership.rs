@@ -23,7 +23,7 @@ pub(crate) struct BackOfficeMembership {
 impl BackOfficeMembership {
     /// Reads it; `None` when this host never joined.
     pub(crate) fn load_membership_if_joined(root: &HostFileAccess) -> Result<Option<Self>, CommandError> {
-        match root.read_text_file(MEMBERSHIP_PATH)? {
+        match root.read_text_file_if_exists(MEMBERSHIP_PATH)? {
             Some(text) => {
                 Ok(Some(yaml::parse_yaml(&root.display_path(MEMBERSHIP_PATH).display().to_string(), &text)?))
             }
@@ -41,6 +41,6 @@ impl BackOfficeMembership {
 
     /// Writes it with mode 0600.
     pub(crate) fn save_membership(&self, root: &HostFileAccess) -> Result<(), CommandError> {
-        root.replace_file(MEMBERSHIP_PATH, yaml::write_yaml(self).as_bytes(), 0o600)
+        root.replace_file(MEMBERSHIP_PATH, yaml::to_yaml_text(self).as_bytes(), 0o600)
     }
 }

@@ -4,7 +4,7 @@
 
 use converge::RunPurpose;
 use model::{
-    node::digest_node,
+    node::digest_node_content,
     plan::find_irreversible_steps_tried,
     report::{Report, ReportEntryResult, RunOutcome},
 };
@@ -29,7 +29,9 @@ pub(crate) fn deploy_or_roll_back(
     options: &DeploymentOptions,
 ) -> Result<DeploymentResult, CommandError> {
     let result = run_deployment(host, trusted_node, last, source, options, RunPurpose::Deploy)?;
-    let Some(last) = last.filter(|last| digest_node(&last.node) != digest_node(&trusted_node.node)) else {
+    let Some(last) =
+        last.filter(|last| digest_node_content(&last.node) != digest_node_content(&trusted_node.node))
+    else {
         return Ok(result);
     };
     if result.report.outcome != RunOutcome::Failed {

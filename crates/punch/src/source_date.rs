@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command, time::UNIX_EPOCH};
 
-use packaging::source::COMPONENT_FILE_NAME;
+use packaging::source::COMPONENT_YAML_FILE_NAME;
 
 use crate::{command_context::CommandContext, command_error::CommandError};
 
@@ -28,7 +28,7 @@ impl SourceDateArg {
         if let Some(date) = last_commit(dir) {
             return Ok(date);
         }
-        let file = dir.join(COMPONENT_FILE_NAME);
+        let file = dir.join(COMPONENT_YAML_FILE_NAME);
         let file = if file.exists() { file } else { dir.join("pom.xml") };
         let modified = std::fs::metadata(&file)
             .and_then(|metadata| metadata.modified())

@@ -27,7 +27,7 @@ pub(crate) struct TrustSettingsOfHost {
 
 impl TrustSettingsOfHost {
     /// Accepts everything without a signature check (`--allow-unsigned`).
-    pub(crate) fn accept_unsigned_nodes_and_packages() -> Self {
+    pub(crate) fn new_accepting_unsigned() -> Self {
         Self { signatures_skipped: true, ..Self::default() }
     }
 
@@ -41,7 +41,7 @@ impl TrustSettingsOfHost {
         };
         let server =
             BackOfficeMembership::load_membership_if_joined(root)?.map(|membership| membership.server);
-        let read = |file: &str| match root.read_text_file(file)? {
+        let read = |file: &str| match root.read_text_file_if_exists(file)? {
             None if server.is_some() => {
                 Err(broken(file, "it is missing, and this host has joined a back-office".to_owned()))
             }

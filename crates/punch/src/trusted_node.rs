@@ -8,7 +8,7 @@ use std::{
 
 use model::{
     format::node,
-    node::{Node, digest_node},
+    node::{Node, digest_node_content},
 };
 
 use crate::{
@@ -108,7 +108,7 @@ impl TrustedNode {
         begun: Option<&HighestBegunGeneration>,
     ) -> Result<(), CommandError> {
         let before = begun.map(|begun| (begun.epoch_and_generation(), begun.digest.as_str()));
-        let digest = digest_node(&self.node).to_string();
+        let digest = digest_node_content(&self.node).to_string();
         node::check_generation_may_follow(before, (self.node.epoch_and_generation(), &digest)).map_err(|why| {
             CommandError::invalid_input_error(format!("{}: {why}", self.file))
                 .with_hint("`punch status` shows what this host follows; to go back, restore the older revision in the back-office, which gives it a new generation")

@@ -47,7 +47,7 @@ pub(crate) fn run_demo(demo: &DemoSettings<'_>) -> Result<(), ChoreFailure> {
         hosts = Some(test_host::TestHostLauncher::create_network_and_remove_leftovers(demo.work)?);
     }
 
-    let mut steps = TimedStepRunner::start_step_printer();
+    let mut steps = TimedStepRunner::start_timed_steps();
     let address = hosts
         .as_ref()
         .map_or_else(|| "127.0.0.1".to_owned(), test_host::TestHostLauncher::address_of_this_machine);

@@ -40,7 +40,7 @@ fn second_backend(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let web_02 = &test.added_hosts[1];
     run_restore_on_host(web_02)?;
     write_server(test, "web-02", "[base, web]", Some(web_02.ip_address()))?;
-    let preview = test.developer_terminal().run_line_expecting_success("punch import estate --dry-run")?;
+    let preview = test.developer_shell().run_line_expecting_success("punch import estate --dry-run")?;
     preview.expect_text_in_output("lb-01")?.expect_text_in_output("haproxy.backends")?;
     test.import_estate()?;
     run_restore_on_host(balancer(test)?)?;
@@ -72,7 +72,7 @@ fn other_environment(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         .run_line_to_any_exit("punch plan")?
         .expect_exit_code(0, "a server of staging changed the balancer")?;
     let asking = CommandShell::run_line_to_any_exit(
-        test.developer_terminal(),
+        test.developer_shell(),
         "sed 's/role: web/role: web, environment: staging/' estate/roles/balancer.yaml > roles.new && \
          cp estate/roles/balancer.yaml roles.old && mv roles.new estate/roles/balancer.yaml && \
          { punch import estate; code=$?; mv roles.old estate/roles/balancer.yaml; exit $code; }",

@@ -139,7 +139,7 @@ fn serve_debian_packages(
     let script = format!(
         "{}/scripts/build-packages packages --profile {}\npython3 -m http.server {} --bind {address} --directory packages &\n",
         test.checkout().display(),
-        test.profile(),
+        test.cargo_profile(),
         packages_port(port),
     );
     let (code, printed) = session.run_commands(&script, true)?;

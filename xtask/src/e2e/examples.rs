@@ -57,14 +57,11 @@ fn tomcat(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     test.run_restore_on_web_01()?;
     let from_outside =
         format!("curl -sS -o /dev/null -w '%{{http_code}}' http://{}:8080/examples/", test.host.ip_address());
-    test.developer_terminal()
-        .run_line_expecting_success(&from_outside)?
-        .expect_text_in_output("403")
-        .map(drop)
+    test.developer_shell().run_line_expecting_success(&from_outside)?.expect_text_in_output("403").map(drop)
 }
 
 fn ssh(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
-    let terminal = test.developer_terminal();
+    let terminal = test.developer_shell();
     terminal.run_line_expecting_success("[ -e id ] || ssh-keygen -q -t ed25519 -N '' -f id")?;
     let key = terminal.run_line_expecting_success("cat id.pub")?.out.trim().to_owned();
     test.write_and_import_web_role(
@@ -78,10 +75,10 @@ fn ssh(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let options = "-p 2222 -i id -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes \
                    -o LogLevel=ERROR -F none";
     let address = test.host.ip_address();
-    test.developer_terminal()
+    test.developer_shell()
         .run_line_expecting_success(&format!("ssh {options} alice@{address} id"))?
         .expect_text_in_output("admins")?;
-    test.developer_terminal()
+    test.developer_shell()
         .run_line_to_any_exit(&format!("ssh {options} -o PubkeyAuthentication=no alice@{address} id"))?
         .expect_exit_code(255, "somebody got in without a key")
         .map(drop)

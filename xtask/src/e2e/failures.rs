@@ -53,16 +53,13 @@ fn control_plane_back(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     // The port may take a moment to be free again.
     sleep(Duration::from_millis(200));
     test.control_plane =
-        Some(ControlPlaneProcess::start_and_wait_until_ready(test.developer_terminal(), &typed, &url)?);
+        Some(ControlPlaneProcess::start_and_wait_until_ready(test.developer_shell(), &typed, &url)?);
     test.run_restore_on_web_01()?;
     let reports = format!(
         "curl -fsS --cacert {DEVELOPER_CA_FILE} -H \"Authorization: Bearer $(cat alice.token)\" {}/api/v1/servers/web-01/reports",
         test.control_plane_url()
     );
-    test.developer_terminal()
-        .run_line_expecting_success(&reports)?
-        .expect_text_in_output("generation")
-        .map(drop)
+    test.developer_shell().run_line_expecting_success(&reports)?.expect_text_in_output("generation").map(drop)
 }
 
 fn forged_node(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
@@ -77,10 +74,9 @@ fn forged_node(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
 
 fn unsigned(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let version = "sed -i 's/^version: .*/version: 1.2.0/' shop/component.yaml";
-    test.developer_terminal()
+    test.developer_shell()
         .run_line_expecting_success(&format!("{version} && punch package shop --out unsigned"))?;
-    let answer =
-        test.developer_terminal().run_line_to_any_exit("punch publish unsigned/*.rpm --channel dev")?;
+    let answer = test.developer_shell().run_line_to_any_exit("punch publish unsigned/*.rpm --channel dev")?;
     answer
         .expect_exit_code(1, "the repository took a package that nobody signed")?
         .expect_text_in_output("sign")

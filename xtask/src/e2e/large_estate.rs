@@ -6,7 +6,7 @@ use std::fs;
 
 use super::{
     Check,
-    large_estate_environment::{LargeEstateEnvironment, NODE_FILE_SAMPLE},
+    large_estate_environment::{LargeEstateEnvironment, SAMPLED_NODE_FILE_COUNT},
     test_environment::{TestEnvironment, join_host, run_restore_on_host},
 };
 use crate::{
@@ -43,18 +43,22 @@ fn import_all(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         SERVERS,
     )?;
     let estate = test.large_estate.insert(prepared);
-    estate.import("")?.expect_text_in_output("10000 servers")?;
-    estate.import("")?.expect_text_in_output("nothing to change")?;
+    estate.import_estate("")?.expect_text_in_output("10000 servers")?;
+    estate.import_estate("")?.expect_text_in_output("nothing to change")?;
     let known = "punch server list --json | grep -o '\"name\": *\"web-[0-9]*\"' | sort -u | wc -l";
-    estate.terminal().run_line_expecting_success(known)?.expect_text_in_output("10000").map(drop)
+    estate.developer_shell().run_line_expecting_success(known)?.expect_text_in_output("10000").map(drop)
 }
 
 fn host_joins(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let host = test.boot_host_without_joining(HOST)?;
     let estate = large_estate(test)?;
     let control_plane = running(estate)?;
-    scripted_developer::install_punch_on_host(&host.root_command_shell(), estate.terminal(), control_plane)?;
-    join_host(&host, estate.terminal(), control_plane)?;
+    scripted_developer::install_punch_on_host(
+        &host.root_command_shell(),
+        estate.developer_shell(),
+        control_plane,
+    )?;
+    join_host(&host, estate.developer_shell(), control_plane)?;
     run_restore_on_host(&host)?;
     expect_user_on_host(&host, "sshd")?;
     host.root_command_shell().run_line_to_any_exit("punch plan")?.expect_exit_code(0, "the changes above")?;
@@ -67,7 +71,7 @@ fn preview_edit(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let before = estate.sampled_node_files()?;
     replace_in_role(estate, "    user: sshd\n", "    user: sshd-new\n")?;
     estate
-        .import("--dry-run")?
+        .import_estate("--dry-run")?
         .expect_text_in_output("10000 servers, 1 distinct result")?
         .expect_text_in_output("\"sshd\" -> \"sshd-new\"")?;
     expect_same_node_files(estate, &before)
@@ -75,13 +79,19 @@ fn preview_edit(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
 
 fn commit_edit(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let estate = large_estate(test)?;
-    estate.import("--message 'sshd runs as a user of its own'")?.expect_text_in_output("10000 servers")?;
+    estate
+        .import_estate("--message 'sshd runs as a user of its own'")?
+        .expect_text_in_output("10000 servers")?;
     let host = estate.host()?;
     host.root_command_shell().run_line_to_any_exit("punch plan")?.expect_exit_code(10, "the edit above")?;
     run_restore_on_host(host)?;
     expect_user_on_host(host, "sshd-new")?;
     let explained = format!("punch explain openssh.user --server {HOST}");
-    estate.terminal().run_line_expecting_success(&explained)?.expect_text_in_output("role base").map(drop)
+    estate
+        .developer_shell()
+        .run_line_expecting_success(&explained)?
+        .expect_text_in_output("role base")
+        .map(drop)
 }
 
 fn same_value_elsewhere(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
@@ -99,7 +109,7 @@ fn same_value_elsewhere(test: &mut TestEnvironment) -> Result<(), ChoreFailure> 
         fs::write(&file, said).map_err(io_failure_maker_for_path("write", &file))?;
     }
     replace_in_role(estate, "    user: sshd-new\n", "")?;
-    estate.import("")?.expect_text_in_output("nothing changes on any server")?;
+    estate.import_estate("")?.expect_text_in_output("nothing changes on any server")?;
     expect_same_node_files(estate, &before)
 }
 
@@ -110,7 +120,7 @@ fn edit_one_server(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let text = text.replacen("\nvalues:\n", "\nvalues:\n  openssh:\n    user: other\n", 1);
     fs::write(&file, text).map_err(io_failure_maker_for_path("write", &file))?;
     estate
-        .import("")?
+        .import_estate("")?
         .expect_text_in_output("1 server, 1 distinct result")?
         .expect_text_in_output("web-0777")?;
     let host = estate.host()?;
@@ -129,7 +139,7 @@ fn killed_and_restarted(test: &mut TestEnvironment) -> Result<(), ChoreFailure> 
     let port = estate.address.rsplit_once(':').map(|(_, port)| port.to_owned()).unwrap_or_default();
     let typed = format!("geppetto serve --data data --listen 0.0.0.0:{port} --advertise {}", estate.address);
     let started =
-        ControlPlaneProcess::start_and_wait_until_ready(estate.terminal(), &typed, &estate.address)?;
+        ControlPlaneProcess::start_and_wait_until_ready(estate.developer_shell(), &typed, &estate.address)?;
     let control_plane = estate.control_plane.insert(started);
     let start = control_plane.read_cpu_time()?;
     expect_same_node_files(estate, &before)?;
@@ -137,7 +147,7 @@ fn killed_and_restarted(test: &mut TestEnvironment) -> Result<(), ChoreFailure> 
     let used = running(estate)?.read_cpu_time()?.elapsed_since(start).as_secs_f64();
     if used > RESTART_CPU_SECONDS {
         return Err(ChoreFailure::new(
-            format!("{NODE_FILE_SAMPLE} node files took {used:.1} s of CPU after a restart"),
+            format!("{SAMPLED_NODE_FILE_COUNT} node files took {used:.1} s of CPU after a restart"),
             "geppetto.log in work/e2e-large",
         ));
     }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How many node files are compared before and after what must change none.
-pub(super) const NODE_FILE_SAMPLE: usize = 25;
+pub(super) const SAMPLED_NODE_FILE_COUNT: usize = 25;
 
 /// What the story has beside the environment that all share.
 pub(super) struct LargeEstateEnvironment {
@@ -67,7 +67,7 @@ impl LargeEstateEnvironment {
     }
 
     /// The developer's terminal.
-    pub(super) fn terminal(&self) -> &CommandShell {
+    pub(super) fn developer_shell(&self) -> &CommandShell {
         &self.developer.terminal
     }
 
@@ -77,18 +77,22 @@ impl LargeEstateEnvironment {
     }
 
     /// Imports the estate's folder.
-    pub(super) fn import(&self, options: &str) -> Result<CommandOutput, ChoreFailure> {
-        self.terminal().run_line_expecting_success(&format!("punch import estate {options}"))
+    pub(super) fn import_estate(&self, options: &str) -> Result<CommandOutput, ChoreFailure> {
+        self.developer_shell().run_line_expecting_success(&format!("punch import estate {options}"))
     }
 
     /// The node files of the sample, which name their generations.
     pub(super) fn sampled_node_files(&self) -> Result<Vec<String>, ChoreFailure> {
-        let names = self.inventory.evenly_spread_server_names(NODE_FILE_SAMPLE);
+        let names = self.inventory.evenly_spread_server_names(SAMPLED_NODE_FILE_COUNT);
         names
             .iter()
             .map(|name| {
                 let typed = format!("punch server node {name}");
-                self.terminal().clone().without_echo().run_line_expecting_success(&typed).map(|done| done.out)
+                self.developer_shell()
+                    .clone()
+                    .without_echo()
+                    .run_line_expecting_success(&typed)
+                    .map(|done| done.out)
             })
             .collect()
     }

@@ -16,9 +16,9 @@ pub(super) const SERVICE_STORY_CHECKS: &[Check] = &[
 ];
 
 fn second_import(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
-    let before = test.developer_terminal().run_line_expecting_success("punch server node web-01")?.out;
+    let before = test.developer_shell().run_line_expecting_success("punch server node web-01")?.out;
     test.import_estate()?;
-    let after = test.developer_terminal().run_line_expecting_success("punch server node web-01")?.out;
+    let after = test.developer_shell().run_line_expecting_success("punch server node web-01")?.out;
     if before == after {
         return Ok(());
     }
@@ -83,7 +83,7 @@ fn downgrade(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
 
 fn explanation(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     let there = test
-        .developer_terminal()
+        .developer_shell()
         .run_line_expecting_success("punch explain shop.http_port --server web-01")?
         .out;
     let here = test

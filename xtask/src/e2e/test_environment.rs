@@ -139,7 +139,7 @@ impl TestEnvironment {
     }
 
     /// Cargo's name of the profile the programs were built with.
-    pub(super) fn profile(&self) -> &str {
+    pub(super) fn cargo_profile(&self) -> &str {
         &self.profile
     }
 
@@ -160,7 +160,7 @@ impl TestEnvironment {
     ) -> Result<(), ChoreFailure> {
         scripted_developer::install_punch_on_host(
             &host.root_command_shell(),
-            self.developer_terminal(),
+            self.developer_shell(),
             self.running_control_plane()?,
         )
     }
@@ -180,7 +180,7 @@ impl TestEnvironment {
     }
 
     /// The developer's terminal.
-    pub(super) fn developer_terminal(&self) -> &CommandShell {
+    pub(super) fn developer_shell(&self) -> &CommandShell {
         &self.developer.terminal
     }
 
@@ -196,7 +196,7 @@ impl TestEnvironment {
 
     /// Imports the estate's folder.
     pub(super) fn import_estate(&self) -> Result<CommandOutput, ChoreFailure> {
-        self.developer_terminal().run_line_expecting_success("punch import estate")
+        self.developer_shell().run_line_expecting_success("punch import estate")
     }
 
     /// Runs a command on the host; any exit code is an answer.
@@ -240,7 +240,7 @@ impl TestEnvironment {
     }
 
     fn join(&self, host: &BootedHost) -> Result<(), ChoreFailure> {
-        join_host(host, self.developer_terminal(), self.running_control_plane()?)
+        join_host(host, self.developer_shell(), self.running_control_plane()?)
     }
 
     fn running_control_plane(&self) -> Result<&ControlPlaneProcess, ChoreFailure> {

@@ -24,8 +24,8 @@ pub(super) const BASE_COMPONENTS: [&str; 16] = [
     "timers",
 ];
 
-/// The components that come with a role of each of the first three tracks; every server has one of each.
-pub(super) const COMPONENTS_BY_ROLE_TRACK: [[&str; 3]; 3] = [
+/// The components that come with a role of each of the first three branches; every server has one of each.
+pub(super) const COMPONENTS_BY_ROLE_BRANCH: [[&str; 3]; 3] = [
     ["nginx", "web-app", "session-cache"],
     ["postgresql", "pgbouncer", "pg-backup"],
     ["haproxy", "vip", "dnsdist"],
@@ -55,7 +55,7 @@ pub(super) const SETTABLE_PARAMETER_KEYS: [&str; 18] = [
 
 /// All components.
 pub(super) fn generate_all_components() -> Vec<InventoryComponent> {
-    let names = BASE_COMPONENTS.into_iter().chain(COMPONENTS_BY_ROLE_TRACK.into_iter().flatten());
+    let names = BASE_COMPONENTS.into_iter().chain(COMPONENTS_BY_ROLE_BRANCH.into_iter().flatten());
     names
         .enumerate()
         .map(|(index, name)| InventoryComponent { name, parameters: parameters(index, name) })

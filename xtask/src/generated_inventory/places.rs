@@ -1,20 +1,20 @@
-//! The places of the inventory: 60 roles in four tracks, 5 environments, 30 groups, and the servers.
+//! The places of the inventory: 60 roles in four branches, 5 environments, 30 groups, and the servers.
 
 use serde_json::json;
 
 use super::{
     InventoryPlace, InventoryRole, InventoryServer, PlaceValues,
-    catalog::{self, BASE_COMPONENTS, COMPONENTS_BY_ROLE_TRACK, SETTABLE_PARAMETER_KEYS},
+    catalog::{self, BASE_COMPONENTS, COMPONENTS_BY_ROLE_BRANCH, SETTABLE_PARAMETER_KEYS},
     sequence::SeededNumberSequence,
 };
 
-/// The tracks; roles inherit along one: a leaf, its family, the track's platform, `base`.
-const TRACKS: [Track; 4] = [
-    Track { name: "app", families: 5, leaves: 14 },
-    Track { name: "data", families: 4, leaves: 11 },
-    Track { name: "edge", families: 3, leaves: 8 },
+/// The branches; roles inherit along one: a leaf, its family, the branch's platform, `base`.
+const ROLE_BRANCHES: [RoleBranch; 4] = [
+    RoleBranch { name: "app", families: 5, leaves: 14 },
+    RoleBranch { name: "data", families: 4, leaves: 11 },
+    RoleBranch { name: "edge", families: 3, leaves: 8 },
     // Only some servers have a role of this one.
-    Track { name: "operations", families: 3, leaves: 7 },
+    RoleBranch { name: "operations", families: 3, leaves: 7 },
 ];
 
 /// The environments.
@@ -24,13 +24,13 @@ const ENVIRONMENTS: [&str; 5] = ["dev", "test", "staging", "prod", "recovery"];
 const GROUPS: usize = 30;
 
 /// Roles that inherit along one line.
-struct Track {
+struct RoleBranch {
     name: &'static str,
     families: usize,
     leaves: usize,
 }
 
-impl Track {
+impl RoleBranch {
     fn leaf(&self, number: usize) -> String {
         format!("{}-{number}", self.name)
     }
@@ -52,7 +52,7 @@ pub(super) fn generate_all_roles() -> Vec<InventoryRole> {
     let base = InventoryPlace { name: "base".to_owned(), values };
     let mut roles =
         vec![InventoryRole { place: base, inherits: Vec::new(), components: BASE_COMPONENTS.to_vec() }];
-    for (index, track) in TRACKS.iter().enumerate() {
+    for (index, branch) in ROLE_BRANCHES.iter().enumerate() {
         let own = track_components(index);
         let may_set = settable_components(index);
         let mut add = |name: String, inherits: Vec<String>, components: &[&'static str], values: usize| {
@@ -60,18 +60,18 @@ pub(super) fn generate_all_roles() -> Vec<InventoryRole> {
             let place = InventoryPlace { name, values };
             roles.push(InventoryRole { place, inherits, components: components.to_vec() });
         };
-        add(track.platform(), vec!["base".to_owned()], own, 25);
-        for family in 0..track.families {
-            add(track.family(family), vec![track.platform()], &[], 15);
+        add(branch.platform(), vec!["base".to_owned()], own, 25);
+        for family in 0..branch.families {
+            add(branch.family(family), vec![branch.platform()], &[], 15);
         }
-        for leaf in 0..track.leaves {
-            let family = leaf % track.families;
-            let mut inherits = vec![track.family(family)];
+        for leaf in 0..branch.leaves {
+            let family = leaf % branch.families;
+            let mut inherits = vec![branch.family(family)];
             // Some combine two families.
-            if leaf % 4 == 3 && family + 1 < track.families {
-                inherits.push(track.family(family + 1));
+            if leaf % 4 == 3 && family + 1 < branch.families {
+                inherits.push(branch.family(family + 1));
             }
-            add(track.leaf(leaf), inherits, &[], 10);
+            add(branch.leaf(leaf), inherits, &[], 10);
         }
     }
     roles
@@ -100,9 +100,9 @@ pub(super) fn generate_server(number: usize) -> InventoryServer {
     let name = format!("web-{number:04}");
     let mut numbers = SeededNumberSequence::number_sequence_of_place(&format!("server {name}"));
     let mut roles: Vec<String> =
-        TRACKS[..3].iter().map(|track| track.leaf(numbers.next_below(track.leaves))).collect();
+        ROLE_BRANCHES[..3].iter().map(|branch| branch.leaf(numbers.next_below(branch.leaves))).collect();
     if numbers.next_below(2) == 0 {
-        let operations = &TRACKS[3];
+        let operations = &ROLE_BRANCHES[3];
         roles.insert(numbers.next_below(4), operations.leaf(numbers.next_below(operations.leaves)));
     }
     let first = numbers.next_below(GROUPS);
@@ -112,7 +112,7 @@ pub(super) fn generate_server(number: usize) -> InventoryServer {
     }
     let environment = (*numbers.pick_one(&ENVIRONMENTS)).to_owned();
     let may_set: Vec<&'static str> =
-        BASE_COMPONENTS.into_iter().chain(COMPONENTS_BY_ROLE_TRACK.into_iter().flatten()).collect();
+        BASE_COMPONENTS.into_iter().chain(COMPONENTS_BY_ROLE_BRANCH.into_iter().flatten()).collect();
     let values = place_values(&name, &may_set, 2 + numbers.next_below(4));
     InventoryServer { place: InventoryPlace { name, values }, environment, groups, roles }
 }
@@ -121,12 +121,12 @@ fn group(number: usize) -> String {
     format!("group-{number:02}")
 }
 
-/// The components a track brings.
+/// The components a branch brings.
 fn track_components(index: usize) -> &'static [&'static str] {
-    COMPONENTS_BY_ROLE_TRACK.get(index).map_or(&[], |components| components)
+    COMPONENTS_BY_ROLE_BRANCH.get(index).map_or(&[], |components| components)
 }
 
-/// The components whose values a role of a track may set: those its own line requires.
+/// The components whose values a role of a branch may set: those its own line requires.
 fn settable_components(index: usize) -> Vec<&'static str> {
     BASE_COMPONENTS.iter().chain(track_components(index)).copied().collect()
 }

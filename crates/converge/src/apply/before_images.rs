@@ -12,7 +12,7 @@ use crate::{
     punch_state_folder::{BeforeImage, BeforeImageContent, MOST_KEPT_ASIDE_BYTES},
 };
 use model::{
-    observe::{FactKind, FactValue, FileType, Observation, ResourceFactsByKind},
+    observe::{FileType, Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     plan::{FoldersOfUsers, PlannedAction, PlannedChange},
     resource::{
         DirectoryResourceBody, FileResourceBody, Ownership, Resource, ResourceBody, ResourceId, ResourceKind,
@@ -36,7 +36,7 @@ impl ApplyRun<'_, '_> {
         if !is_path || self.look.purpose != RunPurpose::Deploy || is_ours() || is_of_user() {
             return Ok(Ok(()));
         }
-        let Some(Observation::Present(facts)) = self.look.observed.resources.get(id) else {
+        let Some(Observation::Present(properties)) = self.look.observed.resources.get(id) else {
             return Ok(Ok(()));
         };
         let mut images = self.state.load_before_images()?;
@@ -44,8 +44,8 @@ impl ApplyRun<'_, '_> {
         if images.iter().any(|image| image.path == id.name) {
             return Ok(Ok(()));
         }
-        let content = match facts.get(&FactKind::Type) {
-            Some(FactValue::Type(FileType::File)) => match self.open_file_to_save(id) {
+        let content = match properties.get(&ResourcePropertyKind::Type) {
+            Some(ResourcePropertyValue::Type(FileType::File)) => match self.open_file_to_save(id) {
                 Ok(Some(file)) => {
                     // It may grow meanwhile.
                     let mut content = file.take(MOST_KEPT_ASIDE_BYTES);
@@ -54,14 +54,16 @@ impl ApplyRun<'_, '_> {
                 Ok(None) => return Ok(Ok(())),
                 Err(error) => return Ok(Err(error)),
             },
-            Some(FactValue::Type(FileType::Symlink)) => match facts.get(&FactKind::Target) {
-                Some(FactValue::Text(target)) => BeforeImageContent::Symlink(target.clone()),
-                _ => return Ok(Ok(())),
-            },
-            Some(FactValue::Type(FileType::Directory)) => BeforeImageContent::Directory,
+            Some(ResourcePropertyValue::Type(FileType::Symlink)) => {
+                match properties.get(&ResourcePropertyKind::Target) {
+                    Some(ResourcePropertyValue::Text(target)) => BeforeImageContent::Symlink(target.clone()),
+                    _ => return Ok(Ok(())),
+                }
+            }
+            Some(ResourcePropertyValue::Type(FileType::Directory)) => BeforeImageContent::Directory,
             _ => return Ok(Ok(())),
         };
-        let Ownership { owner, group, mode } = observed_ownership(facts);
+        let Ownership { owner, group, mode } = observed_ownership(properties);
         images.push(BeforeImage { path: id.name.clone(), content, owner, group, mode });
         self.state.save_before_images(&images).map(Ok)
     }
@@ -101,7 +103,9 @@ impl ApplyRun<'_, '_> {
         let ownership = Ownership { owner, group, mode };
         let (kind, body) = match content {
             BeforeImageContent::File(sha256) => {
-                let Some(mut stored) = self.state.open_stored_content(&sha256)? else { return Ok(None) };
+                let Some(mut stored) = self.state.open_stored_content_if_intact(&sha256)? else {
+                    return Ok(None);
+                };
                 let mut content = Vec::new();
                 let read = stored.read_to_end(&mut content);
                 read.map_err(|source| self.state.file_error("read", &path, source))?;
@@ -120,14 +124,14 @@ impl ApplyRun<'_, '_> {
     }
 }
 
-fn observed_ownership(facts: &ResourceFactsByKind) -> Ownership {
-    let text = |kind| match facts.get(&kind) {
-        Some(FactValue::Text(text)) => Some(text.clone()),
+fn observed_ownership(properties: &ResourcePropertiesByKind) -> Ownership {
+    let text = |kind| match properties.get(&kind) {
+        Some(ResourcePropertyValue::Text(text)) => Some(text.clone()),
         _ => None,
     };
-    let mode = match facts.get(&FactKind::Mode) {
-        Some(FactValue::Mode(mode)) => Some(*mode),
+    let mode = match properties.get(&ResourcePropertyKind::Mode) {
+        Some(ResourcePropertyValue::Mode(mode)) => Some(*mode),
         _ => None,
     };
-    Ownership { owner: text(FactKind::Owner), group: text(FactKind::Group), mode }
+    Ownership { owner: text(ResourcePropertyKind::Owner), group: text(ResourcePropertyKind::Group), mode }
 }

@@ -42,17 +42,17 @@ impl<'a> FailedComponents<'a> {
     }
 
     /// Whether only the components of `change` have failed with it.
-    pub(super) fn fails_only_components(&self, change: &PlannedChange, error: &HostError) -> bool {
-        let id = change.changed_resource();
+    pub(super) fn is_failure_limited_to_components(&self, change: &PlannedChange, error: &HostError) -> bool {
+        let id = change.changed_or_restarted_resource();
         let folders = || FoldersOfUsers::find_folders_of_users(&self.look.wanted, &self.look.observed);
         !change.components.is_empty()
-            && (error.fails_only_components() || id.is_some_and(|id| folders().contains_resource(id)))
+            && (error.is_limited_to_components() || id.is_some_and(|id| folders().contains_resource(id)))
     }
 
     /// Gives up the components of a change, and those that depend on them.
     pub(super) fn add_failed_change(&mut self, change: &PlannedChange) {
         let describing = |id| self.look.wanted.components_describing(id);
-        let described = change.changed_resource().map(describing).unwrap_or_default();
+        let described = change.changed_or_restarted_resource().map(describing).unwrap_or_default();
         self.add_components(change.components.iter().cloned().chain(described));
     }
 
@@ -62,7 +62,7 @@ impl<'a> FailedComponents<'a> {
         change: &PlannedChange,
         failed: &BTreeMap<String, Vec<String>>,
     ) {
-        self.note_installed_packages(change);
+        self.forget_replaced_component_versions(change);
         if let PlannedAction::InstallPackages(packages) = &change.action {
             let packages = packages.iter().filter(|(name, _)| failed.contains_key(*name));
             let components: Vec<Name> = packages.map(|(_, package)| package.component.clone()).collect();
@@ -71,14 +71,14 @@ impl<'a> FailedComponents<'a> {
     }
 
     /// Notes that what these packages were before needs nothing any more.
-    pub(super) fn note_installed_packages(&mut self, change: &PlannedChange) {
+    pub(super) fn forget_replaced_component_versions(&mut self, change: &PlannedChange) {
         if let PlannedAction::InstallPackages(packages) = &change.action {
             self.installed.retain(|name, _| !packages.contains_key(name.as_str()));
         }
     }
 
     /// What a second look blocked for its components alone.
-    pub(super) fn items_blocked_alone<'p>(&self, plan: &'p Plan) -> Vec<&'p BlockedItem> {
+    pub(super) fn items_blocking_only_components<'p>(&self, plan: &'p Plan) -> Vec<&'p BlockedItem> {
         plan.blocked.iter().filter(|item| item.scope == BlockScope::Components).collect()
     }
 
@@ -93,7 +93,7 @@ impl<'a> FailedComponents<'a> {
 impl ApplyRun<'_, '_> {
     /// The part of `change` that is still to be done, with the package files it needs; the rest is reported
     /// as skipped.
-    pub(super) fn skip_failed_components<'c>(
+    pub(super) fn skip_failed_part_of_change<'c>(
         &mut self,
         change: &'c PlannedChange,
         files: &'c [PathBuf],

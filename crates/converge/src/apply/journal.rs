@@ -6,7 +6,7 @@ use model::{
     component::deployment_package_name,
     name::Name,
     node::Node,
-    observe::{FactKind, ManagedState, Observation, ResourceCreatedByPunch},
+    observe::{ManagedState, Observation, ResourceCreatedByPunch, ResourcePropertyKind},
     plan::{self, Plan, PlannedAction, PlannedChange},
     report::{Repair, Report, ReportEntry, ReportEntryResult, RunOutcome},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
@@ -33,7 +33,7 @@ pub(super) struct RunJournalAndReport<'a> {
 }
 
 impl<'a> RunJournalAndReport<'a> {
-    pub(super) fn start_run_journal(
+    pub(super) fn save_interrupted_run_and_start(
         node: &Node,
         look: &'a DesiredAndObservedHost,
         plan: &Plan,
@@ -143,7 +143,10 @@ impl<'a> RunJournalAndReport<'a> {
                 ResourceBody::Exec(_) => marks.push(ManagedStateChange::Paid(resource.id.clone())),
                 // A service this step started runs what is there now.
                 ResourceBody::Service(_)
-                    if change.differences.iter().any(|difference| difference.fact == FactKind::Running) =>
+                    if change
+                        .differences
+                        .iter()
+                        .any(|difference| difference.property == ResourcePropertyKind::Running) =>
                 {
                     marks.push(ManagedStateChange::Paid(resource.id.clone()));
                 }
@@ -198,7 +201,7 @@ impl<'a> RunJournalAndReport<'a> {
     }
 
     /// Notes that something was not right after all, and who is notified of it.
-    pub(super) fn uncount_unchanged_and_keep_notified(&mut self, change: &PlannedChange) {
+    pub(super) fn uncount_unchanged_and_defer_notifications(&mut self, change: &PlannedChange) {
         self.report.unchanged = self.report.unchanged.saturating_sub(1);
         self.owed.extend(change.notifies.iter().cloned());
     }

@@ -21,7 +21,7 @@ use crate::{
 
 impl ApplyRun<'_, '_> {
     /// Completes what a killed run left of an installation or a removal; returns whether there was something.
-    pub(super) fn finish_interrupted_installations(
+    pub(super) fn finish_interrupted_package_changes(
         &mut self,
         plan: &Plan,
     ) -> Result<bool, PunchStateFolderError> {
@@ -32,7 +32,7 @@ impl ApplyRun<'_, '_> {
             }
         }
         let installed = &self.look.observed.packages;
-        let done = self.state.finish_interrupted_installations(installed, &planned)?;
+        let done = self.state.finish_interrupted_package_changes(installed, &planned)?;
         if done.is_empty() {
             return Ok(false);
         }
@@ -45,7 +45,7 @@ impl ApplyRun<'_, '_> {
 
     /// Keeps what `change` is about to replace; returns a sentence for each thing that is kept, or why the change
     /// cannot be made.
-    pub(super) fn keep_before_change(
+    pub(super) fn keep_files_before_change(
         &mut self,
         change: &PlannedChange,
     ) -> Result<Result<Vec<String>, HostError>, PunchStateFolderError> {
@@ -54,11 +54,13 @@ impl ApplyRun<'_, '_> {
                 let names: BTreeSet<&String> = packages.keys().collect();
                 let mut kept = self.keep_edited_payload_files(&names)?;
                 if let Some(installations) = self.installations {
-                    kept.extend(self.state.begin_installation(installations, &names)?);
+                    kept.extend(self.state.keep_replaced_files_before_installation(installations, &names)?);
                 }
                 kept
             }
-            PlannedAction::RemovePackages { names, .. } => self.state.begin_removal(names)?,
+            PlannedAction::RemovePackages { names, .. } => {
+                self.state.keep_edited_files_before_removal(names)?
+            }
             PlannedAction::Apply(resource) => {
                 if !change.creates
                     && let Err(error) = self.keep_before_image(&resource.id)?
@@ -91,7 +93,7 @@ impl ApplyRun<'_, '_> {
 
     /// Puts back what `change`, which was made, no longer replaces; returns a sentence for each. Packages with
     /// `failed` scripts are not done with.
-    pub(super) fn put_back_after_change(
+    pub(super) fn put_back_files_after_change(
         &mut self,
         change: &PlannedChange,
         failed: &BTreeMap<String, Vec<String>>,
@@ -106,9 +108,9 @@ impl ApplyRun<'_, '_> {
                 if !left.is_empty() {
                     self.state.note_failed_scriptlets(failed)?;
                 }
-                self.state.finish_installation(&made)?
+                self.state.put_back_files_after_installation(&made)?
             }
-            PlannedAction::RemovePackages { names, .. } => self.state.finish_removal(names)?,
+            PlannedAction::RemovePackages { names, .. } => self.state.put_back_files_after_removal(names)?,
             _ => Vec::new(),
         };
         self.note_all(&done);
@@ -123,7 +125,7 @@ impl ApplyRun<'_, '_> {
         let drift = &self.look.observed.payload_drift;
         let drift = drift.iter().filter(|(name, _)| packages.contains(name)).flat_map(|(_, drift)| drift);
         let edited = drift.filter(|(_, how)| how.contains(&PathDrift::Content));
-        let kept = edited.map(|(path, _)| self.state.keep_file_aside_unless(path, &[]));
+        let kept = edited.map(|(path, _)| self.state.keep_file_aside_unless_known(path, &[]));
         kept.filter_map(Result::transpose).collect()
     }
 
@@ -200,7 +202,7 @@ pub(super) fn remove_temporary_files_of_killed_runs(
 
 /// Writes down what the files of manifests hold after a run, and forgets kept content that is no longer needed. What the
 /// components `left` were to hold was not written.
-pub(super) fn remember_written_files(
+pub(super) fn save_digests_and_prune_kept(
     look: &DesiredAndObservedHost,
     state: &PunchStateFolder,
     left: &BTreeSet<Name>,

@@ -18,7 +18,7 @@ use nix::{
 
 use super::ApplyRun;
 use crate::{
-    EntryKind, FetchedPackageFilesByChange, ObservedPackagePath, PackagePathsRequest, PunchStateFolder,
+    EntryKind, FetchedPackagesByChange, ObservedPackagePath, PackagePathsRequest, PunchStateFolder,
     PunchStateFolderError,
 };
 
@@ -27,7 +27,7 @@ impl ApplyRun<'_, '_> {
     pub(super) fn remove_leftovers_of_killed_installations(
         &mut self,
         plan: &Plan,
-        fetched: &FetchedPackageFilesByChange,
+        fetched: &FetchedPackagesByChange,
     ) -> Result<(), PunchStateFolderError> {
         let begun = self.state.load_begun_installations()?;
         if begun.is_empty() {

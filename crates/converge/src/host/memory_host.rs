@@ -8,8 +8,8 @@ use std::{
 
 use model::{
     health::HealthProbe,
-    observe::{FactKind, Observation, ObservationRequest, OsFamily, ResourceFactsByKind},
-    plan::{PlannedAction, PlannedChange, desired_facts},
+    observe::{Observation, ObservationRequest, OsFamily, ResourcePropertiesByKind, ResourcePropertyKind},
+    plan::{PlannedAction, PlannedChange, desired_resource_properties},
     resource::{ResourceBody, ResourceId},
     version::Version,
 };
@@ -26,7 +26,7 @@ pub struct MemoryHost {
     /// Installed packages of ours.
     pub packages: BTreeMap<String, Version>,
     /// What is on it.
-    pub resources: BTreeMap<ResourceId, ResourceFactsByKind>,
+    pub resources: BTreeMap<ResourceId, ResourcePropertiesByKind>,
     /// What cannot be looked at, and why.
     pub unreadable: BTreeMap<ResourceId, String>,
     /// What a user of the host can change, and how.
@@ -43,8 +43,8 @@ pub struct MemoryHost {
     pub done: Vec<String>,
     /// Probes that were asked, in order.
     pub asked: RefCell<Vec<HealthProbe>>,
-    /// What changes bring (with facts) or take along (without), by their titles: packages do.
-    pub along: BTreeMap<String, Vec<(ResourceId, Option<ResourceFactsByKind>)>>,
+    /// What changes bring (with properties) or take along (without), by their titles: packages do.
+    pub along: BTreeMap<String, Vec<(ResourceId, Option<ResourcePropertiesByKind>)>>,
     /// What a health check is answered, when it is not a yes.
     pub sick: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Host for MemoryHost {
         true
     }
 
-    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+    fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         let observed = |name: &String| match self.packages.get(name) {
             Some(version) => Observation::Present(version.clone()),
             None => Observation::Absent,
@@ -73,7 +73,7 @@ impl Host for MemoryHost {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourcePropertiesByKind>> {
         let ids = request.wanted.iter().map(|resource| &resource.id).chain(&request.others);
         ids.map(|id| {
             if let Some(because) = self.unsafe_paths.get(id) {
@@ -81,7 +81,7 @@ impl Host for MemoryHost {
             }
             let observed = match (self.unreadable.get(id), self.resources.get(id)) {
                 (Some(because), _) => Observation::Unreadable(because.clone()),
-                (None, Some(facts)) => Observation::Present(facts.clone()),
+                (None, Some(properties)) => Observation::Present(properties.clone()),
                 (None, None) => Observation::Absent,
             };
             (id.clone(), observed)
@@ -112,20 +112,20 @@ impl Host for MemoryHost {
                 self.packages.retain(|name, _| !names.contains(name))
             }
             PlannedAction::Apply(resource) => {
-                let mut facts = self.resources.remove(&resource.id).unwrap_or_default();
-                facts.extend(desired_facts(resource));
+                let mut properties = self.resources.remove(&resource.id).unwrap_or_default();
+                properties.extend(desired_resource_properties(resource));
                 if matches!(resource.body, ResourceBody::Exec(_)) {
                     // It ran, so what it needed was there.
-                    facts.remove(&FactKind::Lacks);
+                    properties.remove(&ResourcePropertyKind::Lacks);
                 }
-                self.resources.insert(resource.id.clone(), facts);
+                self.resources.insert(resource.id.clone(), properties);
             }
             PlannedAction::Remove { id, .. } => _ = self.resources.remove(id),
             PlannedAction::Restart { .. } | PlannedAction::LookAgain(_) => (),
         }
-        for (id, facts) in self.along.get(&title).into_iter().flatten() {
-            match facts {
-                Some(facts) => _ = self.resources.insert(id.clone(), facts.clone()),
+        for (id, properties) in self.along.get(&title).into_iter().flatten() {
+            match properties {
+                Some(properties) => _ = self.resources.insert(id.clone(), properties.clone()),
                 None => _ = self.resources.remove(id),
             }
         }

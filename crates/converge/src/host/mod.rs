@@ -14,7 +14,7 @@ use std::{
 
 use model::{
     health::HealthProbe,
-    observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
+    observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourcePropertiesByKind},
     plan::PlannedChange,
     report::Repair,
     resource::ResourceId,
@@ -43,7 +43,7 @@ pub trait Host {
     fn can_run_commands(&self) -> bool;
 
     /// The installed versions of our packages, asked for in one go.
-    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
+    fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
 
     /// What lies where packages are about to bring something, and which package it is of. A host that keeps no
     /// files has nothing there.
@@ -70,11 +70,11 @@ pub trait Host {
         Vec::new()
     }
 
-    /// Facts about all that is asked for. Nothing is read twice.
+    /// Properties of all that is asked for. Nothing is read twice.
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>>;
+    ) -> BTreeMap<ResourceId, Observation<ResourcePropertiesByKind>>;
 
     /// Removes the temporary files that killed runs left where these resources lie, and among punch's own files.
     fn remove_temporary_files(&mut self, _: &BTreeSet<ResourceId>) -> Result<(), HostError> {
@@ -186,7 +186,7 @@ pub enum HostError {
 
 impl HostError {
     /// Whether only the components of the change have failed: a user of the host can cause it, or it is their own doing.
-    pub fn fails_only_components(&self) -> bool {
+    pub fn is_limited_to_components(&self) -> bool {
         matches!(
             self,
             HostError::UnsafePath { .. }

@@ -11,7 +11,10 @@ use std::{
 use model::{
     health::HealthProbe,
     node::Node,
-    observe::{FactValue, Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
+    observe::{
+        Observation, ObservationRequest, OsFamily, PayloadDrift, ResourcePropertiesByKind,
+        ResourcePropertyValue,
+    },
     plan::PlannedChange,
     report::Repair,
     resource::ResourceId,
@@ -73,9 +76,9 @@ impl<H> SecretMaskingHost<H> {
     }
 
     /// The content of a file that still has a secret in it is not shown in a diff.
-    fn mask_facts(&self, mut facts: ResourceFactsByKind) -> ResourceFactsByKind {
-        for fact in facts.values_mut() {
-            if let FactValue::Content(content) = fact
+    fn mask_properties(&self, mut properties: ResourcePropertiesByKind) -> ResourcePropertiesByKind {
+        for property in properties.values_mut() {
+            if let ResourcePropertyValue::Content(content) = property
                 && content
                     .text
                     .as_ref()
@@ -84,7 +87,7 @@ impl<H> SecretMaskingHost<H> {
                 content.text = None;
             }
         }
-        facts
+        properties
     }
 }
 
@@ -101,9 +104,9 @@ impl<H: Host> Host for SecretMaskingHost<H> {
         self.host.can_run_commands()
     }
 
-    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+    fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.host
-            .observe_packages(names)
+            .observe_component_packages(names)
             .into_iter()
             .map(|(name, observed)| (name, self.mask_observation(observed)))
             .collect()
@@ -131,11 +134,13 @@ impl<H: Host> Host for SecretMaskingHost<H> {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourcePropertiesByKind>> {
         let observed = self.host.observe_resources(request).into_iter();
         observed
             .map(|(id, observed)| match observed {
-                Observation::Present(facts) => (id, Observation::Present(self.mask_facts(facts))),
+                Observation::Present(properties) => {
+                    (id, Observation::Present(self.mask_properties(properties)))
+                }
                 observed => (id, self.mask_observation(observed)),
             })
             .collect()

@@ -16,9 +16,9 @@ pub(crate) trait FolderAccounts {
     /// The users who are in a group, by name, without those with these numbers.
     fn members_of_group_except(&self, gid: u32, uids: &[u32]) -> Vec<String>;
     /// The name of a user, or its number.
-    fn user_name(&self, uid: u32) -> String;
+    fn name_or_number_of_user(&self, uid: u32) -> String;
     /// The name of a group, or its number.
-    fn group_name(&self, gid: u32) -> String;
+    fn name_or_number_of_group(&self, gid: u32) -> String;
 }
 
 /// Whom a walk trusts.
@@ -75,7 +75,7 @@ pub(super) fn who_can_change_folder(
             gid => trust.accounts.members_of_group_except(gid, &except),
         };
         if !members.is_empty() {
-            let group = trust.accounts.group_name(stat.st_gid);
+            let group = trust.accounts.name_or_number_of_group(stat.st_gid);
             let who = format!("group {group} ({})", members.join(", "));
             return FolderChangers::Others { who, advice: "`chmod g-w PATH`" };
         }

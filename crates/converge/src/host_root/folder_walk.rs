@@ -21,7 +21,7 @@ use nix::{
 use super::{
     HostRoot,
     folder_protection::{FolderChangers, PathTrust, who_can_change_folder},
-    resolve_path::{MOST_LINKS, path_parts},
+    resolve_path::{MAX_SYMLINKS_IN_PATH, path_parts},
 };
 
 /// How many folders are kept open at most.
@@ -143,7 +143,7 @@ impl WalkedFolderCache {
 
 impl ProtectedFolder {
     /// The folder itself, open.
-    pub(crate) fn open_folder(&self) -> Arc<OwnedFd> {
+    pub(crate) fn folder_descriptor(&self) -> Arc<OwnedFd> {
         self.itself.open.clone()
     }
 
@@ -229,15 +229,15 @@ fn enter_folder(
             here = here.leave();
             continue;
         }
-        let above = here.open_folder();
-        let open = match open_folder_itself(&above, &name) {
+        let above = here.folder_descriptor();
+        let open = match open_folder_without_following_link(&above, &name) {
             Err(Errno::ENOENT) if create && links == 0 => create_open_folder(&above, &name)?,
             // A link that leads nowhere: it is not ours to make what it names.
             Err(Errno::ENOENT) if create => return Err(Errno::ELOOP.into()),
             Err(Errno::ENOTDIR | Errno::ELOOP) => {
                 let target = read_link_of_root(&above, &name, || here.path_of_entry(&name), trust)?;
                 links += 1;
-                if links > MOST_LINKS {
+                if links > MAX_SYMLINKS_IN_PATH {
                     return Err(Errno::ELOOP.into());
                 }
                 if target.starts_with('/') {
@@ -301,7 +301,7 @@ fn judge_folder(
 }
 
 /// Opens a folder, and not what a link at its place leads to.
-pub(crate) fn open_folder_itself(above: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
+pub(crate) fn open_folder_without_following_link(above: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     match openat(above.as_fd(), name, flags | OFlag::O_RDONLY, Mode::empty()) {
         // It can be passed without being listed.
@@ -313,13 +313,13 @@ pub(crate) fn open_folder_itself(above: &OwnedFd, name: &str) -> Result<OwnedFd,
 fn create_open_folder(above: &OwnedFd, name: &str) -> Result<OwnedFd, Errno> {
     match mkdirat(above, name, Mode::from_bits_truncate(0o755)) {
         Ok(()) => {
-            let open = open_folder_itself(above, name)?;
+            let open = open_folder_without_following_link(above, name)?;
             // Whatever the umask: services must be able to reach what lies below.
             fchmod(&open, Mode::from_bits_truncate(0o755))?;
             Ok(open)
         }
         // Somebody else made it meanwhile.
-        Err(Errno::EEXIST) => open_folder_itself(above, name),
+        Err(Errno::EEXIST) => open_folder_without_following_link(above, name),
         Err(error) => Err(error),
     }
 }
@@ -339,7 +339,7 @@ fn read_link_of_root(
     }
     if !trust.is_trusted(stat.st_uid) {
         let path = path();
-        let owner = trust.accounts.user_name(stat.st_uid);
+        let owner = trust.accounts.name_or_number_of_user(stat.st_uid);
         let because =
             format!("{path} is a symbolic link that belongs to {owner}; remove it, or make it as root");
         return Err(FolderWalkError::Unsafe(UnsafeFolder { path, because, ownership: None }));

@@ -23,7 +23,7 @@ use super::{HostRoot, OpenParentFolderAndName};
 
 impl HostRoot {
     /// A file's content; `None` when there is none.
-    pub fn read_file(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+    pub fn read_file_if_exists(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
         let Some(mut file) = none_if_absent(self.open_file(path))? else { return Ok(None) };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
@@ -31,8 +31,8 @@ impl HostRoot {
     }
 
     /// A file's text; `None` when there is none.
-    pub fn read_text_file(&self, path: &str) -> io::Result<Option<String>> {
-        let Some(bytes) = self.read_file(path)? else { return Ok(None) };
+    pub fn read_text_file_if_exists(&self, path: &str) -> io::Result<Option<String>> {
+        let Some(bytes) = self.read_file_if_exists(path)? else { return Ok(None) };
         let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
         String::from_utf8(bytes).map(Some).map_err(wrong)
     }
@@ -56,7 +56,7 @@ impl HostRoot {
     }
 
     /// Removes a file; it need not be there.
-    pub fn remove_file(&self, path: &str) -> io::Result<()> {
+    pub fn remove_file_if_exists(&self, path: &str) -> io::Result<()> {
         let Some(handle) = none_if_absent(self.open_parent_folder(path))? else { return Ok(()) };
         match unlinkat(handle.folder.as_fd(), handle.name, UnlinkatFlags::NoRemoveDir) {
             Ok(()) => handle.sync_folder(),
@@ -158,12 +158,12 @@ mod tests {
     fn missing_root_has_no_files_and_is_created_by_the_first_write() {
         let above = tempfile::tempdir().unwrap();
         let root = HostRoot::new(&above.path().join("new"));
-        assert_eq!(root.read_file("/etc/x").unwrap(), None);
+        assert_eq!(root.read_file_if_exists("/etc/x").unwrap(), None);
         assert_eq!(root.list_folder_or_empty("/etc").unwrap(), Vec::<String>::new());
-        root.remove_file("/etc/x").unwrap();
+        root.remove_file_if_exists("/etc/x").unwrap();
         assert!(!above.path().join("new").exists(), "reading creates nothing");
         root.replace_file("/etc/x", b"y", 0o600).unwrap();
-        assert_eq!(root.read_text_file("/etc/x").unwrap().as_deref(), Some("y"));
+        assert_eq!(root.read_text_file_if_exists("/etc/x").unwrap().as_deref(), Some("y"));
         assert_eq!(root.list_folder_or_empty("/etc").unwrap(), ["x"], "no temporary file is left");
         let mode = |path: &str| fs::metadata(above.path().join(path)).unwrap().permissions().mode() & 0o7777;
         assert_eq!((mode("new"), mode("new/etc"), mode("new/etc/x")), (0o755, 0o755, 0o600));
@@ -202,7 +202,7 @@ mod tests {
         fs::write(outside.path().join("x"), "theirs").unwrap();
         symlink(outside.path().join("x"), folder.path().join("x")).unwrap();
         let root = HostRoot::new(folder.path());
-        assert_eq!(root.read_file("/x").unwrap(), None, "below the root there is no such file");
+        assert_eq!(root.read_file_if_exists("/x").unwrap(), None, "below the root there is no such file");
         assert!(root.touch_or_create_file("/x", 0).is_err());
         root.replace_file("/x", b"ours", 0o600).unwrap();
         assert_eq!(fs::read_to_string(outside.path().join("x")).unwrap(), "theirs");

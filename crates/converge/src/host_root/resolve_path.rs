@@ -16,7 +16,7 @@ use nix::{
 };
 
 /// How many links one path may have, as in the kernel.
-pub(super) const MOST_LINKS: usize = 40;
+pub(super) const MAX_SYMLINKS_IN_PATH: usize = 40;
 
 /// Opens the file or folder at `path` inside `root`.
 pub(super) fn open_path_inside_root(root: &OwnedFd, path: &str, flags: OFlag) -> io::Result<OwnedFd> {
@@ -33,7 +33,7 @@ pub(super) fn open_path_inside_root(root: &OwnedFd, path: &str, flags: OFlag) ->
         let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
         if kind == SFlag::S_IFLNK {
             links += 1;
-            if links > MOST_LINKS {
+            if links > MAX_SYMLINKS_IN_PATH {
                 return Err(Errno::ELOOP.into());
             }
             let target = readlinkat(here.as_fd(), part.as_str())?;

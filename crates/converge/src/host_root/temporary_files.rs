@@ -14,7 +14,7 @@ use nix::{
     unistd::{UnlinkatFlags, unlinkat},
 };
 
-use super::{HostRoot, open_folder_itself};
+use super::{HostRoot, open_folder_without_following_link};
 
 const PREFIX: &str = ".punch-";
 const RANDOM_BYTES: usize = 8;
@@ -58,7 +58,7 @@ impl HostRoot {
 fn remove_temporary_files_in_tree(folder: &OwnedFd) -> io::Result<()> {
     remove_temporary_files(folder)?;
     visit_entries(folder, |name, kind| match kind {
-        SFlag::S_IFDIR => remove_temporary_files_in_tree(&open_folder_itself(folder, name)?),
+        SFlag::S_IFDIR => remove_temporary_files_in_tree(&open_folder_without_following_link(folder, name)?),
         _ => Ok(()),
     })
 }

@@ -7,7 +7,7 @@ use model::{
     component::{Component, PATHS_FORBIDDEN_TO_PACKAGES, REASON_OF_FORBIDDEN_PATH},
     name::Name,
     observe::ManagedState,
-    path_pattern::is_path_at_or_below,
+    path_pattern::any_pattern_covers_path,
     version::Version,
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct IncomingPackage<'a> {
 
 /// What the plan does besides, and what earlier runs did.
 #[derive(Debug)]
-pub(crate) struct HostBeforeInstallation<'a> {
+pub(crate) struct PathDecisionContext<'a> {
     /// What lies at each path.
     pub(crate) paths: &'a ObservedPackagePaths,
     /// What punch made.
@@ -68,7 +68,7 @@ pub(crate) struct PathToKeep {
 /// Decides about every path of `incoming`.
 pub(crate) fn decide_about_package_paths(
     incoming: &[IncomingPackage<'_>],
-    host: &HostBeforeInstallation<'_>,
+    host: &PathDecisionContext<'_>,
 ) -> PathDecisions {
     let mut decisions = PathDecisions::default();
     let mut brought: BTreeMap<&str, (&str, &PackageFileEntry)> = BTreeMap::new();
@@ -113,7 +113,7 @@ fn decide_about_path(
     file: &PackageFileEntry,
     observed: &ObservedPackagePath,
     incoming: &BTreeSet<&str>,
-    host: &HostBeforeInstallation<'_>,
+    host: &PathDecisionContext<'_>,
 ) -> Result<Option<PathToKeep>, String> {
     let directory = file.kind == PackageFileKind::Directory;
     for path in [file.path.as_str(), observed.canonical.as_str()] {
@@ -127,7 +127,7 @@ fn decide_about_path(
     }
     if matches!(file.kind, PackageFileKind::File(_))
         && file.mode & 0o6000 != 0
-        && !is_path_at_or_below(&package.component.setuid, &file.path)
+        && !any_pattern_covers_path(&package.component.setuid, &file.path)
     {
         return Err(format!(
             "its mode is {:04o}, which sets the set-user-ID or set-group-ID bit: it runs with the rights of its owner or group; if that is meant, add `setuid: true` to its entry of `files` in component.yaml",
@@ -164,7 +164,7 @@ fn was_begun(
     package: &str,
     file: &PackageFileEntry,
     observed: &ObservedPackagePath,
-    host: &HostBeforeInstallation<'_>,
+    host: &PathDecisionContext<'_>,
 ) -> bool {
     let Some(sha256) = host.begun.get(package).and_then(|begun| begun.get(&file.path)) else { return false };
     match &observed.entry {
@@ -179,9 +179,9 @@ fn decide_about_directory(
     observed: &ObservedPackagePath,
     entry: &EntryAtPath,
     owner: Option<&PackagedPathOwner>,
-    host: &HostBeforeInstallation<'_>,
+    host: &PathDecisionContext<'_>,
 ) -> Result<Option<PathToKeep>, String> {
-    if !entry.is_folder() {
+    if !entry.is_folder_or_folder_link() {
         return Err(format!("a {} is there; move it away, or give the directory another path", entry.noun()));
     }
     // What a manifest describes is made as it says after the packages.
@@ -189,7 +189,7 @@ fn decide_about_directory(
         made.id.occupied_path().is_some_and(|path| path == file.path || path == observed.canonical)
     });
     let same = entry.mode == file.mode && entry.owner == file.owner && entry.group == file.group;
-    if !same && !made && !is_path_at_or_below(&package.component.replaces, &file.path) {
+    if !same && !made && !any_pattern_covers_path(&package.component.replaces, &file.path) {
         return Err(format!(
             "it is there with mode {:04o} of {}:{}{}, and the package would make it {:04o} of {}:{}; leave it out of `files`, write it there as it is, or name it in `replaces`",
             entry.mode,
@@ -217,7 +217,7 @@ fn decide_about_file(
     canonical: &str,
     entry: Option<&EntryAtPath>,
     owner: Option<&PackagedPathOwner>,
-    host: &HostBeforeInstallation<'_>,
+    host: &PathDecisionContext<'_>,
 ) -> Result<Option<PathToKeep>, String> {
     let name = &package.component.name;
     let made = host
@@ -252,7 +252,7 @@ fn decide_about_file(
     if entry.is_none() && owner.is_none() {
         return Ok(None);
     }
-    if is_path_at_or_below(&package.component.replaces, &file.path) {
+    if any_pattern_covers_path(&package.component.replaces, &file.path) {
         return Ok(entry.map(|_| PathToKeep {
             path: file.path.clone(),
             package: package.name.to_owned(),

@@ -48,7 +48,7 @@ pub(crate) fn debian_packages_of_paths(
             if !names.contains(last_part(&line)) {
                 continue;
             }
-            let listed = folders.canonical_path(&line)?;
+            let listed = folders.path_with_canonical_parent(&line)?;
             let real = diversions
                 .iter()
                 .find(|diversion| diversion.from == listed && diversion.by.as_deref() != Some(package))
@@ -62,14 +62,14 @@ pub(crate) fn debian_packages_of_paths(
 }
 
 fn read_diversions(root: &HostRoot, folders: &mut FolderLookup<'_>) -> io::Result<Vec<Diversion>> {
-    let text = root.read_file(DIVERSIONS)?.unwrap_or_default();
+    let text = root.read_file_if_exists(DIVERSIONS)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<&str> = text.lines().collect();
     let mut found = Vec::new();
     for entry in lines.chunks_exact(3) {
         found.push(Diversion {
-            from: folders.canonical_path(entry[0])?,
-            to: folders.canonical_path(entry[1])?,
+            from: folders.path_with_canonical_parent(entry[0])?,
+            to: folders.path_with_canonical_parent(entry[1])?,
             by: Some(entry[2]).filter(|by| *by != ":").map(str::to_owned),
         });
     }

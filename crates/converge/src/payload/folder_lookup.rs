@@ -21,7 +21,7 @@ impl<'a> FolderLookup<'a> {
     }
 
     /// The path with the links above it resolved; as it is where a folder above it is not there.
-    pub(crate) fn canonical_path(&mut self, path: &str) -> io::Result<String> {
+    pub(crate) fn path_with_canonical_parent(&mut self, path: &str) -> io::Result<String> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         Ok(format!("{}/{name}", self.canonical_folder(folder)?))
     }
@@ -57,7 +57,7 @@ impl<'a> FolderLookup<'a> {
         match self.root.walk_to_folder(folder, trust, &self.walked, false) {
             Ok(WalkedFolder::Protected(_)) => Ok(None),
             Ok(WalkedFolder::OfUser(folder)) => {
-                let (user, path) = (trust.accounts.user_name(folder.uid), folder.path);
+                let (user, path) = (trust.accounts.name_or_number_of_user(folder.uid), folder.path);
                 Ok(Some(format!("{user} can change {path}; `chown root {path}` if packages are to use it")))
             }
             Err(FolderWalkError::Unsafe(folder)) => Ok(Some(folder.because)),

@@ -34,11 +34,11 @@ pub(crate) use installed_files::{FileLook, InstalledFile, VerifiedPackage, compa
 pub(crate) use verify::{VerifiedHost, verify_installed_payloads};
 
 use self::{
-    conflicts::{HostBeforeInstallation, IncomingPackage, decide_about_package_paths},
+    conflicts::{IncomingPackage, PathDecisionContext, decide_about_package_paths},
     package_files::{PackageFileEntry, PackageFileKind, read_package_files},
 };
 use crate::{
-    CannotApplyNodeError, FetchedPackageFilesByChange, Host, HostError, PunchStateFolder,
+    CannotApplyNodeError, FetchedPackagesByChange, Host, HostError, PunchStateFolder,
     inspect::DesiredAndObservedHost,
 };
 
@@ -49,7 +49,7 @@ const MOST_CONFLICTS: usize = 10;
 #[derive(Debug, Default)]
 pub(crate) struct InstallationsOfChange {
     /// What each package brings.
-    pub(crate) packages: BTreeMap<String, PackageInstallation>,
+    pub(crate) packages: BTreeMap<String, PackageVersionAndPaths>,
     /// What is kept before.
     pub(crate) keep: Vec<PathToKeep>,
 }
@@ -57,7 +57,7 @@ pub(crate) struct InstallationsOfChange {
 /// What the installation of a package brings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PackageInstallation {
+pub(crate) struct PackageVersionAndPaths {
     /// Its version, release included.
     pub(crate) version: Version,
     /// Its paths, with the SHA-256 of files.
@@ -69,10 +69,10 @@ pub(crate) struct PackageInstallation {
 
 /// Compares what the `fetched` packages of `plan` bring with what is on the host. A conflict blocks the plan, with
 /// the owner of the path named.
-pub fn check_packages_against_host(
+pub fn block_plan_on_path_conflicts(
     look: &DesiredAndObservedHost,
     plan: &mut Plan,
-    fetched: &mut FetchedPackageFilesByChange,
+    fetched: &mut FetchedPackagesByChange,
     host: &dyn Host,
     state: &PunchStateFolder,
 ) -> Result<(), CannotApplyNodeError> {
@@ -101,7 +101,7 @@ pub fn check_packages_against_host(
     let incoming: Vec<IncomingPackage<'_>> = contents.iter().map(PackageContent::incoming).collect();
     let decisions = decide_about_package_paths(
         &incoming,
-        &HostBeforeInstallation {
+        &PathDecisionContext {
             paths: &observed,
             managed: &look.observed.managed,
             cleared: &removed.paths,
@@ -146,7 +146,7 @@ impl PackageContent<'_> {
         }
     }
 
-    fn installation(&self) -> PackageInstallation {
+    fn installation(&self) -> PackageVersionAndPaths {
         let paths = self.files.iter().map(|file| {
             let sha256 = match &file.kind {
                 PackageFileKind::File(sha256) => sha256.clone(),
@@ -154,7 +154,7 @@ impl PackageContent<'_> {
             };
             (file.path.clone(), sha256)
         });
-        PackageInstallation {
+        PackageVersionAndPaths {
             version: self.version.clone(),
             paths: paths.collect(),
             failed_scriptlets: Vec::new(),
@@ -165,7 +165,7 @@ impl PackageContent<'_> {
 fn read_contents<'a>(
     look: &'a DesiredAndObservedHost,
     plan: &Plan,
-    fetched: &FetchedPackageFilesByChange,
+    fetched: &FetchedPackagesByChange,
 ) -> Result<Vec<PackageContent<'a>>, CannotApplyNodeError> {
     let mut contents = Vec::new();
     for (at, (change, files)) in plan.changes.iter().zip(&fetched.files).enumerate() {

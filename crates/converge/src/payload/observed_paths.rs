@@ -64,7 +64,7 @@ pub enum EntryKind {
 
 impl EntryAtPath {
     /// Whether things can be put in it.
-    pub(crate) fn is_folder(&self) -> bool {
+    pub(crate) fn is_folder_or_folder_link(&self) -> bool {
         self.kind == EntryKind::Directory || self.leads_to_folder
     }
 

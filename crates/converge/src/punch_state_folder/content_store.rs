@@ -40,7 +40,10 @@ impl PunchStateFolder {
     }
 
     /// Opens kept content at its beginning; nothing when there is none with this SHA-256, or it is damaged.
-    pub(crate) fn open_stored_content(&self, sha256: &str) -> Result<Option<File>, PunchStateFolderError> {
+    pub(crate) fn open_stored_content_if_intact(
+        &self,
+        sha256: &str,
+    ) -> Result<Option<File>, PunchStateFolderError> {
         if !is_sha256(sha256) {
             return Ok(None);
         }
@@ -58,7 +61,7 @@ impl PunchStateFolder {
     }
 
     /// Where kept content lies, for messages.
-    pub(crate) fn shown_path_of_stored_content(&self, sha256: &str) -> String {
+    pub(crate) fn display_path_of_stored_content(&self, sha256: &str) -> String {
         path(&format!("{OBJECTS}/{sha256}"))
     }
 
@@ -109,7 +112,7 @@ mod tests {
 
     fn read(state: &PunchStateFolder, sha256: &str) -> Option<String> {
         let mut text = String::new();
-        state.open_stored_content(sha256).unwrap()?.read_to_string(&mut text).unwrap();
+        state.open_stored_content_if_intact(sha256).unwrap()?.read_to_string(&mut text).unwrap();
         Some(text)
     }
 
@@ -121,7 +124,7 @@ mod tests {
         assert_eq!(sha256, model::observe::sha256_hex(b"secret"));
         assert_eq!(state.store_content(&mut "secret".as_bytes()).unwrap(), sha256, "twice is once");
         assert_eq!(read(&state, &sha256).as_deref(), Some("secret"));
-        let at = folder.path().join(state.shown_path_of_stored_content(&sha256).trim_start_matches('/'));
+        let at = folder.path().join(state.display_path_of_stored_content(&sha256).trim_start_matches('/'));
         assert_eq!(fs::metadata(at).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
@@ -130,7 +133,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = PunchStateFolder::from_root_path(folder.path());
         let sha256 = state.store_content(&mut "whole".as_bytes()).unwrap();
-        let at = folder.path().join(state.shown_path_of_stored_content(&sha256).trim_start_matches('/'));
+        let at = folder.path().join(state.display_path_of_stored_content(&sha256).trim_start_matches('/'));
         fs::write(at, "rot").unwrap();
         assert_eq!(read(&state, &sha256), None);
         assert_eq!(read(&state, &"0".repeat(64)), None);

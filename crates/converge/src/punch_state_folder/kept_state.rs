@@ -14,7 +14,7 @@ use super::{BeforeImageContent, PunchStateFolder, PunchStateFolderError, copy_an
 use crate::{
     host_root::HostRoot,
     kept_files::KeptEntry,
-    payload::{PackageInstallation, VerifiedPayloads},
+    payload::{PackageVersionAndPaths, VerifiedPayloads},
 };
 
 const KEPT: &str = "kept.json";
@@ -65,7 +65,7 @@ impl PunchStateFolder {
     }
 
     /// The packages for which something is kept or whose installation was begun: their versions tell what is due.
-    pub(crate) fn packages_with_kept_files(&self) -> Result<BTreeSet<String>, PunchStateFolderError> {
+    pub(crate) fn packages_with_kept_state(&self) -> Result<BTreeSet<String>, PunchStateFolderError> {
         let kept = self.load_kept_files()?.entries.into_iter().map(|entry| entry.package);
         Ok(kept.chain(self.load_begun_installations()?.into_keys()).collect())
     }
@@ -73,13 +73,13 @@ impl PunchStateFolder {
     /// What installations that did not end were about to bring, by package.
     pub(crate) fn load_begun_installations(
         &self,
-    ) -> Result<BTreeMap<String, PackageInstallation>, PunchStateFolderError> {
+    ) -> Result<BTreeMap<String, PackageVersionAndPaths>, PunchStateFolderError> {
         self.read_json(INSTALLING)
     }
 
     pub(crate) fn save_begun_installations(
         &self,
-        begun: &BTreeMap<String, PackageInstallation>,
+        begun: &BTreeMap<String, PackageVersionAndPaths>,
     ) -> Result<(), PunchStateFolderError> {
         if begun.is_empty() { self.remove(INSTALLING) } else { self.write_json(INSTALLING, begun) }
     }
@@ -110,7 +110,7 @@ impl PunchStateFolder {
 
     /// Keeps the file at a path of the host aside, unless nothing or one of the `known` contents is there. Returns a
     /// sentence that says where it is kept.
-    pub(crate) fn keep_file_aside_unless(
+    pub(crate) fn keep_file_aside_unless_known(
         &self,
         path: &str,
         known: &[Option<&String>],
@@ -157,7 +157,7 @@ impl PunchStateFolder {
             !goes
         });
         self.save_kept_files(&kept)?;
-        Ok(self.shown_path_of_stored_content(sha256))
+        Ok(self.display_path_of_stored_content(sha256))
     }
 
     /// Removes kept content that nothing refers to any more. Call it only while holding the lock.

@@ -213,7 +213,8 @@ impl PunchStateFolder {
     /// The lines of the journal that are whole: the last one of a killed run may not be.
     fn complete_lines(&self) -> Result<Option<Vec<Line>>, PunchStateFolderError> {
         let path = super::path(RUNNING);
-        let bytes = self.root.read_file(&path).map_err(|source| self.file_error("read", &path, source))?;
+        let bytes =
+            self.root.read_file_if_exists(&path).map_err(|source| self.file_error("read", &path, source))?;
         Ok(bytes.map(|bytes| {
             let lines = bytes.split(|byte| *byte == b'\n');
             lines.map_while(|line| serde_json::from_slice(line).ok()).collect()

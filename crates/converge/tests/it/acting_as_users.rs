@@ -35,7 +35,7 @@ fn folder_of_root_that_a_user_moved_is_not_given_to_him() {
     // In his own folder he may give anything another name.
     fs::rename(host.at("srv/vic/of-root"), host.at("srv/vic/data")).unwrap();
     let error = host.apply(&directory("/srv/vic/data", Some("vic"), Some(0o777))).unwrap_err();
-    assert!(error.fails_only_components(), "{error}");
+    assert!(error.is_limited_to_components(), "{error}");
     assert!(error.to_string().contains("is worked on as vic, who may not do that"), "{error}");
     assert_eq!(host.owner_and_mode("srv/vic/data"), (0, 0o755));
     assert!(host.apply(&file("/srv/vic/data/file", Some("vic"))).is_err());
@@ -143,11 +143,11 @@ fn file_behind_a_link_that_a_user_put_on_the_way_is_not_saved() {
     fs::write(host.at("etc/shadow"), "root's").unwrap();
     let id = ResourceId::try_from("file:/srv/vic/conf/shadow".to_owned()).unwrap();
     let error = host.machine().open_file_to_save(&id).unwrap_err();
-    assert!(error.fails_only_components() && error.to_string().contains("symbolic link"), "{error}");
+    assert!(error.is_limited_to_components() && error.to_string().contains("symbolic link"), "{error}");
     // As little as one that only root may read, and that the user gave another name.
     let id = ResourceId::try_from("file:/srv/vic/app".to_owned()).unwrap();
     fs::write(host.at("srv/vic/app"), "root's").unwrap();
     fs::set_permissions(host.at("srv/vic/app"), fs::Permissions::from_mode(0o600)).unwrap();
     let error = host.machine().open_file_to_save(&id).unwrap_err();
-    assert!(error.fails_only_components() && error.to_string().contains("worked on as vic"), "{error}");
+    assert!(error.is_limited_to_components() && error.to_string().contains("worked on as vic"), "{error}");
 }

@@ -176,7 +176,7 @@ impl converge::Host for WithoutPackages {
     fn can_run_commands(&self) -> bool {
         false
     }
-    fn observe_packages(
+    fn observe_component_packages(
         &self,
         _: &[String],
     ) -> std::collections::BTreeMap<String, model::observe::Observation<model::version::Version>> {
@@ -187,7 +187,7 @@ impl converge::Host for WithoutPackages {
         request: &model::observe::ObservationRequest<'_>,
     ) -> std::collections::BTreeMap<
         model::resource::ResourceId,
-        model::observe::Observation<model::observe::ResourceFactsByKind>,
+        model::observe::Observation<model::observe::ResourcePropertiesByKind>,
     > {
         self.0.observe_resources(request)
     }

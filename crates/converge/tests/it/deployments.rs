@@ -19,7 +19,10 @@ const APP: Component<'_> =
 struct NoPackages;
 
 impl PackageFetcher for NoPackages {
-    fn fetch(&mut self, pin: &PackagePin) -> Result<std::path::PathBuf, PackageFetchError> {
+    fn fetch_and_verify_package(
+        &mut self,
+        pin: &PackagePin,
+    ) -> Result<std::path::PathBuf, PackageFetchError> {
         panic!("{} is fetched", pin.name)
     }
 }

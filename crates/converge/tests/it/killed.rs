@@ -15,7 +15,7 @@ use converge::{
 };
 use model::{
     health::HealthProbe,
-    observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
+    observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourcePropertiesByKind},
     plan::PlannedChange,
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
@@ -65,8 +65,8 @@ impl Host for SelfKillingHost {
     fn can_run_commands(&self) -> bool {
         self.machine.can_run_commands()
     }
-    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
-        self.machine.observe_packages(names)
+    fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+        self.machine.observe_component_packages(names)
     }
     fn observe_package_paths(
         &self,
@@ -84,7 +84,7 @@ impl Host for SelfKillingHost {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourcePropertiesByKind>> {
         self.machine.observe_resources(request)
     }
     fn open_file_to_save(&self, id: &ResourceId) -> Result<Option<fs::File>, HostError> {

@@ -2,7 +2,7 @@
 
 use converge::{PunchStateFolder, memory_host::MemoryHost};
 use model::{
-    observe::{FactKind, FactValue, ResourceFactsByKind},
+    observe::{ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     report::{ReportEntryResult, RunOutcome},
     resource::ResourceId,
 };
@@ -155,7 +155,7 @@ fn after_a_failure_the_rest_is_skipped_and_the_next_run_completes_it() {
     host.fails.clear();
     let completed = story::run(&node, &mut host, &state, &mut package_folder).report;
     assert_eq!(completed.outcome, RunOutcome::Changed);
-    assert!(story::plan(&node, &host, &state, &mut package_folder).is_empty());
+    assert!(story::plan(&node, &host, &state, &mut package_folder).has_no_changes_or_blocks());
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn service_restart_that_failed_is_repeated_by_the_next_run() {
     host.done.clear();
     assert_eq!(story::run(&node, &mut host, &state, &mut package_folder).report.outcome, RunOutcome::Changed);
     assert_eq!(host.done, ["restart service:shop"]);
-    assert!(story::plan(&node, &host, &state, &mut package_folder).is_empty());
+    assert!(story::plan(&node, &host, &state, &mut package_folder).has_no_changes_or_blocks());
 }
 
 #[test]
@@ -195,8 +195,10 @@ fn user_and_package_not_created_by_punch_are_kept() {
     let state = PunchStateFolder::from_root_path(folder.path());
     let mut package_folder = PackageFolder::new().with(&SHOP);
     let mut host = host();
-    host.resources
-        .insert(id("user:shop"), ResourceFactsByKind::from([(FactKind::Uid, FactValue::Number(7))]));
+    host.resources.insert(
+        id("user:shop"),
+        ResourcePropertiesByKind::from([(ResourcePropertyKind::Uid, ResourcePropertyValue::Number(7))]),
+    );
     host.packages.insert("other".to_owned(), "1-1".parse().unwrap());
     story::run(&story::node(" {shop: {version: 1.0.0}}"), &mut host, &state, &mut package_folder);
     story::run(&story::node(" {}"), &mut host, &state, &mut package_folder);

@@ -69,7 +69,7 @@ fn results(report: &Report) -> Vec<(&str, ReportEntryResult)> {
 }
 
 fn not_completed(report: &Report) -> Vec<String> {
-    report.components_not_completed().into_iter().map(|name| name.to_string()).collect()
+    report.components_left_by_partial_run().into_iter().map(|name| name.to_string()).collect()
 }
 
 #[test]

@@ -139,7 +139,7 @@ fn edited_configuration_file_and_described_file_of_a_package_are_no_drift() {
     host.write("etc/shop.conf", "edited");
     host.chmod("etc/shop.conf", 0o600);
     assert_eq!(host.read("usr/lib/shop/described"), "described");
-    assert!(host.plan().is_empty(), "{}", host.plan());
+    assert!(host.plan().has_no_changes_or_blocks(), "{}", host.plan());
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn file_that_looks_unchanged_is_read_only_by_a_deep_plan() {
         }
     }
     host.write(known, &json.to_string());
-    assert!(host.plan().is_empty(), "{}", host.plan());
+    assert!(host.plan().has_no_changes_or_blocks(), "{}", host.plan());
     let deep = host.plan_with(PayloadVerification::Deep).to_string();
     assert!(deep.contains("/usr/lib/shop/run: content changed"), "{deep}");
 }
@@ -186,7 +186,7 @@ fn unit_drop_in_and_override_that_nobody_describes_are_noted() {
     host.write("etc/systemd/system/shop.service.d/override.conf", "[Service]\nUser=root\n");
     host.write("etc/systemd/system/shop.service", "[Service]\nExecStart=/bin/true\n");
     let plan = host.plan();
-    assert!(plan.is_empty());
+    assert!(plan.has_no_changes_or_blocks());
     assert_eq!(
         plan.notes,
         [

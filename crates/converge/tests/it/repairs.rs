@@ -14,7 +14,7 @@ use converge::{
 };
 use model::{
     health::HealthProbe,
-    observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
+    observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourcePropertiesByKind},
     plan::{PlannedAction, PlannedChange},
     report::{Repair, RepairKind, RunOutcome},
     resource::ResourceId,
@@ -58,8 +58,8 @@ impl Host for RpmStoppedHost {
     fn can_run_commands(&self) -> bool {
         self.machine.can_run_commands()
     }
-    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
-        self.machine.observe_packages(names)
+    fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+        self.machine.observe_component_packages(names)
     }
     fn observe_package_paths(
         &self,
@@ -77,7 +77,7 @@ impl Host for RpmStoppedHost {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourcePropertiesByKind>> {
         self.machine.observe_resources(request)
     }
     fn apply_change(

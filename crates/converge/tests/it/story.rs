@@ -105,7 +105,7 @@ impl PackageFolder {
 }
 
 impl PackageFetcher for PackageFolder {
-    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
+    fn fetch_and_verify_package(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
         let key = (pin.name.clone(), pin.version.version_without_release().to_owned());
         self.files.get(&key).cloned().ok_or_else(|| PackageFetchError {
             message: format!("there is no {} {}", pin.name, pin.version),
@@ -155,7 +155,7 @@ pub(crate) fn run(
     let mut plan =
         model::plan::plan_host_changes(&look.wanted, &look.observed, &PlanLimits { max_removals: 50 });
     let mut fetched = converge::fetch_packages_of_plan(&look, &plan, package_folder).unwrap();
-    converge::check_packages_against_host(&look, &mut plan, &mut fetched, host, state).unwrap();
+    converge::block_plan_on_path_conflicts(&look, &mut plan, &mut fetched, host, state).unwrap();
     let report = converge::apply_plan(node, &look, &plan, &fetched, host, state, &mut |_| (), &|| {
         1_700_000_000_000_000
     })

@@ -109,7 +109,7 @@ fn file_of_root_or_of_another_user_below_a_users_folder_is_refused() {
         );
         assert_eq!(reason(host.observe_resource(&file("/srv/vic/app", owner))), because);
         let error = host.apply(&file("/srv/vic/app", owner)).unwrap_err();
-        assert!(error.fails_only_components());
+        assert!(error.is_limited_to_components());
         assert_eq!(error.to_string(), format!("/srv/vic/app: {because}"));
         assert!(host.apply(&file("/srv/vic/new/app", owner)).is_err());
     }

@@ -40,7 +40,7 @@ pub(super) async fn submit_change(
         true => {
             let removed = documents.iter().find(|(_, text)| text.is_none());
             if let Some((path, _)) = removed {
-                return Err(ProblemResponse::refused(format!(
+                return Err(ProblemResponse::unprocessable_entity(format!(
                     "`{path}` is null in a change of the whole estate; leave out what is to be removed"
                 )));
             }

@@ -27,7 +27,7 @@ pub(super) async fn add_etag_or_answer_not_modified(request: Request, next: Next
     let (mut head, text) = response.into_parts();
     let text: Bytes = match body::to_bytes(text, LARGEST).await {
         Ok(text) => text,
-        Err(error) => return ProblemResponse::internal_error(&error).into_response(),
+        Err(error) => return ProblemResponse::log_and_hide_internal_error(&error).into_response(),
     };
     let etag = compute_etag(&text);
     if matches_if_none_match(&asked, &etag) {

@@ -10,7 +10,7 @@ use axum::{
         sse::{Event as Message, KeepAlive, Sse},
     },
 };
-use model::wire::{self, Event};
+use model::wire::{self, ControlPlaneEvent};
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
     time::Instant,
@@ -32,12 +32,12 @@ const WAITING: usize = 64;
 
 /// What changes from now on, as server-sent events
 ///
-/// Each event is a JSON object of identifiers (schema `Event`); its contents are fetched where they are wanted. The
+/// Each event is a JSON object of identifiers (schema `ControlPlaneEvent`); its contents are fetched where they are wanted. The
 /// stream begins with `resynchronize`, and has it again whenever events may have been missed: look at everything
 /// then. Events are filtered by what the token may see, and the stream ends when the token does.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "control plane",
-    responses((status = 200, description = "The stream", body = wire::Event, content_type = "text/event-stream"))
+    responses((status = 200, description = "The stream", body = wire::ControlPlaneEvent, content_type = "text/event-stream"))
 )]
 pub(super) async fn stream_events(
     State(app): State<ApiState>,
@@ -72,9 +72,9 @@ impl Listener {
     async fn forward(mut self, back_office: &BackOffice) -> Result<(), BackOfficeError> {
         let mut events = back_office.subscribe_to_events();
         let mut check_at = Instant::now() + CHECK_AGAIN_AFTER;
-        let mut next = Event::Resynchronize {};
+        let mut next = ControlPlaneEvent::Resynchronize {};
         loop {
-            let access_changed = next == Event::AccessChanged {};
+            let access_changed = next == ControlPlaneEvent::AccessChanged {};
             if access_changed || Instant::now() >= check_at {
                 if !self.is_still_allowed(back_office).await? {
                     return Ok(());
@@ -89,11 +89,11 @@ impl Listener {
             next = tokio::select! {
                 event = events.recv() => match event {
                     Ok(event) => event,
-                    Err(RecvError::Lagged(_)) => Event::Resynchronize {},
+                    Err(RecvError::Lagged(_)) => ControlPlaneEvent::Resynchronize {},
                     Err(RecvError::Closed) => return Ok(()),
                 },
                 () = self.sender.closed() => return Ok(()),
-                () = tokio::time::sleep_until(check_at) => Event::AccessChanged {},
+                () = tokio::time::sleep_until(check_at) => ControlPlaneEvent::AccessChanged {},
             };
         }
     }
@@ -112,7 +112,7 @@ impl Listener {
     }
 }
 
-fn message(event: &Event) -> Message {
+fn message(event: &ControlPlaneEvent) -> Message {
     // Identifiers and numbers always have a JSON form.
     Message::default().json_data(event).unwrap_or_default()
 }

@@ -111,12 +111,12 @@ impl<L: RequiredAccessLevel> FromRequestParts<ApiState> for PermitHeldEverywhere
 }
 
 /// A server that asks for itself at an address below `/servers/{server}`: others are refused before the body is read.
-pub(super) struct ServerItself {
+pub(super) struct AuthenticatedServerInPath {
     pub(super) principal: Principal,
     pub(super) server: ServerName,
 }
 
-impl FromRequestParts<ApiState> for ServerItself {
+impl FromRequestParts<ApiState> for AuthenticatedServerInPath {
     type Rejection = ProblemResponse;
 
     async fn from_request_parts(parts: &mut Parts, app: &ApiState) -> Result<Self, ProblemResponse> {
@@ -146,7 +146,7 @@ impl FromRequestParts<ApiState> for LargeBodyMemorySlot {
         let _of_principal = app.large_body_slots.acquire_slot(principal.audit_actor()).await?;
         let place = Arc::clone(&app.large_bodies).acquire_owned().await;
         // The semaphore is never closed.
-        let _place = place.map_err(|error| ProblemResponse::internal_error(&error))?;
+        let _place = place.map_err(|error| ProblemResponse::log_and_hide_internal_error(&error))?;
         Ok(Self { _of_principal, _place })
     }
 }
@@ -185,13 +185,13 @@ fn deserialize_row_number<'de, D: Deserializer<'de>>(number: D) -> Result<Option
 
 impl PageQuery {
     /// The page, if its size is allowed.
-    pub(super) fn into_page_request(self) -> Result<PageRequest, ProblemResponse> {
-        Ok(PageRequest { limit: page_limit_or_default(self.limit)?, after: self.after })
+    pub(super) fn try_into_page_request(self) -> Result<PageRequest, ProblemResponse> {
+        Ok(PageRequest { limit: checked_page_limit_or_default(self.limit)?, after: self.after })
     }
 }
 
 /// How many items a page has.
-pub(super) fn page_limit_or_default(asked: Option<u32>) -> Result<u32, ProblemResponse> {
+pub(super) fn checked_page_limit_or_default(asked: Option<u32>) -> Result<u32, ProblemResponse> {
     match asked {
         None => Ok(100),
         Some(limit @ 1..=1000) => Ok(limit),

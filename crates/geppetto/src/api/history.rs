@@ -23,7 +23,7 @@ pub(super) async fn list_revisions(
 ) -> Result<Json<wire::RevisionPage>, ProblemResponse> {
     Ok(Json(
         app.back_office
-            .list_revisions(&permit, page.before, extract::page_limit_or_default(page.limit)?)
+            .list_revisions(&permit, page.before, extract::checked_page_limit_or_default(page.limit)?)
             .await?,
     ))
 }
@@ -66,7 +66,7 @@ pub(super) async fn list_audit_entries(
 ) -> Result<Json<wire::AuditPage>, ProblemResponse> {
     Ok(Json(
         app.back_office
-            .list_audit_entries(&permit, page.before, extract::page_limit_or_default(page.limit)?)
+            .list_audit_entries(&permit, page.before, extract::checked_page_limit_or_default(page.limit)?)
             .await?,
     ))
 }

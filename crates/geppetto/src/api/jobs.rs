@@ -69,7 +69,9 @@ pub(super) async fn list_jobs(
     QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::JobPage>, ProblemResponse> {
     Ok(Json(
-        app.back_office.list_jobs(&permit, page.before, extract::page_limit_or_default(page.limit)?).await?,
+        app.back_office
+            .list_jobs(&permit, page.before, extract::checked_page_limit_or_default(page.limit)?)
+            .await?,
     ))
 }
 

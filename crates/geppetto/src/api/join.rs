@@ -19,7 +19,8 @@ pub(super) async fn create_join_token(
     permit: UnscopedPermit<Operator>,
     JsonBody(new): JsonBody<wire::JoinTokenRequest>,
 ) -> Result<(StatusCode, axum::Json<wire::IssuedJoinToken>), ProblemResponse> {
-    let server = ServerName::new(&new.server).map_err(|error| ProblemResponse::refused(error.to_string()))?;
+    let server = ServerName::new(&new.server)
+        .map_err(|error| ProblemResponse::unprocessable_entity(error.to_string()))?;
     let token = app.back_office.create_join_token(&permit, &server, new.seconds, &app.address).await?;
     Ok((StatusCode::CREATED, axum::Json(token)))
 }

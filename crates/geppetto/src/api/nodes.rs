@@ -49,7 +49,7 @@ pub(super) async fn get_node_file(
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
     // Principals that may see secrets are answered from the generation number alone.
-    if let Some(version) = app.back_office.current_or_new_generation_if_permitted(&principal, &server).await?
+    if let Some(version) = app.back_office.get_or_create_generation_if_permitted(&principal, &server).await?
         && etag::matches_if_none_match(&headers, &node_etag(&version))
     {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());
@@ -161,7 +161,7 @@ fn node_response(node: &SignedOrMaskedNode, headers: &HeaderMap) -> Response {
     let (text, tag) = match node {
         SignedOrMaskedNode::Signed(stored) => (stored.text.clone(), node_etag(&stored.into())),
         SignedOrMaskedNode::Masked(node) => {
-            let text = format::node::write_node_yaml(node);
+            let text = format::node::node_to_yaml(node);
             // Not the digest of the whole: that would let a secret be guessed at.
             let tag = etag::compute_etag(text.as_bytes());
             (text, tag)

@@ -29,7 +29,7 @@ const YAML: &str = "text/yaml";
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Adds what holds for all endpoints of this kind.
-pub(super) fn complete_description(document: &mut OpenApi, kind: RouteKind) {
+pub(super) fn add_common_refusals_and_bounds(document: &mut OpenApi, kind: RouteKind) {
     for item in document.paths.paths.values_mut() {
         for (operation, method) in [
             (&mut item.get, "GET"),

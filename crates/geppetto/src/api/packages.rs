@@ -83,7 +83,7 @@ pub(super) async fn publish_received_packages_in_channel(
     PathParameters(channel): PathParameters<Name>,
     extract::JsonBody(publication): extract::JsonBody<PublicationRequest>,
 ) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
-    Ok(Json(app.back_office.publish_received_packages_in_channel(&permit, &channel, publication).await?))
+    Ok(Json(app.back_office.publish_or_preview_packages(&permit, &channel, publication).await?))
 }
 
 /// Make a version, and what it requires, visible in one more channel
@@ -100,7 +100,7 @@ pub(super) async fn promote_version(
     permit: UnscopedPermit<Developer>,
     extract::JsonBody(promotion): extract::JsonBody<PromotionRequest>,
 ) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
-    Ok(Json(app.back_office.promote_version(&permit, &promotion).await?))
+    Ok(Json(app.back_office.promote_or_preview_version(&permit, &promotion).await?))
 }
 
 /// Take a version out of a channel
@@ -119,7 +119,7 @@ pub(super) async fn withdraw_version(
     permit: UnscopedPermit<Developer>,
     extract::JsonBody(withdrawal): extract::JsonBody<wire::WithdrawalRequest>,
 ) -> Result<Json<ChannelChangeResult>, ProblemResponse> {
-    Ok(Json(app.back_office.preview_or_withdraw_version(&permit, &withdrawal).await?))
+    Ok(Json(app.back_office.withdraw_or_preview_version(&permit, &withdrawal).await?))
 }
 
 /// All channels, in the order of promotion
@@ -135,12 +135,12 @@ pub(super) async fn list_channels(
     permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ChannelPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_channels(&permit, &page.into_page_request()?).await?))
+    Ok(Json(app.back_office.list_channels(&permit, &page.try_into_page_request()?).await?))
 }
 
 /// Create a channel
 #[utoipa::path(
-    post, path = "/api/v1/channels", tag = "packages", request_body = wire::ChannelRequest,
+    post, path = "/api/v1/channels", tag = "packages", request_body = wire::ChannelCreationRequest,
     responses(
         (status = 200, description = "It is there; `created` says whether it is new", body = wire::ChannelCreationResult),
         (status = 404, description = "There is no channel to put it after", body = wire::ProblemDetails),
@@ -150,9 +150,11 @@ pub(super) async fn list_channels(
 pub(super) async fn create_channel(
     State(app): State<ApiState>,
     PermitHeldEverywhere(permit): PermitHeldEverywhere<Operator>,
-    extract::JsonBody(request): extract::JsonBody<wire::ChannelRequest>,
+    extract::JsonBody(request): extract::JsonBody<wire::ChannelCreationRequest>,
 ) -> Result<Json<wire::ChannelCreationResult>, ProblemResponse> {
-    let named = |text: &str| Name::new(text).map_err(|error| ProblemResponse::refused(error.to_string()));
+    let named = |text: &str| {
+        Name::new(text).map_err(|error| ProblemResponse::unprocessable_entity(error.to_string()))
+    };
     let channel = named(&request.name)?;
     let after = request.after.as_deref().map(named).transpose()?;
     let created = app.back_office.create_channel(&permit, &channel, after.as_ref()).await?;
@@ -169,7 +171,9 @@ pub(super) async fn list_components_with_newest_versions(
     permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ComponentPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_components_with_newest_versions(&permit, &page.into_page_request()?).await?))
+    Ok(Json(
+        app.back_office.list_components_with_newest_versions(&permit, &page.try_into_page_request()?).await?,
+    ))
 }
 
 /// The versions of a component, newest first
@@ -188,11 +192,11 @@ pub(super) async fn list_component_versions(
     PathParameters(name): PathParameters<Name>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<ComponentVersionPage>, ProblemResponse> {
-    let limit = extract::page_limit_or_default(page.limit)? as usize;
+    let limit = extract::checked_page_limit_or_default(page.limit)? as usize;
     let mut items = app.back_office.list_component_versions(&permit, &name).await?;
     if let Some(after) = &page.after {
         let at = items.iter().position(|version| &version.version == after).ok_or_else(|| {
-            ProblemResponse::refused(format!(
+            ProblemResponse::unprocessable_entity(format!(
                 "`after` is `{after}`, which is no version of {name}: use `next` as it came"
             ))
         })?;

@@ -30,7 +30,7 @@ macro_rules! place_handlers {
             permit: UnscopedPermit<Viewer>,
             QueryParameters(page): QueryParameters<PageQuery>,
         ) -> Result<Json<wire::RoleGroupOrEnvironmentPage>, ProblemResponse> {
-            Ok(Json(app.back_office.list_places(&permit, PlaceKind::$kind, &page.into_page_request()?).await?))
+            Ok(Json(app.back_office.list_places(&permit, PlaceKind::$kind, &page.try_into_page_request()?).await?))
         }
 
         #[doc = concat!("One ", $title)]
@@ -73,7 +73,7 @@ pub(super) async fn list_servers(
     permit: UnscopedPermit<Viewer>,
     QueryParameters(page): QueryParameters<PageQuery>,
 ) -> Result<Json<wire::ServerPage>, ProblemResponse> {
-    Ok(Json(app.back_office.list_servers(&permit, &page.into_page_request()?).await?))
+    Ok(Json(app.back_office.list_servers(&permit, &page.try_into_page_request()?).await?))
 }
 
 /// One server

@@ -64,7 +64,7 @@ impl PrincipalSlots {
         })?;
         // The semaphore is never closed, so this never fails.
         let served = Arc::clone(&slots.served).acquire_owned().await;
-        let served = served.map_err(|error| ProblemResponse::internal_error(&error))?;
+        let served = served.map_err(|error| ProblemResponse::log_and_hide_internal_error(&error))?;
         Ok(PrincipalSlot { _served: served, _served_or_waiting: waiting, _principal: slots })
     }
 

@@ -9,7 +9,7 @@ use axum::{
 };
 use model::{fault::Fault, wire};
 
-use crate::{backoffice::BackOfficeError, daemon_error::join_error_and_sources, store::StoreError};
+use crate::{backoffice::BackOfficeError, command_error::join_error_and_sources, store::StoreError};
 
 const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
@@ -42,7 +42,7 @@ impl ProblemResponse {
     }
 
     /// The request is well formed, and what it asks for is refused.
-    pub(crate) fn refused(detail: impl Into<String>) -> Self {
+    pub(crate) fn unprocessable_entity(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "The request was refused", detail)
     }
 
@@ -74,7 +74,7 @@ impl ProblemResponse {
     }
 
     /// An internal error. The details are logged and not sent to the client.
-    pub(crate) fn internal_error(error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn log_and_hide_internal_error(error: &(dyn std::error::Error + 'static)) -> Self {
         let cause = join_error_and_sources(error);
         tracing::error!(error = %cause, "a request failed");
         Self::new(
@@ -153,7 +153,7 @@ impl From<StoreError> for ProblemResponse {
                     "nothing was changed: the database of the control plane is locked or cannot be reached; try again in a moment",
                 )
             }
-            other => Self::internal_error(&other),
+            other => Self::log_and_hide_internal_error(&other),
         }
     }
 }
@@ -165,10 +165,10 @@ impl From<BackOfficeError> for ProblemResponse {
                 Self::not_found(error.to_string())
             }
             BackOfficeError::Denied(denied) => Self::forbidden_problem(denied.to_string()),
-            BackOfficeError::Refused(detail) => Self::refused(detail),
+            BackOfficeError::Refused(detail) => Self::unprocessable_entity(detail),
             BackOfficeError::Invalid(faults) => {
                 let detail = BackOfficeError::Invalid(faults.clone()).to_string();
-                Self::refused(detail).with_faults(faults)
+                Self::unprocessable_entity(detail).with_faults(faults)
             }
             BackOfficeError::Unresolvable { ref faults, .. } => {
                 let faults = faults.clone();
@@ -182,7 +182,9 @@ impl From<BackOfficeError> for ProblemResponse {
                 Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "Request too large", detail)
             }
             BackOfficeError::Store(error) => error.into(),
-            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) => Self::internal_error(&error),
+            BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) => {
+                Self::log_and_hide_internal_error(&error)
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use model::{name::ServerName, report::Report, wire};
 
 use super::{
     ApiState, extract,
-    extract::{HistoryPageQuery, PathParameters, QueryParameters, ServerItself},
+    extract::{AuthenticatedServerInPath, HistoryPageQuery, PathParameters, QueryParameters},
     problem::ProblemResponse,
 };
 use crate::auth::Principal;
@@ -21,11 +21,11 @@ use crate::auth::Principal;
 )]
 pub(super) async fn receive_report(
     State(app): State<ApiState>,
-    ServerItself { principal, server }: ServerItself,
+    AuthenticatedServerInPath { principal, server }: AuthenticatedServerInPath,
     extract::JsonBody(report): extract::JsonBody<Report>,
 ) -> Result<(StatusCode, Json<wire::StoredReport>), ProblemResponse> {
     if report.server != server.as_str() {
-        return Err(ProblemResponse::refused(format!(
+        return Err(ProblemResponse::unprocessable_entity(format!(
             "the report is about `{}` and was sent as one of {server}; report for the server that ran",
             report.server
         )));
@@ -49,7 +49,7 @@ pub(super) async fn list_reports_of_server(
     PathParameters(server): PathParameters<ServerName>,
     QueryParameters(page): QueryParameters<HistoryPageQuery>,
 ) -> Result<Json<wire::ReportPage>, ProblemResponse> {
-    let limit = extract::page_limit_or_default(page.limit)?;
+    let limit = extract::checked_page_limit_or_default(page.limit)?;
     Ok(Json(app.back_office.list_reports_of_server(&principal, &server, page.before, limit).await?))
 }
 

@@ -50,7 +50,7 @@ async fn mirrorlist(
         Some(url) => url.clone(),
         None => format!("{}://{}", app.url_scheme(), requested_host(&headers)?),
     };
-    let folder = app.back_office.current_generation_path_below_channels_folder(channel).await?;
+    let folder = app.back_office.relative_path_of_channel_generation(channel).await?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, format!("{base}/repository/{}/\n", folder.display())).into_response())
 }

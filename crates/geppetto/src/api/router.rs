@@ -129,13 +129,16 @@ pub(crate) fn build_router(app: ApiState) -> Router {
 /// The OpenAPI document.
 pub(crate) fn openapi_document() -> OpenApi {
     let mut document = api().split_for_parts().1;
-    openapi_description::complete_description(&mut document, openapi_description::RouteKind::Bounded);
+    openapi_description::add_common_refusals_and_bounds(
+        &mut document,
+        openapi_description::RouteKind::Bounded,
+    );
     for (router, kind) in [
         (uploads(), openapi_description::RouteKind::Upload),
         (streams(), openapi_description::RouteKind::Stream),
     ] {
         let mut other = router.split_for_parts().1;
-        openapi_description::complete_description(&mut other, kind);
+        openapi_description::add_common_refusals_and_bounds(&mut other, kind);
         document.merge(other);
     }
     document

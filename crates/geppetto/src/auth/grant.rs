@@ -64,7 +64,7 @@ impl EnvironmentAndComponentScope {
     }
 
     /// One component in one environment.
-    pub(crate) fn scope_of_component(environment: &Name, component: &Name) -> Self {
+    pub(crate) fn scope_of_component_in_environment(environment: &Name, component: &Name) -> Self {
         Self { environment: Some(environment.clone()), component: Some(component.clone()) }
     }
 }
@@ -150,7 +150,7 @@ mod tests {
         let covers = |text: &str, scope: &EnvironmentAndComponentScope| {
             grant(text).covers_level_in_scope(AccessLevel::Developer, scope)
         };
-        let of_shop = EnvironmentAndComponentScope::scope_of_component(&prod, &shop);
+        let of_shop = EnvironmentAndComponentScope::scope_of_component_in_environment(&prod, &shop);
         for text in ["developer", "admin:prod", "developer:prod/shop", "operator:*/shop"] {
             assert!(covers(text, &of_shop), "{text}");
         }
@@ -159,7 +159,7 @@ mod tests {
         }
         assert!(!covers(
             "developer:prod/shop",
-            &EnvironmentAndComponentScope::scope_of_component(&prod, &mail)
+            &EnvironmentAndComponentScope::scope_of_component_in_environment(&prod, &mail)
         ));
         assert!(!covers("developer:prod/shop", &EnvironmentAndComponentScope::scope_of_environment(&prod)));
         assert!(!covers("developer:prod", &EnvironmentAndComponentScope::EVERYWHERE));

@@ -79,7 +79,7 @@ impl<L: RequiredAccessLevel> UnscopedPermit<L> {
     }
 
     /// Refuses what shows an environment to whoever may not see it.
-    pub(crate) fn require_view_of_environment(&self, environment: &Name) -> Result<(), AccessDenied> {
+    pub(crate) fn require_view_of_whole_environment(&self, environment: &Name) -> Result<(), AccessDenied> {
         let scope = EnvironmentAndComponentScope::scope_of_environment(environment);
         match self.principal.has_grant_in_scope(AccessLevel::Viewer, &scope) {
             true => Ok(()),

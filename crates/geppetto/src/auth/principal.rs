@@ -91,7 +91,7 @@ impl Principal {
     }
 
     /// Whether the caller may see something of an environment.
-    pub(crate) fn can_see_environment(&self, environment: &Name) -> bool {
+    pub(crate) fn can_see_part_of_environment(&self, environment: &Name) -> bool {
         self.grants()
             .iter()
             .any(|grant| grant.allows_level_somewhere_in_environment(AccessLevel::Viewer, environment))
@@ -112,7 +112,7 @@ impl Principal {
         server: &ServerName,
         environment: &Name,
     ) -> Result<(), AccessDenied> {
-        if self.is_this_server(server) || self.can_see_environment(environment) {
+        if self.is_this_server(server) || self.can_see_part_of_environment(environment) {
             return Ok(());
         }
         Err(match self {

@@ -2,7 +2,7 @@
 
 use model::{
     name::{Name, ServerName},
-    wire::{self, Event},
+    wire::{self, ControlPlaneEvent},
 };
 
 use super::{BackOffice, BackOfficeError};
@@ -67,12 +67,13 @@ impl BackOffice {
     pub(crate) async fn can_receive_event(
         &self,
         principal: &Principal,
-        event: &Event,
+        event: &ControlPlaneEvent,
     ) -> Result<bool, BackOfficeError> {
         let everywhere =
             |level| principal.has_grant_in_scope(level, &EnvironmentAndComponentScope::EVERYWHERE);
         Ok(match event {
-            Event::NodeGenerated { server, .. } | Event::ServerReported { server, .. } => {
+            ControlPlaneEvent::NodeGenerated { server, .. }
+            | ControlPlaneEvent::ServerReported { server, .. } => {
                 let Ok(server) = ServerName::new(server) else { return Ok(false) };
                 let state = self.cached_or_read_current_estate().await?;
                 let environment = state.estate.servers.get(&server).map(|server| &server.environment);
@@ -81,11 +82,13 @@ impl BackOffice {
                     None => everywhere(AccessLevel::Viewer),
                 }
             }
-            Event::RevisionCommitted { .. } | Event::ChannelChanged { .. } => !principal.grants().is_empty(),
-            Event::JobChanged { .. } => everywhere(AccessLevel::Viewer),
+            ControlPlaneEvent::RevisionCommitted { .. } | ControlPlaneEvent::ChannelChanged { .. } => {
+                !principal.grants().is_empty()
+            }
+            ControlPlaneEvent::JobChanged { .. } => everywhere(AccessLevel::Viewer),
             // For the control planes, which look again at who listens.
-            Event::AccessChanged {} => false,
-            Event::Resynchronize {} => true,
+            ControlPlaneEvent::AccessChanged {} => false,
+            ControlPlaneEvent::Resynchronize {} => true,
         })
     }
 }

@@ -12,12 +12,12 @@ use std::{
 };
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     estate::{Estate, PlaceId, RevisionAndAuthor},
     fault::{Fault, Severity},
     format::estate::{self, EstateYamlByPath, SettingLocator},
     name::Name,
-    resolve::{EstateFinding, ResolutionReadsIndex, check_estate_change_unless_cancelled},
+    resolve::{EstateFaultOrWarning, ResolutionReadsIndex, check_estate_change_unless_cancelled},
     unified_diff,
     wire::{EstateChangeResult, PlaceChangeSummary},
 };
@@ -181,7 +181,7 @@ impl BackOffice {
             permit.require_grant_in_scope(scope)?;
         }
         for environment in &evaluated.read_environments {
-            permit.require_view_of_environment(environment)?;
+            permit.require_view_of_whole_environment(environment)?;
         }
         Ok(evaluated)
     }
@@ -199,7 +199,13 @@ impl BackOffice {
         let context = self.audit_context(&actor);
         let revision = self
             .store
-            .commit_revision(next.revision - 1, &changes, &proposal.message, &resolutions, &context)
+            .commit_revision_and_revoke_removed(
+                next.revision - 1,
+                &changes,
+                &proposal.message,
+                &resolutions,
+                &context,
+            )
             .await?;
         // Servers that come and selections that change are in the reads of what was committed.
         self.refresh_resolution_reads_index().await?;
@@ -314,7 +320,7 @@ struct ProposalEvaluation<'e> {
     /// The documents, those that are known to mean what is stored as they are stored.
     documents: &'e EstateYamlByPath,
     newer: &'e Newer,
-    catalog: &'e Catalog,
+    catalog: &'e ComponentCatalog,
     secrets: &'e SecretParameters,
     recorded: &'e ResolutionReadsIndex,
     /// Nothing is committed, so nothing is prepared for that.
@@ -396,9 +402,9 @@ impl ProposalEvaluation<'_> {
             .collect();
         let mut edited = estate::parse_estate_yaml_unless_cancelled(&edited, self.is_cancelled)
             .map_err(|errors| BackOfficeError::Invalid(errors.into_iter().map(Fault::from).collect()))?;
-        estate::set_origins_of_changed_overrides(&state.estate, &mut edited, origin);
-        let origins = estate_snapshot::override_origins_json_by_document_path(&mut edited);
-        let texts = estate::write_estate_yaml_by_path(&edited);
+        estate::set_origins_of_changed_settings(&state.estate, &mut edited, origin);
+        let origins = estate_snapshot::setting_origins_json_by_document_path(&mut edited);
+        let texts = estate::estate_to_yaml_by_path(&edited);
         check_readable(&texts)?;
 
         let mut next = EstateSnapshot { revision: origin.revision, ..state.clone() };
@@ -462,7 +468,7 @@ fn masked_diffs(
         estate_snapshot::select_places_by_path(new, &paths),
     );
     secrets.mask_secrets_in_compared_estates(&mut old, &mut new);
-    let (old, new) = (estate::write_estate_yaml_by_path(&old), estate::write_estate_yaml_by_path(&new));
+    let (old, new) = (estate::estate_to_yaml_by_path(&old), estate::estate_to_yaml_by_path(&new));
     changes
         .iter()
         .map(|change| {
@@ -487,7 +493,7 @@ pub(super) fn place_title_from_path(path: &str) -> String {
 
 /// The first findings with the file, line and column of each, the fatal ones before the others, and how many more there
 /// are.
-fn locate_first_findings(findings: &[EstateFinding], documents: &EstateYamlByPath) -> Vec<Fault> {
+fn locate_first_findings(findings: &[EstateFaultOrWarning], documents: &EstateYamlByPath) -> Vec<Fault> {
     let shown = findings.iter().take(SHOWN_FINDINGS);
     let mut locator = SettingLocator::new(documents);
     let mut faults: Vec<Fault> = shown.map(|finding| finding.to_located_fault(&mut locator)).collect();

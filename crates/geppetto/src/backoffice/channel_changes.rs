@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     effect::Effect,
     name::{Name, ServerName},
     resolve::find_catalog_change_effects,
@@ -20,7 +20,7 @@ impl BackOffice {
     /// Makes received packages visible in a channel, all or none.
     ///
     /// Servers of the environments that follow the channel may get them: each needs a grant for the components.
-    pub(crate) async fn publish_received_packages_in_channel(
+    pub(crate) async fn publish_or_preview_packages(
         &self,
         permit: &UnscopedPermit<Developer>,
         channel: &Name,
@@ -65,7 +65,7 @@ impl BackOffice {
     }
 
     /// Makes a version, and what it requires, visible in one more channel.
-    pub(crate) async fn promote_version(
+    pub(crate) async fn promote_or_preview_version(
         &self,
         permit: &UnscopedPermit<Developer>,
         promotion: &PromotionRequest,
@@ -126,7 +126,7 @@ impl BackOffice {
     }
 
     /// Takes a version out of a channel. Its packages stay in other channels and in the pool.
-    pub(crate) async fn preview_or_withdraw_version(
+    pub(crate) async fn withdraw_or_preview_version(
         &self,
         permit: &UnscopedPermit<Developer>,
         withdrawal: &WithdrawalRequest,
@@ -165,7 +165,7 @@ impl BackOffice {
             .change_repository_audited(
                 entry,
                 move |repository| {
-                    let allow = |_: &Catalog| Ok::<_, BackOfficeError>(());
+                    let allow = |_: &ComponentCatalog| Ok::<_, BackOfficeError>(());
                     repository.withdraw_version(&name, &version, &from, allow, now)
                 },
                 |withdrawn| withdrawn.files.join(", "),
@@ -178,7 +178,7 @@ impl BackOffice {
     async fn effects_of_catalog(
         &self,
         permit: &UnscopedPermit<Developer>,
-        after: Arc<Catalog>,
+        after: Arc<ComponentCatalog>,
     ) -> Result<BTreeMap<ServerName, Vec<Effect>>, BackOfficeError> {
         let (state, before) =
             (self.cached_or_read_current_estate().await?, self.read_catalog_of_all_channels().await?);
@@ -244,10 +244,9 @@ impl PublicationScopes {
         for component in components {
             self.permit.require_grant_for_component_somewhere(component)?;
             for environment in &self.environments {
-                self.permit.require_grant_in_scope(&EnvironmentAndComponentScope::scope_of_component(
-                    environment,
-                    component,
-                ))?;
+                self.permit.require_grant_in_scope(
+                    &EnvironmentAndComponentScope::scope_of_component_in_environment(environment, component),
+                )?;
             }
         }
         Ok(())
@@ -256,7 +255,7 @@ impl PublicationScopes {
 
 /// The packages of the newest `version` of `name` in `channel`, as its withdrawal lists them.
 fn package_files_of_newest_release(
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     channel: &Name,
     name: &Name,
     version: &Version,

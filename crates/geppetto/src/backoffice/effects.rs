@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
     effect::{Effect, effect_value_texts_with_secrets_masked, group_servers_by_effects},
-    estate::{Estate, Overrides, PlaceId, Server},
+    estate::{Estate, PlaceId, PlaceSettings, Server},
     format::estate,
     name::ServerName,
     wire,
@@ -110,7 +110,7 @@ fn add_place_scopes(
         }
         Ok(PlaceId::Server(name)) => {
             let (before, after) = (old.servers.get(&name), new.servers.get(&name));
-            if before.map(without_overrides) == after.map(without_overrides) {
+            if before.map(without_settings) == after.map(without_settings) {
                 return;
             }
             for server in [before, after].into_iter().flatten() {
@@ -122,6 +122,6 @@ fn add_place_scopes(
 }
 
 /// A server but for its values and requirements, whose effects are in its node file.
-fn without_overrides(server: &Server) -> Server {
-    Server { overrides: Overrides::default(), ..server.clone() }
+fn without_settings(server: &Server) -> Server {
+    Server { settings: PlaceSettings::default(), ..server.clone() }
 }

@@ -7,7 +7,7 @@ use model::{
 
 use crate::{
     auth::AccessDenied,
-    daemon_error::{DISK_FULL_HINT, DaemonCommandError, join_error_and_sources},
+    command_error::{DISK_FULL_HINT, GeppettoCommandError, join_error_and_sources},
     store::StoreError,
 };
 
@@ -94,7 +94,7 @@ impl BackOfficeError {
     }
 }
 
-impl From<BackOfficeError> for DaemonCommandError {
+impl From<BackOfficeError> for GeppettoCommandError {
     fn from(error: BackOfficeError) -> Self {
         match error {
             BackOfficeError::Unknown { .. }
@@ -104,58 +104,58 @@ impl From<BackOfficeError> for DaemonCommandError {
             | BackOfficeError::Invalid(_)
             | BackOfficeError::Unresolvable { .. }
             | BackOfficeError::Conflict(_)
-            | BackOfficeError::TooLarge(_) => DaemonCommandError::invalid_input_error(error.to_string()),
+            | BackOfficeError::TooLarge(_) => GeppettoCommandError::invalid_input_error(error.to_string()),
             BackOfficeError::Store(error) => error.into(),
             BackOfficeError::DiskFull(_) => {
-                DaemonCommandError::operation_failed_error(error.to_string()).with_hint(DISK_FULL_HINT)
+                GeppettoCommandError::operation_failed_error(error.to_string()).with_hint(DISK_FULL_HINT)
             }
             BackOfficeError::Broken(_) | BackOfficeError::Damaged(_) => {
-                DaemonCommandError::operation_failed_error(error.to_string())
+                GeppettoCommandError::operation_failed_error(error.to_string())
             }
         }
     }
 }
 
-impl From<StoreError> for DaemonCommandError {
+impl From<StoreError> for GeppettoCommandError {
     fn from(error: StoreError) -> Self {
         let message = join_error_and_sources(&error);
         match error {
             error if error.is_disk_full() => {
-                DaemonCommandError::operation_failed_error(message).with_hint(DISK_FULL_HINT)
+                GeppettoCommandError::operation_failed_error(message).with_hint(DISK_FULL_HINT)
             }
-            StoreError::Overtaken { .. } => DaemonCommandError::invalid_input_error(message)
+            StoreError::Overtaken { .. } => GeppettoCommandError::invalid_input_error(message)
                 .with_hint("look at what changed (`punch export DIR`) and do it again from there"),
             StoreError::NameTaken(_) => {
-                DaemonCommandError::invalid_input_error(message).with_hint("choose another name, or `punch token revoke NAME` first")
+                GeppettoCommandError::invalid_input_error(message).with_hint("choose another name, or `punch token revoke NAME` first")
             }
-            StoreError::WrongKey(_) => DaemonCommandError::invalid_input_error(message)
+            StoreError::WrongKey(_) => GeppettoCommandError::invalid_input_error(message)
                 .with_hint("put `keys/store.key` back as it was when the database was made: a backup of the data folder has it, and so has the data folder of every other control plane on this database"),
-            StoreError::WrongNodeKey(_) => DaemonCommandError::invalid_input_error(message)
+            StoreError::WrongNodeKey(_) => GeppettoCommandError::invalid_input_error(message)
                 .with_hint("every control plane on one database has the same `keys` folder: copy it from the first one's data folder"),
-            StoreError::Unsealed(_) => DaemonCommandError::invalid_input_error(message)
+            StoreError::Unsealed(_) => GeppettoCommandError::invalid_input_error(message)
                 .with_hint("recover both from one backup: `geppetto recover`"),
-            StoreError::NewerTables { .. } => DaemonCommandError::invalid_input_error(message).with_hint(
+            StoreError::NewerTables { .. } => GeppettoCommandError::invalid_input_error(message).with_hint(
                 "install that version or a newer one; to stay with this one, recover the backup made before the upgrade \
                  (`geppetto recover`)",
             ),
             StoreError::Open { ref database, .. } if database.starts_with("postgres") => {
-                DaemonCommandError::invalid_input_error(message).with_hint(
+                GeppettoCommandError::invalid_input_error(message).with_hint(
                     "check that PostgreSQL runs and listens there, and that the database of the URL exists and lets this user in",
                 )
             }
-            StoreError::Open { .. } => DaemonCommandError { exit: Exit::Input, message, hint: None }.with_hint(
+            StoreError::Open { .. } => GeppettoCommandError { exit: Exit::Input, message, hint: None }.with_hint(
                 "check that this user may read and write the data folder and that its disk has room, or that the \
                  database of the URL exists, answers and lets this user in",
             ),
-            StoreError::OlderTables(_) => DaemonCommandError::invalid_input_error(message).with_hint(
+            StoreError::OlderTables(_) => GeppettoCommandError::invalid_input_error(message).with_hint(
                 "make the backup with the version that served it last; or start this version first, which brings the tables up to \
                  date for good",
             ),
-            StoreError::NeverUsed(_) => DaemonCommandError::invalid_input_error(message)
+            StoreError::NeverUsed(_) => GeppettoCommandError::invalid_input_error(message)
                 .with_hint("check --data, and --database or GEPPETTO_DATABASE: they are those that `geppetto serve` has"),
-            StoreError::NotEmpty(_) => DaemonCommandError::invalid_input_error(message)
+            StoreError::NotEmpty(_) => GeppettoCommandError::invalid_input_error(message)
                 .with_hint("make a new database (`createdb`), and name it with --database"),
-            _ => DaemonCommandError::operation_failed_error(message),
+            _ => GeppettoCommandError::operation_failed_error(message),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use model::{
-    estate::{Estate, Overrides, PlaceId},
-    format::estate::{self, EstateYamlByPath, OverrideRevisionsAndAuthors},
+    estate::{Estate, PlaceId, PlaceSettings},
+    format::estate::{self, EstateYamlByPath, SettingRevisionsAndAuthors},
 };
 
 use super::{BackOffice, BackOfficeError};
@@ -73,23 +73,23 @@ pub(super) fn parse_place_documents(
     };
     let mut estate = estate::parse_estate_yaml(&documents)
         .map_err(|errors| broken(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?;
-    for (path, overrides) in iter_estate_overrides_mut_by_path(&mut estate) {
+    for (path, settings) in iter_estate_settings_mut_by_path(&mut estate) {
         let Some(place) = places.get(&path) else { continue };
-        let origins: OverrideRevisionsAndAuthors =
+        let origins: SettingRevisionsAndAuthors =
             serde_json::from_str(&place.origins).map_err(|error| broken(format!("{path}: {error}")))?;
-        origins.restore_to_overrides(overrides);
+        origins.restore_to_place_settings(settings);
     }
     Ok(EstateSnapshot { revision, estate, documents })
 }
 
-/// The stored origins of every place's overrides, by path.
-pub(super) fn override_origins_json_by_document_path(estate: &mut Estate) -> BTreeMap<String, String> {
-    iter_estate_overrides_mut_by_path(estate)
+/// The stored origins of every place's settings, by path.
+pub(super) fn setting_origins_json_by_document_path(estate: &mut Estate) -> BTreeMap<String, String> {
+    iter_estate_settings_mut_by_path(estate)
         // Maps of texts and numbers always have a JSON form.
-        .map(|(path, overrides)| {
+        .map(|(path, settings)| {
             (
                 path,
-                serde_json::to_string(&OverrideRevisionsAndAuthors::from_overrides(overrides))
+                serde_json::to_string(&SettingRevisionsAndAuthors::from_place_settings(settings))
                     .unwrap_or_default(),
             )
         })
@@ -134,17 +134,17 @@ pub(super) fn remove_place_by_path(estate: &mut Estate, path: &str) {
     }
 }
 
-/// The overrides of all places of an estate, by path.
-pub(super) fn iter_estate_overrides_mut_by_path(
+/// The settings of all places of an estate, by path.
+pub(super) fn iter_estate_settings_mut_by_path(
     estate: &mut Estate,
-) -> impl Iterator<Item = (String, &mut Overrides)> {
+) -> impl Iterator<Item = (String, &mut PlaceSettings)> {
     let Estate { roles, groups, environments, servers } = estate;
-    let roles = roles.iter_mut().map(|(name, role)| (format!("roles/{name}.yaml"), &mut role.overrides));
-    let groups = groups.iter_mut().map(|(name, group)| (format!("groups/{name}.yaml"), &mut group.overrides));
+    let roles = roles.iter_mut().map(|(name, role)| (format!("roles/{name}.yaml"), &mut role.settings));
+    let groups = groups.iter_mut().map(|(name, group)| (format!("groups/{name}.yaml"), &mut group.settings));
     let environments = environments
         .iter_mut()
-        .map(|(name, environment)| (format!("environments/{name}.yaml"), &mut environment.overrides));
+        .map(|(name, environment)| (format!("environments/{name}.yaml"), &mut environment.settings));
     let servers =
-        servers.iter_mut().map(|(name, server)| (format!("servers/{name}.yaml"), &mut server.overrides));
+        servers.iter_mut().map(|(name, server)| (format!("servers/{name}.yaml"), &mut server.settings));
     roles.chain(groups).chain(environments).chain(servers)
 }

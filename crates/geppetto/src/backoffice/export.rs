@@ -23,7 +23,7 @@ impl BackOffice {
         };
         let principal = permit.principal();
         let mut documents = state.documents.clone();
-        documents.retain(|path, _| can_see_place(principal, &state.estate, &state.estate, path));
+        documents.retain(|path, _| can_see_place_in_both(principal, &state.estate, &state.estate, path));
         let shown = self.mask_documents_for_principal(principal, &state.estate, documents).await?;
         Ok(wire::EstateExport {
             revision: state.revision,
@@ -34,13 +34,13 @@ impl BackOffice {
 }
 
 /// Whether the principal may see a place that is in one of two estates.
-pub(super) fn can_see_place(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
+pub(super) fn can_see_place_in_both(principal: &Principal, old: &Estate, new: &Estate, path: &str) -> bool {
     match estate::place_of_document_path(path) {
-        Ok(PlaceId::Environment(name)) => principal.can_see_environment(&name),
+        Ok(PlaceId::Environment(name)) => principal.can_see_part_of_environment(&name),
         Ok(PlaceId::Server(name)) => [old, new]
             .into_iter()
             .filter_map(|estate| estate.servers.get(&name))
-            .all(|server| principal.can_see_environment(&server.environment)),
+            .all(|server| principal.can_see_part_of_environment(&server.environment)),
         _ => true,
     }
 }

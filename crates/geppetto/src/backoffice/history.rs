@@ -67,7 +67,7 @@ impl BackOffice {
         let after = self.mask_documents_for_principal(principal, &new.estate, side(true)).await?;
         let places = changed
             .keys()
-            .filter(|path| super::export::can_see_place(principal, &old.estate, &new.estate, path))
+            .filter(|path| super::export::can_see_place_in_both(principal, &old.estate, &new.estate, path))
             .map(|path| {
                 let (before, after) = (before.get(path), after.get(path));
                 let how = match (before, after) {

@@ -13,7 +13,7 @@ use crate::{
         BearerSecretKind, EnvironmentAndComponentScope, Operator, PresentedBearerSecret, UnscopedPermit,
         generate_bearer_secret,
     },
-    store::JoinTokenRow,
+    store::NewJoinTokenRow,
 };
 
 /// The longest a join token may be good for: thirty days.
@@ -39,7 +39,7 @@ impl BackOffice {
         let expires_us = now_us.saturating_add(i64::from(seconds) * 1_000_000);
         let generated = generate_bearer_secret(BearerSecretKind::Join, &mut OsRng);
         let token =
-            JoinTokenRow { id: &generated.id, server: server.as_str(), hash: &generated.hash, expires_us };
+            NewJoinTokenRow { id: &generated.id, server: server.as_str(), hash: &generated.hash, expires_us };
         self.store.insert_join_token(&token, &self.audit_context(&permit.audit_actor())).await?;
         Ok(wire::IssuedJoinToken {
             token: generated.text,

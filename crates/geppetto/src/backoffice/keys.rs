@@ -12,7 +12,7 @@ use packaging::{
 use rand::{CryptoRng, RngCore};
 
 use crate::{
-    daemon_error::{DISK_FULL_HINT, DaemonCommandError},
+    command_error::{DISK_FULL_HINT, GeppettoCommandError},
     data_folder::create_secret_file,
 };
 
@@ -46,7 +46,7 @@ pub(super) fn load_or_create_node_key(
     path: &Path,
     used: bool,
     random: &mut (impl RngCore + CryptoRng),
-) -> Result<SigningKey, DaemonCommandError> {
+) -> Result<SigningKey, GeppettoCommandError> {
     Ok(SigningKey::from_bytes(&key(path, &NODE, used, random)?))
 }
 
@@ -56,7 +56,7 @@ pub(super) fn load_or_create_database_key(
     path: &Path,
     used: bool,
     random: &mut (impl RngCore + CryptoRng),
-) -> Result<[u8; 32], DaemonCommandError> {
+) -> Result<[u8; 32], GeppettoCommandError> {
     key(path, &STORE, used, random)
 }
 
@@ -66,12 +66,12 @@ fn key(
     kind: &KeyKind,
     used: bool,
     random: &mut (impl RngCore + CryptoRng),
-) -> Result<[u8; 32], DaemonCommandError> {
+) -> Result<[u8; 32], GeppettoCommandError> {
     // A new key would open and sign nothing, and stand where the right one is to be put.
     if used && !path.exists() {
         let message =
             format!("the {} `{}` is missing, and the database was used with one", kind.name, path.display());
-        return Err(DaemonCommandError::invalid_input_error(message).with_hint(kind.damaged));
+        return Err(GeppettoCommandError::invalid_input_error(message).with_hint(kind.damaged));
     }
     if !path.exists() {
         let mut seed = [0; 32];
@@ -83,22 +83,22 @@ fn key(
             Err(error) => {
                 let message = format!("`{}` could not be written: {error}", path.display());
                 let hint = "run it as the user whose data folder it is";
-                return Err(DaemonCommandError::from_io_error(message, &error, hint));
+                return Err(GeppettoCommandError::from_io_error(message, &error, hint));
             }
         }
     }
     read(path, kind)
 }
 
-fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonCommandError> {
+fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], GeppettoCommandError> {
     let KeyKind { name, power, lost, damaged } = kind;
     let shown = path.display();
     let unreadable = |error: io::Error| {
-        DaemonCommandError::invalid_input_error(format!("the key `{shown}` could not be read: {error}"))
+        GeppettoCommandError::invalid_input_error(format!("the key `{shown}` could not be read: {error}"))
     };
     let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(DaemonCommandError::invalid_input_error(format!(
+        return Err(GeppettoCommandError::invalid_input_error(format!(
             "others than its owner may read the key `{shown}` (mode {:04o}); {power}",
             mode & 0o7777
         ))
@@ -107,19 +107,24 @@ fn read(path: &Path, kind: &KeyKind) -> Result<[u8; 32], DaemonCommandError> {
     let text = fs::read_to_string(path).map_err(unreadable)?;
     let seed: Option<[u8; 32]> = STANDARD.decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     seed.ok_or_else(|| {
-        DaemonCommandError::invalid_input_error(format!("`{shown}` is not a {name} (32 bytes in base64)"))
+        GeppettoCommandError::invalid_input_error(format!("`{shown}` is not a {name} (32 bytes in base64)"))
             .with_hint(*damaged)
     })
 }
 
 /// Opens the repository, or makes one with a key of its own if there is none.
-pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repository, DaemonCommandError> {
+pub(super) fn open_or_create_repository(
+    root: &Path,
+    now_us: i64,
+) -> Result<Repository, GeppettoCommandError> {
     let unusable = |error: &dyn std::fmt::Display| {
-        DaemonCommandError::invalid_input_error(format!("the repository cannot be used: {error}"))
+        GeppettoCommandError::invalid_input_error(format!("the repository cannot be used: {error}"))
     };
     let failed = |error: RepositoryError| match error.is_disk_full() {
-        true => DaemonCommandError::operation_failed_error(format!("the repository cannot be used: {error}"))
-            .with_hint(DISK_FULL_HINT),
+        true => {
+            GeppettoCommandError::operation_failed_error(format!("the repository cannot be used: {error}"))
+                .with_hint(DISK_FULL_HINT)
+        }
         false => unusable(&error),
     };
     if !Repository::is_repository(root) {
@@ -133,7 +138,7 @@ pub(super) fn open_or_create_repository(root: &Path, now_us: i64) -> Result<Repo
             Err(error) => return Err(failed(error)),
         }
     }
-    Repository::open_repository(root).map_err(failed)
+    Repository::open_repository_and_clean_incoming(root).map_err(failed)
 }
 
 /// The public half, as servers keep it: base64.

@@ -9,14 +9,14 @@ use std::{
 };
 
 use model::{
-    catalog::Catalog,
-    estate::{Estate, Overrides, ValueWithRevisionAndAuthor},
+    catalog::ComponentCatalog,
+    estate::{Estate, PlaceSettings, ValueWithRevisionAndAuthor},
     name::{Key, Name},
     node::Node,
     value::Value,
 };
 
-use super::{BackOffice, BackOfficeError, estate_snapshot::iter_estate_overrides_mut_by_path};
+use super::{BackOffice, BackOfficeError, estate_snapshot::iter_estate_settings_mut_by_path};
 
 /// The mask of a secret.
 const MASK: &str = "(secret)";
@@ -33,12 +33,12 @@ type Parameters = BTreeSet<(String, String)>;
 /// Which parameters are secret.
 #[derive(Debug, Clone)]
 pub(super) struct SecretParameters {
-    catalog: Arc<Catalog>,
+    catalog: Arc<ComponentCatalog>,
     ever: Arc<Parameters>,
 }
 
 /// The catalog that this was computed for, and every parameter that any version in a channel ever declared secret.
-pub(super) type CachedSecretParameters = Option<(Arc<Catalog>, Arc<Parameters>)>;
+pub(super) type CachedSecretParameters = Option<(Arc<ComponentCatalog>, Arc<Parameters>)>;
 
 impl BackOffice {
     /// The parameters that a version declares secret which is or ever was in a channel; those that are new are recorded.
@@ -66,7 +66,7 @@ impl BackOffice {
     }
 }
 
-fn declared_secrets(catalog: &Catalog) -> Parameters {
+fn declared_secrets(catalog: &ComponentCatalog) -> Parameters {
     let mut secrets = Parameters::new();
     for (name, versions) in &catalog.components {
         for published in versions.values() {
@@ -100,8 +100,8 @@ impl SecretParameters {
 
     /// Masks the secrets of an estate.
     pub(super) fn mask_secrets_in_estate(&self, estate: &mut Estate) {
-        for (_, overrides) in iter_estate_overrides_mut_by_path(estate) {
-            for (component, values) in &mut overrides.values {
+        for (_, settings) in iter_estate_settings_mut_by_path(estate) {
+            for (component, values) in &mut settings.values {
                 for (key, assignment) in values {
                     self.mask(component, key, assignment, false);
                 }
@@ -111,14 +111,13 @@ impl SecretParameters {
 
     /// Masks the secrets of two estates that are compared, so that a secret that changed still shows as changed.
     pub(super) fn mask_secrets_in_compared_estates(&self, old: &mut Estate, new: &mut Estate) {
-        let before: BTreeMap<String, Overrides> = iter_estate_overrides_mut_by_path(old)
-            .map(|(path, overrides)| (path, overrides.clone()))
-            .collect();
-        for (path, overrides) in iter_estate_overrides_mut_by_path(new) {
-            for (component, values) in &mut overrides.values {
+        let before: BTreeMap<String, PlaceSettings> =
+            iter_estate_settings_mut_by_path(old).map(|(path, settings)| (path, settings.clone())).collect();
+        for (path, settings) in iter_estate_settings_mut_by_path(new) {
+            for (component, values) in &mut settings.values {
                 for (key, assignment) in values {
                     let value =
-                        before.get(&path).and_then(|overrides| overrides.values.get(component)?.get(key));
+                        before.get(&path).and_then(|settings| settings.values.get(component)?.get(key));
                     let changed = value.is_some_and(|value| value.value != assignment.value);
                     self.mask(component, key, assignment, changed);
                 }

@@ -34,7 +34,7 @@ mod tokens;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
 use ed25519_dalek::SigningKey;
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 use packaging::repository::Repository;
 use rand::rngs::OsRng;
 use tokio::sync::broadcast;
@@ -48,9 +48,9 @@ pub(crate) use places::PlaceKind;
 
 use crate::{
     clock::Clock,
-    daemon_error::{DaemonCommandError, join_error_and_sources},
+    command_error::{GeppettoCommandError, join_error_and_sources},
     data_folder::DataFolder,
-    store::{SealingKey, Store, StoreWithUncheckedSeal, TimeAndActor},
+    store::{SealingKey, Store, StoreWithUncheckedKeys, TimeAndActor},
 };
 
 /// A control plane's data, opened.
@@ -77,29 +77,31 @@ pub(crate) struct BackOffice {
 
 /// Opens the database with the keys of the data folder; keys that are missing are made, unless the database was used with
 /// others before.
-pub(crate) async fn open_store_with_its_keys(
+pub(crate) async fn open_or_create_store_and_keys(
     data: &DataFolder,
-) -> Result<(Store, SigningKey), DaemonCommandError> {
-    check_keys(StoreWithUncheckedSeal::open_and_migrate(&data.database_location()).await?, data).await
+) -> Result<(Store, SigningKey), GeppettoCommandError> {
+    check_keys(StoreWithUncheckedKeys::open_and_migrate(&data.database_location()).await?, data).await
 }
 
 /// Opens a database that a control plane has used, with its keys; its tables stay as they are.
-pub(crate) async fn open_used_store_with_its_keys(data: &DataFolder) -> Result<Store, DaemonCommandError> {
-    let opened = StoreWithUncheckedSeal::open_used_without_migrating(&data.database_location()).await?;
+pub(crate) async fn open_used_store_without_migrating(
+    data: &DataFolder,
+) -> Result<Store, GeppettoCommandError> {
+    let opened = StoreWithUncheckedKeys::open_used_without_migrating(&data.database_location()).await?;
     Ok(check_keys(opened, data).await?.0)
 }
 
 async fn check_keys(
-    opened: StoreWithUncheckedSeal,
+    opened: StoreWithUncheckedKeys,
     data: &DataFolder,
-) -> Result<(Store, SigningKey), DaemonCommandError> {
+) -> Result<(Store, SigningKey), GeppettoCommandError> {
     let seal = SealingKey::new(&keys::load_or_create_database_key(
         &data.database_key_path(),
-        opened.has_been_sealed(),
+        opened.was_used_before(),
         &mut OsRng,
     )?);
     let node_key =
-        keys::load_or_create_node_key(&data.node_key_path(), opened.has_been_sealed(), &mut OsRng)?;
+        keys::load_or_create_node_key(&data.node_key_path(), opened.was_used_before(), &mut OsRng)?;
     let store = opened.check_or_set_both_keys(seal, &keys::public_key_base64(&node_key)).await?;
     Ok((store, node_key))
 }
@@ -110,8 +112,11 @@ const HEALTH_HOLDS_US: i64 = 5_000_000;
 impl BackOffice {
     /// Opens the database and the repository; keys that are missing are made, unless the database was used with
     /// others before.
-    pub(crate) async fn open(data: &DataFolder, clock: Clock) -> Result<Self, DaemonCommandError> {
-        let (store, node_key) = open_store_with_its_keys(data).await?;
+    pub(crate) async fn open_or_create(
+        data: &DataFolder,
+        clock: Clock,
+    ) -> Result<Self, GeppettoCommandError> {
+        let (store, node_key) = open_or_create_store_and_keys(data).await?;
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
         let (cache, secrets, changing, submitted_texts, refused_uploads, resolutions, health_written_us) =
             Default::default();
@@ -155,7 +160,7 @@ impl BackOffice {
     }
 
     /// What changes from now on, on every control plane of this database.
-    pub(crate) fn subscribe_to_events(&self) -> broadcast::Receiver<Event> {
+    pub(crate) fn subscribe_to_events(&self) -> broadcast::Receiver<ControlPlaneEvent> {
         self.store.subscribe_to_events()
     }
 

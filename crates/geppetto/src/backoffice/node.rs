@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     format::estate::SettingLocator,
     format::node::{self, NodeYamlWriterWithSharedComponents},
     name::ServerName,
@@ -45,7 +45,7 @@ pub(crate) enum SignedOrMaskedNode {
 pub(super) struct UnnumberedNode {
     latest: Option<StoredNodeFile>,
     revision: u64,
-    catalog: Arc<Catalog>,
+    catalog: Arc<ComponentCatalog>,
     pub(super) resolution: Resolution,
 }
 
@@ -58,13 +58,13 @@ impl From<&StoredNodeFile> for NodeGenerationAndDigest {
 impl BackOffice {
     /// Which generation a server must be at now, if the principal may have its signed text: enough to answer
     /// who has it already.
-    pub(crate) async fn current_or_new_generation_if_permitted(
+    pub(crate) async fn get_or_create_generation_if_permitted(
         &self,
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
         match self.may_have_signed(principal, server).await? {
-            true => Ok(Some(self.get_or_store_current_node_generation(server).await?)),
+            true => Ok(Some(self.get_or_create_node_generation(server).await?)),
             false => Ok(None),
         }
     }
@@ -92,7 +92,7 @@ impl BackOffice {
             }
             None => {
                 let signed = self.may_have_signed(principal, server).await?;
-                (self.current_or_new_signed_node_file(server).await?, signed)
+                (self.get_or_create_signed_node_file(server).await?, signed)
             }
         };
         Ok(match signed {
@@ -138,7 +138,7 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<String, BackOfficeError> {
-        Ok(node::write_unsigned_node_yaml_without_secrets(&self.resolved_node(principal, server).await?))
+        Ok(node::node_to_yaml_without_secrets(&self.resolved_node(principal, server).await?))
     }
 
     /// Whether the principal may have the signed text; refused where it may see nothing of the server.
@@ -154,7 +154,7 @@ impl BackOffice {
     /// Which generation a server must be at now; a new one is made if the content has changed.
     ///
     /// As long as nothing that reaches this server changes, this asks the database for one number.
-    pub(super) async fn get_or_store_current_node_generation(
+    pub(super) async fn get_or_create_node_generation(
         &self,
         server: &ServerName,
     ) -> Result<NodeGenerationAndDigest, BackOfficeError> {
@@ -195,7 +195,7 @@ impl BackOffice {
         &self,
         server: &ServerName,
         revision: u64,
-        catalog: &Catalog,
+        catalog: &ComponentCatalog,
     ) -> Result<Option<(NodeGenerationAndDigest, ResolutionReads)>, BackOfficeError> {
         let Some(stored) = self.store.read_resolution_without_node(server.as_str()).await? else {
             return Ok(None);
@@ -218,11 +218,11 @@ impl BackOffice {
     }
 
     /// The signed text of the current node version.
-    pub(super) async fn current_or_new_signed_node_file(
+    pub(super) async fn get_or_create_signed_node_file(
         &self,
         server: &ServerName,
     ) -> Result<StoredNodeFile, BackOfficeError> {
-        let version = self.get_or_store_current_node_generation(server).await?;
+        let version = self.get_or_create_node_generation(server).await?;
         let stored = self.store.read_node_file_of_generation(server.as_str(), version.generation).await?;
         stored.ok_or_else(|| {
             BackOfficeError::Broken(format!("generation {} of {server} is not stored", version.generation))
@@ -301,7 +301,8 @@ impl BackOffice {
             .iter()
             .map(|(name, component)| (name.to_string(), component.version.to_string()))
             .collect();
-        let text = NodeYamlWriterWithSharedComponents::default().write_signed_node(&numbered, &self.node_key);
+        let text =
+            NodeYamlWriterWithSharedComponents::default().node_to_signed_yaml(&numbered, &self.node_key);
         let new = NewNodeFile {
             server: numbered.server.as_str(),
             generation,

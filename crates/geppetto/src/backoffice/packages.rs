@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     name::Name,
-    wire::{self, ComponentVersionSummary, Event, UploadedPackage},
+    wire::{self, ComponentVersionSummary, ControlPlaneEvent, UploadedPackage},
 };
 use packaging::{
     openpgp::KeyFingerprint,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     auth::{Admin, Developer, Operator, UnscopedPermit, Viewer},
-    daemon_error::join_error_and_sources,
+    command_error::join_error_and_sources,
     store::TimeAndActor,
 };
 
@@ -120,7 +120,7 @@ impl BackOffice {
     }
 
     /// The folder of the generation that a channel shows now, relative to [`BackOffice::channels_folder_path`].
-    pub(crate) async fn current_generation_path_below_channels_folder(
+    pub(crate) async fn relative_path_of_channel_generation(
         &self,
         channel: Name,
     ) -> Result<std::path::PathBuf, BackOfficeError> {
@@ -131,7 +131,9 @@ impl BackOffice {
     }
 
     /// What the channels hold.
-    pub(super) async fn read_catalog_of_all_channels(&self) -> Result<Arc<Catalog>, BackOfficeError> {
+    pub(super) async fn read_catalog_of_all_channels(
+        &self,
+    ) -> Result<Arc<ComponentCatalog>, BackOfficeError> {
         let catalog = self.run_blocking_with_repository(Repository::read_catalog).await?;
         self.cache().insert_catalog_and_forget_reached_nodes(&catalog);
         Ok(catalog)
@@ -144,7 +146,7 @@ impl BackOffice {
 
     /// The keys packages and metadata are signed with.
     pub(crate) async fn read_trusted_keys_armored(&self) -> Result<String, BackOfficeError> {
-        self.run_blocking_with_repository(Repository::read_armored_trusted_keys).await
+        self.run_blocking_with_repository(Repository::read_armored_trusted_and_withdrawn_keys).await
     }
 
     /// Begins to take in a package of at most `limit` bytes.
@@ -172,7 +174,7 @@ impl BackOffice {
         };
         self.record_outcome(
             entry,
-            move |repository| repository.receive_uploaded_package(upload),
+            move |repository| repository.check_and_store_uploaded_package(upload),
             |received| format!("sha256 {}, {} bytes", received.sha256, received.size),
         )
         .await
@@ -194,7 +196,7 @@ impl BackOffice {
         let (channel, after, now) = (channel.clone(), after.cloned(), self.now_unix_seconds());
         self.change_repository_audited(
             entry,
-            move |repository| repository.create_channel(&channel, after.as_ref(), now),
+            move |repository| repository.create_channel_if_absent(&channel, after.as_ref(), now),
             describe_creation,
         )
         .await
@@ -202,7 +204,7 @@ impl BackOffice {
 
     /// Creates `channels`, in this order of promotion, if the repository has none at all; completes a creation that was
     /// killed.
-    pub(crate) async fn create_first_channels(
+    pub(crate) async fn create_channels_if_none(
         &self,
         permit: &UnscopedPermit<Operator>,
         channels: &[Name],
@@ -210,7 +212,7 @@ impl BackOffice {
         let channels = channels.to_vec();
         let missing = self
             .run_blocking_with_repository(move |repository| {
-                repository.list_first_channels_to_create(&channels)
+                repository.record_and_list_initial_channels(&channels)
             })
             .await?;
         for channel in missing {
@@ -222,7 +224,7 @@ impl BackOffice {
             let now = self.now_unix_seconds();
             self.change_repository_audited(
                 entry,
-                move |repository| repository.create_first_channel(&channel, now),
+                move |repository| repository.create_initial_channel_if_absent(&channel, now),
                 describe_creation,
             )
             .await?;
@@ -248,7 +250,7 @@ impl BackOffice {
                 },
             )
             .await?;
-        let mut keys = self.run_blocking_with_repository(Repository::list_trusted_keys).await?;
+        let mut keys = self.run_blocking_with_repository(Repository::list_trusted_and_withdrawn_keys).await?;
         keys.retain(|key| given.contains(&key.fingerprint));
         Ok(key_list(&keys))
     }
@@ -264,7 +266,7 @@ impl BackOffice {
         let (fingerprint, now) = (fingerprint.to_owned(), self.now_unix_seconds());
         self.change_repository_audited(
             entry,
-            move |repository| repository.withdraw_key(&fingerprint, now.into()),
+            move |repository| repository.withdraw_key_unless_withdrawn(&fingerprint, now.into()),
             |new| if *new { "withdrawn" } else { "was withdrawn already" }.to_owned(),
         )
         .await
@@ -275,7 +277,7 @@ impl BackOffice {
         &self,
         _permit: &UnscopedPermit<Viewer>,
     ) -> Result<wire::TrustedKeyList, BackOfficeError> {
-        Ok(key_list(&self.run_blocking_with_repository(Repository::list_trusted_keys).await?))
+        Ok(key_list(&self.run_blocking_with_repository(Repository::list_trusted_and_withdrawn_keys).await?))
     }
 
     /// All channels, in the order of promotion.
@@ -372,7 +374,7 @@ pub(super) struct RepositoryAuditEntry {
     subject: String,
     detail: String,
     /// Announced when the operation is done.
-    event: Option<Event>,
+    event: Option<ControlPlaneEvent>,
     /// Where refusals are counted; each is in the log if not given.
     counted_refusals: Option<Arc<RefusedUploadCounts>>,
 }
@@ -403,7 +405,7 @@ impl RepositoryAuditEntry {
 
     /// The same, and the channel is announced as changed when it is done.
     pub(super) fn announce_channel_change_when_done(self, channel: &Name) -> Self {
-        Self { event: Some(Event::ChannelChanged { channel: channel.to_string() }), ..self }
+        Self { event: Some(ControlPlaneEvent::ChannelChanged { channel: channel.to_string() }), ..self }
     }
 }
 

@@ -55,13 +55,13 @@ impl BackOffice {
             PlaceKind::Environment => page.slice_page(
                 environments
                     .iter()
-                    .filter(|(name, _)| principal.can_see_environment(name))
+                    .filter(|(name, _)| principal.can_see_part_of_environment(name))
                     .map(|(name, environment)| (name.as_str(), &environment.description)),
             ),
             PlaceKind::Server => page.slice_page(
                 servers
                     .iter()
-                    .filter(|(_, server)| principal.can_see_environment(&server.environment))
+                    .filter(|(_, server)| principal.can_see_part_of_environment(&server.environment))
                     .map(|(name, server)| (name.as_str(), &server.description)),
             ),
         };
@@ -83,7 +83,7 @@ impl BackOffice {
             .estate
             .servers
             .iter()
-            .filter(|(_, server)| permit.principal().can_see_environment(&server.environment))
+            .filter(|(_, server)| permit.principal().can_see_part_of_environment(&server.environment))
             .map(|(name, server)| (name.as_str(), server));
         let PageSlice { items, next } = page.slice_page(visible);
         let (Some((first, _)), Some((last, _))) = (items.first(), items.last()) else {
@@ -139,7 +139,7 @@ impl BackOffice {
             PlaceId::Server(server) => {
                 principal.require_view_of_server(server, &state.estate.servers[server].environment)?;
             }
-            PlaceId::Environment(name) if !principal.can_see_environment(name) => {
+            PlaceId::Environment(name) if !principal.can_see_part_of_environment(name) => {
                 permit.require_grant_in_scope(&EnvironmentAndComponentScope::scope_of_environment(name))?;
             }
             _ => {}
@@ -177,7 +177,7 @@ impl BackOffice {
             let mut masked = estate::parse_estate_yaml(&hidden)
                 .map_err(|_| BackOfficeError::Broken("a stored document cannot be read back".to_owned()))?;
             self.load_and_store_ever_secret_parameters().await?.mask_secrets_in_estate(&mut masked);
-            open.extend(estate::write_estate_yaml_by_path(&masked));
+            open.extend(estate::estate_to_yaml_by_path(&masked));
         }
         Ok(open)
     }
@@ -244,12 +244,12 @@ fn visible_names<'a>(estate: &'a Estate, kind: PlaceKind, principal: &Principal)
         PlaceKind::Group => estate.groups.keys().map(Name::as_str).collect(),
         PlaceKind::Environment => {
             let names = estate.environments.keys();
-            names.filter(|name| principal.can_see_environment(name)).map(Name::as_str).collect()
+            names.filter(|name| principal.can_see_part_of_environment(name)).map(Name::as_str).collect()
         }
         PlaceKind::Server => estate
             .servers
             .iter()
-            .filter(|(_, server)| principal.can_see_environment(&server.environment))
+            .filter(|(_, server)| principal.can_see_part_of_environment(&server.environment))
             .map(|(name, _)| name.as_str())
             .collect(),
     }

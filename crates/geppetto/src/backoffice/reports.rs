@@ -50,7 +50,10 @@ impl BackOffice {
             entries: report.entries.len() as u64,
         };
         let new = NewReport { server: server.as_str(), head, json: &json };
-        let id = self.store.insert_report(&new, &self.audit_context(&principal.audit_actor())).await?;
+        let id = self
+            .store
+            .insert_report_or_get_existing(&new, &self.audit_context(&principal.audit_actor()))
+            .await?;
         self.get_report(principal, server, id).await
     }
 

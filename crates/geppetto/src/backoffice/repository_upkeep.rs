@@ -8,7 +8,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use model::{catalog::Catalog, name::Name, resolve::Resolver, version::Version, wire};
+use model::{catalog::ComponentCatalog, name::Name, resolve::Resolver, version::Version, wire};
 use packaging::repository::{RepositoryFinding, RetentionResult};
 use tokio::runtime::Handle;
 
@@ -48,7 +48,7 @@ impl BackOffice {
             entry,
             move |repository| {
                 // Queried under the repository lock, so that every version a node file names is seen.
-                repository.lock_and_remove_unneeded_versions(
+                repository.remove_unneeded_versions_queried_under_lock(
                     |catalog| runtime.block_on(needed_versions(&store, catalog, &AtomicBool::new(false))),
                     keep,
                     now,
@@ -159,7 +159,7 @@ impl BackOffice {
 /// is set.
 async fn needed_versions(
     store: &Store,
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     is_cancelled: &AtomicBool,
 ) -> Result<BTreeSet<(Name, Version)>, BackOfficeError> {
     let mut needed = BTreeSet::new();

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     name::{Name, ServerName},
     resolve::{ChangedResolutionInputs, ResolutionReads, ResolutionReadsIndex},
 };
@@ -18,7 +18,7 @@ const CLOCK_MARGIN_US: i64 = 10_000_000;
 #[derive(Debug, Default)]
 pub(super) struct ResolutionCache {
     state: Option<Arc<EstateSnapshot>>,
-    catalog: Option<Arc<Catalog>>,
+    catalog: Option<Arc<ComponentCatalog>>,
     reads: Arc<ResolutionReadsIndex>,
     /// When the reads were last taken from the database.
     reads_at_us: Option<i64>,
@@ -60,7 +60,7 @@ impl ResolutionCache {
     }
 
     /// Takes in a catalog; nodes stay known that read nothing of what is different in it.
-    pub(super) fn insert_catalog_and_forget_reached_nodes(&mut self, catalog: &Arc<Catalog>) {
+    pub(super) fn insert_catalog_and_forget_reached_nodes(&mut self, catalog: &Arc<ComponentCatalog>) {
         if self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog)) {
             return;
         }
@@ -99,7 +99,7 @@ impl ResolutionCache {
         &self,
         server: &ServerName,
         revision: u64,
-        catalog: &Arc<Catalog>,
+        catalog: &Arc<ComponentCatalog>,
     ) -> Option<NodeGenerationAndDigest> {
         self.nodes.get(server).filter(|_| self.is_current_for(revision, catalog)).cloned()
     }
@@ -112,7 +112,7 @@ impl ResolutionCache {
         version: &NodeGenerationAndDigest,
         reads: &ResolutionReads,
         revision: u64,
-        catalog: &Arc<Catalog>,
+        catalog: &Arc<ComponentCatalog>,
     ) {
         if self.state.is_none() && revision > self.nodes_revision {
             self.nodes.clear();
@@ -131,7 +131,7 @@ impl ResolutionCache {
     }
 
     /// Whether the nodes here are those of this revision with this catalog.
-    fn is_current_for(&self, revision: u64, catalog: &Arc<Catalog>) -> bool {
+    fn is_current_for(&self, revision: u64, catalog: &Arc<ComponentCatalog>) -> bool {
         self.nodes_revision == revision
             && self.catalog.as_ref().is_some_and(|known| Arc::ptr_eq(known, catalog))
     }

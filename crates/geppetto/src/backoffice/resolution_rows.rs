@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     name::{Name, ServerName},
     resolve::{ResolutionDigestAndReads, ResolutionReads},
 };
@@ -15,7 +15,7 @@ use crate::store::NewResolutionRow;
 
 /// Makes rows of resolutions. What many servers read alike of the catalog is digested once.
 pub(super) struct NewResolutionRowFactory<'c> {
-    catalog: &'c Catalog,
+    catalog: &'c ComponentCatalog,
     /// By channel and the address of the list of components.
     offers: HashMap<(Name, *const BTreeSet<Name>), OffersDigest>,
 }
@@ -28,7 +28,7 @@ struct OffersDigest {
 }
 
 impl<'c> NewResolutionRowFactory<'c> {
-    pub(super) fn new(catalog: &'c Catalog) -> Self {
+    pub(super) fn new(catalog: &'c ComponentCatalog) -> Self {
         Self { catalog, offers: HashMap::new() }
     }
 
@@ -58,14 +58,14 @@ impl<'c> NewResolutionRowFactory<'c> {
         // The values of selected servers depend on what their channels offer.
         if !reads.selections.is_empty() {
             let digests = catalog.channels.iter().map(|(channel, components)| {
-                catalog.digest_versions_offered_in_channel(channel, components.keys())
+                catalog.digest_channel_packages_of_components(channel, components.keys())
             });
             return digests.collect::<Vec<_>>().join(" ");
         }
         let Some(channel) = &reads.channel else { return String::new() };
         let key = (channel.clone(), Arc::as_ptr(&reads.components));
         let offers = self.offers.entry(key).or_insert_with(|| OffersDigest {
-            digest: catalog.digest_versions_offered_in_channel(channel, reads.components.iter()),
+            digest: catalog.digest_channel_packages_of_components(channel, reads.components.iter()),
             _components: Arc::clone(&reads.components),
         });
         offers.digest.clone()

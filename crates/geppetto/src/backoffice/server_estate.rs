@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     estate::PlaceId,
     format::estate::document_path_of_place,
     name::ServerName,
@@ -25,7 +25,7 @@ impl BackOffice {
     pub(super) async fn try_resolve_without_whole_estate(
         &self,
         server: &ServerName,
-        catalog: &Arc<Catalog>,
+        catalog: &Arc<ComponentCatalog>,
     ) -> Result<Option<(u64, Resolution)>, BackOfficeError> {
         let revision = self.store.read_current_revision_number().await?;
         if self.cache().snapshot_if_cached(revision).is_some() {

@@ -28,9 +28,11 @@ struct Story {
 }
 
 async fn open(folder: &tempfile::TempDir) -> BackOffice {
-    let data = DataFolder::locate_without_creating(&folder.path().join("data"), None, None);
+    let data = DataFolder::new_without_creating(&folder.path().join("data"), None, None);
     data.create_missing_parts().unwrap();
-    BackOffice::open(&data, Clock::clock_from_function(|| i64::from(NOW) * 1_000_000)).await.unwrap()
+    BackOffice::open_or_create(&data, Clock::clock_from_function(|| i64::from(NOW) * 1_000_000))
+        .await
+        .unwrap()
 }
 
 fn admin() -> UnscopedPermit<Admin> {
@@ -48,7 +50,7 @@ impl Story {
         let folder = tempfile::tempdir().unwrap();
         let back_office = Arc::new(open(&folder).await);
         let channels = ["dev", "prod"].map(|name| Name::new(name).unwrap());
-        back_office.create_first_channels(&admin().to_permit_of_lower_level(), &channels).await.unwrap();
+        back_office.create_channels_if_none(&admin().to_permit_of_lower_level(), &channels).await.unwrap();
         let key = SecretKey::generate_secret_key("CI", NOW).unwrap();
         back_office.trust_package_keys(&admin(), key.armored_public_key().unwrap()).await.unwrap();
         Self { back_office, key, folder }
@@ -85,7 +87,7 @@ impl Story {
         }
         let publication = PublicationRequest { files, preview: false };
         self.back_office
-            .publish_received_packages_in_channel(
+            .publish_or_preview_packages(
                 &admin().to_permit_of_lower_level(),
                 &Name::new(channel).unwrap(),
                 publication,
@@ -175,7 +177,7 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
     assert_eq!(story.change(&files).await.unwrap().affected_servers().len(), 20);
     let all = async || {
         for n in 0..20 {
-            back_office.get_or_store_current_node_generation(&server(&format!("s{n}"))).await.unwrap();
+            back_office.get_or_create_node_generation(&server(&format!("s{n}"))).await.unwrap();
         }
         back_office.resolution_count_since_start()
     };
@@ -193,7 +195,7 @@ async fn change_and_publication_resolve_only_the_servers_they_reach() {
     assert_eq!(all().await, 22);
     story.publish("1.2.0", SHOP, "prod").await;
     assert_eq!(all().await, 42, "a publication in their channel reaches all of its servers");
-    assert_eq!(back_office.get_or_store_current_node_generation(&server("s0")).await.unwrap().generation, 2);
+    assert_eq!(back_office.get_or_create_node_generation(&server("s0")).await.unwrap().generation, 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -209,15 +211,15 @@ async fn restarted_control_plane_resolves_no_server_that_nothing_reached() {
     ];
     story.change(&documents).await.unwrap();
     for name in ["web-01", "other-01"] {
-        story.back_office.get_or_store_current_node_generation(&server(name)).await.unwrap();
+        story.back_office.get_or_create_node_generation(&server(name)).await.unwrap();
     }
     // A change that does not reach web-01, and then a new process.
     story.change(&[("roles/other.yaml", &role("*", 9000))]).await.unwrap();
     let restarted = story.open_again().await;
-    let known = story.back_office.get_or_store_current_node_generation(&server("web-01")).await.unwrap();
-    assert_eq!(restarted.get_or_store_current_node_generation(&server("web-01")).await.unwrap(), known);
+    let known = story.back_office.get_or_create_node_generation(&server("web-01")).await.unwrap();
+    assert_eq!(restarted.get_or_create_node_generation(&server("web-01")).await.unwrap(), known);
     assert_eq!(restarted.resolution_count_since_start(), 0);
-    restarted.get_or_store_current_node_generation(&server("other-01")).await.unwrap();
+    restarted.get_or_create_node_generation(&server("other-01")).await.unwrap();
     assert_eq!(restarted.resolution_count_since_start(), 1, "it was reached, and is resolved");
 }
 
@@ -267,15 +269,15 @@ async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
     story.change(&web).await.unwrap();
     let slow = back_office.resolve_unnumbered_node(&server("web-01")).await.unwrap();
     story.publish("1.1.0", SHOP, "prod").await;
-    let fast = back_office.get_or_store_current_node_generation(&server("web-01")).await.unwrap();
+    let fast = back_office.get_or_create_node_generation(&server("web-01")).await.unwrap();
     assert_eq!(
         back_office.store_resolved_node_unless_outdated(&slow).await.unwrap(),
         None,
         "it was overtaken"
     );
-    assert_eq!(back_office.get_or_store_current_node_generation(&server("web-01")).await.unwrap(), fast);
+    assert_eq!(back_office.get_or_create_node_generation(&server("web-01")).await.unwrap(), fast);
     assert!(
-        back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap().text.contains("1.1.0")
+        back_office.get_or_create_signed_node_file(&server("web-01")).await.unwrap().text.contains("1.1.0")
     );
 }
 
@@ -294,7 +296,7 @@ async fn retention_keeps_the_versions_that_a_server_would_get_now() {
     let permit = admin().to_permit_of_lower_level();
     let removed = story.back_office.remove_unneeded_versions_from_every_channel(&permit, 1).await.unwrap();
     assert_eq!(removed.files.len(), 2, "{removed:?}");
-    let node = story.back_office.current_or_new_signed_node_file(&server("web-01")).await.unwrap();
+    let node = story.back_office.get_or_create_signed_node_file(&server("web-01")).await.unwrap();
     assert!(node.text.contains("1.0.0"), "{}", node.text);
 }
 
@@ -359,7 +361,7 @@ async fn audit_log_records_the_begin_and_the_outcome_of_a_publication() {
     let many = vec!["shop-1.0.0-1.noarch.rpm".to_owned(); 500];
     story
         .back_office
-        .publish_received_packages_in_channel(
+        .publish_or_preview_packages(
             &admin().to_permit_of_lower_level(),
             &nowhere,
             PublicationRequest { files: many, preview: false },

@@ -61,7 +61,12 @@ impl BackupDescription {
                 described.format
             )));
         }
-        match described.folders.iter().chain(described.links.keys()).find(|path| !is_path_inside(path)) {
+        match described
+            .folders
+            .iter()
+            .chain(described.links.keys())
+            .find(|path| !is_relative_path_without_parents(path))
+        {
             Some(path) => {
                 Err(BackupError::damaged(folder, format!("{DESCRIPTION_FILE} names the path {path}")))
             }
@@ -71,6 +76,6 @@ impl BackupDescription {
 }
 
 /// Whether a path can only lead to something inside the folder it is relative to.
-pub(super) fn is_path_inside(path: &str) -> bool {
+pub(super) fn is_relative_path_without_parents(path: &str) -> bool {
     !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }

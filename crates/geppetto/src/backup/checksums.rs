@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     BackupError,
-    backup_description::{BackupDescription, is_path_inside},
+    backup_description::{BackupDescription, is_relative_path_without_parents},
 };
 
 /// Its name in the backup.
@@ -23,7 +23,7 @@ pub(super) type ChecksumsByPath = BTreeMap<String, String>;
 
 /// What a folder holds.
 #[derive(Debug, Default)]
-pub(super) struct FolderContent {
+pub(super) struct FolderChecksumListing {
     /// Of each file but `SHA256SUMS` itself.
     pub(super) sums: ChecksumsByPath,
     /// All folders, by their path.
@@ -35,8 +35,8 @@ pub(super) struct FolderContent {
 }
 
 /// Lists everything in a folder and reads every file, one with several names once.
-pub(super) fn read_folder_content(folder: &Path) -> Result<FolderContent, BackupError> {
-    let mut content = FolderContent::default();
+pub(super) fn list_and_checksum_folder(folder: &Path) -> Result<FolderChecksumListing, BackupError> {
+    let mut content = FolderChecksumListing::default();
     let mut known = HashMap::new();
     let mut waiting = vec![String::new()];
     while let Some(below) = waiting.pop() {
@@ -86,7 +86,7 @@ pub(super) fn read_checksums(folder: &Path) -> Result<ChecksumsByPath, BackupErr
     })?;
     text.lines()
         .map(|line| match line.split_once("  ") {
-            Some((sum, path)) if sum.len() == 64 && is_path_inside(path) => {
+            Some((sum, path)) if sum.len() == 64 && is_relative_path_without_parents(path) => {
                 Ok((path.to_owned(), sum.to_owned()))
             }
             _ => Err(BackupError::damaged(folder, format!("{CHECKSUM_FILE} has the line `{line}`"))),
@@ -99,7 +99,7 @@ pub(super) fn verify_backup_content(
     folder: &Path,
     sums: &ChecksumsByPath,
 ) -> Result<BackupDescription, BackupError> {
-    let present = read_folder_content(folder)?;
+    let present = list_and_checksum_folder(folder)?;
     for (path, sum) in sums {
         match present.sums.get(path) {
             None => return Err(BackupError::damaged(folder, format!("{path} is missing"))),

@@ -37,11 +37,11 @@ pub(crate) async fn create_backup(
         return Err(exists());
     };
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    refuse_inside(out, "repository", &data.repository_path())?;
-    refuse_inside(out, "data folder", data.folder_path())?;
+    refuse_path_inside_folder(out, "repository", &data.repository_path())?;
+    refuse_path_inside_folder(out, "data folder", data.folder_path())?;
     let real = fs::canonicalize(parent).map_err(BackupError::from_io_error("look at", parent))?;
     if let Some(backup) = real.ancestors().find(|folder| folder.join(CHECKSUM_FILE).exists()) {
-        refuse_inside(out, "backup", backup)?;
+        refuse_path_inside_folder(out, "backup", backup)?;
     }
     // It is removed again when anything fails.
     let aside = tempfile::Builder::new()
@@ -64,7 +64,7 @@ pub(crate) async fn create_backup(
 }
 
 /// Refuses a path that is, or will be, inside `folder`, which must stay as it is.
-pub(super) fn refuse_inside(path: &Path, kind: &str, folder: &Path) -> Result<(), BackupError> {
+pub(super) fn refuse_path_inside_folder(path: &Path, kind: &str, folder: &Path) -> Result<(), BackupError> {
     let path = std::path::absolute(path).map_err(BackupError::from_io_error("look at", path))?;
     // What is not there yet has no links.
     let real = path.ancestors().find_map(|above| fs::canonicalize(above).ok());
@@ -86,7 +86,7 @@ async fn fill_backup(
     now_us: i64,
     aside: &Path,
 ) -> Result<(usize, u64), BackupError> {
-    let repository = Repository::open_repository(&data.repository_path())?;
+    let repository = Repository::open_repository_and_clean_incoming(&data.repository_path())?;
     let database = match data.database_location() {
         DatabaseLocation::File(_) => aside.join(SQLITE_FILE),
         DatabaseLocation::Url(_) => aside.join(POSTGRES_DUMP_FILE),
@@ -106,7 +106,7 @@ async fn fill_backup(
     let mut description = BackupDescription::new(now_us, store.epoch(), revision);
     let aside = aside.to_owned();
     tokio::task::spawn_blocking(move || {
-        let mut content = checksums::read_folder_content(&aside)?;
+        let mut content = checksums::list_and_checksum_folder(&aside)?;
         description.folders.clone_from(&content.folders);
         description.links = content.links;
         let description_file = aside.join(DESCRIPTION_FILE);
@@ -129,7 +129,7 @@ fn copy_keys(data: &DataFolder, to: &Path) -> Result<(), BackupError> {
     let made = fs::DirBuilder::new().mode(0o700).create(to);
     made.map_err(BackupError::from_io_error("make the folder", to))?;
     for (path, is_needed) in
-        [(data.node_key_path(), true), (data.database_key_path(), true), (data.authority_path(), false)]
+        [(data.node_key_path(), true), (data.database_key_path(), true), (data.own_authority_path(), false)]
     {
         if is_needed || path.exists() {
             copy_to_new_file(&path, &to.join(path.file_name().unwrap_or_default()), 0o600)?;

@@ -18,7 +18,7 @@ mod recover_backup;
 
 use std::path::{Path, PathBuf};
 
-use crate::daemon_error::DaemonCommandError;
+use crate::command_error::GeppettoCommandError;
 
 pub(crate) use create_backup::create_backup;
 pub(crate) use recover_backup::{PlannedRecovery, verify_backup_and_plan_recovery};
@@ -74,27 +74,27 @@ pub(crate) enum BackupError {
     Broken(#[from] tokio::task::JoinError),
 }
 
-impl From<BackupError> for DaemonCommandError {
+impl From<BackupError> for GeppettoCommandError {
     fn from(error: BackupError) -> Self {
         let message = error.to_string();
         match error {
             BackupError::Store(error) => error.into(),
             BackupError::Repository(_) | BackupError::Broken(_) => {
-                DaemonCommandError::operation_failed_error(message)
+                GeppettoCommandError::operation_failed_error(message)
             }
             BackupError::Io { why, .. } if why.kind() == std::io::ErrorKind::StorageFull => {
-                DaemonCommandError::operation_failed_error(message)
+                GeppettoCommandError::operation_failed_error(message)
                     .with_hint("make room on that disk, and run it again")
             }
-            BackupError::Io { .. } => DaemonCommandError::invalid_input_error(message).with_hint(
+            BackupError::Io { .. } => GeppettoCommandError::invalid_input_error(message).with_hint(
                 "run it as the user who serves the control plane, and name folders that this user may use",
             ),
-            BackupError::Damaged { .. } => DaemonCommandError::invalid_input_error(message)
+            BackupError::Damaged { .. } => GeppettoCommandError::invalid_input_error(message)
                 .with_hint("use another backup; nothing was recovered from this one"),
-            BackupError::Occupied { .. } => DaemonCommandError::invalid_input_error(message).with_hint(
+            BackupError::Occupied { .. } => GeppettoCommandError::invalid_input_error(message).with_hint(
                 "name a folder that does not exist yet, or an empty one to recover into; nothing was changed",
             ),
-            BackupError::Unsuitable(_) => DaemonCommandError::invalid_input_error(message),
+            BackupError::Unsuitable(_) => GeppettoCommandError::invalid_input_error(message),
         }
     }
 }

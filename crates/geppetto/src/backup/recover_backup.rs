@@ -13,7 +13,7 @@ use super::{
     BackupError, KEYS_FOLDER, POSTGRES_DUMP_FILE, REPOSITORY_FOLDER, SQLITE_FILE,
     backup_description::BackupDescription,
     checksums::{self, ChecksumsByPath},
-    create_backup::refuse_inside,
+    create_backup::refuse_path_inside_folder,
     durable_files::{copy_to_new_file, create_folder_with_mode, sync_folder, write_new_file},
 };
 use crate::{
@@ -42,7 +42,7 @@ pub(crate) async fn verify_backup_and_plan_recovery(
     data: &DataFolder,
 ) -> Result<PlannedRecovery, BackupError> {
     for destination in [data.folder_path(), &data.repository_path()] {
-        refuse_inside(destination, "backup", backup)?;
+        refuse_path_inside_folder(destination, "backup", backup)?;
         refuse_unless_empty(destination)?;
     }
     let sums = checksums::read_checksums(backup)?;

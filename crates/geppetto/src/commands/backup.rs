@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{DaemonContext, storage_args::DatabaseAndRepositoryArgs};
-use crate::{backoffice, backup, daemon_error::DaemonCommandError, output};
+use super::{GeppettoCommandContext, storage_args::DatabaseAndRepositoryArgs};
+use crate::{backoffice, backup, command_error::GeppettoCommandError, output};
 
 /// Copy everything a control plane needs into a new folder, also while it serves
 ///
@@ -25,14 +25,17 @@ pub(crate) struct BackupArgs {
 
 impl BackupArgs {
     /// Runs the command.
-    pub(crate) async fn run_backup_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
-        let data = self.storage.locate_data_folder(context, "backup")?;
+    pub(crate) async fn run_backup_command(
+        self,
+        context: &GeppettoCommandContext,
+    ) -> Result<(), GeppettoCommandError> {
+        let data = self.storage.locate_and_check_data_folder(context, "backup")?;
         data.require_used_before()?;
-        context.interruption.set_state_if_interrupted(format!(
+        context.interruption.set_interruption_message(format!(
             "no backup was made, and nothing was left in place of {}",
             self.out.display()
         ));
-        let store = backoffice::open_used_store_with_its_keys(&data).await?;
+        let store = backoffice::open_used_store_without_migrating(&data).await?;
         let made =
             backup::create_backup(&data, &store, context.clock.now_us(), &self.out, &context.interruption)
                 .await;

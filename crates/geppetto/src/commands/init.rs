@@ -2,10 +2,10 @@
 
 use model::name::Name;
 
-use super::{DaemonContext, storage_args::DatabaseAndRepositoryArgs};
+use super::{GeppettoCommandContext, storage_args::DatabaseAndRepositoryArgs};
 use crate::{
-    auth::UnscopedPermit, backoffice::BackOffice, daemon_error::DaemonCommandError, data_folder::DataFolder,
-    output,
+    auth::UnscopedPermit, backoffice::BackOffice, command_error::GeppettoCommandError,
+    data_folder::DataFolder, output,
 };
 
 /// Make the data folder of a new control plane
@@ -28,8 +28,11 @@ const DEFAULT_CHANNELS: [&str; 3] = ["dev", "staging", "prod"];
 
 impl InitArgs {
     /// Runs the command.
-    pub(crate) async fn run_init_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
-        context.interruption.set_state_if_interrupted(format!(
+    pub(crate) async fn run_init_command(
+        self,
+        context: &GeppettoCommandContext,
+    ) -> Result<(), GeppettoCommandError> {
+        context.interruption.set_interruption_message(format!(
             "what was made of the control plane in {} stays, and the same command completes it",
             context.data.display()
         ));
@@ -53,15 +56,15 @@ pub(super) fn default_channel_names() -> Vec<Name> {
 
 /// Opens the control plane and makes what is missing of it; a repository without channels gets `channels`.
 pub(super) async fn open_or_create_control_plane(
-    context: &DaemonContext,
+    context: &GeppettoCommandContext,
     storage: &DatabaseAndRepositoryArgs,
     channels: &[Name],
     command: &str,
-) -> Result<(DataFolder, BackOffice), DaemonCommandError> {
-    let data = storage.locate_data_folder(context, command)?;
+) -> Result<(DataFolder, BackOffice), GeppettoCommandError> {
+    let data = storage.locate_and_check_data_folder(context, command)?;
     data.create_missing_parts()?;
-    let back_office = BackOffice::open(&data, context.clock.clone()).await?;
+    let back_office = BackOffice::open_or_create(&data, context.clock.clone()).await?;
     let permit = UnscopedPermit::new_for_local_administrator(nix::unistd::geteuid().as_raw());
-    back_office.create_first_channels(&permit.to_permit_of_lower_level(), channels).await?;
+    back_office.create_channels_if_none(&permit.to_permit_of_lower_level(), channels).await?;
     Ok((data, back_office))
 }

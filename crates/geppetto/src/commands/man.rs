@@ -2,26 +2,26 @@
 
 use std::path::PathBuf;
 
-use crate::{daemon_error::DaemonCommandError, output};
+use crate::{command_error::GeppettoCommandError, output};
 
 /// Write the manual pages of geppetto to a folder, one per command
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  geppetto man man1/ && man -l man1/geppetto-serve.1\n\n\
                         The package of geppetto installs these pages.")]
-pub(crate) struct DaemonManArgs {
+pub(crate) struct GeppettoManArgs {
     /// Folder to write to; it is created when it does not exist
     folder: PathBuf,
 }
 
-impl DaemonManArgs {
+impl GeppettoManArgs {
     /// Writes the pages of `command`.
     pub(crate) fn run_man_command(
         self,
         command: clap::Command,
         is_json: bool,
-    ) -> Result<(), DaemonCommandError> {
+    ) -> Result<(), GeppettoCommandError> {
         let failed = |error: std::io::Error| {
-            DaemonCommandError::operation_failed_error(format!(
+            GeppettoCommandError::operation_failed_error(format!(
                 "the manual pages could not be written to `{}`: {error}",
                 self.folder.display()
             ))

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::{clock::Clock, daemon_error::DaemonCommandError, interruption::SignalHandling};
+use crate::{clock::Clock, command_error::GeppettoCommandError, interruption::SignalHandling};
 
 /// The control plane: back-office, repository and API
 ///
@@ -41,12 +41,12 @@ pub(crate) struct GeppettoCli {
 
     /// What to do
     #[command(subcommand)]
-    verb: GeppettoVerb,
+    verb: GeppettoCommand,
 }
 
 /// The verbs, in the order they are needed.
 #[derive(Debug, Subcommand)]
-pub(crate) enum GeppettoVerb {
+pub(crate) enum GeppettoCommand {
     /// Make the data folder of a new control plane
     Init(init::InitArgs),
     /// Serve the API and the repository
@@ -56,9 +56,9 @@ pub(crate) enum GeppettoVerb {
     /// Make a control plane of a backup, in an empty data folder
     Recover(recover::RecoverArgs),
     /// Print the completion script of a shell
-    Completion(completion::DaemonCompletionArgs),
+    Completion(completion::GeppettoCompletionArgs),
     /// Write the manual pages of geppetto to a folder, one per command
-    Man(man::DaemonManArgs),
+    Man(man::GeppettoManArgs),
     /// Print the OpenAPI document of the API
     Openapi(openapi::OpenapiArgs),
 }
@@ -66,7 +66,7 @@ pub(crate) enum GeppettoVerb {
 impl GeppettoCli {
     /// Whether this is the long-running command.
     pub(crate) fn is_serve_command(&self) -> bool {
-        matches!(self.verb, GeppettoVerb::Serve(_))
+        matches!(self.verb, GeppettoCommand::Serve(_))
     }
 
     /// Whether results and errors are for programs.
@@ -76,12 +76,15 @@ impl GeppettoCli {
 
     /// Whether this makes or copies a control plane, and says what is true when it is interrupted.
     pub(crate) fn is_interruptible_command(&self) -> bool {
-        matches!(self.verb, GeppettoVerb::Init(_) | GeppettoVerb::Backup(_) | GeppettoVerb::Recover(_))
+        matches!(
+            self.verb,
+            GeppettoCommand::Init(_) | GeppettoCommand::Backup(_) | GeppettoCommand::Recover(_)
+        )
     }
 }
 
 /// What every verb may need to know.
-pub(crate) struct DaemonContext {
+pub(crate) struct GeppettoCommandContext {
     /// The folder named on the command line.
     data: PathBuf,
     /// Whether results are printed as JSON.
@@ -97,15 +100,15 @@ pub(crate) async fn run_geppetto_command(
     cli: GeppettoCli,
     clock: Clock,
     interruption: SignalHandling,
-) -> Result<(), DaemonCommandError> {
-    let context = DaemonContext { data: cli.data, json: cli.json, clock, interruption };
+) -> Result<(), GeppettoCommandError> {
+    let context = GeppettoCommandContext { data: cli.data, json: cli.json, clock, interruption };
     match cli.verb {
-        GeppettoVerb::Init(init) => init.run_init_command(&context).await,
-        GeppettoVerb::Serve(serve) => serve.run_serve_command(&context).await,
-        GeppettoVerb::Backup(backup) => backup.run_backup_command(&context).await,
-        GeppettoVerb::Recover(recover) => recover.run_recover_command(&context).await,
-        GeppettoVerb::Completion(completion) => completion.run_completion_command(GeppettoCli::command()),
-        GeppettoVerb::Man(man) => man.run_man_command(GeppettoCli::command(), context.json),
-        GeppettoVerb::Openapi(openapi) => openapi.run_openapi_command(),
+        GeppettoCommand::Init(init) => init.run_init_command(&context).await,
+        GeppettoCommand::Serve(serve) => serve.run_serve_command(&context).await,
+        GeppettoCommand::Backup(backup) => backup.run_backup_command(&context).await,
+        GeppettoCommand::Recover(recover) => recover.run_recover_command(&context).await,
+        GeppettoCommand::Completion(completion) => completion.run_completion_command(GeppettoCli::command()),
+        GeppettoCommand::Man(man) => man.run_man_command(GeppettoCli::command(), context.json),
+        GeppettoCommand::Openapi(openapi) => openapi.run_openapi_command(),
     }
 }

@@ -1,6 +1,6 @@
 //! `geppetto openapi`: the API's description.
 
-use crate::{api, daemon_error::DaemonCommandError, output};
+use crate::{api, command_error::GeppettoCommandError, output};
 
 /// Print the OpenAPI document of the API
 #[derive(Debug, clap::Args)]
@@ -9,9 +9,9 @@ pub(crate) struct OpenapiArgs {}
 
 impl OpenapiArgs {
     /// Prints the document.
-    pub(crate) fn run_openapi_command(self) -> Result<(), DaemonCommandError> {
+    pub(crate) fn run_openapi_command(self) -> Result<(), GeppettoCommandError> {
         let text = serde_json::to_string_pretty(&api::openapi_document()).map_err(|error| {
-            DaemonCommandError::operation_failed_error(format!(
+            GeppettoCommandError::operation_failed_error(format!(
                 "the API's description has no JSON form: {error}"
             ))
         })?;

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use model::utc_time;
 
-use super::{DaemonContext, storage_args::DatabaseAndRepositoryArgs};
+use super::{GeppettoCommandContext, storage_args::DatabaseAndRepositoryArgs};
 use crate::{
     auth::{Operator, UnscopedPermit},
     backoffice,
     backup::{self, PlannedRecovery},
-    daemon_error::DaemonCommandError,
+    command_error::GeppettoCommandError,
     output,
     store::TimeAndActor,
 };
@@ -37,10 +37,13 @@ pub(crate) struct RecoverArgs {
 
 impl RecoverArgs {
     /// Runs the command.
-    pub(crate) async fn run_recover_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
-        let data = self.storage.locate_data_folder(context, "recover")?;
+    pub(crate) async fn run_recover_command(
+        self,
+        context: &GeppettoCommandContext,
+    ) -> Result<(), GeppettoCommandError> {
+        let data = self.storage.locate_and_check_data_folder(context, "recover")?;
         let untouched = format!("nothing was recovered, and {} is as it was", data.folder_path().display());
-        context.interruption.set_state_if_interrupted(untouched);
+        context.interruption.set_interruption_message(untouched);
         let planned = backup::verify_backup_and_plan_recovery(&self.from, &data).await?;
         let created = utc_time::format_utc(planned.backup_created_us());
         let whole = format!(
@@ -68,19 +71,21 @@ impl RecoverArgs {
         }
         let now_us = context.clock.now_us();
         let epoch = planned.epoch_to_begin(now_us);
-        context.interruption.set_state_if_interrupted(format!(
+        context.interruption.set_interruption_message(format!(
             "{} is recovered only in part, and no control plane starts from it: empty that folder (and the folder given \
              by --repository, and the database given by --database), then run it again",
             data.folder_path().display()
         ));
         planned.copy_to_empty_destinations(&data).await?;
-        let (store, _) = backoffice::open_store_with_its_keys(&data).await?;
+        let (store, _) = backoffice::open_or_create_store_and_keys(&data).await?;
         let permit: UnscopedPermit<Operator> =
             UnscopedPermit::new_for_local_administrator(nix::unistd::geteuid().as_raw())
                 .to_permit_of_lower_level();
         let actor = permit.audit_actor();
         let detail = format!("from the backup of {created}, revision {}", planned.revision());
-        let begun = store.begin_epoch(epoch, &detail, &TimeAndActor { at_us: now_us, actor: &actor }).await;
+        let begun = store
+            .begin_epoch_at_next_open(epoch, &detail, &TimeAndActor { at_us: now_us, actor: &actor })
+            .await;
         store.close().await;
         begun?;
         context.interruption.take_last_step(

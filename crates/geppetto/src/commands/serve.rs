@@ -11,10 +11,10 @@ use std::{
 use model::wire::ControlPlaneAddress;
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{DaemonContext, init, storage_args::DatabaseAndRepositoryArgs, tls_args::TlsArgs};
+use super::{GeppettoCommandContext, init, storage_args::DatabaseAndRepositoryArgs, tls_args::TlsArgs};
 use crate::{
     api::{self, ApiState},
-    daemon_error::DaemonCommandError,
+    command_error::GeppettoCommandError,
     jobs::{self, RepositoryReconcilerSettings},
     local_socket, output, serve, service_manager,
     serving_lock::{ServingLock, describe_listener},
@@ -76,19 +76,25 @@ fn url(text: &str) -> Result<String, String> {
 
 impl ServeArgs {
     /// Runs the command.
-    pub(crate) async fn run_serve_command(self, context: &DaemonContext) -> Result<(), DaemonCommandError> {
+    pub(crate) async fn run_serve_command(
+        self,
+        context: &GeppettoCommandContext,
+    ) -> Result<(), GeppettoCommandError> {
         tracing_subscriber::fmt()
             .with_writer(io::stderr)
             .with_max_level(self.log)
             .with_ansi(false)
             .with_target(false)
             .init();
-        let folder = self.storage.locate_data_folder(context, "serve")?;
+        let folder = self.storage.locate_and_check_data_folder(context, "serve")?;
         // Said before the port is bound: the folder is what matters, and the port is most likely that of the same one.
         let lock = ServingLock::acquire_if_folder_exists(&folder)?;
         let listener = TcpListener::bind(self.listen).await.map_err(|error| occupied(self.listen, &error))?;
         let address = listener.local_addr().map_err(|error| {
-            DaemonCommandError::operation_failed_error(format!("{} is not an address: {error}", self.listen))
+            GeppettoCommandError::operation_failed_error(format!(
+                "{} is not an address: {error}",
+                self.listen
+            ))
         })?;
         let (data, back_office) = init::open_or_create_control_plane(
             context,
@@ -109,7 +115,10 @@ impl ServeArgs {
         // Installed before readiness is announced, because a shutdown signal may come at once.
         let signal = serve::wait_for_shutdown_signal();
         let (end, ending) = watch::channel(false);
-        let tls = self.tls.open_tls(&data, address, self.advertise.as_deref(), &context.clock)?.map(Arc::new);
+        let tls = self
+            .tls
+            .new_server_tls_unless_plain(&data, address, self.advertise.as_deref(), &context.clock)?
+            .map(Arc::new);
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = self.advertise.clone().unwrap_or_else(|| format!("{scheme}://{}", reached_at(address)));
         let ca_fingerprint = tls.as_ref().and_then(|tls| tls.own_authority_fingerprint());
@@ -210,7 +219,7 @@ fn reached_at(address: SocketAddr) -> String {
 }
 
 /// Writes a file whole or not at all: who waits for it never reads half a URL.
-fn write(path: &Path, url: &str) -> Result<(), DaemonCommandError> {
+fn write(path: &Path, url: &str) -> Result<(), GeppettoCommandError> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     let written = || {
@@ -219,30 +228,30 @@ fn write(path: &Path, url: &str) -> Result<(), DaemonCommandError> {
     };
     written().map_err(|error: io::Error| {
         let message = format!("`{}` could not be written: {error}", path.display());
-        DaemonCommandError::from_io_error(message, &error, "name a file that this user may write to")
+        GeppettoCommandError::from_io_error(message, &error, "name a file that this user may write to")
     })
 }
 
-fn occupied(address: SocketAddr, error: &io::Error) -> DaemonCommandError {
+fn occupied(address: SocketAddr, error: &io::Error) -> GeppettoCommandError {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
             let listener = describe_listener(address);
-            DaemonCommandError::invalid_input_error(format!("{listener} listens on {address} already"))
+            GeppettoCommandError::invalid_input_error(format!("{listener} listens on {address} already"))
                 .with_hint(format!(
                     "end it (`ss -ltnp 'sport = :{}'` names it) or choose another address with --listen",
                     address.port()
                 ))
         }
         io::ErrorKind::PermissionDenied => {
-            DaemonCommandError::invalid_input_error(format!("this user may not listen on {address}"))
+            GeppettoCommandError::invalid_input_error(format!("this user may not listen on {address}"))
                 .with_hint(
                     "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another one with --listen",
                 )
         }
         io::ErrorKind::AddrNotAvailable => {
-            DaemonCommandError::invalid_input_error(format!("{address} is not an address of this machine"))
+            GeppettoCommandError::invalid_input_error(format!("{address} is not an address of this machine"))
                 .with_hint("`ip address` shows its addresses; 0.0.0.0 listens on all of them")
         }
-        _ => DaemonCommandError::invalid_input_error(format!("cannot listen on {address}: {error}")),
+        _ => GeppettoCommandError::invalid_input_error(format!("cannot listen on {address}: {error}")),
     }
 }

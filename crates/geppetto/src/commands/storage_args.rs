@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::DaemonContext;
-use crate::{daemon_error::DaemonCommandError, data_folder::DataFolder, folder_owner, store::DatabaseUrl};
+use super::GeppettoCommandContext;
+use crate::{command_error::GeppettoCommandError, data_folder::DataFolder, folder_owner, store::DatabaseUrl};
 
 /// Where the data of a control plane lies, if not in its folder.
 #[derive(Debug, clap::Args)]
@@ -20,19 +20,19 @@ pub(super) struct DatabaseAndRepositoryArgs {
 impl DatabaseAndRepositoryArgs {
     /// The data folder of the command line; one of another user is refused. Nothing is made. `command`
     /// is what was typed after `geppetto`.
-    pub(super) fn locate_data_folder(
+    pub(super) fn locate_and_check_data_folder(
         &self,
-        context: &DaemonContext,
+        context: &GeppettoCommandContext,
         command: &str,
-    ) -> Result<DataFolder, DaemonCommandError> {
+    ) -> Result<DataFolder, GeppettoCommandError> {
         // Parsed here, because the command line would print a wrong value with its password.
         let database: Option<DatabaseUrl> =
             self.database.as_deref().map(str::parse).transpose().map_err(|why: String| {
-                DaemonCommandError::invalid_input_error(format!(
+                GeppettoCommandError::invalid_input_error(format!(
                     "the database given by --database or GEPPETTO_DATABASE cannot be used: {why}"
                 ))
             })?;
         folder_owner::refuse_folder_of_other_user(&context.data, command)?;
-        Ok(DataFolder::locate_without_creating(&context.data, database, self.repository.clone()))
+        Ok(DataFolder::new_without_creating(&context.data, database, self.repository.clone()))
     }
 }

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use crate::{
     clock::Clock,
-    daemon_error::DaemonCommandError,
+    command_error::GeppettoCommandError,
     data_folder::DataFolder,
-    tls::{CertificateSource, OwnAuthority, ServerTls, names_and_addresses_of_this_machine},
+    tls::{CertificateSource, OwnAuthority, ServerTls, names_and_addresses_for_certificate},
 };
 
 /// How connections are encrypted. Without any of these, a loopback address speaks plain HTTP and every other one TLS with
@@ -30,13 +30,13 @@ pub(super) struct TlsArgs {
 
 impl TlsArgs {
     /// What to speak TLS with on this address; `None` for plain HTTP.
-    pub(super) fn open_tls(
+    pub(super) fn new_server_tls_unless_plain(
         &self,
         data: &DataFolder,
         listen: SocketAddr,
         advertised_url: Option<&str>,
         clock: &Clock,
-    ) -> Result<Option<ServerTls>, DaemonCommandError> {
+    ) -> Result<Option<ServerTls>, GeppettoCommandError> {
         let source = match (&self.tls_certificate, &self.tls_key) {
             (Some(certificate), Some(key)) => {
                 CertificateSource::Files { certificate: certificate.clone(), key: key.clone() }
@@ -47,14 +47,14 @@ impl TlsArgs {
             _ => {
                 let advertised = advertised_url.and_then(|url| url.parse::<axum::http::Uri>().ok());
                 let advertised = advertised.as_ref().and_then(|url| url.host());
-                let (names, addresses) = names_and_addresses_of_this_machine(listen.ip(), advertised)
+                let (names, addresses) = names_and_addresses_for_certificate(listen.ip(), advertised)
                     .map_err(|error| {
-                        DaemonCommandError::operation_failed_error(format!(
+                        GeppettoCommandError::operation_failed_error(format!(
                             "the addresses of this machine could not be listed: {error}"
                         ))
                     })?;
                 let authority =
-                    Box::new(OwnAuthority::load_or_create(&data.authority_path(), clock.now_us())?);
+                    Box::new(OwnAuthority::load_or_create(&data.own_authority_path(), clock.now_us())?);
                 CertificateSource::Own { authority, names, addresses }
             }
         };

@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 use tokio::sync::{broadcast, watch};
 
 use super::JobKind;
 use crate::{
     auth::{Admin, UnscopedPermit},
     backoffice::{BackOffice, BackOfficeError},
-    daemon_error::join_error_and_sources,
+    command_error::join_error_and_sources,
     store::{JobState, LeasedJob, NewJob, StoreError},
 };
 
@@ -104,10 +104,10 @@ pub(crate) async fn run_job_worker(
 }
 
 /// Is ready when some job changed, or may have.
-async fn job_changed(events: &mut broadcast::Receiver<Event>) {
+async fn job_changed(events: &mut broadcast::Receiver<ControlPlaneEvent>) {
     loop {
         match events.recv().await {
-            Ok(Event::JobChanged { .. } | Event::Resynchronize {})
+            Ok(ControlPlaneEvent::JobChanged { .. } | ControlPlaneEvent::Resynchronize {})
             | Err(broadcast::error::RecvError::Lagged(_)) => {
                 return;
             }
@@ -145,7 +145,7 @@ impl Worker<'_> {
         for kind in JobKind::scheduled_reconcilers(&self.schedule) {
             self.ensure(&kind, now_us).await?;
         }
-        let Some(taken) = store.take_due_job(self.owner, now_us, now_us + LEASE_US).await? else {
+        let Some(taken) = store.lease_due_job(self.owner, now_us, now_us + LEASE_US).await? else {
             let due_us = store.read_next_job_due_us().await?.unwrap_or(i64::MAX);
             let pause = Duration::from_micros(u64::try_from(due_us.saturating_sub(now_us)).unwrap_or(0));
             return Ok(Taken::NothingUntil(pause.clamp(Duration::from_millis(50), LOOK_AGAIN_AFTER)));

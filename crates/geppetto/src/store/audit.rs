@@ -1,6 +1,6 @@
 //! The audit log: who wrote what, when. Rows are only ever added; triggers in the database see to it.
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 
 use super::{Store, StoreError, WriteTransaction, signed, unsigned};
 
@@ -73,7 +73,7 @@ impl Store {
         action: &str,
         subject: &str,
         detail: &str,
-        event: Option<Event>,
+        event: Option<ControlPlaneEvent>,
     ) -> Result<(), StoreError> {
         let doing = "writing the audit log";
         let mut transaction = self.begin(doing).await?;

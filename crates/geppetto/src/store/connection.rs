@@ -3,7 +3,7 @@
 //! A statement is written once, with `$1` placeholders, in the SQL that both databases read; each macro expands to
 //! one call for SQLite and one for PostgreSQL, with rows and errors of the same types.
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 use sqlx::{PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 
 use super::{EventSender, StoreError, postgres, query_error, sqlite::SqliteWriteTransaction};
@@ -25,7 +25,7 @@ pub(super) enum PooledReadConnection {
 pub(super) struct WriteTransaction {
     begun: Begun,
     sender: EventSender,
-    events: Vec<Event>,
+    events: Vec<ControlPlaneEvent>,
 }
 
 enum Begun {
@@ -97,7 +97,7 @@ impl WriteTransaction {
     }
 
     /// Adds an event, which listeners get once the transaction is committed.
-    pub(super) fn announce_on_commit(&mut self, event: Event) {
+    pub(super) fn announce_on_commit(&mut self, event: ControlPlaneEvent) {
         self.events.push(event);
     }
 

@@ -54,10 +54,13 @@ async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     assert_eq!(store.read_current_revision_number().await.unwrap(), 0);
     let first = [sample_place_change("roles/a.yaml", "a1"), sample_place_change("roles/b.yaml", "b1")];
-    assert_eq!(store.commit_revision(0, &first, "start", &[], &TIME_AND_ACTOR_ANN).await.unwrap(), 1);
+    assert_eq!(
+        store.commit_revision_and_revoke_removed(0, &first, "start", &[], &TIME_AND_ACTOR_ANN).await.unwrap(),
+        1
+    );
     let removal = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
     store
-        .commit_revision(
+        .commit_revision_and_revoke_removed(
             1,
             &[sample_place_change("roles/a.yaml", "a2"), removal],
             "less",
@@ -67,7 +70,13 @@ async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
         .await
         .unwrap();
     store
-        .commit_revision(2, &[sample_place_change("roles/b.yaml", "b3")], "more", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision_and_revoke_removed(
+            2,
+            &[sample_place_change("roles/b.yaml", "b3")],
+            "more",
+            &[],
+            &TIME_AND_ACTOR_ANN,
+        )
         .await
         .unwrap();
 
@@ -89,11 +98,23 @@ async fn every_revision_can_be_read_back_whole(engine: TestEngine) {
 async fn commit_from_an_older_revision_is_refused_and_changes_nothing(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     store
-        .commit_revision(0, &[sample_place_change("roles/a.yaml", "a1")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision_and_revoke_removed(
+            0,
+            &[sample_place_change("roles/a.yaml", "a1")],
+            "",
+            &[],
+            &TIME_AND_ACTOR_ANN,
+        )
         .await
         .unwrap();
     let error = store
-        .commit_revision(0, &[sample_place_change("roles/a.yaml", "x")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision_and_revoke_removed(
+            0,
+            &[sample_place_change("roles/a.yaml", "x")],
+            "",
+            &[],
+            &TIME_AND_ACTOR_ANN,
+        )
         .await
         .unwrap_err();
     assert!(matches!(error, StoreError::Overtaken { base: 0, found: 1 }), "{error}");
@@ -107,7 +128,7 @@ async fn of_many_commits_from_one_revision_exactly_one_succeeds(engine: TestEngi
         let store = store.clone();
         attempts.spawn(async move {
             store
-                .commit_revision(
+                .commit_revision_and_revoke_removed(
                     0,
                     &[sample_place_change("roles/a.yaml", &n.to_string())],
                     "",
@@ -156,9 +177,9 @@ async fn places_are_read_by_path_however_many(engine: TestEngine) {
     let paths: Vec<String> = (0..40).map(|n| format!("roles/r{n:02}.yaml")).collect();
     assert_eq!(store.read_current_places_at_paths(&paths[..2]).await.unwrap(), (0, BTreeMap::new()));
     let first: Vec<_> = paths[..39].iter().map(|path| sample_place_change(path, path)).collect();
-    store.commit_revision(0, &first, "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision_and_revoke_removed(0, &first, "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     let removed = PlaceChange { path: paths[0].clone(), becomes: None };
-    store.commit_revision(1, &[removed], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision_and_revoke_removed(1, &[removed], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     let (revision, places) = store.read_current_places_at_paths(&paths).await.unwrap();
     assert_eq!((revision, places.keys().collect::<Vec<_>>()), (2, paths[1..39].iter().collect()));
     assert_eq!(places[&paths[38]].text, paths[38]);
@@ -167,14 +188,26 @@ async fn places_are_read_by_path_however_many(engine: TestEngine) {
 async fn places_changed_since_a_revision_are_listed_with_their_authors(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let both = [sample_place_change("roles/a.yaml", "a1"), sample_place_change("roles/b.yaml", "b1")];
-    store.commit_revision(0, &both, "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision_and_revoke_removed(0, &both, "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     store
-        .commit_revision(1, &[sample_place_change("roles/a.yaml", "a2")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision_and_revoke_removed(
+            1,
+            &[sample_place_change("roles/a.yaml", "a2")],
+            "",
+            &[],
+            &TIME_AND_ACTOR_ANN,
+        )
         .await
         .unwrap();
     let gone = PlaceChange { path: "roles/b.yaml".to_owned(), becomes: None };
     store
-        .commit_revision(2, &[gone], "", &[], &TimeAndActor { actor: "token bob", ..TIME_AND_ACTOR_ANN })
+        .commit_revision_and_revoke_removed(
+            2,
+            &[gone],
+            "",
+            &[],
+            &TimeAndActor { actor: "token bob", ..TIME_AND_ACTOR_ANN },
+        )
         .await
         .unwrap();
     let changed = |path: &str, revision, by: &str| (path.to_owned(), (revision, by.to_owned()));
@@ -194,7 +227,7 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let ci = NewTokenRow { id: "1", name: "ci", grants: &[], hash: "h", expires_us: None };
     store.insert_token_and_grants(&ci, &TIME_AND_ACTOR_ANN).await.unwrap();
-    store.commit_revision(0, &[], "why", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision_and_revoke_removed(0, &[], "why", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     store
         .insert_repository_audit_entry(&TIME_AND_ACTOR_ANN, "publish", "shop", "to dev", None)
         .await
@@ -218,12 +251,18 @@ async fn every_write_is_in_the_audit_log_which_only_grows(engine: TestEngine) {
 async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine: TestEngine) {
     let Some((store, database)) = open_empty_test_store(engine).await else { return };
     store
-        .commit_revision(0, &[sample_place_change("roles/a.yaml", "a1")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision_and_revoke_removed(
+            0,
+            &[sample_place_change("roles/a.yaml", "a1")],
+            "",
+            &[],
+            &TIME_AND_ACTOR_ANN,
+        )
         .await
         .unwrap();
     store.close().await;
-    let opened = async || StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
-    assert!(opened().await.has_been_sealed());
+    let opened = async || StoreWithUncheckedKeys::open_and_migrate(&database.database).await.unwrap();
+    assert!(opened().await.was_used_before());
     let wrong = opened().await.check_or_set_both_keys(SealingKey::new(&[8; 32]), "node key").await;
     assert!(matches!(wrong, Err(StoreError::WrongKey(_))));
     let wrong = opened().await.check_or_set_both_keys(SealingKey::new(&[7; 32]), "another node key").await;
@@ -235,7 +274,13 @@ async fn store_opened_again_holds_what_was_written_and_refuses_other_keys(engine
 async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened(engine: TestEngine) {
     let Some((store, database)) = open_empty_test_store(engine).await else { return };
     store
-        .commit_revision(0, &[sample_place_change("roles/a.yaml", "hunter2")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision_and_revoke_removed(
+            0,
+            &[sample_place_change("roles/a.yaml", "hunter2")],
+            "",
+            &[],
+            &TIME_AND_ACTOR_ANN,
+        )
         .await
         .unwrap();
     let secret = NewNodeFile { text: "hunter2", ..sample_node_file(1, "the digest", &[]) };
@@ -258,7 +303,7 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
     execute!(connection, "testing", "DELETE FROM control_plane").unwrap();
     drop(connection);
     store.close().await;
-    let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
+    let opened = StoreWithUncheckedKeys::open_and_migrate(&database.database).await.unwrap();
     let unsealed = opened.check_or_set_both_keys(SealingKey::new(&[7; 32]), "node key").await;
     assert!(matches!(unsealed, Err(StoreError::Unsealed(_))));
 }
@@ -266,7 +311,7 @@ async fn texts_are_sealed_in_the_database_and_one_without_its_seal_is_not_opened
 async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine: TestEngine) {
     let Some(database) = TestDatabase::create_empty_if_engine_installed(engine) else { return };
     let open = async |key: u8| {
-        let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await?;
+        let opened = StoreWithUncheckedKeys::open_and_migrate(&database.database).await?;
         opened.check_or_set_both_keys(SealingKey::new(&[key; 32]), "node key").await
     };
     let (one, other) = tokio::join!(open(1), open(2));
@@ -275,7 +320,7 @@ async fn two_stores_that_open_an_empty_database_at_once_agree_on_its_keys(engine
     assert!(matches!(lost, Err(StoreError::WrongKey(_))), "{lost:?}");
 }
 
-async fn next_event(events: &mut tokio::sync::broadcast::Receiver<Event>) -> Event {
+async fn next_event(events: &mut tokio::sync::broadcast::Receiver<ControlPlaneEvent>) -> ControlPlaneEvent {
     tokio::time::timeout(std::time::Duration::from_secs(20), events.recv()).await.unwrap().unwrap()
 }
 
@@ -285,23 +330,23 @@ async fn events_are_received_after_the_commit_and_not_before(engine: TestEngine)
     // On PostgreSQL another control plane hears of it too.
     let other = open_store_of_test_database(&database).await;
     let mut heard = other.subscribe_to_events();
-    let refused = store.commit_revision(7, &[], "", &[], &TIME_AND_ACTOR_ANN).await;
+    let refused = store.commit_revision_and_revoke_removed(7, &[], "", &[], &TIME_AND_ACTOR_ANN).await;
     assert!(refused.is_err(), "there is no revision 7 to make one from");
-    store.commit_revision(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
-    assert_eq!(next_event(&mut events).await, Event::RevisionCommitted { revision: 1 });
+    store.commit_revision_and_revoke_removed(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    assert_eq!(next_event(&mut events).await, ControlPlaneEvent::RevisionCommitted { revision: 1 });
     if engine == TestEngine::Postgres {
-        assert_eq!(next_event(&mut heard).await, Event::RevisionCommitted { revision: 1 });
+        assert_eq!(next_event(&mut heard).await, ControlPlaneEvent::RevisionCommitted { revision: 1 });
     }
 }
 
 async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let id = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
-    assert_eq!(store.take_due_job("early", 999, 2_000).await.unwrap(), None);
+    assert_eq!(store.lease_due_job("early", 999, 2_000).await.unwrap(), None);
     let mut takers = tokio::task::JoinSet::new();
     for n in 0..8 {
         let store = store.clone();
-        takers.spawn(async move { store.take_due_job(&format!("plane-{n}"), 1_000, 2_000).await.unwrap() });
+        takers.spawn(async move { store.lease_due_job(&format!("plane-{n}"), 1_000, 2_000).await.unwrap() });
     }
     let taken: Vec<LeasedJob> = takers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken.len(), 1);
@@ -314,8 +359,8 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
     store.append_job_log(first, 1_500, &["one".to_owned(), "two".to_owned()]).await.unwrap();
 
     assert_eq!(store.read_next_job_due_us().await.unwrap(), Some(3_000));
-    assert_eq!(store.take_due_job("other", 3_000, 9_000).await.unwrap(), None, "the lease holds");
-    let second = store.take_due_job("other", 3_001, 9_000).await.unwrap().unwrap();
+    assert_eq!(store.lease_due_job("other", 3_000, 9_000).await.unwrap(), None, "the lease holds");
+    let second = store.lease_due_job("other", 3_001, 9_000).await.unwrap().unwrap();
     assert_eq!((second.job.id, second.job.attempt), (id, 2));
     assert_eq!(
         store.save_progress_renew_lease_check_cancellation(first, 9_000, (2, 4)).await.unwrap(),
@@ -334,7 +379,7 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
         (waiting.state, waiting.due_us, waiting.result.as_deref()),
         (JobState::Waiting, 5_000, Some("why"))
     );
-    let third = store.take_due_job("other", 5_000, 9_000).await.unwrap().unwrap();
+    let third = store.lease_due_job("other", 5_000, 9_000).await.unwrap().unwrap();
     assert!(
         store.end_or_reschedule_job(&third, JobState::Done, Some("{}"), None, None, 6_000).await.unwrap()
     );
@@ -346,7 +391,7 @@ async fn due_job_is_taken_by_one_owner_and_again_after_its_lease(engine: TestEng
 async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let id = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
-    let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    let taken = store.lease_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(
         store.request_job_cancellation(id, &TIME_AND_ACTOR_ANN).await.unwrap(),
         Some(JobState::Running)
@@ -362,13 +407,13 @@ async fn cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once(engine: Te
         store.request_job_cancellation(waiting, &TIME_AND_ACTOR_ANN).await.unwrap(),
         Some(JobState::Cancelled)
     );
-    assert_eq!(store.take_due_job("plane", 9_000, 9_999).await.unwrap(), None);
+    assert_eq!(store.lease_due_job("plane", 9_000, 9_999).await.unwrap(), None);
 }
 
 async fn old_jobs_are_pruned_with_their_logs(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     let id = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
-    let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    let taken = store.lease_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     store.append_job_log(&taken, 1_500, &["one".to_owned()]).await.unwrap();
     assert!(store.end_or_reschedule_job(&taken, JobState::Done, None, None, None, 2_000).await.unwrap());
     let waiting = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
@@ -385,7 +430,7 @@ async fn reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_en
     store.ensure_unfinished_job(&SAMPLE_CHECK_JOB, 0).await.unwrap();
     let id = store.insert_job_or_get_unfinished(&SAMPLE_CHECK_JOB, &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.read_jobs(None, 10).await.unwrap().len(), 1);
-    let taken = store.take_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
+    let taken = store.lease_due_job("plane", 1_000, 2_000).await.unwrap().unwrap();
     assert_eq!(taken.job.id, id);
     let next = NewJob { due_us: 90_000, ..SAMPLE_CHECK_JOB };
     assert!(

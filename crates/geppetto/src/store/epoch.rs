@@ -10,7 +10,7 @@ impl Store {
 
     /// Begins an epoch that is higher than the last one: from then on each host that has followed a node file of it refuses
     /// those of lower ones. Takes effect when the database is opened the next time.
-    pub(crate) async fn begin_epoch(
+    pub(crate) async fn begin_epoch_at_next_open(
         &self,
         epoch: u64,
         detail: &str,

@@ -1,6 +1,6 @@
 //! Jobs: durable background work, taken by one control plane at a time.
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 
 use super::{Store, StoreError, TimeAndActor, WriteTransaction, audit, signed, unsigned};
 
@@ -197,7 +197,7 @@ async fn insert(
     )?;
     let id = added.map(|(id,)| unsigned(id, "job")).transpose()?;
     if let Some(id) = id {
-        transaction.announce_on_commit(Event::JobChanged { job: id });
+        transaction.announce_on_commit(ControlPlaneEvent::JobChanged { job: id });
     }
     Ok(id)
 }
@@ -266,7 +266,7 @@ impl Store {
             unique_key,
         )?;
         if let Some((id,)) = woken {
-            transaction.announce_on_commit(Event::JobChanged { job: unsigned(id, "job")? });
+            transaction.announce_on_commit(ControlPlaneEvent::JobChanged { job: unsigned(id, "job")? });
         }
         transaction.commit_and_announce_events(doing).await
     }
@@ -274,7 +274,7 @@ impl Store {
     /// Takes the job that is due longest: a waiting one, or one whose control plane let its lease end.
     ///
     /// The condition stands in the statement that takes it, so that of two control planes one gets the job.
-    pub(crate) async fn take_due_job(
+    pub(crate) async fn lease_due_job(
         &self,
         owner: &str,
         now_us: i64,
@@ -300,7 +300,7 @@ impl Store {
         )?;
         let Some(columns) = taken else { return Ok(None) };
         let job = job_row(columns)?;
-        transaction.announce_on_commit(Event::JobChanged { job: job.id });
+        transaction.announce_on_commit(ControlPlaneEvent::JobChanged { job: job.id });
         transaction.commit_and_announce_events(doing).await?;
         Ok(Some(LeasedJob { job, owner: owner.to_owned() }))
     }
@@ -327,7 +327,7 @@ impl Store {
             &taken.owner,
             signed(taken.job.attempt),
         )?;
-        transaction.announce_on_commit(Event::JobChanged { job: taken.job.id });
+        transaction.announce_on_commit(ControlPlaneEvent::JobChanged { job: taken.job.id });
         transaction.commit_and_announce_events(doing).await?;
         Ok(row.map(|(cancel,)| cancel.is_some()))
     }
@@ -399,7 +399,7 @@ impl Store {
         if let (Some(next), None) = (next, again_us) {
             insert(&mut transaction, next, now_us, "geppetto").await?;
         }
-        transaction.announce_on_commit(Event::JobChanged { job: taken.job.id });
+        transaction.announce_on_commit(ControlPlaneEvent::JobChanged { job: taken.job.id });
         transaction.commit_and_announce_events(doing).await?;
         Ok(true)
     }
@@ -425,7 +425,7 @@ impl Store {
         let Some((kind, state)) = row else { return Ok(None) };
         audit::insert_audit_entry(&mut transaction, context, "cancel-job", &kind, &format!("job {id}"))
             .await?;
-        transaction.announce_on_commit(Event::JobChanged { job: id });
+        transaction.announce_on_commit(ControlPlaneEvent::JobChanged { job: id });
         transaction.commit_and_announce_events(doing).await?;
         Ok(JobState::ALL.into_iter().find(|known| known.as_str() == state))
     }

@@ -29,7 +29,7 @@ mod tokens;
 
 use std::path::PathBuf;
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 use tokio::sync::broadcast;
 
 pub(crate) use audit::TimeAndActor;
@@ -44,7 +44,7 @@ pub(crate) use reports::{NewReport, ReportSummaryColumns};
 pub(crate) use resolutions::NewResolutionRow;
 pub(crate) use revisions::{PlaceChange, PlaceTextAndOriginsRow};
 pub(crate) use seal::SealingKey;
-pub(crate) use server_credentials::JoinTokenRow;
+pub(crate) use server_credentials::NewJoinTokenRow;
 pub(crate) use tokens::{GrantRow, NewTokenRow};
 
 /// How many events wait for a listener that is slow; then it has to look at everything.
@@ -58,7 +58,7 @@ fn pad_paths_to_statement(paths: &[String]) -> [&str; PATHS_PER_STATEMENT] {
     std::array::from_fn(|index| paths.get(index).map_or("", String::as_str))
 }
 
-type EventSender = broadcast::Sender<Event>;
+type EventSender = broadcast::Sender<ControlPlaneEvent>;
 
 /// Which database.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ pub(crate) struct Store {
 
 /// A database that is open, but whose seal was not checked yet: nothing can be read from it.
 #[derive(Debug)]
-pub(crate) struct StoreWithUncheckedSeal {
+pub(crate) struct StoreWithUncheckedKeys {
     pool: DatabasePool,
     location: DatabaseLocation,
     sealed: Option<(String, String, i64)>,
@@ -259,7 +259,7 @@ impl StoreError {
     }
 }
 
-impl StoreWithUncheckedSeal {
+impl StoreWithUncheckedKeys {
     /// Opens the database, creates its file if it is missing, and brings its tables up to date.
     pub(crate) async fn open_and_migrate(database: &DatabaseLocation) -> Result<Self, StoreError> {
         let pool = match database {
@@ -305,7 +305,7 @@ impl StoreWithUncheckedSeal {
             return Err(StoreError::OlderTables(database.to_string()));
         }
         let store = Self::with_seal_read(pool, database).await?;
-        match store.has_been_sealed() {
+        match store.was_used_before() {
             true => Ok(store),
             false => Err(StoreError::NeverUsed(database.to_string())),
         }
@@ -318,7 +318,7 @@ impl StoreWithUncheckedSeal {
     }
 
     /// Whether a control plane has used this database before.
-    pub(crate) fn has_been_sealed(&self) -> bool {
+    pub(crate) fn was_used_before(&self) -> bool {
         self.sealed.is_some()
     }
 
@@ -386,7 +386,7 @@ impl Store {
     }
 
     /// What changes from now on.
-    pub(crate) fn subscribe_to_events(&self) -> broadcast::Receiver<Event> {
+    pub(crate) fn subscribe_to_events(&self) -> broadcast::Receiver<ControlPlaneEvent> {
         self.events.subscribe()
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 
 use super::{NewResolutionRow, Store, StoreError, TimeAndActor, audit, resolutions, signed, unsigned};
 
@@ -169,7 +169,8 @@ impl Store {
         let detail = format!("generation {} from revision {}", node.generation, node.revision);
         audit::insert_audit_entry(&mut transaction, context, "generate-node", node.server, &detail).await?;
         let server = node.server.to_owned();
-        transaction.announce_on_commit(Event::NodeGenerated { server, generation: node.generation });
+        transaction
+            .announce_on_commit(ControlPlaneEvent::NodeGenerated { server, generation: node.generation });
         transaction.commit_and_announce_events(doing).await?;
         Ok(true)
     }

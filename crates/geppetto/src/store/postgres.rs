@@ -2,7 +2,7 @@
 
 use std::{str::FromStr as _, sync::LazyLock, time::Duration};
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 use sqlx::{
     Connection as _, PgConnection, PgPool,
     migrate::Migrator,
@@ -64,7 +64,7 @@ pub(super) async fn connect_to_postgres(url: &DatabaseUrl) -> Result<PgPool, Sto
 /// Announces events to every control plane on this database, once the transaction is committed.
 pub(super) async fn notify_events(
     connection: &mut PgConnection,
-    events: &[Event],
+    events: &[ControlPlaneEvent],
 ) -> Result<(), sqlx::Error> {
     for event in events {
         // An event is identifiers and numbers: it always has a JSON form.
@@ -98,7 +98,7 @@ pub(super) async fn forward_postgres_events(pool: PgPool, mut listener: PgListen
                 Err(_) => tokio::time::sleep(LISTEN_AGAIN_AFTER).await,
             }
         }
-        _ = sender.send(Event::Resynchronize {});
+        _ = sender.send(ControlPlaneEvent::Resynchronize {});
     }
 }
 

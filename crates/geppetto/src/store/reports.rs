@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 
 use super::{Store, StoreError, TimeAndActor, audit, signed, unsigned};
 
@@ -117,7 +117,7 @@ impl Store {
 
     /// Stores a server's report and gives its number; of a run that was reported before, the number it has. A run that
     /// changed nothing is counted; every other is in the audit log.
-    pub(crate) async fn insert_report(
+    pub(crate) async fn insert_report_or_get_existing(
         &self,
         report: &NewReport<'_>,
         context: &TimeAndActor<'_>,
@@ -172,7 +172,7 @@ impl Store {
         }
         let id = unsigned(id, "report")?;
         let (server, outcome) = (report.server.to_owned(), report.head.outcome.clone());
-        transaction.announce_on_commit(Event::ServerReported { server, report: id, outcome });
+        transaction.announce_on_commit(ControlPlaneEvent::ServerReported { server, report: id, outcome });
         transaction.commit_and_announce_events(doing).await?;
         Ok(id)
     }

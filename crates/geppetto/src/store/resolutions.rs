@@ -25,7 +25,7 @@ pub(crate) struct NewResolutionRow {
 
 /// The resolution of a server as it is stored.
 #[derive(Debug, Clone)]
-pub(crate) struct StoredResolutionReads {
+pub(crate) struct StoredResolutionRow {
     /// The revision it was resolved from.
     pub(crate) revision: u64,
     /// The digest of the node's content; empty if there is no node.
@@ -80,7 +80,7 @@ pub(super) async fn write_resolution_digests_and_reads(
 
 /// Lets the resolutions with selections of revision `base` hold for revision `next` too: those that it reaches were
 /// written before. Selections depend on all servers, so only such a row says that none of them matters.
-pub(super) async fn carry_over_resolutions_that_select_servers(
+pub(super) async fn carry_selecting_resolutions_to_revision(
     transaction: &mut WriteTransaction,
     base: u64,
     next: u64,
@@ -120,7 +120,7 @@ impl Store {
     pub(crate) async fn read_resolution_without_node(
         &self,
         server: &str,
-    ) -> Result<Option<StoredResolutionReads>, StoreError> {
+    ) -> Result<Option<StoredResolutionRow>, StoreError> {
         let doing = "reading a resolution";
         let mut connection = self.connection(doing).await?;
         let row: Option<(i64, String, String, String)> = fetch_optional!(
@@ -157,7 +157,7 @@ impl Store {
                 break;
             }
         }
-        Ok(Some(StoredResolutionReads {
+        Ok(Some(StoredResolutionRow {
             revision: unsigned(revision, "revision")?,
             digest: self.seal.open_sealed_text(&seal_context(server), &digest)?,
             reads,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 
 use super::{
     NewResolutionRow, PATHS_PER_STATEMENT, Store, StoreError, TimeAndActor, audit, is_taken,
@@ -230,7 +230,7 @@ impl Store {
     /// authenticate. `resolutions` are those of the servers it reaches; those of all others stay as they are.
     ///
     /// Of several made from the same revision the first one wins, by the key of the table.
-    pub(crate) async fn commit_revision(
+    pub(crate) async fn commit_revision_and_revoke_removed(
         &self,
         base: u64,
         changes: &[PlaceChange],
@@ -296,11 +296,11 @@ impl Store {
             context.at_us,
         )
         .await?;
-        resolutions::carry_over_resolutions_that_select_servers(&mut transaction, base, next).await?;
+        resolutions::carry_selecting_resolutions_to_revision(&mut transaction, base, next).await?;
         let detail = format!("{} places: {message}", changes.len());
         audit::insert_audit_entry(&mut transaction, context, "commit", &format!("revision {next}"), &detail)
             .await?;
-        transaction.announce_on_commit(Event::RevisionCommitted { revision: next });
+        transaction.announce_on_commit(ControlPlaneEvent::RevisionCommitted { revision: next });
         transaction.commit_and_announce_events(doing).await?;
         Ok(next)
     }

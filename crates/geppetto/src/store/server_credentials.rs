@@ -1,12 +1,12 @@
 //! How servers get in: one-time join tokens, and the credential each gets for one.
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 
 use super::{Store, StoreError, TimeAndActor, WriteTransaction, audit, is_taken, query_error, unsigned};
 
 /// A join token to be stored.
 #[derive(Debug, Clone)]
-pub(crate) struct JoinTokenRow<'a> {
+pub(crate) struct NewJoinTokenRow<'a> {
     /// Its public part.
     pub(crate) id: &'a str,
     /// The server that may join.
@@ -58,7 +58,7 @@ impl Store {
     /// Stores a join token.
     pub(crate) async fn insert_join_token(
         &self,
-        token: &JoinTokenRow<'_>,
+        token: &NewJoinTokenRow<'_>,
         context: &TimeAndActor<'_>,
     ) -> Result<(), StoreError> {
         let doing = "storing a join token";
@@ -214,7 +214,7 @@ impl Store {
         let revoked = revoke_credential_and_join_tokens(&mut transaction, server, context.at_us).await?;
         if revoked {
             audit::insert_audit_entry(&mut transaction, context, "revoke-credential", server, "").await?;
-            transaction.announce_on_commit(Event::AccessChanged {});
+            transaction.announce_on_commit(ControlPlaneEvent::AccessChanged {});
         }
         transaction.commit_and_announce_events(doing).await?;
         Ok(revoked)

@@ -117,7 +117,7 @@ impl Drop for SqliteWriteTransaction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon_error::DaemonCommandError;
+    use crate::command_error::GeppettoCommandError;
 
     #[tokio::test]
     async fn database_of_a_newer_program_is_refused_naming_what_to_install() {
@@ -132,7 +132,7 @@ mod tests {
         .await
         .unwrap();
         pool.close().await;
-        let error = DaemonCommandError::from(open_and_migrate_sqlite(&path).await.unwrap_err()).to_string();
+        let error = GeppettoCommandError::from(open_and_migrate_sqlite(&path).await.unwrap_err()).to_string();
         for part in
             ["was served by a newer geppetto", "migration 9999", "install that version", "geppetto recover"]
         {

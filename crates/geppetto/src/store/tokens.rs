@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 
 use super::{Store, StoreError, TimeAndActor, audit, is_taken, query_error};
 
@@ -195,7 +195,7 @@ impl Store {
             return Ok(false);
         }
         audit::insert_audit_entry(&mut transaction, context, "revoke-token", name, "").await?;
-        transaction.announce_on_commit(Event::AccessChanged {});
+        transaction.announce_on_commit(ControlPlaneEvent::AccessChanged {});
         transaction.commit_and_announce_events(doing).await?;
         Ok(true)
     }

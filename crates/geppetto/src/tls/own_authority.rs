@@ -11,7 +11,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
-use crate::{daemon_error::DaemonCommandError, data_folder::create_secret_file};
+use crate::{command_error::GeppettoCommandError, data_folder::create_secret_file};
 
 /// How long the authority is good: renewing it means to tell every client the new fingerprint.
 const AUTHORITY_DAYS: i64 = 20 * 365;
@@ -30,13 +30,13 @@ pub(crate) struct OwnAuthority {
 
 impl OwnAuthority {
     /// Reads the authority's key and certificate, which lie in one PEM file; makes it if there is none.
-    pub(crate) fn load_or_create(path: &Path, now_us: i64) -> Result<Self, DaemonCommandError> {
+    pub(crate) fn load_or_create(path: &Path, now_us: i64) -> Result<Self, GeppettoCommandError> {
         if !path.exists() {
             let made = create_authority_pem(now_us).map_err(cannot_issue)?;
             match create_secret_file(path, made.as_bytes()) {
                 // Another process made one at the same moment: that one is used.
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(DaemonCommandError::operation_failed_error(format!(
+                    return Err(GeppettoCommandError::operation_failed_error(format!(
                         "`{}` could not be written: {error}",
                         path.display()
                     )));
@@ -45,7 +45,7 @@ impl OwnAuthority {
             }
         }
         let damaged = |why: &dyn std::fmt::Display| {
-            DaemonCommandError::invalid_input_error(format!(
+            GeppettoCommandError::invalid_input_error(format!(
                 "the authority `{}` cannot be used: {why}",
                 path.display()
             ))
@@ -73,7 +73,7 @@ impl OwnAuthority {
         names: &[String],
         addresses: &[IpAddr],
         now_us: i64,
-    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), DaemonCommandError> {
+    ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), GeppettoCommandError> {
         let issue = || {
             let mut params = CertificateParams::new(names)?;
             params.subject_alt_names.extend(addresses.iter().copied().map(SanType::IpAddress));
@@ -115,8 +115,8 @@ fn validity(now_us: i64, days: i64) -> (OffsetDateTime, OffsetDateTime) {
     (now - Duration::hours(CLOCK_TOLERANCE_HOURS), now + Duration::days(days))
 }
 
-fn cannot_issue(error: rcgen::Error) -> DaemonCommandError {
-    DaemonCommandError::operation_failed_error(format!("no TLS certificate could be issued: {error}"))
+fn cannot_issue(error: rcgen::Error) -> GeppettoCommandError {
+    GeppettoCommandError::operation_failed_error(format!("no TLS certificate could be issued: {error}"))
         .with_hint("give one with --tls-certificate and --tls-key")
 }
 

@@ -120,7 +120,7 @@ fn read_nodes(server: usize, address: &str, token: &str, end: &AtomicBool, gener
                     node.generation
                 );
                 newest = node.generation;
-                let digest = model::node::digest_node(&node).to_string();
+                let digest = model::node::digest_node_content(&node).to_string();
                 let known = generations.lock().unwrap().insert((server, newest), digest.clone());
                 assert!(
                     known.is_none_or(|known| known == digest),
@@ -217,7 +217,7 @@ fn killed_control_plane_loses_no_acknowledged_write_and_no_generation_is_given_t
     for ((server, generation), digest) in generations.iter().rev().take(40) {
         let text = second.get(&format!("/api/v1/servers/s{server}/node/{generation}"), &viewer).text();
         assert_eq!(
-            &model::node::digest_node(&node::parse_node_yaml("node", &text).unwrap()).to_string(),
+            &model::node::digest_node_content(&node::parse_node_yaml("node", &text).unwrap()).to_string(),
             digest
         );
     }

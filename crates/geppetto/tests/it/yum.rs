@@ -135,7 +135,8 @@ fn mirrorlist_reader_never_gets_the_signature_of_another_generation() {
     plane.publish_shop("1.0.0", &key, "dev");
     let keys =
         TrustedPublicKeys::from_armored_certificates(&plane.get("/repository/keys.asc", "").text()).unwrap();
-    let repository = Repository::open_repository(&plane.data().join("repository")).unwrap();
+    let repository =
+        Repository::open_repository_and_clean_incoming(&plane.data().join("repository")).unwrap();
     let with_dnf = has_tool("dnf");
     if with_dnf {
         // Imports the key.

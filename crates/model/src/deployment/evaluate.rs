@@ -13,7 +13,7 @@ use crate::{
     node::Node,
     observe::OsFamily,
     plan::{DesiredComponentWithResources, DesiredHost},
-    resolve::complete_and_check_node,
+    resolve::add_defaults_and_check_node,
     resource::{PackageResourceBody, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
@@ -35,7 +35,7 @@ pub fn evaluate_deployments(
         return Err(faults);
     }
     let components = deployments.iter().map(|(name, deployment)| (name.clone(), &deployment.component));
-    let node = complete_and_check_node(node, &components.collect()).map_err(|error| {
+    let node = add_defaults_and_check_node(node, &components.collect()).map_err(|error| {
         let faults = error.faults.into_iter();
         faults
             .map(|fault| Fault {

@@ -8,7 +8,7 @@ pub(crate) mod default_owner;
 mod evaluate;
 
 use crate::{
-    component::{COMPONENT_DESCRIPTION_FILE, Component},
+    component::{COMPONENT_JSON_FILE_NAME, Component},
     deployment_manifest::{self, DeploymentFilesByPath, DeploymentManifest},
     fault::without_control_characters,
     format::FormatError,
@@ -89,7 +89,7 @@ impl DeploymentDescription {
         mut files: DeploymentFilesByPath,
     ) -> Result<Self, InvalidDeploymentError> {
         let component = files
-            .remove(COMPONENT_DESCRIPTION_FILE)
+            .remove(COMPONENT_JSON_FILE_NAME)
             .ok_or_else(|| InvalidDeploymentError::NoDescription { place: place.to_owned() })?;
         let component: Component = serde_json::from_slice(&component).map_err(|because| {
             InvalidDeploymentError::UnreadableDescription { place: place.to_owned(), because }

@@ -9,7 +9,7 @@ use serde_json::json;
 use self::secrets::SecretNamesAndTexts;
 use super::{
     DeploymentFilesByPath, DeploymentManifest, EvaluatedManifest, ResourceOrHealthCheckDeclaration,
-    field_reader::{self, FilledField, ResourceFieldReader},
+    field_reader::{self, DeclarationFieldReader, FilledField},
     resource_body,
 };
 use crate::{
@@ -216,7 +216,7 @@ impl<'a> ManifestEvaluator<'a> {
         self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
         let probe = health::read_health_probe_fields(&declaration.kind, subject, secret, &mut fields);
-        let within = fields.read_number("within").unwrap_or(30).min(3600);
+        let within = fields.read_unsigned_integer("within").unwrap_or(30).min(3600);
         let wrong = !fields.errors.is_empty();
         self.errors.extend(fields.errors.drain(..).map(TemplateError::from));
         Some(HealthCheck { probe: probe.filter(|_| !wrong)?, within, secret })
@@ -228,7 +228,7 @@ impl<'a> ManifestEvaluator<'a> {
         &mut self,
         declaration: &'f ResourceOrHealthCheckDeclaration,
         round: &Round<'_>,
-    ) -> Option<(ResourceFieldReader<'f>, Value, bool)>
+    ) -> Option<(DeclarationFieldReader<'f>, Value, bool)>
     where
         'a: 'f,
     {
@@ -281,7 +281,7 @@ impl<'a> ManifestEvaluator<'a> {
             field_reader::scalar_to_text(name.clone()).unwrap_or_default()
         };
         let what = format!("{} {shown}", declaration.kind);
-        Some((ResourceFieldReader::new(&self.manifest.file, what, declaration.line, values), name, secret))
+        Some((DeclarationFieldReader::new(&self.manifest.file, what, declaration.line, values), name, secret))
     }
 
     /// The content of a rendered template.
@@ -289,7 +289,7 @@ impl<'a> ManifestEvaluator<'a> {
         &mut self,
         declaration: &ResourceOrHealthCheckDeclaration,
         round: &Round<'_>,
-        fields: &mut ResourceFieldReader<'_>,
+        fields: &mut DeclarationFieldReader<'_>,
         secret: &mut bool,
     ) -> Option<Vec<u8>> {
         let name = fields.read_required_text("source");
@@ -315,7 +315,7 @@ impl<'a> ManifestEvaluator<'a> {
     fn verbatim(
         &mut self,
         declaration: &ResourceOrHealthCheckDeclaration,
-        fields: &mut ResourceFieldReader<'_>,
+        fields: &mut DeclarationFieldReader<'_>,
     ) -> Option<Option<Vec<u8>>> {
         match fields.read_optional_text("source") {
             Some(name) => self.source(declaration, &name).map(|bytes| Some(bytes.to_vec())),
@@ -355,7 +355,7 @@ fn fill(renderer: &TemplateRenderer, place: &str, value: &Value) -> Result<Value
     }
 }
 
-fn ids(fields: &mut ResourceFieldReader<'_>, name: &str) -> Vec<ResourceId> {
+fn ids(fields: &mut DeclarationFieldReader<'_>, name: &str) -> Vec<ResourceId> {
     let mut ids = Vec::new();
     for text in fields.read_text_list(name).unwrap_or_default() {
         match ResourceId::try_from(text) {

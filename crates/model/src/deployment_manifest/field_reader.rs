@@ -15,7 +15,7 @@ pub(crate) struct FilledField {
 }
 
 /// Evaluated fields; errors are collected, so that all are reported at once.
-pub(crate) struct ResourceFieldReader<'a> {
+pub(crate) struct DeclarationFieldReader<'a> {
     file: &'a str,
     what: String,
     line: u64,
@@ -23,7 +23,7 @@ pub(crate) struct ResourceFieldReader<'a> {
     pub(crate) errors: Vec<FormatError>,
 }
 
-impl<'a> ResourceFieldReader<'a> {
+impl<'a> DeclarationFieldReader<'a> {
     pub(crate) fn new(
         file: &'a str,
         what: String,
@@ -98,7 +98,7 @@ impl<'a> ResourceFieldReader<'a> {
         })
     }
 
-    pub(crate) fn read_number(&mut self, name: &str) -> Option<u64> {
+    pub(crate) fn read_unsigned_integer(&mut self, name: &str) -> Option<u64> {
         self.take(name, "a whole number, 0 or more", |value| match value {
             Value::Integer(number) => u64::try_from(number).ok(),
             _ => None,

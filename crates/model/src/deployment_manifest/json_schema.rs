@@ -1,16 +1,15 @@
-//! The words of all kinds together: reading, the JSON Schema and the manual use these tables.
+//! The keywords of all kinds together: reading, the JSON Schema and the manual use these tables.
 
 use serde_json::{Value, json};
 
-use super::schema_types::{
-    FieldSchema,
+use super::keyword_definitions::{
+    DeclarationKeywordDefinition, FieldDefinition,
     FieldValueShape::{self, Command, Flag, List, Map, Mode, Number, Text, Texts},
-    ResourceOrHealthCheckKindSchema,
 };
-use crate::{health::HEALTH_CHECK_SCHEMAS, resource::ResourceKind};
+use crate::{health::HEALTH_CHECK_KEYWORDS, resource::ResourceKind};
 
 /// The fields every resource may have.
-pub(super) const COMMON_RESOURCE_FIELD_SCHEMAS: &[FieldSchema] = &[
+pub(super) const COMMON_RESOURCE_FIELDS: &[FieldDefinition] = &[
     ("present", Flag, "`false` removes it."),
     ("when", Flag, "`false` leaves it out."),
     ("each", List, "One resource for each of these; `item` is the one."),
@@ -18,25 +17,25 @@ pub(super) const COMMON_RESOURCE_FIELD_SCHEMAS: &[FieldSchema] = &[
     ("notify", Texts, "Services restarted, and commands run, when this one changed: `service:shop`."),
 ];
 
-/// The words for resources, in the order of the manual.
-pub(super) fn all_resource_schemas() -> Vec<&'static ResourceOrHealthCheckKindSchema> {
-    ResourceKind::ALL_RESOURCE_KINDS.into_iter().flat_map(|kind| kind.definition_of_kind().schemas).collect()
+/// The keywords for resources, in the order of the manual.
+pub(super) fn all_resource_keywords() -> Vec<&'static DeclarationKeywordDefinition> {
+    ResourceKind::ALL_RESOURCE_KINDS.into_iter().flat_map(|kind| kind.definition_of_kind().keywords).collect()
 }
 
 /// The fields every health check may have.
-pub(super) const COMMON_HEALTH_CHECK_FIELD_SCHEMAS: &[FieldSchema] = &[
+pub(super) const COMMON_HEALTH_CHECK_FIELDS: &[FieldDefinition] = &[
     ("within", Number, "Seconds in which it must have succeeded once; 30 when left out."),
     ("when", Flag, "`false` leaves it out."),
 ];
 
-/// The words for health checks.
-pub(super) fn all_health_check_schemas() -> Vec<&'static ResourceOrHealthCheckKindSchema> {
-    HEALTH_CHECK_SCHEMAS.iter().collect()
+/// The keywords for health checks.
+pub(super) fn all_health_check_keywords() -> Vec<&'static DeclarationKeywordDefinition> {
+    HEALTH_CHECK_KEYWORDS.iter().collect()
 }
 
 /// The JSON Schema of a manifest.
 pub fn manifest_json_schema() -> Value {
-    let list = |kinds: Vec<&ResourceOrHealthCheckKindSchema>, common: &[FieldSchema]| -> Value {
+    let list = |kinds: Vec<&DeclarationKeywordDefinition>, common: &[FieldDefinition]| -> Value {
         kinds.into_iter().map(|kind| declaration(kind, common)).collect()
     };
     json!({
@@ -51,18 +50,18 @@ pub fn manifest_json_schema() -> Value {
             "resources": {
                 "description": "What must be on the host, in the order it is applied.",
                 "type": "array",
-                "items": {"oneOf": list(all_resource_schemas(), COMMON_RESOURCE_FIELD_SCHEMAS)},
+                "items": {"oneOf": list(all_resource_keywords(), COMMON_RESOURCE_FIELDS)},
             },
             "health": {
                 "description": "What must answer at the end.",
                 "type": "array",
-                "items": {"oneOf": list(all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELD_SCHEMAS)},
+                "items": {"oneOf": list(all_health_check_keywords(), COMMON_HEALTH_CHECK_FIELDS)},
             },
         },
     })
 }
 
-fn declaration(kind: &ResourceOrHealthCheckKindSchema, common: &[FieldSchema]) -> Value {
+fn declaration(kind: &DeclarationKeywordDefinition, common: &[FieldDefinition]) -> Value {
     let mut properties = serde_json::Map::new();
     for (name, shape, about) in kind.fields.iter().chain(common) {
         properties.insert((*name).to_owned(), field(*shape, about));

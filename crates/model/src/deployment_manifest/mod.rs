@@ -6,10 +6,10 @@
 mod evaluate;
 pub(crate) mod field_reader;
 mod json_schema;
+pub(crate) mod keyword_definitions;
 mod lint;
 mod read;
 mod resource_body;
-pub(crate) mod schema_types;
 
 use std::collections::BTreeMap;
 

@@ -8,10 +8,9 @@ use super::{
     DeploymentManifest, MANIFEST_FORMAT_NAME_AND_VERSION, ManifestFieldValue,
     ResourceOrHealthCheckDeclaration,
     json_schema::{
-        COMMON_HEALTH_CHECK_FIELD_SCHEMAS, COMMON_RESOURCE_FIELD_SCHEMAS, all_health_check_schemas,
-        all_resource_schemas,
+        COMMON_HEALTH_CHECK_FIELDS, COMMON_RESOURCE_FIELDS, all_health_check_keywords, all_resource_keywords,
     },
-    schema_types::{FieldSchema, ResourceOrHealthCheckKindSchema},
+    keyword_definitions::{DeclarationKeywordDefinition, FieldDefinition},
 };
 use crate::{
     format::{
@@ -39,7 +38,7 @@ struct Document {
 
 impl yaml::VersionedYamlFormat for Document {
     const FORMAT: &'static str = MANIFEST_FORMAT_NAME_AND_VERSION;
-    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &["format", "resources", "health"];
+    const KEYS_WITHOUT_SECRETS: &'static [&'static str] = &["format", "resources", "health"];
     fn format(&self) -> &str {
         &self.format
     }
@@ -82,13 +81,12 @@ pub fn parse_manifest_yaml_with_all_faults(file: &str, text: &str) -> ManifestWi
         return found;
     }
     let resources = document.resources.into_iter();
-    let resources = resources.filter_map(|written| {
-        found.declaration(written, &all_resource_schemas(), COMMON_RESOURCE_FIELD_SCHEMAS)
-    });
+    let resources = resources
+        .filter_map(|written| found.declaration(written, &all_resource_keywords(), COMMON_RESOURCE_FIELDS));
     found.manifest.resources = resources.collect();
     let health = document.health.into_iter();
     let health = health.filter_map(|written| {
-        found.declaration(written, &all_health_check_schemas(), COMMON_HEALTH_CHECK_FIELD_SCHEMAS)
+        found.declaration(written, &all_health_check_keywords(), COMMON_HEALTH_CHECK_FIELDS)
     });
     found.manifest.health = health.collect();
     found
@@ -103,8 +101,8 @@ impl ManifestWithFaults {
     fn declaration(
         &mut self,
         written: Written,
-        kinds: &[&ResourceOrHealthCheckKindSchema],
-        common: &[FieldSchema],
+        kinds: &[&DeclarationKeywordDefinition],
+        common: &[FieldDefinition],
     ) -> Option<ResourceOrHealthCheckDeclaration> {
         let line = written.referenced.line();
         let fields = written.value.into_iter().map(|(name, value)| {
@@ -150,8 +148,8 @@ impl ManifestWithFaults {
 
 fn unknown<'a>(
     fields: &'a BTreeMap<String, ManifestFieldValue>,
-    kind: &'a ResourceOrHealthCheckKindSchema,
-    common: &'a [FieldSchema],
+    kind: &'a DeclarationKeywordDefinition,
+    common: &'a [FieldDefinition],
 ) -> impl Iterator<Item = (&'a String, &'a ManifestFieldValue)> {
     fields.iter().filter(move |(name, _)| {
         *name != kind.word && !kind.fields.iter().chain(common).any(|(known, ..)| known == name)

@@ -19,7 +19,7 @@ pub use packaged_file::{
     check_source_path_stays_in_component,
 };
 use serde::Deserialize;
-pub use texts::{check_and_unify_line_ends, check_single_line_text};
+pub use texts::{check_and_normalize_multiline_text, check_single_line_text};
 
 use super::{FormatError, yaml};
 use crate::{
@@ -132,10 +132,11 @@ pub fn parse_component_yaml(file: &str, text: &str) -> Result<ComponentFile, Vec
     if mistakes.is_empty() && errors.is_empty() {
         return Ok(component);
     }
-    let error = |(key, message): (&str, String)| match key_line::find_key_line(text, key, &message) {
-        Some(line) => FormatError::new_at_line(file, line, message),
-        None => FormatError::new(file, message),
-    };
+    let error =
+        |(key, message): (&str, String)| match key_line::find_key_line_for_message(text, key, &message) {
+            Some(line) => FormatError::new_at_line(file, line, message),
+            None => FormatError::new(file, message),
+        };
     errors.extend(mistakes.into_iter().map(error));
     Err(errors)
 }
@@ -149,7 +150,7 @@ impl yaml::VersionedYamlFormat for ComponentFile {
     const FORMAT: &'static str = COMPONENT_FORMAT_NAME_AND_VERSION;
 
     // A secret may have been written in place of a declaration, or as a default.
-    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &[
+    const KEYS_WITHOUT_SECRETS: &'static [&'static str] = &[
         "format",
         "name",
         "version",
@@ -266,7 +267,7 @@ impl ComponentFile {
                 mistakes.add(key, message);
             }
         }
-        match self.description.as_ref().map(|text| check_and_unify_line_ends("description", text)) {
+        match self.description.as_ref().map(|text| check_and_normalize_multiline_text("description", text)) {
             Some(Ok(text)) => self.description = Some(text),
             Some(Err(message)) => mistakes.add("description", message),
             None => (),

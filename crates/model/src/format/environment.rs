@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    overrides::{
-        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
+    place_settings::{
+        PlaceSettingsInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        place_settings_from_yaml_keys, place_settings_to_yaml_keys,
     },
     yaml::{self, DocumentWithFaults, FormatError, VersionedYamlFormat},
 };
@@ -47,7 +47,7 @@ pub(super) struct EnvironmentFile {
 
 impl VersionedYamlFormat for EnvironmentFile {
     const FORMAT: &'static str = "geppetto/environment/1";
-    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] =
+    const KEYS_WITHOUT_SECRETS: &'static [&'static str] =
         &["format", "description", "channel", "readable_from", "components", "versions", "remove"];
     const PLACEHOLDERS_OF_REQUIRED_KEYS: &'static [(&'static str, &'static str)] =
         &[("channel", "placeholder")];
@@ -67,7 +67,7 @@ pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, Vec
         description: document.description,
         channel: document.channel,
         readable_from: document.readable_from,
-        overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {
+        settings: place_settings_from_yaml_keys(PlaceSettingsInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -76,11 +76,11 @@ pub fn parse_environment_yaml(file: &str, text: &str) -> Result<Environment, Vec
     })
 }
 
-/// Writes an environment file, the same text for the same environment.
-pub fn write_environment_yaml(environment: &Environment) -> String {
-    let OverridesInYaml { components, versions, values, remove } =
-        overrides_to_yaml_keys(&environment.overrides);
-    yaml::write_yaml(&EnvironmentFile {
+/// Returns the text of an environment file, the same text for the same environment.
+pub fn environment_to_yaml(environment: &Environment) -> String {
+    let PlaceSettingsInYaml { components, versions, values, remove } =
+        place_settings_to_yaml_keys(&environment.settings);
+    yaml::to_yaml_text(&EnvironmentFile {
         format: EnvironmentFile::FORMAT.to_owned(),
         description: environment.description.clone(),
         channel: environment.channel.clone(),

@@ -12,7 +12,7 @@ use super::{
     yaml::{self, FormatError, Spanned},
 };
 use crate::{
-    estate::{Estate, Overrides, PlaceId, RevisionAndAuthor, VersionRangeWithRevisionAndAuthor},
+    estate::{Estate, PlaceId, PlaceSettings, RevisionAndAuthor, VersionRangeWithRevisionAndAuthor},
     name::{Key, Name, ServerName},
     suggest_spelling,
 };
@@ -43,20 +43,20 @@ pub fn parse_estate_yaml_unless_cancelled(
     if errors.is_empty() { Ok(estate) } else { Err(errors) }
 }
 
-/// Writes every object as its file. `read(write(estate))` is the estate, but for origins.
-pub fn write_estate_yaml_by_path(estate: &Estate) -> EstateYamlByPath {
+/// Returns the text of every object's file, by its path. `read(write(estate))` is the estate, but for origins.
+pub fn estate_to_yaml_by_path(estate: &Estate) -> EstateYamlByPath {
     let mut documents = EstateYamlByPath::new();
     for (name, object) in &estate.roles {
-        documents.insert(format!("roles/{name}.yaml"), role::write_role_yaml(object));
+        documents.insert(format!("roles/{name}.yaml"), role::role_to_yaml(object));
     }
     for (name, object) in &estate.groups {
-        documents.insert(format!("groups/{name}.yaml"), group::write_group_yaml(object));
+        documents.insert(format!("groups/{name}.yaml"), group::group_to_yaml(object));
     }
     for (name, object) in &estate.environments {
-        documents.insert(format!("environments/{name}.yaml"), environment::write_environment_yaml(object));
+        documents.insert(format!("environments/{name}.yaml"), environment::environment_to_yaml(object));
     }
     for (name, object) in &estate.servers {
-        documents.insert(format!("servers/{name}.yaml"), server::write_server_yaml(object));
+        documents.insert(format!("servers/{name}.yaml"), server::server_to_yaml(object));
     }
     documents
 }
@@ -103,26 +103,26 @@ pub fn place_of_document_path(path: &str) -> Result<PlaceId, FormatError> {
 
 /// Keeps the origins of requirements, values and removals that `old` has unchanged, and gives all
 /// others `origin`.
-pub fn set_origins_of_changed_overrides(old: &Estate, new: &mut Estate, origin: &RevisionAndAuthor) {
+pub fn set_origins_of_changed_settings(old: &Estate, new: &mut Estate, origin: &RevisionAndAuthor) {
     for (name, role) in &mut new.roles {
-        carry_place_origins(old.roles.get(name).map(|old| &old.overrides), &mut role.overrides, origin);
+        carry_place_origins(old.roles.get(name).map(|old| &old.settings), &mut role.settings, origin);
     }
     for (name, group) in &mut new.groups {
-        carry_place_origins(old.groups.get(name).map(|old| &old.overrides), &mut group.overrides, origin);
+        carry_place_origins(old.groups.get(name).map(|old| &old.settings), &mut group.settings, origin);
     }
     for (name, environment) in &mut new.environments {
         carry_place_origins(
-            old.environments.get(name).map(|old| &old.overrides),
-            &mut environment.overrides,
+            old.environments.get(name).map(|old| &old.settings),
+            &mut environment.settings,
             origin,
         );
     }
     for (name, server) in &mut new.servers {
-        carry_place_origins(old.servers.get(name).map(|old| &old.overrides), &mut server.overrides, origin);
+        carry_place_origins(old.servers.get(name).map(|old| &old.settings), &mut server.settings, origin);
     }
 }
 
-fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &RevisionAndAuthor) {
+fn carry_place_origins(old: Option<&PlaceSettings>, new: &mut PlaceSettings, origin: &RevisionAndAuthor) {
     let update = |old: Option<&BTreeMap<Name, VersionRangeWithRevisionAndAuthor>>,
                   new: &mut BTreeMap<Name, VersionRangeWithRevisionAndAuthor>| {
         for (name, requirement) in new {
@@ -149,10 +149,10 @@ fn carry_place_origins(old: Option<&Overrides>, new: &mut Overrides, origin: &Re
     }
 }
 
-/// The author and revision of each override of a place; stored beside its document, which does not hold them.
+/// The author and revision of each setting of a place; stored beside its document, which does not hold them.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OverrideRevisionsAndAuthors {
+pub struct SettingRevisionsAndAuthors {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     components: BTreeMap<Name, RevisionAndAuthor>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -164,41 +164,41 @@ pub struct OverrideRevisionsAndAuthors {
     remove: BTreeMap<String, RevisionAndAuthor>,
 }
 
-impl OverrideRevisionsAndAuthors {
-    /// Collects the origins of a place's overrides.
-    pub fn from_overrides(overrides: &Overrides) -> Self {
+impl SettingRevisionsAndAuthors {
+    /// Collects the origins of a place's settings.
+    pub fn from_place_settings(settings: &PlaceSettings) -> Self {
         let mut origins = Self::default();
-        for (name, requirement) in &overrides.components {
+        for (name, requirement) in &settings.components {
             origins.components.extend(requirement.origin.clone().map(|origin| (name.clone(), origin)));
         }
-        for (name, constraint) in &overrides.versions {
+        for (name, constraint) in &settings.versions {
             origins.versions.extend(constraint.origin.clone().map(|origin| (name.clone(), origin)));
         }
-        for (name, values) in &overrides.values {
+        for (name, values) in &settings.values {
             let values =
                 values.iter().filter_map(|(key, assignment)| Some((key.clone(), assignment.origin.clone()?)));
             origins.values.insert(name.clone(), values.collect());
         }
-        for removed in &overrides.remove {
+        for removed in &settings.remove {
             origins.remove.extend(removed.origin.clone().map(|origin| (removed.what.to_string(), origin)));
         }
         origins
     }
 
-    /// Sets the stored origins on a place's overrides.
-    pub fn restore_to_overrides(&self, overrides: &mut Overrides) {
-        for (name, requirement) in &mut overrides.components {
+    /// Sets the stored origins on a place's settings.
+    pub fn restore_to_place_settings(&self, settings: &mut PlaceSettings) {
+        for (name, requirement) in &mut settings.components {
             requirement.origin = self.components.get(name).cloned();
         }
-        for (name, constraint) in &mut overrides.versions {
+        for (name, constraint) in &mut settings.versions {
             constraint.origin = self.versions.get(name).cloned();
         }
-        for (name, values) in &mut overrides.values {
+        for (name, values) in &mut settings.values {
             for (key, assignment) in values {
                 assignment.origin = self.values.get(name).and_then(|keys| keys.get(key)).cloned();
             }
         }
-        for removed in &mut overrides.remove {
+        for removed in &mut settings.remove {
             removed.origin = self.remove.get(&removed.what.to_string()).cloned();
         }
     }

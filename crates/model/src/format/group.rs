@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    overrides::{
-        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
-        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
+    place_settings::{
+        PlaceSettingsInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        place_settings_from_yaml_keys, place_settings_to_yaml_keys,
     },
     yaml::{self, DocumentWithFaults, FormatError, VersionedYamlFormat},
 };
@@ -40,7 +40,7 @@ pub(super) struct GroupFile {
 
 impl VersionedYamlFormat for GroupFile {
     const FORMAT: &'static str = "geppetto/group/1";
-    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] =
+    const KEYS_WITHOUT_SECRETS: &'static [&'static str] =
         &["format", "description", "components", "versions", "remove"];
     fn format(&self) -> &str {
         &self.format
@@ -56,7 +56,7 @@ pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, Vec<FormatError
     }
     Ok(Group {
         description: document.description,
-        overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {
+        settings: place_settings_from_yaml_keys(PlaceSettingsInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -65,10 +65,11 @@ pub fn parse_group_yaml(file: &str, text: &str) -> Result<Group, Vec<FormatError
     })
 }
 
-/// Writes a group file, the same text for the same group.
-pub fn write_group_yaml(group: &Group) -> String {
-    let OverridesInYaml { components, versions, values, remove } = overrides_to_yaml_keys(&group.overrides);
-    yaml::write_yaml(&GroupFile {
+/// Returns the text of a group file, the same text for the same group.
+pub fn group_to_yaml(group: &Group) -> String {
+    let PlaceSettingsInYaml { components, versions, values, remove } =
+        place_settings_to_yaml_keys(&group.settings);
+    yaml::to_yaml_text(&GroupFile {
         format: GroupFile::FORMAT.to_owned(),
         description: group.description.clone(),
         components,

@@ -13,7 +13,7 @@ pub mod server;
 pub mod node;
 
 pub(crate) mod dotted_path;
-mod overrides;
+mod place_settings;
 mod schema;
 mod signature;
 pub(crate) mod yaml_flow_style;

@@ -10,7 +10,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::write::{NodeYamlWriterWithSharedComponents, write_unsigned_node_yaml_without_secrets};
+pub use self::write::{NodeYamlWriterWithSharedComponents, node_to_yaml_without_secrets};
 pub use super::signature::{has_signature_line, public_key_id, sign_node_yaml, verify_node_signature};
 use super::yaml::{self, FormatError, VersionedYamlFormat};
 use crate::{
@@ -167,9 +167,9 @@ pub fn parse_node_yaml(file: &str, text: &str) -> Result<Node, FormatError> {
     })
 }
 
-/// Writes a node file, unsigned: the same text for the same node. For many nodes use one [`NodeYamlWriterWithSharedComponents`].
-pub fn write_node_yaml(node: &Node) -> String {
-    NodeYamlWriterWithSharedComponents::default().write_unsigned_node(node)
+/// Returns the text of a node file, unsigned: the same text for the same node. For many nodes use one [`NodeYamlWriterWithSharedComponents`].
+pub fn node_to_yaml(node: &Node) -> String {
+    NodeYamlWriterWithSharedComponents::default().node_to_unsigned_yaml(node)
 }
 
 /// The node file as JSON, for programs that do not read YAML.
@@ -178,7 +178,7 @@ pub fn node_to_json(node: &Node) -> serde_json::Value {
 }
 
 /// Whether a host whose highest number so far is `last` may go on to `new`; both are a number and its
-/// [`digest_node`](crate::node::digest_node).
+/// [`digest_node_content`](crate::node::digest_node_content).
 ///
 /// Generation 0 is a file written by hand: it is always accepted, and nothing is older than it.
 pub fn check_generation_may_follow(

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    overrides::{
-        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent, find_name_listed_twice,
-        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
+    place_settings::{
+        PlaceSettingsInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        find_name_listed_twice, place_settings_from_yaml_keys, place_settings_to_yaml_keys,
     },
     yaml::{self, DocumentWithFaults, FormatError, VersionedYamlFormat},
 };
@@ -43,7 +43,7 @@ pub(super) struct RoleFile {
 
 impl VersionedYamlFormat for RoleFile {
     const FORMAT: &'static str = "geppetto/role/1";
-    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] =
+    const KEYS_WITHOUT_SECRETS: &'static [&'static str] =
         &["format", "description", "inherits", "components", "versions", "remove"];
     fn format(&self) -> &str {
         &self.format
@@ -62,7 +62,7 @@ pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, Vec<FormatError>>
     Ok(Role {
         description: document.description,
         inherits: document.inherits,
-        overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {
+        settings: place_settings_from_yaml_keys(PlaceSettingsInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -71,10 +71,11 @@ pub fn parse_role_yaml(file: &str, text: &str) -> Result<Role, Vec<FormatError>>
     })
 }
 
-/// Writes a role file, the same text for the same role.
-pub fn write_role_yaml(role: &Role) -> String {
-    let OverridesInYaml { components, versions, values, remove } = overrides_to_yaml_keys(&role.overrides);
-    yaml::write_yaml(&RoleFile {
+/// Returns the text of a role file, the same text for the same role.
+pub fn role_to_yaml(role: &Role) -> String {
+    let PlaceSettingsInYaml { components, versions, values, remove } =
+        place_settings_to_yaml_keys(&role.settings);
+    yaml::to_yaml_text(&RoleFile {
         format: RoleFile::FORMAT.to_owned(),
         description: role.description.clone(),
         inherits: role.inherits.clone(),

@@ -9,9 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    overrides::{
-        OverridesInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent, find_name_listed_twice,
-        overrides_from_parsed_yaml_keys, overrides_to_yaml_keys,
+    place_settings::{
+        PlaceSettingsInYaml, RemovalInYaml, ValuesByComponent, VersionRangesByComponent,
+        find_name_listed_twice, place_settings_from_yaml_keys, place_settings_to_yaml_keys,
     },
     yaml::{self, DocumentWithFaults, FormatError, VersionedYamlFormat},
 };
@@ -66,7 +66,7 @@ pub(super) struct ServerFile {
 
 impl VersionedYamlFormat for ServerFile {
     const FORMAT: &'static str = "geppetto/server/2";
-    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &[
+    const KEYS_WITHOUT_SECRETS: &'static [&'static str] = &[
         "format",
         "description",
         "environment",
@@ -113,7 +113,7 @@ pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, Vec<FormatErr
         addresses: document.addresses,
         macs: document.macs,
         labels: document.labels,
-        overrides: overrides_from_parsed_yaml_keys(OverridesInYaml {
+        settings: place_settings_from_yaml_keys(PlaceSettingsInYaml {
             components: document.components,
             versions: document.versions,
             values: document.values,
@@ -122,10 +122,11 @@ pub fn parse_server_yaml(file: &str, text: &str) -> Result<Server, Vec<FormatErr
     })
 }
 
-/// Writes a server file, the same text for the same server.
-pub fn write_server_yaml(server: &Server) -> String {
-    let OverridesInYaml { components, versions, values, remove } = overrides_to_yaml_keys(&server.overrides);
-    yaml::write_yaml(&ServerFile {
+/// Returns the text of a server file, the same text for the same server.
+pub fn server_to_yaml(server: &Server) -> String {
+    let PlaceSettingsInYaml { components, versions, values, remove } =
+        place_settings_to_yaml_keys(&server.settings);
+    yaml::to_yaml_text(&ServerFile {
         format: ServerFile::FORMAT.to_owned(),
         description: server.description.clone(),
         environment: server.environment.clone(),

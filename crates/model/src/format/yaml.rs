@@ -78,7 +78,7 @@ pub trait VersionedYamlFormat: DeserializeOwned {
     const FORMAT: &'static str;
     /// The keys under which no secret stands, so that an error shows a value of the wrong type: keys of the outermost map
     /// (`launch`), or of a map somewhere inside it (`parameters.max`).
-    const KEYS_SHOWN_IN_ERRORS: &'static [&'static str] = &[];
+    const KEYS_WITHOUT_SECRETS: &'static [&'static str] = &[];
     /// The required keys of the outermost map, each with a value that stands for one that is missing or wrong, so that the
     /// faults of the others are found.
     const PLACEHOLDERS_OF_REQUIRED_KEYS: &'static [(&'static str, &'static str)] = &[];
@@ -97,7 +97,7 @@ pub const MAX_YAML_DEPTH: usize = 64;
 
 /// Reads one document that names its format.
 pub fn parse_versioned_yaml<T: VersionedYamlFormat>(file: &str, text: &str) -> Result<T, FormatError> {
-    match parse_yaml_or_fault::<T>(file, text, T::KEYS_SHOWN_IN_ERRORS) {
+    match parse_yaml_or_fault::<T>(file, text, T::KEYS_WITHOUT_SECRETS) {
         Ok(document) if document.format() == T::FORMAT => Ok(document),
         Ok(document) => Err(other_format(file, 1, document.format(), T::FORMAT)),
         Err(fault) => Err(wrong_format(file, text, T::FORMAT).unwrap_or(fault.error)),
@@ -190,7 +190,7 @@ fn describe_yaml_error(file: &str, text: &str, error: &Error, shown_keys: &[&str
     let of_key = match error {
         // These are noticed at the key.
         Error::SerdeInvalidType { .. } | Error::SerdeInvalidValue { .. } => {
-            wrong_value::describe_value_of_key_at(text, &at, shown_keys)
+            wrong_value::describe_value_if_not_secret(text, &at, shown_keys)
         }
         _ => None,
     };
@@ -215,11 +215,11 @@ fn describe_yaml_error(file: &str, text: &str, error: &Error, shown_keys: &[&str
     YamlFault { error, key, entry }
 }
 
-/// Writes a value as YAML; maps keep the order they are given in.
+/// Returns a value as YAML; maps keep the order they are given in.
 ///
 /// Every text that YAML 1.1 or 1.2 would take for something else is quoted, so that Ruby and Python
 /// read back what was meant.
-pub fn write_yaml<T: Serialize>(value: &T) -> String {
+pub fn to_yaml_text<T: Serialize>(value: &T) -> String {
     serde_saphyr::to_string(value).unwrap_or_else(|error| format!("# not writable: {error}\n"))
 }
 

@@ -21,13 +21,14 @@ use crate::{
 pub struct NodeContentDigest([u8; 32]);
 
 /// Digests a node. Generation and provenance do not count.
-pub fn digest_node(node: &Node) -> NodeContentDigest {
-    let components = node.components.iter().map(|(name, component)| (name, digest_node_component(component)));
-    digest_node_from_components(&node.server, &node.environment, &node.channel, components)
+pub fn digest_node_content(node: &Node) -> NodeContentDigest {
+    let components =
+        node.components.iter().map(|(name, component)| (name, digest_node_component_content(component)));
+    digest_node_content_from_components(&node.server, &node.environment, &node.channel, components)
 }
 
 /// Digests a component of a node. Requirements and provenance do not count.
-pub fn digest_node_component(component: &NodeComponent) -> NodeContentDigest {
+pub fn digest_node_component_content(component: &NodeComponent) -> NodeContentDigest {
     let mut digester = ComponentDigester::new(&canonical_version_and_packages(component));
     for (key, value) in component.values.iter() {
         digester.add_canonical_part(&canonical_parameter_value(key, value));
@@ -109,7 +110,7 @@ pub(crate) fn canonical_parameter_value(key: &Key, value: &NodeValue) -> Canonic
 }
 
 /// Digests a node whose components are digested already, in the order of their names.
-pub(crate) fn digest_node_from_components<'n>(
+pub(crate) fn digest_node_content_from_components<'n>(
     server: &ServerName,
     environment: &Name,
     channel: &Name,

@@ -31,11 +31,11 @@ pub fn estimate_value_size(value: &Value) -> usize {
 impl Parameter {
     /// Checks a final value. The sentence never shows the value of a secret.
     pub fn check_final_value(&self, value: &Value) -> Result<(), String> {
-        self.check_final_value_masked(value, self.secret)
+        self.check_final_value_with_secrecy(value, self.secret)
     }
 
     /// Checks a final value; when `secret`, the message does not show it.
-    pub fn check_final_value_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
+    pub fn check_final_value_with_secrecy(&self, value: &Value, secret: bool) -> Result<(), String> {
         if *value == Value::Null {
             return Err(format!(
                 "must be {}, and `null` is no value; to remove the values of weaker places, \
@@ -72,11 +72,11 @@ impl Parameter {
 
     /// Checks a value before references are resolved; what depends on a reference is checked later.
     pub fn check_unresolved_value(&self, value: &Value) -> Result<(), String> {
-        self.check_unresolved_value_masked(value, self.secret)
+        self.check_unresolved_value_with_secrecy(value, self.secret)
     }
 
     /// The same; when `secret`, the message does not show the value.
-    pub fn check_unresolved_value_masked(&self, value: &Value, secret: bool) -> Result<(), String> {
+    pub fn check_unresolved_value_with_secrecy(&self, value: &Value, secret: bool) -> Result<(), String> {
         match value {
             value if self.kind == ParameterType::Servers => {
                 ServerSelectionCriteria::check_unresolved_selection(value)
@@ -92,7 +92,7 @@ impl Parameter {
                 ))
             }
             value if has_reference(value) && self.kind_of_collection(value) => Ok(()),
-            value => self.check_final_value_masked(value, secret),
+            value => self.check_final_value_with_secrecy(value, secret),
         }
     }
 

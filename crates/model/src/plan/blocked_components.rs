@@ -45,19 +45,19 @@ impl<'a> BlockedComponents<'a> {
     }
 
     /// Whether only blocked components describe it.
-    pub(crate) fn contains_resource(&self, id: &ResourceId) -> bool {
+    pub(crate) fn contains_exclusive_resource(&self, id: &ResourceId) -> bool {
         self.resources.contains_key(id)
     }
 
     /// Whether something punch made stays, though no other component wants it.
     pub(crate) fn keeps_managed_resource(&self, managed: &ResourceCreatedByPunch) -> bool {
         self.names.contains(&managed.component)
-            || self.contains_resource(&managed.id)
+            || self.contains_exclusive_resource(&managed.id)
             || managed.id.occupied_path().is_some_and(|path| self.paths.contains(&path))
     }
 
     /// The resources that only blocked components describe.
-    pub(crate) fn resources(&self) -> impl Iterator<Item = (&'a Name, &'a Resource)> {
+    pub(crate) fn exclusive_resources(&self) -> impl Iterator<Item = (&'a Name, &'a Resource)> {
         self.resources.values().copied()
     }
 
@@ -172,7 +172,7 @@ fn reason_of_requirement(
         return Some(format!("it requires component `{required}`, which stays as it is"));
     }
     component.resources.iter().filter(|resource| resource.present).find_map(|resource| {
-        let implied = resource.body.behaviour_of_resource().implied_requirements(&resource.id.name);
+        let implied = resource.body.as_desired_resource().implied_requirements(&resource.id.name);
         // What a resource needs without saying so only has to be there.
         let absent = |id: &ResourceId| !matches!(observed.resources.get(id), Some(Observation::Present(_)));
         let implied = implied.into_iter().chain(resource.required_accounts()).filter(absent);
@@ -248,7 +248,7 @@ impl PlannedChange {
                 (PlannedAction::LookAgain(resources), components, Vec::new())
             }),
             PlannedAction::Apply(_) | PlannedAction::Remove { .. } | PlannedAction::Restart { .. } => {
-                let is_out = match (self.changed_resource(), self.components.first()) {
+                let is_out = match (self.changed_or_restarted_resource(), self.components.first()) {
                     (Some(id), Some(component)) => only_of_out(id, component),
                     _ => false,
                 };
@@ -260,7 +260,7 @@ impl PlannedChange {
     /// The change with what `part` says is not for some components, and with what is.
     fn split_by(
         &self,
-        part: impl Fn(bool) -> (PlannedAction, BTreeSet<Name>, Vec<super::FactDifference>),
+        part: impl Fn(bool) -> (PlannedAction, BTreeSet<Name>, Vec<super::ResourcePropertyDifference>),
     ) -> (Option<PlannedChange>, Option<PlannedChange>) {
         let change = |of_out| {
             let (action, components, differences) = part(of_out);

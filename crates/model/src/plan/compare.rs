@@ -1,50 +1,54 @@
-//! What a resource must be like, as facts, and which of them differ from what was seen.
+//! What a resource must be like, as properties, and which of them differ from what was seen.
 
-use super::FactDifference;
+use super::ResourcePropertyDifference;
 use crate::{
-    observe::{FactKind, FactValue, FileDigestAndText, Observation, ObservedHost, ResourceFactsByKind},
+    observe::{
+        FileDigestAndText, Observation, ObservedHost, ResourcePropertiesByKind, ResourcePropertyKind,
+        ResourcePropertyValue,
+    },
     resource::Resource,
 };
 
-/// The facts a resource must show. What its manifest leaves open is not among them.
-pub fn desired_facts(resource: &Resource) -> ResourceFactsByKind {
-    resource.body.behaviour_of_resource().desired_facts()
+/// The properties a resource must show. What its manifest leaves open is not among them.
+pub fn desired_resource_properties(resource: &Resource) -> ResourcePropertiesByKind {
+    resource.body.as_desired_resource().desired_properties()
 }
 
 /// How what was `observed` of `resource` differs from what it must be; it was observed as absent or present.
-pub(super) fn find_differences_from_desired_facts(
+pub(super) fn find_differences_from_desired_properties(
     resource: &Resource,
-    observed: &Observation<ResourceFactsByKind>,
+    observed: &Observation<ResourcePropertiesByKind>,
     host: &ObservedHost,
-) -> Vec<FactDifference> {
-    let nothing = ResourceFactsByKind::new();
+) -> Vec<ResourcePropertyDifference> {
+    let nothing = ResourcePropertiesByKind::new();
     let before = match observed {
-        Observation::Present(facts) => facts,
+        Observation::Present(properties) => properties,
         Observation::Absent | Observation::Unreadable(_) | Observation::Unsafe(_) => &nothing,
     };
-    desired_facts(resource)
+    desired_resource_properties(resource)
         .into_iter()
-        .filter(|(fact, _)| host.booted || *fact != FactKind::Running)
-        .filter(|(fact, after)| before.get(fact) != Some(after))
-        .map(|(fact, after)| {
-            // Facts with a few possible words reveal nothing about a secret.
-            let secret = resource.secret && !matches!(fact, FactKind::Type | FactKind::Mode);
-            FactDifference {
-                fact,
-                before: before.get(&fact).cloned().map(|before| displayable_fact(before, secret)),
-                after: Some(displayable_fact(after, secret)),
+        .filter(|(property, _)| host.booted || *property != ResourcePropertyKind::Running)
+        .filter(|(property, after)| before.get(property) != Some(after))
+        .map(|(property, after)| {
+            // Properties with a few possible words reveal nothing about a secret.
+            let secret = resource.secret
+                && !matches!(property, ResourcePropertyKind::Type | ResourcePropertyKind::Mode);
+            ResourcePropertyDifference {
+                property,
+                before: before.get(&property).cloned().map(|before| displayable_property(before, secret)),
+                after: Some(displayable_property(after, secret)),
                 secret,
             }
         })
         .collect()
 }
 
-/// A fact fit for a plan: of a secret content not even the text is kept.
-fn displayable_fact(fact: FactValue, secret: bool) -> FactValue {
-    match fact {
-        FactValue::Content(content) if secret => {
-            FactValue::Content(FileDigestAndText { text: None, ..content })
+/// A property fit for a plan: of a secret content not even the text is kept.
+fn displayable_property(property: ResourcePropertyValue, secret: bool) -> ResourcePropertyValue {
+    match property {
+        ResourcePropertyValue::Content(content) if secret => {
+            ResourcePropertyValue::Content(FileDigestAndText { text: None, ..content })
         }
-        fact => fact,
+        property => property,
     }
 }

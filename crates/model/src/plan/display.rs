@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::{BlockedSubject, FactDifference, PackageToInstall, Plan, PlannedAction, PlannedChange};
+use super::{
+    BlockedSubject, PackageToInstall, Plan, PlannedAction, PlannedChange, ResourcePropertyDifference,
+};
 use crate::{
     name::Name,
-    observe::{FactKind, FactValue},
+    observe::{ResourcePropertyKind, ResourcePropertyValue},
     resource::ResourceBody,
     unified_diff,
 };
@@ -36,7 +38,7 @@ impl Plan {
     /// How many changes of each sort there are: people read it first, and the detail only when it surprises them.
     fn write_summary_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = PlanCounts::count_plan_changes(self);
-        match (self.is_empty(), counts.blocked) {
+        match (self.has_no_changes_or_blocks(), counts.blocked) {
             (true, _) => writeln!(f, "nothing to do; {} things are right already", self.unchanged),
             (false, 0) => writeln!(f, "{counts}"),
             (false, _) if self.blocks_run() => {
@@ -157,19 +159,20 @@ impl PlannedChange {
 
     /// What differs, on one line and without contents: `mode 0644 -> 0640, content`.
     pub fn differences_on_one_line(&self) -> String {
-        let facts: Vec<String> = self
+        let properties: Vec<String> = self
             .differences
             .iter()
             .map(|difference| match (&difference.before, &difference.after) {
-                (Some(FactValue::Content(_)), _) | (_, Some(FactValue::Content(_))) => {
-                    difference.fact.to_string()
+                (Some(ResourcePropertyValue::Content(_)), _)
+                | (_, Some(ResourcePropertyValue::Content(_))) => difference.property.to_string(),
+                _ if difference.secret => difference.property.to_string(),
+                (None, Some(after)) if self.creates => format!("{} {after}", difference.property),
+                (before, after) => {
+                    format!("{} {} -> {}", difference.property, or_none(before), or_none(after))
                 }
-                _ if difference.secret => difference.fact.to_string(),
-                (None, Some(after)) if self.creates => format!("{} {after}", difference.fact),
-                (before, after) => format!("{} {} -> {}", difference.fact, or_none(before), or_none(after)),
             })
             .collect();
-        facts.join(", ")
+        properties.join(", ")
     }
 }
 
@@ -183,7 +186,9 @@ impl fmt::Display for PlannedChange {
                 packages.iter().zip(&self.differences)
             {
                 match &difference.before {
-                    Some(FactValue::Set(lines)) if difference.fact == FactKind::Files => {
+                    Some(ResourcePropertyValue::Set(lines))
+                        if difference.property == ResourcePropertyKind::Files =>
+                    {
                         writeln!(f, "  {name} {version} again, to make right what is not as it brought it")?;
                         write_file_lines(f, lines)?;
                     }
@@ -213,31 +218,42 @@ fn write_file_lines(f: &mut fmt::Formatter<'_>, lines: &BTreeSet<String>) -> fmt
     }
 }
 
-fn write_difference(f: &mut fmt::Formatter<'_>, difference: &FactDifference, creates: bool) -> fmt::Result {
-    let fact = difference.fact;
+fn write_difference(
+    f: &mut fmt::Formatter<'_>,
+    difference: &ResourcePropertyDifference,
+    creates: bool,
+) -> fmt::Result {
+    let property = difference.property;
     if difference.secret {
-        return writeln!(f, "  {fact}: (secret)");
+        return writeln!(f, "  {property}: (secret)");
     }
     match (&difference.before, &difference.after) {
         // That a file is made a file goes without saying.
-        (None, Some(_)) if fact == FactKind::Type => Ok(()),
-        (Some(before), None) if fact == FactKind::Due => writeln!(f, "  because: {before}"),
-        (_, Some(_)) if fact == FactKind::Due => writeln!(f, "  because: its guard asks for it"),
-        (before, Some(FactValue::Content(after))) => {
+        (None, Some(_)) if property == ResourcePropertyKind::Type => Ok(()),
+        (Some(before), None) if property == ResourcePropertyKind::Due => writeln!(f, "  because: {before}"),
+        (_, Some(_)) if property == ResourcePropertyKind::Due => {
+            writeln!(f, "  because: its guard asks for it")
+        }
+        (before, Some(ResourcePropertyValue::Content(after))) => {
             let before = match before {
-                Some(FactValue::Content(before)) => before.text.as_deref(),
+                Some(ResourcePropertyValue::Content(before)) => before.text.as_deref(),
                 Some(_) => None,
                 None => Some(""),
             };
             match (before, &after.text) {
                 (Some(before), Some(after)) => write_diff(f, before, after),
                 _ => {
-                    writeln!(f, "  {fact}: {} -> {}", or_none(&difference.before), or_none(&difference.after))
+                    writeln!(
+                        f,
+                        "  {property}: {} -> {}",
+                        or_none(&difference.before),
+                        or_none(&difference.after)
+                    )
                 }
             }
         }
-        (None, Some(after)) if creates => writeln!(f, "  {fact}: {after}"),
-        (before, after) => writeln!(f, "  {fact}: {} -> {}", or_none(before), or_none(after)),
+        (None, Some(after)) if creates => writeln!(f, "  {property}: {after}"),
+        (before, after) => writeln!(f, "  {property}: {} -> {}", or_none(before), or_none(after)),
     }
 }
 
@@ -251,9 +267,9 @@ fn write_diff(f: &mut fmt::Formatter<'_>, before: &str, after: &str) -> fmt::Res
     Ok(())
 }
 
-fn or_none(fact: &Option<FactValue>) -> String {
-    match fact {
-        Some(fact) => fact.to_string(),
+fn or_none(property: &Option<ResourcePropertyValue>) -> String {
+    match property {
+        Some(property) => property.to_string(),
         None => "(none)".to_owned(),
     }
 }

@@ -16,7 +16,7 @@ pub(super) type ComponentAndMergedResource<'a> = (&'a Name, Cow<'a, Resource>);
 
 /// All resources, each once. Two components may well need the same package of the system: equal
 /// descriptions become one that requires and notifies what each of them does. Others block.
-pub(super) fn merge_duplicate_resources<'a>(
+pub(super) fn merge_or_block_duplicate_resources<'a>(
     components: impl Iterator<Item = &'a DesiredComponentWithResources>,
 ) -> (Vec<ComponentAndMergedResource<'a>>, Vec<BlockedItem>) {
     let mut once: Vec<ComponentAndMergedResource<'a>> = Vec::new();

@@ -21,13 +21,13 @@ use serde::Serialize;
 use crate::{
     health::HealthCheck,
     name::Name,
-    observe::{FactKind, FactValue},
+    observe::{ResourcePropertyKind, ResourcePropertyValue},
     resource::{Resource, ResourceId},
     version::Version,
 };
 
 pub use blocked_components::find_dependents_of_components;
-pub use compare::desired_facts;
+pub use compare::desired_resource_properties;
 pub use display::PlanCounts;
 pub use irreversible::find_irreversible_steps_tried;
 pub(crate) use missing::absent_prerequisite_hint;
@@ -35,7 +35,7 @@ pub(crate) use order::ComponentAndResource;
 pub(crate) use planner::Planner;
 pub use planner::{plan_host_changes, replan_resources_after_package_changes};
 pub use user_folders::FoldersOfUsers;
-pub use view::{BlockedItemView, FactDifferenceView, PlanView, PlannedChangeView, plan_to_view};
+pub use view::{BlockedItemView, PlanView, PlannedChangeView, ResourcePropertyDifferenceView, plan_to_view};
 
 /// What a host must be: a node's components with their deployments evaluated.
 #[derive(Debug, Clone, Default)]
@@ -96,7 +96,7 @@ pub struct PlannedChange {
     /// The components it is for: several for a package transaction, none for what no component describes any more.
     pub components: BTreeSet<Name>,
     /// What differs, and how.
-    pub differences: Vec<FactDifference>,
+    pub differences: Vec<ResourcePropertyDifference>,
     /// Whether it creates something: punch removes it when it is no longer wanted.
     pub creates: bool,
     /// Services restarted and commands run later in the plan because of this change.
@@ -147,15 +147,15 @@ pub struct PackageToInstall {
     pub version: Version,
 }
 
-/// One fact that differs.
+/// One property that differs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FactDifference {
-    /// Which fact.
-    pub fact: FactKind,
+pub struct ResourcePropertyDifference {
+    /// Which property.
+    pub property: ResourcePropertyKind,
     /// What was seen; `None` when it is not there.
-    pub before: Option<FactValue>,
+    pub before: Option<ResourcePropertyValue>,
     /// What it becomes; `None` when it goes away.
-    pub after: Option<FactValue>,
+    pub after: Option<ResourcePropertyValue>,
     /// Whether neither may be shown.
     pub secret: bool,
 }
@@ -198,7 +198,7 @@ pub enum BlockedSubject {
 
 impl PlannedChange {
     /// The resource that is made, changed, removed or restarted, when it is one.
-    pub fn changed_resource(&self) -> Option<&ResourceId> {
+    pub fn changed_or_restarted_resource(&self) -> Option<&ResourceId> {
         match &self.action {
             PlannedAction::Apply(resource) => Some(&resource.id),
             PlannedAction::Remove { id, .. } | PlannedAction::Restart { service: id, .. } => Some(id),
@@ -218,7 +218,7 @@ impl PlannedChange {
 
 impl Plan {
     /// Whether there is nothing to do and nothing is blocked.
-    pub fn is_empty(&self) -> bool {
+    pub fn has_no_changes_or_blocks(&self) -> bool {
         self.changes.is_empty() && self.blocked.is_empty()
     }
 

@@ -23,7 +23,7 @@ pub(super) fn sort_resources_by_requirements<'a>(
         first[at].extend(resource.require.iter().filter_map(other));
         for implied in resource
             .body
-            .behaviour_of_resource()
+            .as_desired_resource()
             .implied_requirements(&resource.id.name)
             .iter()
             .filter_map(other)

@@ -6,11 +6,11 @@ use std::{
 };
 
 use super::{
-    BlockScope, BlockedItem, BlockedSubject, DesiredComponentWithResources, DesiredHost, FactDifference,
-    FoldersOfUsers, PackageToInstall, Plan, PlanLimits, PlannedAction, PlannedChange,
+    BlockScope, BlockedItem, BlockedSubject, DesiredComponentWithResources, DesiredHost, FoldersOfUsers,
+    PackageToInstall, Plan, PlanLimits, PlannedAction, PlannedChange, ResourcePropertyDifference,
     blocked_components::{BlockedComponents, components_by_resource, plan_around_blocked_components},
     compare,
-    merge_duplicates::merge_duplicate_resources,
+    merge_duplicates::merge_or_block_duplicate_resources,
     order::{self, ComponentAndResource},
     refusals,
 };
@@ -18,7 +18,8 @@ use crate::{
     component::deployment_package_name,
     name::Name,
     observe::{
-        FactKind, FactValue, FileType, Observation, ObservedHost, ResourceFactsByKind, payload_drift_lines,
+        FileType, Observation, ObservedHost, ResourcePropertiesByKind, ResourcePropertyKind,
+        ResourcePropertyValue, payload_drift_lines,
     },
     resource::{Resource, ResourceBody, ResourceId, ServiceResourceBody, service},
 };
@@ -45,7 +46,7 @@ fn plan_unblocked_components(
     blocked: &BTreeSet<Name>,
 ) -> Plan {
     let left = BlockedComponents::new(wanted, blocked);
-    let (once, blocked) = merge_duplicate_resources(left.unblocked_components(wanted));
+    let (once, blocked) = merge_or_block_duplicate_resources(left.unblocked_components(wanted));
     let resources: Vec<ComponentAndResource<'_>> =
         once.iter().map(|(component, resource)| (*component, resource.as_ref())).collect();
     let mut planner = Planner::new(observed, &resources, left);
@@ -240,10 +241,10 @@ impl<'a> Planner<'a> {
                         self.plan.unchanged += 1;
                         continue;
                     };
-                    differences.push(FactDifference {
-                        fact: FactKind::Files,
-                        before: Some(FactValue::Set(payload_drift_lines(drift))),
-                        after: Some(FactValue::Text(format!("as {name} {version} brings them"))),
+                    differences.push(ResourcePropertyDifference {
+                        property: ResourcePropertyKind::Files,
+                        before: Some(ResourcePropertyValue::Set(payload_drift_lines(drift))),
+                        after: Some(ResourcePropertyValue::Text(format!("as {name} {version} brings them"))),
                         secret: false,
                     });
                     packages.insert(name, package_of(component));
@@ -257,16 +258,22 @@ impl<'a> Planner<'a> {
                     continue;
                 }
                 Observation::Absent => None,
-                Observation::Present(version) => Some(FactValue::Text(version.to_string())),
+                Observation::Present(version) => Some(ResourcePropertyValue::Text(version.to_string())),
             };
-            let after = Some(FactValue::Text(component.version.to_string()));
-            differences.push(FactDifference { fact: FactKind::Version, before, after, secret: false });
+            let after = Some(ResourcePropertyValue::Text(component.version.to_string()));
+            differences.push(ResourcePropertyDifference {
+                property: ResourcePropertyKind::Version,
+                before,
+                after,
+                secret: false,
+            });
             packages.insert(name, package_of(component));
             changed.push(component.name.clone());
         }
         if !packages.is_empty() {
             // Differences go by package, as the transaction's map does.
-            let mut pairs: Vec<(Name, FactDifference)> = changed.iter().cloned().zip(differences).collect();
+            let mut pairs: Vec<(Name, ResourcePropertyDifference)> =
+                changed.iter().cloned().zip(differences).collect();
             pairs.sort_by_cached_key(|(name, _)| package(name));
             let differences = pairs.into_iter().map(|(_, difference)| difference).collect();
             self.add_planned_change(
@@ -283,7 +290,7 @@ impl<'a> Planner<'a> {
         &mut self,
         action: PlannedAction,
         components: BTreeSet<Name>,
-        differences: Vec<FactDifference>,
+        differences: Vec<ResourcePropertyDifference>,
         creates: bool,
     ) {
         self.plan.changes.push(PlannedChange {
@@ -340,10 +347,11 @@ impl<'a> Planner<'a> {
         if let ResourceBody::Exec(exec) = &resource.body {
             return self.plan_exec((component, resource), exec, observed, changed);
         }
-        let differences = compare::find_differences_from_desired_facts(resource, observed, self.observed);
+        let differences =
+            compare::find_differences_from_desired_properties(resource, observed, self.observed);
         let absent = *observed == Observation::Absent;
-        // A group without properties has no differing fact, and still has to be created.
-        let must_be_made = absent && resource.body.behaviour_of_resource().must_be_created_if_absent();
+        // A group without properties has no differing property, and still has to be created.
+        let must_be_made = absent && resource.body.as_desired_resource().must_be_created_if_absent();
         if differences.is_empty() && !must_be_made {
             self.plan.unchanged += 1;
             return;
@@ -356,12 +364,12 @@ impl<'a> Planner<'a> {
         }
         let creates = match &resource.body {
             ResourceBody::Service(service) => {
-                service::is_service_stopped_and_disabled(observed) && service.is_wanted_running_or_enabled()
+                service::is_service_not_seen_active(observed) && service.is_wanted_running_or_enabled()
             }
             _ => absent || self.inherited.contains(&resource.id),
         };
         if let ResourceBody::Service(ServiceResourceBody { running: Some(true), .. }) = resource.body
-            && differences.iter().any(|difference| difference.fact == FactKind::Running)
+            && differences.iter().any(|difference| difference.property == ResourcePropertyKind::Running)
         {
             self.started.insert(resource.id.clone());
         }
@@ -377,7 +385,7 @@ impl<'a> Planner<'a> {
     fn plan_absence(
         &mut self,
         (component, resource): ComponentAndResource<'_>,
-        observed: &Observation<ResourceFactsByKind>,
+        observed: &Observation<ResourcePropertiesByKind>,
     ) {
         if *observed == Observation::Absent {
             self.plan.unchanged += 1;
@@ -393,7 +401,7 @@ impl<'a> Planner<'a> {
     }
 
     /// What was seen of a resource; nothing where this plan clears its path first.
-    fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourceFactsByKind> {
+    fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourcePropertiesByKind> {
         let cleared = resource.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
         let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
         observed.unwrap_or(&Observation::Absent)
@@ -444,7 +452,7 @@ impl<'a> Planner<'a> {
     fn unsupported_on_host(&self, resource: &Resource) -> Option<String> {
         resource
             .body
-            .behaviour_of_resource()
+            .as_desired_resource()
             .unsupported_reason(self.observed)
             .map(|why| format!("{} {why}", resource.id))
     }
@@ -468,10 +476,15 @@ impl<'a> Planner<'a> {
 
 /// Files and links replace each other; a folder is never replaced, nor made over something else. What
 /// must be absent is removed only when it is of the manifest's kind.
-fn blocking_file_type(resource: &Resource, observed: &Observation<ResourceFactsByKind>) -> Option<String> {
+fn blocking_file_type(
+    resource: &Resource,
+    observed: &Observation<ResourcePropertiesByKind>,
+) -> Option<String> {
     let wanted = resource.id.kind.definition_of_kind().file_type?;
-    let Observation::Present(facts) = observed else { return None };
-    let Some(FactValue::Type(observed)) = facts.get(&FactKind::Type) else { return None };
+    let Observation::Present(properties) = observed else { return None };
+    let Some(ResourcePropertyValue::Type(observed)) = properties.get(&ResourcePropertyKind::Type) else {
+        return None;
+    };
     let replaceable = [FileType::File, FileType::Symlink];
     let other = *observed != wanted && !(replaceable.contains(observed) && replaceable.contains(&wanted));
     other.then(|| {

@@ -1,8 +1,8 @@
 //! What is never changed, whatever a manifest says: each blocks its component, with a sentence.
 
-use super::FactDifference;
+use super::ResourcePropertyDifference;
 use crate::{
-    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
+    observe::{Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     resource::{Resource, ResourceId, ResourceKind},
 };
 
@@ -28,26 +28,26 @@ pub(super) fn refused_description_reason(id: &ResourceId) -> Option<String> {
 /// Why a resource that differs like this is not changed.
 pub(super) fn refused_change_reason(
     resource: &Resource,
-    observed: &Observation<ResourceFactsByKind>,
-    differences: &[FactDifference],
+    observed: &Observation<ResourcePropertiesByKind>,
+    differences: &[ResourcePropertyDifference],
 ) -> Option<String> {
-    let differs = |fact| differences.iter().any(|difference| difference.fact == fact);
+    let differs = |property| differences.iter().any(|difference| difference.property == property);
     let is_root = resource.id.name == "root";
     let account_facts = [
-        FactKind::Uid,
-        FactKind::Group,
-        FactKind::Groups,
-        FactKind::Home,
-        FactKind::Shell,
-        FactKind::Comment,
+        ResourcePropertyKind::Uid,
+        ResourcePropertyKind::Group,
+        ResourcePropertyKind::Groups,
+        ResourcePropertyKind::Home,
+        ResourcePropertyKind::Shell,
+        ResourcePropertyKind::Comment,
     ];
-    match (resource.id.kind, account_facts.into_iter().find(|fact| differs(*fact))) {
-        (ResourceKind::User, Some(fact)) if is_root => {
+    match (resource.id.kind, account_facts.into_iter().find(|property| differs(*property))) {
+        (ResourceKind::User, Some(property)) if is_root => {
             return Some(format!(
-                "the {fact} of user root is not changed: the host may need it to start; take it out of the manifest, or change it by hand with `usermod`"
+                "the {property} of user root is not changed: the host may need it to start; take it out of the manifest, or change it by hand with `usermod`"
             ));
         }
-        (ResourceKind::Group, _) if is_root && differs(FactKind::Gid) => {
+        (ResourceKind::Group, _) if is_root && differs(ResourcePropertyKind::Gid) => {
             return Some("the number of group root is always 0; take `gid` out of the manifest".to_owned());
         }
         _ => (),
@@ -58,7 +58,7 @@ pub(super) fn refused_change_reason(
 /// Why a resource is not removed.
 pub(super) fn refused_removal_reason(
     id: &ResourceId,
-    observed: &Observation<ResourceFactsByKind>,
+    observed: &Observation<ResourcePropertiesByKind>,
 ) -> Option<String> {
     if matches!(id.kind, ResourceKind::User | ResourceKind::Group) && id.name == "root" {
         let word = id.kind.manifest_keyword();
@@ -69,10 +69,10 @@ pub(super) fn refused_removal_reason(
     immutable_reason(observed)
 }
 
-fn immutable_reason(observed: &Observation<ResourceFactsByKind>) -> Option<String> {
-    let Observation::Present(facts) = observed else { return None };
-    match facts.get(&FactKind::Immutable) {
-        Some(FactValue::Unusable(because)) => Some(because.clone()),
+fn immutable_reason(observed: &Observation<ResourcePropertiesByKind>) -> Option<String> {
+    let Observation::Present(properties) = observed else { return None };
+    match properties.get(&ResourcePropertyKind::Immutable) {
+        Some(ResourcePropertyValue::Unusable(because)) => Some(because.clone()),
         _ => None,
     }
 }

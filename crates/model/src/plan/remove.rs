@@ -9,7 +9,10 @@ use super::{
 use crate::{
     component::deployment_package_name,
     name::Name,
-    observe::{FactKind, FactValue, Observation, ResourceCreatedByPunch, ResourceFactsByKind},
+    observe::{
+        Observation, ResourceCreatedByPunch, ResourcePropertiesByKind, ResourcePropertyKind,
+        ResourcePropertyValue,
+    },
     resource::{RemovalStage, Resource, ResourceId, ResourceKind, service},
 };
 
@@ -50,15 +53,17 @@ impl<'a> Planner<'a> {
                     let scope = self.block_scope_of_resource(&managed.id);
                     self.add_blocked_item(what, components, because.clone(), scope);
                 }
-                Observation::Present(facts) if is_replaced_by_other_type(managed.id.kind, facts) => {
+                Observation::Present(properties)
+                    if is_replaced_by_other_type(managed.id.kind, properties) =>
+                {
                     // The resource wanted at this path reports what is in its way.
                     if heir.is_none() {
                         let note = format!("{} is left as it is: something else is there now", managed.id);
                         self.plan.notes.push(note);
                     }
                 }
-                Observation::Present(facts)
-                    if (managed.id.kind.definition_of_kind().is_gone)(facts, observed.booted) => {}
+                Observation::Present(properties)
+                    if (managed.id.kind.definition_of_kind().is_gone)(properties, observed.booted) => {}
                 Observation::Present(_) => match (heir, path) {
                     // The same path under another name: it is changed in its place, and not removed.
                     (Some(heir), _) if is_folder(&heir.id) == is_folder(&managed.id) => {
@@ -121,7 +126,9 @@ impl<'a> Planner<'a> {
         let action = PlannedAction::Remove { id: managed.id.clone(), must };
         self.add_planned_change(action, [managed.component.clone()].into(), Vec::new(), false);
         let is_known = |id: &&ResourceId| {
-            self.wanted.contains_key(id) || unmanaged.contains_key(id) || self.blocked.contains_resource(id)
+            self.wanted.contains_key(id)
+                || unmanaged.contains_key(id)
+                || self.blocked.contains_exclusive_resource(id)
         };
         let notified = managed.notify.iter().filter(is_known);
         self.mark_resources_notified(notified.cloned().collect());
@@ -138,7 +145,7 @@ impl<'a> Planner<'a> {
         let running = |id: &ResourceId| service::is_service_running(observed.resources.get(id));
         owed.chain(found)
             .filter(|(id, _)| id.kind == ResourceKind::Service && observed.booted && running(id))
-            .filter(|(id, _)| !self.wanted.contains_key(id) && !self.blocked.contains_resource(id))
+            .filter(|(id, _)| !self.wanted.contains_key(id) && !self.blocked.contains_exclusive_resource(id))
             .filter(|(id, _)| !gone.iter().any(|managed| managed.id == **id))
             .map(|(id, component)| (id.clone(), component.cloned()))
             .collect()
@@ -215,9 +222,11 @@ fn is_folder(id: &ResourceId) -> bool {
 }
 
 /// Whether something of another type now lies where punch made something.
-fn is_replaced_by_other_type(kind: ResourceKind, facts: &ResourceFactsByKind) -> bool {
+fn is_replaced_by_other_type(kind: ResourceKind, properties: &ResourcePropertiesByKind) -> bool {
     let made = kind.definition_of_kind().file_type;
     made.is_some_and(|made| {
-        facts.get(&FactKind::Type).is_some_and(|observed| *observed != FactValue::Type(made))
+        properties
+            .get(&ResourcePropertyKind::Type)
+            .is_some_and(|observed| *observed != ResourcePropertyValue::Type(made))
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::DesiredHost;
 use crate::{
-    observe::{FactKind, FactValue, Observation, ObservedHost},
+    observe::{Observation, ObservedHost, ResourcePropertyKind, ResourcePropertyValue},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
@@ -33,9 +33,9 @@ impl FoldersOfUsers {
             _ => None,
         });
         let owned = observed.resources.iter().filter_map(|(id, observed)| match observed {
-            Observation::Present(facts) if id.kind == ResourceKind::Directory => {
-                match facts.get(&FactKind::Owner) {
-                    Some(FactValue::Text(owner)) if !is_root(owner) => Some(&id.name),
+            Observation::Present(properties) if id.kind == ResourceKind::Directory => {
+                match properties.get(&ResourcePropertyKind::Owner) {
+                    Some(ResourcePropertyValue::Text(owner)) if !is_root(owner) => Some(&id.name),
                     _ => None,
                 }
             }

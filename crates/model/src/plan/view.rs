@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{BlockScope, Plan, display::PlanCounts};
 use crate::{
     name::Name,
-    observe::{FactKind, FactValue},
+    observe::{ResourcePropertyKind, ResourcePropertyValue},
 };
 
 /// A plan, for programs.
@@ -33,22 +33,24 @@ pub struct PlannedChangeView {
     /// The components it is for.
     pub components: BTreeSet<Name>,
     /// What differs.
-    pub differences: Vec<FactDifferenceView>,
+    pub differences: Vec<ResourcePropertyDifferenceView>,
     /// What is restarted or run because of it.
     pub notifies: Vec<String>,
 }
 
-/// One fact that differs, for programs. Secrets have neither `before` nor `after`.
+/// One property that differs, for programs. Secrets have neither `before` nor `after`.
 #[derive(Debug, Clone, Serialize)]
-pub struct FactDifferenceView {
-    /// Which fact.
-    pub fact: FactKind,
+pub struct ResourcePropertyDifferenceView {
+    /// Which property.
+    // Programs know it by this name: the output is a format with a promise.
+    #[serde(rename = "fact")]
+    pub property: ResourcePropertyKind,
     /// What was seen.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<FactValue>,
+    pub before: Option<ResourcePropertyValue>,
     /// What it becomes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub after: Option<FactValue>,
+    pub after: Option<ResourcePropertyValue>,
     /// Whether it is hidden.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
@@ -75,8 +77,8 @@ pub fn plan_to_view(plan: &Plan) -> PlanView {
         differences: change
             .differences
             .iter()
-            .map(|difference| FactDifferenceView {
-                fact: difference.fact,
+            .map(|difference| ResourcePropertyDifferenceView {
+                property: difference.property,
                 before: difference.before.clone().filter(|_| !difference.secret),
                 after: difference.after.clone().filter(|_| !difference.secret),
                 secret: difference.secret,

@@ -11,14 +11,14 @@ use std::{
 use super::{
     Resolution, ResolutionReads, Resolver,
     check_place::PlaceCheck,
-    fault::{EstateFaultKind, EstateFinding, ResolveFaults},
+    fault::{EstateFaultKind, EstateFaultOrWarning, ResolveFaults},
     linearise::RoleLinearisations,
     place_usage::PlaceUsage,
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     unknown_names,
 };
 use crate::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     effect::{Effect, find_effects_on_server},
     estate::{Estate, PlaceId},
     fault::Severity,
@@ -36,7 +36,7 @@ const MIN_SERVERS_OF_THREAD: usize = 200;
 #[derive(Debug, Default)]
 pub struct EstateChangeCheckResult {
     /// Everything wrong or suspicious in what the change can reach, fatal findings first.
-    pub findings: Vec<EstateFinding>,
+    pub findings: Vec<EstateFaultOrWarning>,
     /// What it does to each server it reaches; those that leave the estate are among them.
     pub effects: BTreeMap<ServerName, Vec<Effect>>,
     /// The servers it reaches, and what their resolutions then come to; `None` for one that cannot be resolved.
@@ -62,7 +62,7 @@ impl From<&Resolution> for ResolutionDigestAndReads {
 }
 
 /// Returns everything wrong or suspicious in an estate, fatal findings first.
-pub fn check_estate(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
+pub fn check_estate(estate: &Estate, catalog: &ComponentCatalog) -> Vec<EstateFaultOrWarning> {
     let servers: Vec<&ServerName> = estate.servers.keys().collect();
     let is_cancelled = AtomicBool::new(false);
     let resolved = ResolvedServers::resolve(None, estate, catalog, &servers, &is_cancelled);
@@ -77,7 +77,7 @@ pub fn check_estate(estate: &Estate, catalog: &Catalog) -> Vec<EstateFinding> {
 pub fn check_estate_change(
     old: &Estate,
     new: &Estate,
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     recorded: &ResolutionReadsIndex,
 ) -> EstateChangeCheckResult {
     check_estate_change_unless_cancelled(old, new, catalog, recorded, &AtomicBool::new(false))
@@ -88,7 +88,7 @@ pub fn check_estate_change(
 pub fn check_estate_change_unless_cancelled(
     old: &Estate,
     new: &Estate,
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     recorded: &ResolutionReadsIndex,
     is_cancelled: &AtomicBool,
 ) -> Option<EstateChangeCheckResult> {
@@ -126,8 +126,8 @@ pub fn check_estate_change_unless_cancelled(
 /// What a change of the catalog does to each server it reaches; `recorded` tells which these are.
 pub fn find_catalog_change_effects(
     estate: &Estate,
-    old: &Catalog,
-    new: &Catalog,
+    old: &ComponentCatalog,
+    new: &ComponentCatalog,
     recorded: &ResolutionReadsIndex,
 ) -> BTreeMap<ServerName, Vec<Effect>> {
     let reached =
@@ -149,7 +149,7 @@ pub fn find_catalog_change_effects(
 #[derive(Default)]
 struct ResolvedServers<'a> {
     uses: PlaceUsage<'a>,
-    findings: Vec<EstateFinding>,
+    findings: Vec<EstateFaultOrWarning>,
     /// The findings, as texts: many servers have the same.
     known: HashSet<String>,
     /// Channels that are not there, although servers need components of them.
@@ -164,7 +164,7 @@ impl<'a> ResolvedServers<'a> {
     fn resolve(
         old: Option<&'a Estate>,
         new: &'a Estate,
-        catalog: &'a Catalog,
+        catalog: &'a ComponentCatalog,
         servers: &[&ServerName],
         is_cancelled: &'a AtomicBool,
     ) -> ResolvedServers<'a> {
@@ -200,7 +200,7 @@ impl<'a> ResolvedServers<'a> {
 
     /// Adds why a server has no node. A channel that is not there is one fault, of the environment that names it, and not
     /// one of each line that requires a component.
-    fn add_faults(&mut self, catalog: &Catalog, error: &ResolveFaults) {
+    fn add_faults(&mut self, catalog: &ComponentCatalog, error: &ResolveFaults) {
         for fault in &error.faults {
             match &fault.kind {
                 EstateFaultKind::UnknownComponent { channel, .. }
@@ -209,7 +209,7 @@ impl<'a> ResolvedServers<'a> {
                     self.missing_channels.insert(channel.clone());
                 }
                 _ => {
-                    let finding = fault.clone().into_estate_finding();
+                    let finding = fault.clone().into_fault_or_warning();
                     if self.known.insert(finding.to_string()) {
                         self.findings.push(finding);
                     }
@@ -240,11 +240,11 @@ fn in_parallel<T: Send>(servers: &[&ServerName], work: impl Fn(&[&ServerName]) -
 /// places if `places` is `None`. They are incomplete once `is_cancelled` is set.
 fn collect_findings(
     estate: &Estate,
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     resolved: &ResolvedServers<'_>,
     places: Option<&BTreeSet<PlaceId>>,
     is_cancelled: &AtomicBool,
-) -> Vec<EstateFinding> {
+) -> Vec<EstateFaultOrWarning> {
     let (uses, mut findings) = (&resolved.uses, resolved.findings.clone());
     let hierarchy = RoleLinearisations::new(&estate.roles);
     let whole = |place: &PlaceId| places.is_none_or(|places| places.contains(place));
@@ -261,33 +261,33 @@ fn collect_findings(
             continue;
         }
         if let Some(Err(fault)) = hierarchy.linearise_role(name) {
-            findings.push(fault.into_estate_finding());
+            findings.push(fault.into_fault_or_warning());
         }
-        check.check_place(&place, whole(&place), &role.overrides, &mut findings);
+        check.check_place(&place, whole(&place), &role.settings, &mut findings);
     }
     for (name, group) in &estate.groups {
         let place = PlaceId::Group(name.clone());
         if concerns(&place) {
-            check.check_place(&place, whole(&place), &group.overrides, &mut findings);
+            check.check_place(&place, whole(&place), &group.settings, &mut findings);
         }
     }
     for (name, environment) in &estate.environments {
         let place = PlaceId::Environment(name.clone());
         if concerns(&place) {
             let is_needed = resolved.missing_channels.contains(&environment.channel);
-            findings.extend(unknown_names::unknown_channel_finding(
+            findings.extend(unknown_names::find_unknown_channel(
                 catalog,
                 &place,
                 &environment.channel,
                 is_needed,
             ));
-            check.check_place(&place, whole(&place), &environment.overrides, &mut findings);
+            check.check_place(&place, whole(&place), &environment.settings, &mut findings);
         }
     }
     for (name, server) in &estate.servers {
         let place = PlaceId::Server(name.clone());
         if concerns(&place) {
-            check.check_place(&place, whole(&place), &server.overrides, &mut findings);
+            check.check_place(&place, whole(&place), &server.settings, &mut findings);
         }
     }
     let mut known = HashSet::new();

@@ -7,23 +7,23 @@ use std::{
 
 use super::{
     evaluate::value_of_undeclared_parameter_fault,
-    fault::{EstateFaultKind, EstateFinding, UnlocatedEstateFault},
+    fault::{EstateFault, EstateFaultKind, EstateFaultOrWarning},
     place_usage::PlaceUsage,
     unknown_names,
 };
 use crate::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     component::Component,
-    estate::{Overrides, PlaceId, RemovedInheritedItem},
+    estate::{PlaceId, PlaceSettings, RemovedInheritedItem},
     fault::Severity,
     name::{Key, Name},
     suggest_spelling,
     value::Value,
 };
 
-/// What the overrides of places are checked with.
+/// What the settings of places are checked with.
 pub(super) struct PlaceCheck<'c, 'a> {
-    pub(super) catalog: &'c Catalog,
+    pub(super) catalog: &'c ComponentCatalog,
     pub(super) uses: &'c PlaceUsage<'a>,
     /// The components on which something is found already.
     pub(super) known: HashSet<(PlaceId, Name)>,
@@ -32,31 +32,31 @@ pub(super) struct PlaceCheck<'c, 'a> {
 }
 
 impl PlaceCheck<'_, '_> {
-    /// Checks the overrides of one place against the versions they can apply to. Unless `whole`, only
+    /// Checks the settings of one place against the versions they can apply to. Unless `whole`, only
     /// those are checked that apply to the resolved servers.
     pub(super) fn check_place(
         &self,
         place: &PlaceId,
         whole: bool,
-        overrides: &Overrides,
-        findings: &mut Vec<EstateFinding>,
+        settings: &PlaceSettings,
+        findings: &mut Vec<EstateFaultOrWarning>,
     ) {
         let Self { catalog, uses, is_cancelled, .. } = *self;
         let severity = if uses.used.contains(place) { Severity::Error } else { Severity::Warning };
-        let named =
-            overrides.components.keys().chain(overrides.versions.keys()).chain(overrides.values.keys());
+        let named = settings.components.keys().chain(settings.versions.keys()).chain(settings.values.keys());
         let mut told = HashSet::new();
         for name in named {
             if !catalog.components.contains_key(name)
                 && told.insert(name)
                 && !self.known.contains(&(place.clone(), name.clone()))
             {
-                findings.push(unknown_names::unknown_component_finding(catalog, severity, place, name));
+                findings
+                    .push(unknown_names::unknown_component_fault_or_warning(catalog, severity, place, name));
             }
         }
         let is_checked = |name: &Name| whole || uses.chosen.contains_key(&(place.clone(), name));
-        for (name, values) in overrides.values.iter().filter(|(name, _)| is_checked(name)) {
-            let applicable = applicable_versions(catalog, uses, place, name, overrides);
+        for (name, values) in settings.values.iter().filter(|(name, _)| is_checked(name)) {
+            let applicable = applicable_versions(catalog, uses, place, name, settings);
             for (key, assignment) in values {
                 if is_cancelled.load(Ordering::Relaxed) {
                     return;
@@ -64,7 +64,7 @@ impl PlaceCheck<'_, '_> {
                 findings.extend(check_value(catalog, place, &applicable, name, key, &assignment.value));
             }
         }
-        for removal in &overrides.remove {
+        for removal in &settings.remove {
             findings.extend(check_removal(catalog, place, &removal.what));
         }
     }
@@ -73,11 +73,11 @@ impl PlaceCheck<'_, '_> {
 /// The versions whose parameters a place's values must fit: those chosen for its servers, else those
 /// its own requirement allows, else all.
 fn applicable_versions<'c>(
-    catalog: &'c Catalog,
+    catalog: &'c ComponentCatalog,
     uses: &PlaceUsage<'_>,
     place: &PlaceId,
     name: &Name,
-    overrides: &Overrides,
+    settings: &PlaceSettings,
 ) -> (Vec<&'c Component>, bool) {
     let Some(published) = catalog.components.get(name) else { return (Vec::new(), false) };
     if let Some(versions) = uses.chosen.get(&(place.clone(), name)) {
@@ -85,7 +85,7 @@ fn applicable_versions<'c>(
         return (components.map(|published| &published.component).collect(), true);
     }
     let all = || published.values().map(|published| &published.component);
-    let required: Vec<_> = match overrides.components.get(name) {
+    let required: Vec<_> = match settings.components.get(name) {
         Some(requirement) => {
             all().filter(|component| requirement.range.contains_version(&component.version)).collect()
         }
@@ -95,30 +95,31 @@ fn applicable_versions<'c>(
 }
 
 fn check_value(
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     place: &PlaceId,
     applicable: &(Vec<&Component>, bool),
     name: &Name,
     key: &Key,
     value: &Value,
-) -> Option<EstateFinding> {
+) -> Option<EstateFaultOrWarning> {
     let (components, chosen) = applicable;
-    let wrong: Vec<UnlocatedEstateFault> = components
+    let wrong: Vec<EstateFault> = components
         .iter()
         .filter_map(|component| {
             let Some(parameter) = component.parameters.get(key) else {
                 return Some(value_of_undeclared_parameter_fault(place.clone(), component, key));
             };
             // A parameter that is secret in any version is masked in the messages about all versions.
-            let secret = || parameter.secret || catalog.is_secret_in_any_version(name, key) == Some(true);
-            let message = parameter.check_unresolved_value_masked(value, true).err()?;
-            let message = parameter.check_unresolved_value_masked(value, secret()).err().unwrap_or(message);
+            let secret = || parameter.secret || catalog.find_secrecy_in_any_version(name, key) == Some(true);
+            let message = parameter.check_unresolved_value_with_secrecy(value, true).err()?;
+            let message =
+                parameter.check_unresolved_value_with_secrecy(value, secret()).err().unwrap_or(message);
             let kind = EstateFaultKind::WrongValue { component: name.clone(), key: key.clone(), message };
-            Some(UnlocatedEstateFault::new(place.clone(), kind).with_key(name, key))
+            Some(EstateFault::new(place.clone(), kind).with_key(name, key))
         })
         .collect();
     let all = wrong.len() == components.len();
-    let mut finding = wrong.into_iter().next_back()?.into_estate_finding();
+    let mut finding = wrong.into_iter().next_back()?.into_fault_or_warning();
     if !all && !chosen {
         finding.severity = Severity::Warning;
         finding.message.push_str(" (in some of its versions)");
@@ -128,10 +129,10 @@ fn check_value(
 
 /// A removal of something that never existed is probably a mistake, but has no effect.
 fn check_removal(
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     place: &PlaceId,
     removal: &RemovedInheritedItem,
-) -> Option<EstateFinding> {
+) -> Option<EstateFaultOrWarning> {
     let (name, key) = match removal {
         RemovedInheritedItem::Component(name) => (name, None),
         RemovedInheritedItem::Value(name, key) | RemovedInheritedItem::Entry(name, key, _) => {
@@ -155,7 +156,7 @@ fn check_removal(
         }
         (Some(_), None) => return None,
     };
-    Some(EstateFinding {
+    Some(EstateFaultOrWarning {
         severity: Severity::Warning,
         place: place.clone(),
         component: Some(name.clone()),

@@ -9,14 +9,14 @@ use std::{
 };
 
 use super::{
-    fault::{EstateFaultKind, ResolveFaults, UnlocatedEstateFault},
+    fault::{EstateFault, EstateFaultKind, ResolveFaults},
     places_strongest_first::PlacesStrongestFirst,
     version_search::{ChosenVersionAndReasons, ServerPlacesOrRootVersion, VersionConstraint, VersionSearch},
 };
 use crate::{
-    catalog::{Catalog, ComponentVersionWithPackages},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages},
     estate::{
-        Overrides, PlaceId, RemovedInheritedItem, RevisionAndAuthor, VersionRangeWithRevisionAndAuthor,
+        PlaceId, PlaceSettings, RemovedInheritedItem, RevisionAndAuthor, VersionRangeWithRevisionAndAuthor,
     },
     name::Name,
     node::{RequirementProvenanceEntry, RequirementProvenanceKind},
@@ -32,28 +32,28 @@ pub(super) struct ChosenComponents<'a> {
 }
 
 /// The places that require, constrain or remove components, with the channel: what the choice of versions depends on.
-/// They are told apart by the addresses of their overrides.
+/// They are told apart by the addresses of their settings.
 #[derive(PartialEq, Eq, Hash)]
 pub(super) struct VersionChoiceCacheKey {
     channel: *const Name,
-    places: Vec<*const Overrides>,
+    places: Vec<*const PlaceSettings>,
 }
 
 impl VersionChoiceCacheKey {
     pub(super) fn new(stack: &PlacesStrongestFirst<'_>) -> Self {
-        let removes = |overrides: &Overrides| {
-            let mut removals = overrides.remove.iter();
+        let removes = |settings: &PlaceSettings| {
+            let mut removals = settings.remove.iter();
             removals.any(|removal| matches!(removal.what, RemovedInheritedItem::Component(_)))
         };
-        let counts = |overrides: &&Overrides| {
-            !overrides.components.is_empty() || !overrides.versions.is_empty() || removes(overrides)
+        let counts = |settings: &&PlaceSettings| {
+            !settings.components.is_empty() || !settings.versions.is_empty() || removes(settings)
         };
-        let places = stack.layers.iter().map(|layer| layer.overrides).filter(counts);
+        let places = stack.layers.iter().map(|layer| layer.settings).filter(counts);
         Self { channel: stack.channel, places: places.map(std::ptr::from_ref).collect() }
     }
 
-    pub(super) fn has_place(&self, overrides: *const Overrides) -> bool {
-        self.places.contains(&overrides)
+    pub(super) fn has_place(&self, settings: *const PlaceSettings) -> bool {
+        self.places.contains(&settings)
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) struct ChosenComponent<'a> {
 /// Chooses a version for every component that a place requires, and for all that these require. `blamed` is the place
 /// of a fault that no other place has caused.
 pub(super) fn choose_component_versions<'a>(
-    catalog: &'a Catalog,
+    catalog: &'a ComponentCatalog,
     stack: &PlacesStrongestFirst<'a>,
     blamed: &PlaceId,
 ) -> Result<ChosenComponents<'a>, ResolveFaults> {
@@ -180,21 +180,21 @@ fn operations_by_component<'a, 'l>(
         let operation = |what, requirement: &'a VersionRangeWithRevisionAndAuthor, effective| {
             PlacedOperation { place, what, origin: requirement.origin.as_ref(), effective }
         };
-        for (name, requirement) in &layer.overrides.components {
+        for (name, requirement) in &layer.settings.components {
             let operations = operations.entry(name).or_default();
             let is_first = operations.iter().all(PlacedOperation::is_constraint);
             let effective = is_first && at < stack.count_places_down_to_component_removal(name);
             operations.push(operation(PlacedWhat::Requires(&requirement.range), requirement, effective));
         }
-        for (name, constraint) in &layer.overrides.versions {
+        for (name, constraint) in &layer.settings.versions {
             let operations = operations.entry(name).or_default();
             operations.push(operation(PlacedWhat::Constrains(&constraint.range), constraint, true));
         }
-        for removed in &layer.overrides.remove {
+        for removed in &layer.settings.remove {
             if let RemovedInheritedItem::Component(name) = &removed.what {
                 let is_strongest = at + 1 == stack.count_places_down_to_component_removal(name);
                 let removes_some = || {
-                    stack.layers[at + 1..].iter().any(|layer| layer.overrides.components.contains_key(name))
+                    stack.layers[at + 1..].iter().any(|layer| layer.settings.components.contains_key(name))
                 };
                 operations.entry(name).or_default().push(PlacedOperation {
                     place,
@@ -209,11 +209,11 @@ fn operations_by_component<'a, 'l>(
 }
 
 fn unknown(
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     stack: &PlacesStrongestFirst<'_>,
     place: &PlaceId,
     component: &Name,
-) -> UnlocatedEstateFault {
+) -> EstateFault {
     let channels: Vec<Name> = catalog
         .channels
         .iter()
@@ -224,7 +224,7 @@ fn unknown(
     let near =
         suggest_spelling(component.as_str(), carried.map(|(name, _)| name.as_str())).map(str::to_owned);
     let (channel, component) = (stack.channel.clone(), component.clone());
-    UnlocatedEstateFault::new(
+    EstateFault::new(
         place.clone(),
         EstateFaultKind::UnknownComponent { component: component.clone(), channel, near, channels },
     )

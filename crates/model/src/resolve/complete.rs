@@ -4,17 +4,17 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use super::{
     evaluate::{
-        ServerOrFinalNode, ValueEvaluationState, ValueEvaluator, value_of_undeclared_parameter_fault,
+        ServerOrHandwrittenNode, ValueEvaluationState, ValueEvaluator, value_of_undeclared_parameter_fault,
     },
-    fault::{ResolveFaults, UnlocatedEstateFault},
+    fault::{EstateFault, ResolveFaults},
     numbered_parameters::ComponentsWithNumberedParameters,
-    places_strongest_first::{PlaceOverrides, PlacesStrongestFirst},
+    places_strongest_first::{PlaceWithSettings, PlacesStrongestFirst},
     reference::has_references,
     value_cache::ValueAndProvenanceSizes,
 };
 use crate::{
     component::Component,
-    estate::{Overrides, PlaceId, ValueWithRevisionAndAuthor},
+    estate::{PlaceId, PlaceSettings, ValueWithRevisionAndAuthor},
     name::Name,
     node::{Node, NodeValue},
     value::Value,
@@ -24,19 +24,19 @@ use crate::{
 ///
 /// `components` describes the node's components in their exact versions. The values of the node are
 /// final: no reference in them is replaced. A node that resolution made comes out as it went in.
-pub fn complete_and_check_node(
+pub fn add_defaults_and_check_node(
     node: &Node,
     components: &BTreeMap<Name, &Component>,
 ) -> Result<Node, ResolveFaults> {
-    let overrides = overrides_of_node(node);
-    let layer = PlaceOverrides { place: PlaceId::Server(node.server.clone()), overrides: &overrides };
+    let settings = settings_of_node(node);
+    let layer = PlaceWithSettings { place: PlaceId::Server(node.server.clone()), settings: &settings };
     let stack = PlacesStrongestFirst::new(&node.environment, &node.channel, vec![layer]);
     let declared = node.components.keys().filter_map(|name| Some((name, *components.get(name)?)));
     let set = ComponentsWithNumberedParameters::new(declared, |_| 0);
     let states =
         (vec![ValueEvaluationState::Pending; set.parameters.len()], ValueAndProvenanceSizes::default());
-    let subject = ServerOrFinalNode::FinalNode { server: &node.server };
-    let touched = [Rc::new(set.parameters_touched_by_place(&overrides))];
+    let subject = ServerOrHandwrittenNode::FinalNode { server: &node.server };
+    let touched = [Rc::new(set.parameters_touched_by_place(&settings))];
     let evaluated =
         ValueEvaluator::new(subject, (&stack, &touched), &set, states).evaluate_pending_parameters(None);
     let undeclared = touched[0].undeclared.iter();
@@ -47,7 +47,7 @@ pub fn complete_and_check_node(
             key,
         )
     });
-    let faults: Vec<UnlocatedEstateFault> = undeclared.chain(evaluated.faults).collect();
+    let faults: Vec<EstateFault> = undeclared.chain(evaluated.faults).collect();
     if !faults.is_empty() {
         return Err(faults.into());
     }
@@ -71,8 +71,8 @@ pub fn complete_and_check_node(
     Ok(complete)
 }
 
-/// The node's values as the overrides of its server alone.
-fn overrides_of_node(node: &Node) -> Overrides {
+/// The node's values as the settings of its server alone.
+fn settings_of_node(node: &Node) -> PlaceSettings {
     let values = node.components.iter().map(|(name, component)| {
         let values = component.values.iter();
         let assignment = values.map(|(key, value)| {
@@ -84,7 +84,7 @@ fn overrides_of_node(node: &Node) -> Overrides {
         });
         (name.clone(), assignment.collect())
     });
-    Overrides { values: values.collect(), ..Overrides::default() }
+    PlaceSettings { values: values.collect(), ..PlaceSettings::default() }
 }
 
 /// The value with every `${` escaped, so that it is not a reference.

@@ -11,8 +11,8 @@ use crate::{
     node::Node,
 };
 
-/// Writes the node as an external node classifier's answer.
-pub fn write_enc_yaml(node: &Node) -> String {
+/// Returns the node as an external node classifier's answer.
+pub fn node_to_enc_yaml(node: &Node) -> String {
     let mut text = String::from("---\nenvironment: ");
     write_quoted_text(&mut text, &puppet_name(node.environment.as_str()));
     text.push_str("\nclasses:");

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    fault::{EstateFaultKind, UnlocatedEstateFault},
+    fault::{EstateFault, EstateFaultKind},
     merge::{merge_values_of_places, remove_nested_map_entry},
     numbered_parameters::{ComponentsWithNumberedParameters, IndexedParameter, ParametersTouchedByPlace},
     operations::{
@@ -26,7 +26,7 @@ use super::{
     value_cache::{EvaluatedValue, PlaceListId, ValueAndProvenanceSizes, ValueCache},
 };
 use crate::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     component::Component,
     estate::PlaceId,
     name::{Key, Name, ServerName},
@@ -54,7 +54,7 @@ pub(super) const MAX_FAULTS_OF_SERVER: usize = 1_000;
 
 /// Whose values are evaluated.
 #[derive(Clone, Copy)]
-pub(super) enum ServerOrFinalNode<'e> {
+pub(super) enum ServerOrHandwrittenNode<'e> {
     /// A server, which can read values of other servers.
     Server { name: &'e ServerName, others: &'e dyn OtherServerValueSource },
     /// A node file written by hand: its values are final, no default is joined to them.
@@ -73,20 +73,20 @@ pub(super) trait OtherServerValueSource {
 
 /// Evaluates the parameters of chosen components.
 pub(super) struct ValueEvaluator<'e, 'a> {
-    subject: ServerOrFinalNode<'e>,
+    subject: ServerOrHandwrittenNode<'e>,
     stack: &'e PlacesStrongestFirst<'a>,
     set: &'e ComponentsWithNumberedParameters<'a>,
     /// What each layer of the stack touches.
     touched: &'e [Rc<ParametersTouchedByPlace<'a>>],
     /// Tells which parameters are secret in other versions, when there is one.
-    catalog: Option<&'e Catalog>,
+    catalog: Option<&'e ComponentCatalog>,
     /// What is known from other servers.
     known: Option<SharedValueCacheAccess<'e>>,
     /// One for each slot.
     states: Vec<ValueEvaluationState>,
     /// The values in evaluation, each because the one before refers to it.
     path: Vec<ValueInEvaluation>,
-    faults: Vec<UnlocatedEstateFault>,
+    faults: Vec<EstateFault>,
     sizes: ValueAndProvenanceSizes,
 }
 
@@ -117,7 +117,7 @@ pub(super) enum ValueEvaluationState {
 pub(super) struct EvaluationOutcome {
     /// One for each slot.
     pub(super) states: Vec<ValueEvaluationState>,
-    pub(super) faults: Vec<UnlocatedEstateFault>,
+    pub(super) faults: Vec<EstateFault>,
     pub(super) sizes: ValueAndProvenanceSizes,
 }
 
@@ -150,7 +150,7 @@ struct ValueSite<'s> {
 impl<'e, 'a> ValueEvaluator<'e, 'a> {
     /// `touched` says what each layer of the stack touches; `states` holds what is evaluated already, and what that weighs.
     pub(super) fn new(
-        subject: ServerOrFinalNode<'e>,
+        subject: ServerOrHandwrittenNode<'e>,
         (stack, touched): (&'e PlacesStrongestFirst<'a>, &'e [Rc<ParametersTouchedByPlace<'a>>]),
         set: &'e ComponentsWithNumberedParameters<'a>,
         states: (Vec<ValueEvaluationState>, ValueAndProvenanceSizes),
@@ -164,7 +164,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     pub(super) fn with_shared_value_cache(
         mut self,
         known: SharedValueCacheAccess<'e>,
-        catalog: &'e Catalog,
+        catalog: &'e ComponentCatalog,
     ) -> Self {
         self.known = Some(known);
         self.catalog = Some(catalog);
@@ -186,25 +186,22 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
             self.settle(slot);
         }
         if let Some(kind) = self.too_large() {
-            self.faults.push(UnlocatedEstateFault::new(PlaceId::Server(self.server().clone()), kind));
+            self.faults.push(EstateFault::new(PlaceId::Server(self.server().clone()), kind));
         }
         let Self { states, faults, sizes, .. } = self;
         EvaluationOutcome { states, faults, sizes }
     }
 
     /// Evaluates one parameter and what it refers to, if it is still pending.
-    pub(super) fn evaluate_parameter(
-        &mut self,
-        slot: usize,
-    ) -> (&ValueEvaluationState, &[UnlocatedEstateFault]) {
+    pub(super) fn evaluate_parameter(&mut self, slot: usize) -> (&ValueEvaluationState, &[EstateFault]) {
         self.settle(slot);
         (&self.states[slot], &self.faults)
     }
 
     fn server(&self) -> &'e ServerName {
         match self.subject {
-            ServerOrFinalNode::Server { name, .. } => name,
-            ServerOrFinalNode::FinalNode { server } => server,
+            ServerOrHandwrittenNode::Server { name, .. } => name,
+            ServerOrHandwrittenNode::FinalNode { server } => server,
         }
     }
 
@@ -236,7 +233,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
     }
 
     fn is_final_node(&self) -> bool {
-        matches!(self.subject, ServerOrFinalNode::FinalNode { .. })
+        matches!(self.subject, ServerOrHandwrittenNode::FinalNode { .. })
     }
 
     /// Why the values are more than a node file should hold.
@@ -396,17 +393,17 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         };
         self.depend_on_server();
         match self.subject {
-            ServerOrFinalNode::Server { others, .. } => {
+            ServerOrHandwrittenNode::Server { others, .. } => {
                 let selected = others.read_values_of_selected_servers(&selection, parameter);
                 // The host checks it against the same limits.
-                match selected
-                    .and_then(|servers| parameter.check_final_value_masked(&servers, true).map(|()| servers))
-                {
+                match selected.and_then(|servers| {
+                    parameter.check_final_value_with_secrecy(&servers, true).map(|()| servers)
+                }) {
                     Ok(servers) => Some(servers),
                     Err(message) => self.wrong(site, message),
                 }
             }
-            ServerOrFinalNode::FinalNode { .. } => None,
+            ServerOrHandwrittenNode::FinalNode { .. } => None,
         }
     }
 
@@ -414,7 +411,7 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let (component, description) = (name.clone(), parameter.description.trim_end_matches('.').to_owned());
         let kind = EstateFaultKind::Missing { component, key: key.clone(), description };
         let place = PlaceId::Server(self.server().clone());
-        self.faults.push(UnlocatedEstateFault::new(place, kind).with_key(name, key));
+        self.faults.push(EstateFault::new(place, kind).with_key(name, key));
         None
     }
 
@@ -429,9 +426,9 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         let check = |masked| match parameter.kind {
             // It is a selection yet.
             ParameterType::Servers if !self.is_final_node() => {
-                parameter.check_unresolved_value_masked(value, masked)
+                parameter.check_unresolved_value_with_secrecy(value, masked)
             }
-            _ => parameter.check_final_value_masked(value, masked),
+            _ => parameter.check_final_value_with_secrecy(value, masked),
         };
         if check(true).is_ok() {
             return Some(());
@@ -450,14 +447,13 @@ impl<'e, 'a> ValueEvaluator<'e, 'a> {
         declared.is_some_and(|declared| declared.secret)
             || self
                 .catalog
-                .is_some_and(|catalog| catalog.is_secret_in_any_version(component, key) == Some(true))
+                .is_some_and(|catalog| catalog.find_secrecy_in_any_version(component, key) == Some(true))
     }
 
     fn wrong<T>(&mut self, site: &ValueSite<'_>, message: String) -> Option<T> {
         let (component, key) = (site.component.clone(), site.key.clone());
         let kind = EstateFaultKind::WrongValue { component, key, message };
-        self.faults
-            .push(UnlocatedEstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
+        self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
 }
@@ -472,7 +468,7 @@ pub(super) fn value_of_undeclared_parameter_fault(
     place: PlaceId,
     component: &Component,
     key: &Key,
-) -> UnlocatedEstateFault {
+) -> EstateFault {
     let known: Vec<String> = component.parameters.keys().map(Key::to_string).collect();
     let near = suggest_spelling(key.as_str(), known.iter().map(String::as_str)).map(str::to_owned);
     let kind = EstateFaultKind::UnknownParameter {
@@ -482,5 +478,5 @@ pub(super) fn value_of_undeclared_parameter_fault(
         near,
         known,
     };
-    UnlocatedEstateFault::new(place, kind).with_key(&component.name, key)
+    EstateFault::new(place, kind).with_key(&component.name, key)
 }

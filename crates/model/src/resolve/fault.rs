@@ -14,13 +14,13 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolveFaults {
     /// At least one.
-    pub faults: Vec<UnlocatedEstateFault>,
+    pub faults: Vec<EstateFault>,
 }
 
 /// One fault and its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {kind}{}", hint_suffix(.kind.correction_hint()))]
-pub struct UnlocatedEstateFault {
+pub struct EstateFault {
     /// The place to change.
     pub place: PlaceId,
     /// The component it is about.
@@ -189,7 +189,7 @@ impl EstateFaultKind {
 
 /// A fault or warning about an estate before it is saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EstateFinding {
+pub struct EstateFaultOrWarning {
     /// How much it matters.
     pub severity: Severity,
     /// The place to change.
@@ -206,7 +206,7 @@ pub struct EstateFinding {
     pub(super) list_entry: Option<String>,
 }
 
-impl UnlocatedEstateFault {
+impl EstateFault {
     pub(super) fn new(place: PlaceId, kind: EstateFaultKind) -> Self {
         Self { place, component: None, key: None, kind }
     }
@@ -224,16 +224,16 @@ impl UnlocatedEstateFault {
 
     /// The fault with the file, line and column to correct, for estates that come from documents.
     pub fn to_located_fault(&self, locator: &mut SettingLocator<'_>) -> Fault {
-        self.clone().into_estate_finding().to_located_fault(locator)
+        self.clone().into_fault_or_warning().to_located_fault(locator)
     }
 
-    pub(super) fn into_estate_finding(self) -> EstateFinding {
+    pub(super) fn into_fault_or_warning(self) -> EstateFaultOrWarning {
         let list_entry = match &self.kind {
             EstateFaultKind::Unknown { name, .. } => Some(name.clone()),
             EstateFaultKind::RemovedButRequired { component, .. } => Some(component.to_string()),
             _ => None,
         };
-        EstateFinding {
+        EstateFaultOrWarning {
             severity: Severity::Error,
             message: self.kind.to_string(),
             hint: self.kind.correction_hint(),
@@ -245,7 +245,7 @@ impl UnlocatedEstateFault {
     }
 }
 
-impl EstateFinding {
+impl EstateFaultOrWarning {
     /// The note with the file, line and column to correct, for estates that come from documents.
     pub fn to_located_fault(&self, locator: &mut SettingLocator<'_>) -> Fault {
         let component = self.component.as_ref().map(Name::as_str);
@@ -266,7 +266,7 @@ impl EstateFinding {
     }
 }
 
-impl fmt::Display for EstateFinding {
+impl fmt::Display for EstateFaultOrWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}{}", self.place, self.message, hint_suffix(self.hint.clone()))
     }
@@ -290,18 +290,18 @@ impl fmt::Display for ResolveFaults {
     }
 }
 
-impl From<UnlocatedEstateFault> for ResolveFaults {
-    fn from(fault: UnlocatedEstateFault) -> Self {
+impl From<EstateFault> for ResolveFaults {
+    fn from(fault: EstateFault) -> Self {
         Self { faults: vec![fault] }
     }
 }
-impl From<Box<UnlocatedEstateFault>> for ResolveFaults {
-    fn from(fault: Box<UnlocatedEstateFault>) -> Self {
+impl From<Box<EstateFault>> for ResolveFaults {
+    fn from(fault: Box<EstateFault>) -> Self {
         Self { faults: vec![*fault] }
     }
 }
-impl From<Vec<UnlocatedEstateFault>> for ResolveFaults {
-    fn from(faults: Vec<UnlocatedEstateFault>) -> Self {
+impl From<Vec<EstateFault>> for ResolveFaults {
+    fn from(faults: Vec<EstateFault>) -> Self {
         Self { faults }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use foldhash::fast::RandomState;
 
-use super::fault::{EstateFaultKind, UnlocatedEstateFault};
+use super::fault::{EstateFault, EstateFaultKind};
 use crate::{
     estate::{PlaceId, Role},
     name::Name,
@@ -31,7 +31,7 @@ pub(super) struct RoleLinearisations<'a> {
 }
 
 /// A role and all it inherits, strongest first, or why there is no order.
-type RoleOrder<'a> = Result<Rc<[&'a Name]>, UnlocatedEstateFault>;
+type RoleOrder<'a> = Result<Rc<[&'a Name]>, EstateFault>;
 
 /// One list whose order must be kept, and the place that holds it.
 struct OrderedRoles<'a> {
@@ -59,7 +59,7 @@ impl<'a> RoleLinearisations<'a> {
         &self,
         owner: &PlaceId,
         wanted: &'a [Name],
-    ) -> Result<Vec<&'a Name>, Vec<UnlocatedEstateFault>> {
+    ) -> Result<Vec<&'a Name>, Vec<EstateFault>> {
         let mut faults = Vec::new();
         let mut orders = Vec::new();
         for name in wanted {
@@ -80,10 +80,10 @@ impl<'a> RoleLinearisations<'a> {
         c3_merge(owner, &orders).map_err(|fault| vec![*fault])
     }
 
-    fn unknown(&self, owner: &PlaceId, name: &Name) -> UnlocatedEstateFault {
+    fn unknown(&self, owner: &PlaceId, name: &Name) -> EstateFault {
         let near = suggest_spelling(name.as_str(), self.roles.keys().map(Name::as_str));
         let name = name.to_string();
-        UnlocatedEstateFault::new(
+        EstateFault::new(
             owner.clone(),
             EstateFaultKind::Unknown { what: "role", name, near: near.map(str::to_owned) },
         )
@@ -125,11 +125,7 @@ impl<'a> RoleLinearisations<'a> {
         }
     }
 
-    fn linearise(
-        &self,
-        name: &'a Name,
-        inherits: &'a [Name],
-    ) -> Result<Vec<&'a Name>, Box<UnlocatedEstateFault>> {
+    fn linearise(&self, name: &'a Name, inherits: &'a [Name]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
         let owner = PlaceId::Role(name.clone());
         let rest = self
             .merge_linearisations(&owner, inherits)
@@ -137,7 +133,7 @@ impl<'a> RoleLinearisations<'a> {
         let mut order = vec![name];
         order.extend(rest);
         if order.len() > MAX_INHERITED_ROLES {
-            return Err(Box::new(UnlocatedEstateFault::new(
+            return Err(Box::new(EstateFault::new(
                 owner,
                 EstateFaultKind::TooManyRoles(MAX_INHERITED_ROLES),
             )));
@@ -147,20 +143,17 @@ impl<'a> RoleLinearisations<'a> {
 }
 
 /// The fault of roles that inherit each other; the same from whichever role the cycle was entered.
-fn cycle_fault(mut names: Vec<&Name>) -> UnlocatedEstateFault {
+fn cycle_fault(mut names: Vec<&Name>) -> EstateFault {
     let first = (0..names.len()).min_by_key(|at| names[*at]).unwrap_or_default();
     names.rotate_left(first);
     let more = names.len().saturating_sub(MAX_SHOWN);
     let place = PlaceId::Role(names[0].clone());
     let names = names.into_iter().take(MAX_SHOWN).cloned().collect();
-    UnlocatedEstateFault::new(place, EstateFaultKind::CyclicRoles { names, more })
+    EstateFault::new(place, EstateFaultKind::CyclicRoles { names, more })
 }
 
 /// The C3 merge: repeatedly takes the first head that is in no list's tail.
-fn c3_merge<'a>(
-    owner: &PlaceId,
-    orders: &[OrderedRoles<'a>],
-) -> Result<Vec<&'a Name>, Box<UnlocatedEstateFault>> {
+fn c3_merge<'a>(owner: &PlaceId, orders: &[OrderedRoles<'a>]) -> Result<Vec<&'a Name>, Box<EstateFault>> {
     // How many lists hold a name behind their head; a name is free when none does.
     let mut behind: HashMap<&str, usize, RandomState> = HashMap::default();
     for name in orders.iter().flat_map(|order| order.names.iter().skip(1)) {
@@ -175,7 +168,7 @@ fn c3_merge<'a>(
             waiting.find(|name| behind.get(name.as_str()).is_none_or(|count| *count == 0)).copied()
         else {
             let kind = EstateFaultKind::Inconsistent(contradiction(first, orders, &heads));
-            return Err(Box::new(UnlocatedEstateFault::new(owner.clone(), kind)));
+            return Err(Box::new(EstateFault::new(owner.clone(), kind)));
         };
         merged.push(free);
         for (order, head) in orders.iter().zip(&mut heads) {

@@ -23,7 +23,7 @@ mod operations;
 
 mod merge;
 
-mod text_template;
+mod reference_text;
 
 mod value_cache;
 
@@ -68,17 +68,17 @@ pub use self::{
         EstateChangeCheckResult, ResolutionDigestAndReads, check_estate, check_estate_change,
         check_estate_change_unless_cancelled, find_catalog_change_effects,
     },
-    complete::complete_and_check_node,
-    enc::write_enc_yaml,
+    complete::add_defaults_and_check_node,
+    enc::node_to_enc_yaml,
     explain::{CannotExplainError, explain_all_versions_and_values, explain_dotted_key},
-    fault::{EstateFaultKind, EstateFinding, ResolveFaults, UnlocatedEstateFault},
+    fault::{EstateFault, EstateFaultKind, EstateFaultOrWarning, ResolveFaults},
     reach::{ChangedResolutionInputs, ResolutionReadsIndex},
     reads::ResolutionReads,
     requirements::{VersionChoiceFailure, choose_versions_of_root_and_requirements},
 };
 use self::{
     choose_versions::{VersionChoiceCacheKey, choose_component_versions},
-    evaluate::ServerOrFinalNode,
+    evaluate::ServerOrHandwrittenNode,
     linearise::RoleLinearisations,
     node_components::ServerIndependentNodeComponentCache,
     other_servers::{OtherServerReader, SelectedServerValueCache},
@@ -89,11 +89,11 @@ use self::{
     value_cache::ValueCache,
 };
 use crate::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     estate::{Estate, PlaceId},
     format::{node, yaml::MAX_YAML_BYTES},
     name::ServerName,
-    node::{Node, NodeContentDigest, digest_node_from_components},
+    node::{Node, NodeContentDigest, digest_node_content_from_components},
 };
 
 /// A node below this weight always has a readable file: escapes make a text at most six times longer, and what stands
@@ -106,7 +106,7 @@ const MAX_KEPT_SETS: usize = 1_000;
 /// Resolves servers of one estate against one catalog. What servers share is computed once.
 pub struct Resolver<'a> {
     estate: &'a Estate,
-    catalog: &'a Catalog,
+    catalog: &'a ComponentCatalog,
     hierarchy: RoleLinearisations<'a>,
     /// The components of servers whose places require the same.
     components: RefCell<HashMap<VersionChoiceCacheKey, Rc<ChosenComponentsSharedByServers<'a>>, FixedState>>,
@@ -144,7 +144,7 @@ pub struct Resolution {
 /// For many servers create one [`Resolver`].
 pub fn resolve_server(
     estate: &Estate,
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     server: &ServerName,
 ) -> Result<Node, ResolveFaults> {
     Resolver::new(estate, catalog).resolve_server(server).map(|resolution| resolution.node)
@@ -152,7 +152,7 @@ pub fn resolve_server(
 
 impl<'a> Resolver<'a> {
     /// Prepares to resolve servers; nothing is computed before a server needs it.
-    pub fn new(estate: &'a Estate, catalog: &'a Catalog) -> Self {
+    pub fn new(estate: &'a Estate, catalog: &'a ComponentCatalog) -> Self {
         Self {
             estate,
             catalog,
@@ -168,7 +168,7 @@ impl<'a> Resolver<'a> {
 
     /// The same for the check of a change: what is wrong with the values of a place is told once, by the check. What is
     /// resolved after `is_cancelled` is set is incomplete.
-    fn for_check(estate: &'a Estate, catalog: &'a Catalog, is_cancelled: &'a AtomicBool) -> Self {
+    fn for_check(estate: &'a Estate, catalog: &'a ComponentCatalog, is_cancelled: &'a AtomicBool) -> Self {
         Self { check: Some(CheckOfChange { is_cancelled }), ..Self::new(estate, catalog) }
     }
 
@@ -186,9 +186,9 @@ impl<'a> Resolver<'a> {
         evaluation: &ServerReadyForEvaluation<'a>,
     ) -> Result<Resolution, ResolveFaults> {
         let others = OtherServerReader::new(self, &places.server.environment);
-        let subject = ServerOrFinalNode::Server { name: places.name, others: &others };
+        let subject = ServerOrHandwrittenNode::Server { name: places.name, others: &others };
         let EvaluatedServerComponents { components, faults, weight } = evaluation
-            .evaluate_unknown_server_values(
+            .evaluate_uncached_server_values(
                 (&self.values, &self.node_components),
                 subject,
                 self.catalog,
@@ -212,7 +212,8 @@ impl<'a> Resolver<'a> {
             check_readable(&node)?;
         }
         let digests = node.components.keys().zip(component_digests.iter().copied());
-        let digest = digest_node_from_components(&node.server, &node.environment, &node.channel, digests);
+        let digest =
+            digest_node_content_from_components(&node.server, &node.environment, &node.channel, digests);
         let selection = others.into_selections_and_servers_read();
         let layers = stack.layers.iter().map(|layer| layer.place.clone());
         let reads = ResolutionReads {
@@ -233,10 +234,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A server and the places it names.
-    fn places_of(
-        &self,
-        server: &ServerName,
-    ) -> Result<ServerPlacesWithoutRoles<'a>, Vec<UnlocatedEstateFault>> {
+    fn places_of(&self, server: &ServerName) -> Result<ServerPlacesWithoutRoles<'a>, Vec<EstateFault>> {
         ServerPlacesWithoutRoles::find_places_without_roles(self.estate, server).map_err(|mut faults| {
             // All faults at once: those of its roles too.
             if let Some((name, found)) = self.estate.servers.get_key_value(server) {
@@ -278,7 +276,7 @@ impl<'a> Resolver<'a> {
         ));
         // What a server requires by itself no other one does.
         let mut kept = self.components.borrow_mut();
-        if !key.has_place(stack.layers[0].overrides) && kept.len() < MAX_KEPT_SETS {
+        if !key.has_place(stack.layers[0].settings) && kept.len() < MAX_KEPT_SETS {
             kept.insert(key, Rc::clone(&components));
         }
         drop(kept);
@@ -288,11 +286,8 @@ impl<'a> Resolver<'a> {
 
 /// Checks that the node's file is within the limits of the reader.
 fn check_readable(node: &Node) -> Result<(), ResolveFaults> {
-    node::parse_node_yaml("", &node::write_node_yaml(node)).map(|_| ()).map_err(|error| {
-        UnlocatedEstateFault::new(
-            PlaceId::Server(node.server.clone()),
-            EstateFaultKind::Unreadable(error.message),
-        )
-        .into()
+    node::parse_node_yaml("", &node::node_to_yaml(node)).map(|_| ()).map_err(|error| {
+        EstateFault::new(PlaceId::Server(node.server.clone()), EstateFaultKind::Unreadable(error.message))
+            .into()
     })
 }

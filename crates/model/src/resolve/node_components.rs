@@ -90,7 +90,7 @@ impl ComponentWithoutValues {
 
 impl ServerIndependentNodeComponentCache {
     /// A chosen component without values.
-    pub(super) fn cached_component_without_values(
+    pub(super) fn cached_or_new_component_without_values(
         &self,
         chosen: &ChosenComponent<'_>,
     ) -> Rc<ComponentWithoutValues> {
@@ -111,7 +111,7 @@ impl ServerIndependentNodeComponentCache {
     }
 
     /// The component with these values; `None` if one of them failed.
-    pub(super) fn build_node_component(
+    pub(super) fn cached_or_new_node_component(
         &self,
         component: &ComponentWithoutValues,
         parameters: &[IndexedParameter<'_>],

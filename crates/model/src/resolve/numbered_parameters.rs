@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 
 use crate::{
     component::Component,
-    estate::{Overrides, RemovedInheritedItem},
+    estate::{PlaceSettings, RemovedInheritedItem},
     name::{Key, Name},
     parameter::Parameter,
 };
@@ -21,8 +21,8 @@ pub(super) struct ComponentsWithNumberedParameters<'a> {
     pub(super) parameters: Vec<IndexedParameter<'a>>,
     /// The components with the number of their first parameter, in the order of these numbers.
     by_number: Vec<(u32, usize)>,
-    /// What each place touches, by the address of its overrides.
-    touched: RefCell<HashMap<*const Overrides, Rc<ParametersTouchedByPlace<'a>>, FixedState>>,
+    /// What each place touches, by the address of its settings.
+    touched: RefCell<HashMap<*const PlaceSettings, Rc<ParametersTouchedByPlace<'a>>, FixedState>>,
 }
 
 /// A component of a set.
@@ -88,7 +88,7 @@ impl<'a> ComponentsWithNumberedParameters<'a> {
     }
 
     /// The slot of a parameter of the component at a position.
-    pub(super) fn find_parameter_index_by_key(&self, component: usize, key: &Key) -> Option<usize> {
+    pub(super) fn find_parameter_slot_by_key(&self, component: usize, key: &Key) -> Option<usize> {
         let slots = self.components[component].slots.clone();
         let found =
             self.parameters[slots.clone()].binary_search_by(|parameter| parameter.key.cmp(key)).ok()?;
@@ -97,7 +97,7 @@ impl<'a> ComponentsWithNumberedParameters<'a> {
 
     /// The slot of a parameter.
     pub(super) fn find_parameter_slot(&self, name: &Name, key: &Key) -> Option<usize> {
-        self.find_parameter_index_by_key(self.find_component_index(name)?, key)
+        self.find_parameter_slot_by_key(self.find_component_index(name)?, key)
     }
 
     /// The slot of a parameter by its number, if this version of its component is in the set.
@@ -112,30 +112,30 @@ impl<'a> ComponentsWithNumberedParameters<'a> {
     /// What a place touches that many servers share.
     pub(super) fn cached_parameters_touched_by_place(
         &self,
-        overrides: &'a Overrides,
+        settings: &'a PlaceSettings,
     ) -> Rc<ParametersTouchedByPlace<'a>> {
         let mut known = self.touched.borrow_mut();
         Rc::clone(
-            known.entry(overrides).or_insert_with(|| Rc::new(self.parameters_touched_by_place(overrides))),
+            known.entry(settings).or_insert_with(|| Rc::new(self.parameters_touched_by_place(settings))),
         )
     }
 
     /// What a place touches.
     pub(super) fn parameters_touched_by_place(
         &self,
-        overrides: &'a Overrides,
+        settings: &'a PlaceSettings,
     ) -> ParametersTouchedByPlace<'a> {
         let mut touched = ParametersTouchedByPlace { slots: Vec::new(), undeclared: Vec::new() };
-        for (name, values) in &overrides.values {
+        for (name, values) in &settings.values {
             let Some(component) = self.find_component_index(name) else { continue };
             for key in values.keys() {
-                match self.find_parameter_index_by_key(component, key) {
+                match self.find_parameter_slot_by_key(component, key) {
                     Some(slot) => touched.slots.push(slot),
                     None => touched.undeclared.push((component, key)),
                 }
             }
         }
-        for removal in &overrides.remove {
+        for removal in &settings.remove {
             match &removal.what {
                 RemovedInheritedItem::Component(name) => {
                     let component =
@@ -147,7 +147,7 @@ impl<'a> ComponentsWithNumberedParameters<'a> {
                 }
             }
         }
-        if !overrides.remove.is_empty() {
+        if !settings.remove.is_empty() {
             touched.slots.sort_unstable();
             touched.slots.dedup();
         }

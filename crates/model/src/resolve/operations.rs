@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::places_strongest_first::{PlaceOverrides, PlacesStrongestFirst};
+use super::places_strongest_first::{PlaceWithSettings, PlacesStrongestFirst};
 use crate::{
     estate::{PlaceId, RemovedInheritedItem, RevisionAndAuthor},
     format::dotted_path::join_with_escaped_dots,
@@ -49,8 +49,8 @@ pub(super) fn collect_operations_on_parameter<'a, 'l>(
     let mut is_removed = false;
     let mut has_value = false;
     for at in touching {
-        let PlaceOverrides { place, overrides } = &stack.layers[at];
-        if let Some(assignment) = overrides.values.get(component).and_then(|values| values.get(key)) {
+        let PlaceWithSettings { place, settings } = &stack.layers[at];
+        if let Some(assignment) = settings.values.get(component).and_then(|values| values.get(key)) {
             if at >= effective_layers && !is_removed {
                 // A stronger place removes the whole component: its removal is the reason.
                 let (place, origin) = stack.find_component_removal(component).unwrap_or((place, None));
@@ -66,7 +66,7 @@ pub(super) fn collect_operations_on_parameter<'a, 'l>(
         }
         // What one place removes is one thing: the order of its removals does not matter.
         let is_removed_by_stronger = is_removed;
-        for removed in &overrides.remove {
+        for removed in &settings.remove {
             let what = match &removed.what {
                 RemovedInheritedItem::Value(name, of) if name == component && of == key => {
                     ValueOrRemoval::RemoveAll

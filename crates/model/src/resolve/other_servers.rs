@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Resolver,
-    evaluate::{OtherServerValueSource, ServerOrFinalNode, ValueEvaluationState},
+    evaluate::{OtherServerValueSource, ServerOrHandwrittenNode, ValueEvaluationState},
 };
 use crate::{
     estate::PlaceId,
@@ -263,7 +263,7 @@ impl<'a> Resolver<'a> {
             self.server_evaluation(&places).map_err(|error| why(first_fault_message(&error.faults)))?;
         let Some(slot) = evaluation.find_parameter_slot(&read.component, &read.key) else { return Ok(None) };
         let others = OtherServerReader::new(self, &places.server.environment);
-        let subject = ServerOrFinalNode::Server { name: places.name, others: &others };
+        let subject = ServerOrHandwrittenNode::Server { name: places.name, others: &others };
         let mut evaluator = evaluation.new_value_evaluator(&self.values, subject, self.catalog);
         match evaluator.evaluate_parameter(slot) {
             (ValueEvaluationState::Final(value), _) => Ok(value.value.clone()),
@@ -294,6 +294,6 @@ impl SelectedServerValueCache {
     }
 }
 
-fn first_fault_message(faults: &[super::UnlocatedEstateFault]) -> String {
+fn first_fault_message(faults: &[super::EstateFault]) -> String {
     faults.first().map_or_else(|| "its values are too large".to_owned(), ToString::to_string)
 }

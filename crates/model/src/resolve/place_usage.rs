@@ -16,7 +16,7 @@ use crate::{
 pub(super) struct PlaceUsage<'a> {
     pub(super) used: BTreeSet<PlaceId>,
     pub(super) chosen: BTreeMap<(PlaceId, &'a Name), BTreeSet<Version>>,
-    /// What is recorded already: the address of a place's overrides, and the number of the components.
+    /// What is recorded already: the address of a place's settings, and the number of the components.
     recorded: HashSet<(usize, usize), FixedState>,
 }
 
@@ -58,12 +58,12 @@ impl<'a> PlaceUsage<'a> {
 
     fn record(&mut self, evaluation: &ServerReadyForEvaluation<'a>) {
         for layer in &evaluation.stack.layers {
-            let overrides = std::ptr::from_ref(layer.overrides).addr();
-            if !self.recorded.insert((overrides, evaluation.components.number)) {
+            let settings = std::ptr::from_ref(layer.settings).addr();
+            if !self.recorded.insert((settings, evaluation.components.number)) {
                 continue;
             }
             self.used.insert(layer.place.clone());
-            for component in layer.overrides.values.keys() {
+            for component in layer.settings.values.keys() {
                 let Some(found) = evaluation.components.find_chosen_component_by_name(component) else {
                     continue;
                 };

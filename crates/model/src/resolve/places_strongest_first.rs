@@ -3,29 +3,29 @@
 use std::collections::BTreeMap;
 
 use super::{
-    fault::{EstateFaultKind, UnlocatedEstateFault},
+    fault::{EstateFault, EstateFaultKind},
     linearise::RoleLinearisations,
 };
 use crate::{
-    estate::{Environment, Estate, Overrides, PlaceId, RemovedInheritedItem, RevisionAndAuthor, Server},
+    estate::{Environment, Estate, PlaceId, PlaceSettings, RemovedInheritedItem, RevisionAndAuthor, Server},
     name::{Name, ServerName},
     suggest_spelling,
 };
 
-/// Places and their overrides, strongest first.
+/// Places and their settings, strongest first.
 pub(super) struct PlacesStrongestFirst<'a> {
     pub(super) environment: &'a Name,
     pub(super) channel: &'a Name,
-    pub(super) layers: Vec<PlaceOverrides<'a>>,
+    pub(super) layers: Vec<PlaceWithSettings<'a>>,
     /// The strongest layer that removes each component: weaker ones have no effect on it.
     component_removals: BTreeMap<&'a Name, (usize, Option<&'a RevisionAndAuthor>)>,
 }
 
-/// One place and its overrides.
+/// One place and its settings.
 #[derive(Clone)]
-pub(super) struct PlaceOverrides<'a> {
+pub(super) struct PlaceWithSettings<'a> {
     pub(super) place: PlaceId,
-    pub(super) overrides: &'a Overrides,
+    pub(super) settings: &'a PlaceSettings,
 }
 
 /// A server and the places it names, but for its roles.
@@ -36,7 +36,7 @@ pub(super) struct ServerPlacesWithoutRoles<'a> {
     environment_name: &'a Name,
     environment: &'a Environment,
     /// Strongest first.
-    groups: Vec<PlaceOverrides<'a>>,
+    groups: Vec<PlaceWithSettings<'a>>,
 }
 
 impl<'a> ServerPlacesWithoutRoles<'a> {
@@ -44,7 +44,7 @@ impl<'a> ServerPlacesWithoutRoles<'a> {
     pub(super) fn find_places_without_roles(
         estate: &'a Estate,
         server: &ServerName,
-    ) -> Result<Self, Vec<UnlocatedEstateFault>> {
+    ) -> Result<Self, Vec<EstateFault>> {
         let Some((name, server)) = estate.servers.get_key_value(server) else {
             let known = estate.servers.keys().map(ServerName::as_str);
             return Err(vec![unknown(PlaceId::Server(server.clone()), "server", server.as_str(), known)]);
@@ -55,9 +55,9 @@ impl<'a> ServerPlacesWithoutRoles<'a> {
         for group in &server.groups {
             match estate.groups.get(group) {
                 Some(found) => {
-                    groups.push(PlaceOverrides {
+                    groups.push(PlaceWithSettings {
                         place: PlaceId::Group(group.clone()),
-                        overrides: &found.overrides,
+                        settings: &found.settings,
                     });
                 }
                 None => faults.push(unknown(place(), "group", group.as_str(), names(&estate.groups))),
@@ -81,26 +81,26 @@ impl<'a> ServerPlacesWithoutRoles<'a> {
         &self,
         estate: &'a Estate,
         hierarchy: &RoleLinearisations<'a>,
-    ) -> Result<PlacesStrongestFirst<'a>, Vec<UnlocatedEstateFault>> {
+    ) -> Result<PlacesStrongestFirst<'a>, Vec<EstateFault>> {
         let place = PlaceId::Server(self.name.clone());
         let order = hierarchy.merge_linearisations(&place, &self.server.roles)?;
         let mut layers = Vec::with_capacity(order.len() + self.groups.len() + 2);
-        layers.push(PlaceOverrides { place, overrides: &self.server.overrides });
+        layers.push(PlaceWithSettings { place, settings: &self.server.settings });
         layers.extend_from_slice(&self.groups);
-        layers.push(PlaceOverrides {
+        layers.push(PlaceWithSettings {
             place: PlaceId::Environment(self.environment_name.clone()),
-            overrides: &self.environment.overrides,
+            settings: &self.environment.settings,
         });
         layers.extend(order.into_iter().filter_map(|role| {
-            let overrides = &estate.roles.get(role)?.overrides;
-            Some(PlaceOverrides { place: PlaceId::Role(role.clone()), overrides })
+            let settings = &estate.roles.get(role)?.settings;
+            Some(PlaceWithSettings { place: PlaceId::Role(role.clone()), settings })
         }));
         Ok(PlacesStrongestFirst::new(self.environment_name, &self.environment.channel, layers))
     }
 }
 
 impl<'a> PlacesStrongestFirst<'a> {
-    pub(super) fn new(environment: &'a Name, channel: &'a Name, layers: Vec<PlaceOverrides<'a>>) -> Self {
+    pub(super) fn new(environment: &'a Name, channel: &'a Name, layers: Vec<PlaceWithSettings<'a>>) -> Self {
         Self { environment, channel, component_removals: component_removals(&layers), layers }
     }
 
@@ -119,11 +119,11 @@ impl<'a> PlacesStrongestFirst<'a> {
 }
 
 fn component_removals<'a>(
-    layers: &[PlaceOverrides<'a>],
+    layers: &[PlaceWithSettings<'a>],
 ) -> BTreeMap<&'a Name, (usize, Option<&'a RevisionAndAuthor>)> {
     let mut removals = BTreeMap::new();
     for (at, layer) in layers.iter().enumerate() {
-        for removed in &layer.overrides.remove {
+        for removed in &layer.settings.remove {
             if let RemovedInheritedItem::Component(name) = &removed.what {
                 removals.entry(name).or_insert((at, removed.origin.as_ref()));
             }
@@ -141,7 +141,7 @@ fn unknown<'n>(
     what: &'static str,
     name: &str,
     known: impl Iterator<Item = &'n str>,
-) -> UnlocatedEstateFault {
+) -> EstateFault {
     let near = suggest_spelling(name, known).map(str::to_owned);
-    UnlocatedEstateFault::new(place, EstateFaultKind::Unknown { what, name: name.to_owned(), near })
+    EstateFault::new(place, EstateFaultKind::Unknown { what, name: name.to_owned(), near })
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Resolution, ResolutionReads, ResolveFaults};
 use crate::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     estate::{Estate, PlaceId, Server},
     name::{Name, ServerName},
     server_selection::ServerSelectionCriteria,
@@ -40,14 +40,14 @@ impl ChangedResolutionInputs {
     pub fn diff_estates(old: &Estate, new: &Estate) -> Self {
         let mut changed = Self::default();
         let roles = differing(&old.roles, &new.roles, |one, other| {
-            (&one.inherits, &one.overrides) == (&other.inherits, &other.overrides)
+            (&one.inherits, &one.settings) == (&other.inherits, &other.settings)
         });
         changed.places.extend(roles.map(PlaceId::Role));
-        let groups = differing(&old.groups, &new.groups, |one, other| one.overrides == other.overrides);
+        let groups = differing(&old.groups, &new.groups, |one, other| one.settings == other.settings);
         changed.places.extend(groups.map(PlaceId::Group));
         let environments = differing(&old.environments, &new.environments, |one, other| {
-            (&one.channel, &one.readable_from, &one.overrides)
-                == (&other.channel, &other.readable_from, &other.overrides)
+            (&one.channel, &one.readable_from, &one.settings)
+                == (&other.channel, &other.readable_from, &other.settings)
         });
         changed.places.extend(environments.map(PlaceId::Environment));
         for name in differing(&old.servers, &new.servers, is_same_server) {
@@ -60,7 +60,7 @@ impl ChangedResolutionInputs {
     }
 
     /// What differs between two catalogs.
-    pub fn diff_catalogs(old: &Catalog, new: &Catalog) -> Self {
+    pub fn diff_catalogs(old: &ComponentCatalog, new: &ComponentCatalog) -> Self {
         let mut changed = Self::default();
         let nothing = BTreeMap::new();
         let channels: BTreeSet<&Name> = old.channels.keys().chain(new.channels.keys()).collect();

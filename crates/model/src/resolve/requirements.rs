@@ -7,7 +7,7 @@ use super::{
     version_search::{ServerPlacesOrRootVersion, VersionSearch},
 };
 use crate::{
-    catalog::{Catalog, ComponentVersionWithPackages},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages},
     estate::PlaceId,
     name::Name,
     version::VersionRange,
@@ -30,7 +30,7 @@ pub enum VersionChoiceFailure {
 /// `root` and everything it requires, directly or not, each in one version that suits all that require it: the newest
 /// of the first channel that has one that fits. It is the search that also chooses the versions of a server.
 pub fn choose_versions_of_root_and_requirements<'a>(
-    catalog: &'a Catalog,
+    catalog: &'a ComponentCatalog,
     root: &'a Arc<ComponentVersionWithPackages>,
     channels: &[&'a Name],
 ) -> Result<Vec<&'a Arc<ComponentVersionWithPackages>>, VersionChoiceFailure> {

@@ -6,17 +6,17 @@ use super::{
     CheckOfChange,
     choose_versions::{ChosenComponent, ChosenComponents},
     evaluate::{
-        EvaluationOutcome, MAX_FAULTS_OF_SERVER, ServerOrFinalNode, SharedValueCacheAccess,
+        EvaluationOutcome, MAX_FAULTS_OF_SERVER, ServerOrHandwrittenNode, SharedValueCacheAccess,
         ValueEvaluationState, ValueEvaluator, value_of_undeclared_parameter_fault,
     },
-    fault::UnlocatedEstateFault,
+    fault::EstateFault,
     node_components::{ComponentWithoutValues, NodeComponentAndDigest, ServerIndependentNodeComponentCache},
     numbered_parameters::{ComponentsWithNumberedParameters, ParametersTouchedByPlace},
     places_strongest_first::PlacesStrongestFirst,
     value_cache::{PlaceListId, ValueAndProvenanceSizes, ValueCache},
 };
 use crate::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     name::{Key, Name},
 };
 
@@ -52,7 +52,7 @@ pub(super) struct ServerReadyForEvaluation<'a> {
 /// The components of a server, in the order of their names, and what is wrong.
 pub(super) struct EvaluatedServerComponents {
     pub(super) components: Vec<NodeComponentAndDigest>,
-    pub(super) faults: Vec<UnlocatedEstateFault>,
+    pub(super) faults: Vec<EstateFault>,
     /// The estimated size of the values and their provenance.
     pub(super) weight: usize,
 }
@@ -72,7 +72,7 @@ impl<'a> ChosenComponentsSharedByServers<'a> {
         let states = vec![ValueEvaluationState::Pending; set.parameters.len()];
         let defaults = DefaultValues { states, sizes: ValueAndProvenanceSizes::default() };
         let without_values =
-            components.values().map(|chosen| built.cached_component_without_values(chosen)).collect();
+            components.values().map(|chosen| built.cached_or_new_component_without_values(chosen)).collect();
         let (chosen, consulted) = (components.into_iter().collect(), Arc::new(consulted));
         Self { chosen, consulted, number, set, without_values, defaults: RefCell::new(defaults) }
     }
@@ -93,11 +93,11 @@ impl<'a> ServerReadyForEvaluation<'a> {
         let set = &components.set;
         let mut touching = vec![PlaceListId::EMPTY_PLACE_LIST; set.parameters.len()];
         let mut touched = Vec::with_capacity(stack.layers.len());
-        touched.push(Rc::new(set.parameters_touched_by_place(stack.layers[0].overrides)));
+        touched.push(Rc::new(set.parameters_touched_by_place(stack.layers[0].settings)));
         for layer in &stack.layers[1..] {
-            let slots = set.cached_parameters_touched_by_place(layer.overrides);
+            let slots = set.cached_parameters_touched_by_place(layer.settings);
             for slot in &slots.slots {
-                touching[*slot] = cache.place_list_id_with_weaker_place(touching[*slot], layer.overrides);
+                touching[*slot] = cache.place_list_id_with_weaker_place(touching[*slot], layer.settings);
             }
             touched.push(slots);
         }
@@ -113,8 +113,8 @@ impl<'a> ServerReadyForEvaluation<'a> {
     pub(super) fn new_value_evaluator<'s>(
         &'s self,
         cache: &'s ValueCache,
-        subject: ServerOrFinalNode<'s>,
-        catalog: &'s Catalog,
+        subject: ServerOrHandwrittenNode<'s>,
+        catalog: &'s ComponentCatalog,
     ) -> ValueEvaluator<'s, 'a> {
         let known = SharedValueCacheAccess { cache, touching: &self.touching, own: &self.touched[0].slots };
         ValueEvaluator::new(
@@ -163,11 +163,11 @@ impl<'a> ServerReadyForEvaluation<'a> {
     }
 
     /// Evaluates every value that is not known from other servers.
-    pub(super) fn evaluate_unknown_server_values(
+    pub(super) fn evaluate_uncached_server_values(
         &self,
         (cache, built): (&ValueCache, &ServerIndependentNodeComponentCache),
-        subject: ServerOrFinalNode<'_>,
-        catalog: &Catalog,
+        subject: ServerOrHandwrittenNode<'_>,
+        catalog: &ComponentCatalog,
         check: Option<CheckOfChange<'_>>,
     ) -> EvaluatedServerComponents {
         let EvaluationOutcome { states, faults: value_faults, sizes } = self
@@ -182,7 +182,11 @@ impl<'a> ServerReadyForEvaluation<'a> {
         let components =
             set.components.iter().zip(without_values).filter_map(|(component, without_values)| {
                 let slots = component.slots.clone();
-                built.build_node_component(without_values, &set.parameters[slots.clone()], &states[slots])
+                built.cached_or_new_node_component(
+                    without_values,
+                    &set.parameters[slots.clone()],
+                    &states[slots],
+                )
             });
         EvaluatedServerComponents {
             components: components.collect(),
@@ -192,7 +196,7 @@ impl<'a> ServerReadyForEvaluation<'a> {
     }
 
     /// The faults of values for parameters that the chosen components do not declare.
-    fn undeclared_parameter_faults(&self, most: usize) -> Vec<UnlocatedEstateFault> {
+    fn undeclared_parameter_faults(&self, most: usize) -> Vec<EstateFault> {
         let set = &self.components.set;
         let mut faults = Vec::new();
         for (at, (layer, touched)) in self.stack.layers.iter().zip(&self.touched).enumerate() {

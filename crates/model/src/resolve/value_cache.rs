@@ -12,10 +12,10 @@ use std::{
 
 use foldhash::fast::FixedState;
 
-use super::text_template::ReferenceTextTemplate;
+use super::reference_text::ReferenceTextTemplate;
 use crate::{
     component::Component,
-    estate::Overrides,
+    estate::PlaceSettings,
     name::{Key, Name},
     node::{CanonicalDigestPart, NodeValue, canonical_parameter_value},
 };
@@ -32,7 +32,7 @@ pub(super) struct ValueCache {
     /// The number of each version's first parameter.
     numbers: RefCell<HashMap<*const Component, u32, FixedState>>,
     next_number: Cell<u32>,
-    lists: RefCell<HashMap<(PlaceListId, *const Overrides), PlaceListId, FixedState>>,
+    lists: RefCell<HashMap<(PlaceListId, *const PlaceSettings), PlaceListId, FixedState>>,
     entries: RefCell<HashMap<(u32, PlaceListId), Rc<CachedParameterValues>, FixedState>>,
     kept: Cell<u32>,
 }
@@ -101,7 +101,7 @@ impl ValueCache {
     pub(super) fn place_list_id_with_weaker_place(
         &self,
         list: PlaceListId,
-        place: *const Overrides,
+        place: *const PlaceSettings,
     ) -> PlaceListId {
         let mut known = self.lists.borrow_mut();
         let next = PlaceListId(u32::try_from(known.len()).unwrap_or(u32::MAX).saturating_add(1));

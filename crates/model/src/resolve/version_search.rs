@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{
-    fault::{EstateFaultKind, UnlocatedEstateFault},
+    fault::{EstateFault, EstateFaultKind},
     places_strongest_first::PlacesStrongestFirst,
 };
 use crate::{
-    catalog::{Catalog, ComponentVersionWithPackages},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages},
     estate::PlaceId,
     name::Name,
     version::{Version, VersionRange},
@@ -71,7 +71,7 @@ pub(super) struct ChosenAndConsultedComponents<'a> {
 }
 
 pub(super) struct VersionSearch<'a, 'l> {
-    catalog: &'a Catalog,
+    catalog: &'a ComponentCatalog,
     scope: ServerPlacesOrRootVersion<'a, 'l>,
     /// Components in the order they are decided: those required by places, by name, then their requirements.
     order: Vec<&'a Name>,
@@ -81,7 +81,7 @@ pub(super) struct VersionSearch<'a, 'l> {
     /// One for each decided component of `order`.
     frames: Vec<SearchFrame<'a>>,
     /// The first conflict: the one reported when there is no solution.
-    first_conflict: Option<UnlocatedEstateFault>,
+    first_conflict: Option<EstateFault>,
     consulted: BTreeSet<Name>,
 }
 
@@ -106,7 +106,11 @@ pub(super) enum ServerPlacesOrRootVersion<'a, 'l> {
 
 impl<'a> ServerPlacesOrRootVersion<'a, '_> {
     /// The versions of a component that are offered, the best first.
-    fn offered(&self, catalog: &'a Catalog, name: &Name) -> Vec<&'a Arc<ComponentVersionWithPackages>> {
+    fn offered(
+        &self,
+        catalog: &'a ComponentCatalog,
+        name: &Name,
+    ) -> Vec<&'a Arc<ComponentVersionWithPackages>> {
         let newest_first = |channel: &Name| {
             let versions = catalog.component_versions_in_channel(channel, name).iter().rev();
             versions.filter_map(|version| catalog.components.get(name)?.get(version)).collect::<Vec<_>>()
@@ -158,7 +162,7 @@ struct SearchFrame<'a> {
 }
 
 impl<'a, 'l> VersionSearch<'a, 'l> {
-    pub(super) fn new(catalog: &'a Catalog, scope: ServerPlacesOrRootVersion<'a, 'l>) -> Self {
+    pub(super) fn new(catalog: &'a ComponentCatalog, scope: ServerPlacesOrRootVersion<'a, 'l>) -> Self {
         Self {
             catalog,
             scope,
@@ -188,9 +192,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// Chooses a version of every component, or returns the first conflict that makes it impossible.
-    pub(super) fn search_versions(
-        mut self,
-    ) -> Result<ChosenAndConsultedComponents<'a>, Box<UnlocatedEstateFault>> {
+    pub(super) fn search_versions(mut self) -> Result<ChosenAndConsultedComponents<'a>, Box<EstateFault>> {
         let mut steps = 0;
         while self.frames.len() < self.order.len() {
             self.list_candidates();
@@ -221,13 +223,13 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
     }
 
     /// The fault of a search that reached its limit.
-    fn too_many_choices(&self) -> UnlocatedEstateFault {
+    fn too_many_choices(&self) -> EstateFault {
         let first = self.first_conflict.as_ref().map(|fault| fault.kind.to_string());
         let kind = EstateFaultKind::TooManyChoices { tried: MAX_STEPS, first };
         let server = self.scope.place();
         match self.first_conflict.as_ref().and_then(|fault| fault.component.as_ref()) {
-            Some(component) => UnlocatedEstateFault::new(server, kind).with_component(component),
-            None => UnlocatedEstateFault::new(server, kind),
+            Some(component) => EstateFault::new(server, kind).with_component(component),
+            None => EstateFault::new(server, kind),
         }
     }
 
@@ -350,7 +352,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         name: &Name,
         required: &Name,
         range: &VersionRange,
-    ) -> Option<UnlocatedEstateFault> {
+    ) -> Option<EstateFault> {
         let place = self.scope.removal_of(required)?;
         let required_by_place = self.constraints.get(required).is_some_and(|constraints| {
             constraints.iter().any(|constraint| constraint.depth.is_none() && constraint.is_requirement)
@@ -360,10 +362,10 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
             requirer: name.clone(),
             range: range.clone(),
         };
-        Some(UnlocatedEstateFault::new(place, kind).with_component(required)).filter(|_| !required_by_place)
+        Some(EstateFault::new(place, kind).with_component(required)).filter(|_| !required_by_place)
     }
 
-    fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> UnlocatedEstateFault {
+    fn no_version(&self, name: &Name, more: Option<VersionConstraint<'_>>) -> EstateFault {
         let constraints = self.constraints.get(name).into_iter().flatten().chain(more.as_ref());
         let constraints: Vec<(PlaceId, VersionRange)> =
             constraints.map(|constraint| (constraint.place.clone(), constraint.range.clone())).collect();
@@ -373,7 +375,7 @@ impl<'a, 'l> VersionSearch<'a, 'l> {
         let offered = self.scope.offered(self.catalog, name).into_iter();
         let available = offered.map(|offered| offered.component.version.clone()).collect();
         let channel = self.scope.channel().unwrap_or(name).clone();
-        UnlocatedEstateFault::new(
+        EstateFault::new(
             place,
             EstateFaultKind::NoVersion { component: name.clone(), channel, constraints, available },
         )

@@ -11,13 +11,13 @@ use super::{
 };
 use crate::{
     deployment_manifest::{
-        field_reader::ResourceFieldReader,
-        schema_types::{
+        field_reader::DeclarationFieldReader,
+        keyword_definitions::{
+            DeclarationKeywordDefinition,
             FieldValueShape::{Map, Text},
-            ResourceOrHealthCheckKindSchema,
         },
     },
-    observe::{FactKind, FactValue, FileDigestAndText, ResourceFactsByKind},
+    observe::{FileDigestAndText, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
 };
 
 /// A job in `/etc/cron.d/NAME`.
@@ -34,7 +34,7 @@ pub struct CronResourceBody {
 }
 
 pub(super) const CRON_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckKindSchema {
+    keywords: &[DeclarationKeywordDefinition {
         word: "cron",
         subject: (Text, "A job of cron; the name of its file in /etc/cron.d."),
         fields: &[
@@ -70,13 +70,16 @@ impl CronResourceBody {
 }
 
 impl DesiredResource for CronResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
         let content = FileDigestAndText::from_bytes(self.cron_file_text().as_bytes());
-        ResourceFactsByKind::from([(FactKind::Content, FactValue::Content(content))])
+        ResourcePropertiesByKind::from([(
+            ResourcePropertyKind::Content,
+            ResourcePropertyValue::Content(content),
+        )])
     }
 }
 
-fn build(fields: &mut ResourceFieldReader<'_>) -> CronResourceBody {
+fn build(fields: &mut DeclarationFieldReader<'_>) -> CronResourceBody {
     fields.refuse_secrets_in_arguments(&["command"]);
     let cron = CronResourceBody {
         schedule: fields.read_checked_text("schedule", schedule::check_and_respace_cron_schedule),

@@ -3,12 +3,12 @@
 use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
-    ownership::{MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA, OWNING_GROUP_FIELD_SCHEMA},
+    ownership::{MODE_FIELD_DEFINITION, OWNER_FIELD_DEFINITION, OWNING_GROUP_FIELD_DEFINITION},
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
-    deployment_manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
-    observe::{FactKind, FactValue, FileType, ResourceFactsByKind},
+    deployment_manifest::keyword_definitions::{DeclarationKeywordDefinition, FieldValueShape::Text},
+    observe::{FileType, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
 };
 
 /// A directory.
@@ -19,10 +19,10 @@ pub struct DirectoryResourceBody {
 }
 
 pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckKindSchema {
+    keywords: &[DeclarationKeywordDefinition {
         word: "directory",
         subject: (Text, "A directory; its absolute path."),
-        fields: &[OWNER_FIELD_SCHEMA, OWNING_GROUP_FIELD_SCHEMA, MODE_FIELD_SCHEMA],
+        fields: &[OWNER_FIELD_DEFINITION, OWNING_GROUP_FIELD_DEFINITION, MODE_FIELD_DEFINITION],
         required: &[],
     }],
     build: |fields, _| {
@@ -37,14 +37,17 @@ pub(super) const DIRECTORY_KIND_DEFINITION: ResourceKindDefinition = ResourceKin
 };
 
 impl DesiredResource for DirectoryResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
-        let mut facts = ResourceFactsByKind::from([(FactKind::Type, FactValue::Type(FileType::Directory))]);
-        self.ownership.add_owner_group_mode_facts(&mut facts);
-        facts
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
+        let mut properties = ResourcePropertiesByKind::from([(
+            ResourcePropertyKind::Type,
+            ResourcePropertyValue::Type(FileType::Directory),
+        )]);
+        self.ownership.add_owner_group_mode_properties(&mut properties);
+        properties
     }
 
-    fn accounts(&self) -> Vec<ResourceId> {
-        self.ownership.required_accounts()
+    fn mentioned_accounts(&self) -> Vec<ResourceId> {
+        self.ownership.owner_and_group_accounts()
     }
 
     fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {

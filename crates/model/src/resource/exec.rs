@@ -12,15 +12,20 @@ use super::{
 };
 use crate::{
     deployment_manifest::{
-        field_reader::ResourceFieldReader,
-        schema_types::{
+        field_reader::DeclarationFieldReader,
+        keyword_definitions::{
+            DeclarationKeywordDefinition,
             FieldValueShape::{Command, Flag, Map, Number, Text},
-            ResourceOrHealthCheckKindSchema,
         },
     },
     name::Name,
-    observe::{FactKind, FactValue, Observation, ObservedHost, ResourceFactsByKind, RunReasonDespiteGuard},
-    plan::{ComponentAndResource, FactDifference, PlannedAction, Planner, absent_prerequisite_hint},
+    observe::{
+        Observation, ObservedHost, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue,
+        RunReasonDespiteGuard,
+    },
+    plan::{
+        ComponentAndResource, PlannedAction, Planner, ResourcePropertyDifference, absent_prerequisite_hint,
+    },
 };
 
 /// A command run when its guard requires it.
@@ -49,7 +54,7 @@ pub struct ExecResourceBody {
 }
 
 pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckKindSchema {
+    keywords: &[DeclarationKeywordDefinition {
         word: "exec",
         subject: (Text, "A command run when its guard requires it; a name for it."),
         fields: &[
@@ -87,8 +92,8 @@ pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
 };
 
 impl DesiredResource for ExecResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
-        ResourceFactsByKind::from([(FactKind::Due, FactValue::Flag(false))])
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
+        ResourcePropertiesByKind::from([(ResourcePropertyKind::Due, ResourcePropertyValue::Flag(false))])
     }
 
     fn implied_requirements(&self, _name: &str) -> Vec<ResourceId> {
@@ -109,13 +114,13 @@ impl Planner<'_> {
         &mut self,
         (component, resource): ComponentAndResource<'_>,
         exec: &ExecResourceBody,
-        observed: &Observation<ResourceFactsByKind>,
+        observed: &Observation<ResourcePropertiesByKind>,
         changed: &[Name],
     ) {
         let lacks = missing_prerequisites(observed);
         let due = match observed {
-            Observation::Present(facts) => match facts.get(&FactKind::Due) {
-                Some(FactValue::Flag(due)) => Some(*due),
+            Observation::Present(properties) => match properties.get(&ResourcePropertyKind::Due) {
+                Some(ResourcePropertyValue::Flag(due)) => Some(*due),
                 _ => None,
             },
             _ => Some(true),
@@ -138,11 +143,11 @@ impl Planner<'_> {
             |id: &ResourceId| self.plan.changes.iter().any(|change| change.is_change_of_resource(id));
         let again = !exec.refresh_only
             && (changed.contains(component) || self.os_packages || resource.require.iter().any(requires));
-        let because = |reason: RunReasonDespiteGuard| (Some(FactValue::RunReason(reason)), None);
+        let because = |reason: RunReasonDespiteGuard| (Some(ResourcePropertyValue::RunReason(reason)), None);
         let (before, after) = match due {
             Some(true) => (
-                (*observed != Observation::Absent).then_some(FactValue::Flag(true)),
-                Some(FactValue::Flag(false)),
+                (*observed != Observation::Absent).then_some(ResourcePropertyValue::Flag(true)),
+                Some(ResourcePropertyValue::Flag(false)),
             ),
             _ if notified => because(RunReasonDespiteGuard::Notified),
             None => because(RunReasonDespiteGuard::GuardMustWait(lacks)),
@@ -153,7 +158,8 @@ impl Planner<'_> {
             }
         };
         let secret = resource.secret && due != Some(false);
-        let difference = FactDifference { fact: FactKind::Due, before, after, secret };
+        let difference =
+            ResourcePropertyDifference { property: ResourcePropertyKind::Due, before, after, secret };
         let action = PlannedAction::Apply(Box::new(resource.clone()));
         let components = self.components_describing((component, resource));
         self.add_planned_change(action, components, vec![difference], false);
@@ -162,7 +168,7 @@ impl Planner<'_> {
     }
 }
 
-fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResourceBody {
+fn build(fields: &mut DeclarationFieldReader<'_>) -> ExecResourceBody {
     fields.refuse_secrets_in_arguments(&["command", "unless", "only_if"]);
     let exec = ExecResourceBody {
         command: fields.read_command_words("command").unwrap_or_default(),
@@ -173,7 +179,7 @@ fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResourceBody {
         user: fields.read_optional_text("user"),
         directory: fields.read_optional_text("directory"),
         environment: fields.read_environment_variables(),
-        timeout: fields.read_number("timeout").unwrap_or(300).clamp(1, 86_400),
+        timeout: fields.read_unsigned_integer("timeout").unwrap_or(300).clamp(1, 86_400),
         reversible: fields.read_bool_field("reversible").unwrap_or(false),
     };
     if exec.command.is_empty() && fields.errors.is_empty() {
@@ -196,10 +202,10 @@ fn build(fields: &mut ResourceFieldReader<'_>) -> ExecResourceBody {
 }
 
 /// What a command needs and was not seen.
-fn missing_prerequisites(observed: &Observation<ResourceFactsByKind>) -> Vec<ResourceId> {
+fn missing_prerequisites(observed: &Observation<ResourcePropertiesByKind>) -> Vec<ResourceId> {
     match observed {
-        Observation::Present(facts) => match facts.get(&FactKind::Lacks) {
-            Some(FactValue::Resources(lacks)) => lacks.clone(),
+        Observation::Present(properties) => match properties.get(&ResourcePropertyKind::Lacks) {
+            Some(ResourcePropertyValue::Resources(lacks)) => lacks.clone(),
             _ => Vec::new(),
         },
         _ => Vec::new(),

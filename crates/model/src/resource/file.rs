@@ -3,15 +3,17 @@
 use super::{
     Ownership, ResourceBody, ResourceId,
     names::{parent_directory_resource_ids, resource_path_problem},
-    ownership::{MODE_FIELD_SCHEMA, OWNER_FIELD_SCHEMA, OWNING_GROUP_FIELD_SCHEMA},
+    ownership::{MODE_FIELD_DEFINITION, OWNER_FIELD_DEFINITION, OWNING_GROUP_FIELD_DEFINITION},
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, never_gone_while_on_host},
 };
 use crate::{
     deployment_manifest::{
-        field_reader::ResourceFieldReader,
-        schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
+        field_reader::DeclarationFieldReader,
+        keyword_definitions::{DeclarationKeywordDefinition, FieldValueShape::Text},
     },
-    observe::{FactKind, FactValue, FileDigestAndText, FileType, ResourceFactsByKind},
+    observe::{
+        FileDigestAndText, FileType, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue,
+    },
 };
 
 /// A regular file.
@@ -24,20 +26,20 @@ pub struct FileResourceBody {
 }
 
 pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[
-        ResourceOrHealthCheckKindSchema {
+    keywords: &[
+        DeclarationKeywordDefinition {
             word: "file",
             subject: (Text, "A regular file with given content; its absolute path."),
             fields: &[
                 ("content", Text, "Its content."),
                 ("source", Text, "Copied as it is from deploy/templates."),
-                OWNER_FIELD_SCHEMA,
-                OWNING_GROUP_FIELD_SCHEMA,
-                MODE_FIELD_SCHEMA,
+                OWNER_FIELD_DEFINITION,
+                OWNING_GROUP_FIELD_DEFINITION,
+                MODE_FIELD_DEFINITION,
             ],
             required: &[],
         },
-        ResourceOrHealthCheckKindSchema {
+        DeclarationKeywordDefinition {
             word: "template",
             subject: (
                 Text,
@@ -45,9 +47,9 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
             ),
             fields: &[
                 ("source", Text, "The template, in deploy/templates."),
-                OWNER_FIELD_SCHEMA,
-                OWNING_GROUP_FIELD_SCHEMA,
-                MODE_FIELD_SCHEMA,
+                OWNER_FIELD_DEFINITION,
+                OWNING_GROUP_FIELD_DEFINITION,
+                MODE_FIELD_DEFINITION,
             ],
             required: &["source"],
         },
@@ -65,17 +67,20 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
 };
 
 impl DesiredResource for FileResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
-        let mut facts = ResourceFactsByKind::from([
-            (FactKind::Type, FactValue::Type(FileType::File)),
-            (FactKind::Content, FactValue::Content(FileDigestAndText::from_bytes(&self.content))),
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
+        let mut properties = ResourcePropertiesByKind::from([
+            (ResourcePropertyKind::Type, ResourcePropertyValue::Type(FileType::File)),
+            (
+                ResourcePropertyKind::Content,
+                ResourcePropertyValue::Content(FileDigestAndText::from_bytes(&self.content)),
+            ),
         ]);
-        self.ownership.add_owner_group_mode_facts(&mut facts);
-        facts
+        self.ownership.add_owner_group_mode_properties(&mut properties);
+        properties
     }
 
-    fn accounts(&self) -> Vec<ResourceId> {
-        self.ownership.required_accounts()
+    fn mentioned_accounts(&self) -> Vec<ResourceId> {
+        self.ownership.owner_and_group_accounts()
     }
 
     fn implied_requirements(&self, name: &str) -> Vec<ResourceId> {
@@ -83,7 +88,7 @@ impl DesiredResource for FileResourceBody {
     }
 }
 
-fn content(fields: &mut ResourceFieldReader<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
+fn content(fields: &mut DeclarationFieldReader<'_>, source: Option<Vec<u8>>) -> Vec<u8> {
     match (fields.read_multiline_text("content"), source) {
         (Some(content), None) => content.into_bytes(),
         (None, Some(source)) => source,

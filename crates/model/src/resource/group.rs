@@ -8,11 +8,11 @@ use super::{
     },
 };
 use crate::{
-    deployment_manifest::schema_types::{
+    deployment_manifest::keyword_definitions::{
+        DeclarationKeywordDefinition,
         FieldValueShape::{Flag, Number, Text},
-        ResourceOrHealthCheckKindSchema,
     },
-    observe::{FactKind, FactValue, ResourceFactsByKind},
+    observe::{ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
 };
 
 /// A system group.
@@ -25,7 +25,7 @@ pub struct GroupResourceBody {
 }
 
 pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckKindSchema {
+    keywords: &[DeclarationKeywordDefinition {
         word: "group",
         subject: (Text, "A group of the system; its name."),
         fields: &[
@@ -49,7 +49,10 @@ pub(super) const GROUP_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDef
 };
 
 impl DesiredResource for GroupResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
-        self.gid.map(|gid| (FactKind::Gid, FactValue::Number(gid))).into_iter().collect()
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
+        self.gid
+            .map(|gid| (ResourcePropertyKind::Gid, ResourcePropertyValue::Number(gid)))
+            .into_iter()
+            .collect()
     }
 }

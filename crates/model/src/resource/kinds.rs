@@ -24,7 +24,7 @@ impl ResourceKind {
 
 impl ResourceBody {
     /// What this resource says about itself.
-    pub(crate) fn behaviour_of_resource(&self) -> &dyn DesiredResource {
+    pub(crate) fn as_desired_resource(&self) -> &dyn DesiredResource {
         match self {
             ResourceBody::File(file) => file,
             ResourceBody::Directory(directory) => directory,

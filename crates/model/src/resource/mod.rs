@@ -1,7 +1,7 @@
 //! Resources: the things on a host that a manifest can describe, with evaluated values.
 //!
 //! Each kind has a file of its own: what it is, its fields and what the manual says of them, the mistakes
-//! that can be made, the facts it must show, what it needs, when it is removed. The file of the same name in
+//! that can be made, the properties it must show, what it needs, when it is removed. The file of the same name in
 //! `converge` observes and applies it.
 
 pub(crate) mod cron;
@@ -164,7 +164,7 @@ pub struct Resource {
 impl Resource {
     /// The users and groups that must be there before it can be made. Numbers, and root, always are.
     pub fn required_accounts(&self) -> Vec<ResourceId> {
-        let accounts = self.body.behaviour_of_resource().accounts().into_iter();
+        let accounts = self.body.as_desired_resource().mentioned_accounts().into_iter();
         accounts.filter(|id| id.name != "root" && id.name.parse::<u32>().is_err()).collect()
     }
 }

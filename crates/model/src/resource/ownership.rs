@@ -3,10 +3,10 @@
 use super::{ResourceId, ResourceKind, names::is_valid_account_name};
 use crate::{
     deployment_manifest::{
-        field_reader::ResourceFieldReader,
-        schema_types::{FieldSchema, FieldValueShape},
+        field_reader::DeclarationFieldReader,
+        keyword_definitions::{FieldDefinition, FieldValueShape},
     },
-    observe::{FactKind, FactValue, ResourceFactsByKind},
+    observe::{ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
 };
 
 /// Who owns a path, and its mode.
@@ -20,15 +20,15 @@ pub struct Ownership {
     pub mode: Option<u32>,
 }
 
-pub(super) const OWNER_FIELD_SCHEMA: FieldSchema =
+pub(super) const OWNER_FIELD_DEFINITION: FieldDefinition =
     ("owner", FieldValueShape::Text, "The user it belongs to.");
-pub(super) const OWNING_GROUP_FIELD_SCHEMA: FieldSchema =
+pub(super) const OWNING_GROUP_FIELD_DEFINITION: FieldDefinition =
     ("group", FieldValueShape::Text, "The group it belongs to.");
-pub(super) const MODE_FIELD_SCHEMA: FieldSchema =
+pub(super) const MODE_FIELD_DEFINITION: FieldDefinition =
     ("mode", FieldValueShape::Mode, "Its permission bits, in quotes: \"0644\".");
 
 impl Ownership {
-    pub(super) fn read_ownership_fields(fields: &mut ResourceFieldReader<'_>) -> Self {
+    pub(super) fn read_ownership_fields(fields: &mut DeclarationFieldReader<'_>) -> Self {
         let ownership = Self {
             owner: fields.read_optional_text("owner"),
             group: fields.read_optional_text("group"),
@@ -42,13 +42,18 @@ impl Ownership {
         ownership
     }
 
-    pub(super) fn add_owner_group_mode_facts(&self, facts: &mut ResourceFactsByKind) {
-        facts.extend(self.owner.clone().map(|owner| (FactKind::Owner, FactValue::Text(owner))));
-        facts.extend(self.group.clone().map(|group| (FactKind::Group, FactValue::Text(group))));
-        facts.extend(self.mode.map(|mode| (FactKind::Mode, FactValue::Mode(mode))));
+    pub(super) fn add_owner_group_mode_properties(&self, properties: &mut ResourcePropertiesByKind) {
+        properties.extend(
+            self.owner.clone().map(|owner| (ResourcePropertyKind::Owner, ResourcePropertyValue::Text(owner))),
+        );
+        properties.extend(
+            self.group.clone().map(|group| (ResourcePropertyKind::Group, ResourcePropertyValue::Text(group))),
+        );
+        properties
+            .extend(self.mode.map(|mode| (ResourcePropertyKind::Mode, ResourcePropertyValue::Mode(mode))));
     }
 
-    pub(super) fn required_accounts(&self) -> Vec<ResourceId> {
+    pub(super) fn owner_and_group_accounts(&self) -> Vec<ResourceId> {
         let user = self.owner.iter().map(|name| ResourceId::new(ResourceKind::User, name));
         let group = self.group.iter().map(|name| ResourceId::new(ResourceKind::Group, name));
         user.chain(group).collect()

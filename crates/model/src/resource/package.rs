@@ -8,8 +8,8 @@ use super::{
     },
 };
 use crate::{
-    deployment_manifest::schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
-    observe::{FactKind, FactValue, ObservedHost, ResourceFactsByKind},
+    deployment_manifest::keyword_definitions::{DeclarationKeywordDefinition, FieldValueShape::Text},
+    observe::{ObservedHost, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
 };
 
 /// A package of the operating system.
@@ -20,7 +20,7 @@ pub struct PackageResourceBody {
 }
 
 pub(super) const PACKAGE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckKindSchema {
+    keywords: &[DeclarationKeywordDefinition {
         word: "package",
         subject: (Text, "A package of the operating system; its name."),
         fields: &[(
@@ -55,10 +55,10 @@ impl PackageResourceBody {
 }
 
 impl DesiredResource for PackageResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
         self.version
             .clone()
-            .map(|version| (FactKind::Version, FactValue::Text(version)))
+            .map(|version| (ResourcePropertyKind::Version, ResourcePropertyValue::Text(version)))
             .into_iter()
             .collect()
     }

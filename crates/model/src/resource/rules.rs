@@ -3,17 +3,19 @@
 
 use super::{ResourceBody, ResourceId};
 use crate::{
-    deployment_manifest::{field_reader::ResourceFieldReader, schema_types::ResourceOrHealthCheckKindSchema},
-    observe::{FileType, ObservedHost, ResourceFactsByKind},
+    deployment_manifest::{
+        field_reader::DeclarationFieldReader, keyword_definitions::DeclarationKeywordDefinition,
+    },
+    observe::{FileType, ObservedHost, ResourcePropertiesByKind},
 };
 
 /// What is the same for all resources of a kind.
 pub(crate) struct ResourceKindDefinition {
-    /// The words of manifests for it, with their fields and what the manual says of them.
-    pub(crate) schemas: &'static [ResourceOrHealthCheckKindSchema],
+    /// The keywords of manifests for it, with their fields and what the manual says of them.
+    pub(crate) keywords: &'static [DeclarationKeywordDefinition],
     /// Makes a resource of the fields of a declaration, which notes their mistakes; a file is given the
     /// content of its source.
-    pub(crate) build: fn(&mut ResourceFieldReader<'_>, Option<Vec<u8>>) -> ResourceBody,
+    pub(crate) build: fn(&mut DeclarationFieldReader<'_>, Option<Vec<u8>>) -> ResourceBody,
     /// Why no resource of this kind can have this name.
     pub(crate) name_problem: fn(&str) -> Option<String>,
     /// The path it lies at, when it lies at one.
@@ -25,7 +27,7 @@ pub(crate) struct ResourceKindDefinition {
     /// When it is removed.
     pub(crate) removal_stage: RemovalStage,
     /// Whether what was seen of it leaves nothing to be removed; on a host where systemd runs, or not.
-    pub(crate) is_gone: fn(&ResourceFactsByKind, bool) -> bool,
+    pub(crate) is_gone: fn(&ResourcePropertiesByKind, bool) -> bool,
 }
 
 /// When resources are removed, in this order.
@@ -47,11 +49,11 @@ pub(crate) enum RemovalStage {
 
 /// What a resource says about itself. What its manifest leaves open it does not mention.
 pub(crate) trait DesiredResource {
-    /// The facts it must show.
-    fn desired_facts(&self) -> ResourceFactsByKind;
+    /// The properties it must show.
+    fn desired_properties(&self) -> ResourcePropertiesByKind;
 
     /// The users and groups it speaks of.
-    fn accounts(&self) -> Vec<ResourceId> {
+    fn mentioned_accounts(&self) -> Vec<ResourceId> {
         Vec::new()
     }
 
@@ -65,7 +67,7 @@ pub(crate) trait DesiredResource {
         None
     }
 
-    /// Whether it has to be made where it is absent, even when no fact is asked for.
+    /// Whether it has to be made where it is absent, even when no property is asked for.
     fn must_be_created_if_absent(&self) -> bool {
         true
     }
@@ -77,6 +79,6 @@ pub(super) fn no_resource_path(_: &str) -> Option<String> {
 }
 
 /// For kinds whose resources are gone only when they are absent.
-pub(super) fn never_gone_while_on_host(_: &ResourceFactsByKind, _: bool) -> bool {
+pub(super) fn never_gone_while_on_host(_: &ResourcePropertiesByKind, _: bool) -> bool {
     false
 }

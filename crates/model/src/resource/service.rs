@@ -6,12 +6,14 @@ use super::{
     rules::{DesiredResource, RemovalStage, ResourceKindDefinition, no_resource_path},
 };
 use crate::{
-    deployment_manifest::schema_types::{
+    deployment_manifest::keyword_definitions::{
+        DeclarationKeywordDefinition,
         FieldValueShape::{Flag, Number, Text},
-        ResourceOrHealthCheckKindSchema,
     },
     name::Name,
-    observe::{FactKind, FactValue, Observation, ObservedHost, ResourceFactsByKind},
+    observe::{
+        Observation, ObservedHost, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue,
+    },
     plan::{ComponentAndResource, PlannedAction, Planner},
 };
 
@@ -49,7 +51,7 @@ pub(crate) const DEFAULT_SETTLE_SECONDS: u64 = 3;
 const MAX_SETTLE_SECONDS: u64 = 600;
 
 pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckKindSchema {
+    keywords: &[DeclarationKeywordDefinition {
         word: "service",
         subject: (Text, "A unit of systemd; its name, `.service` may be left out."),
         fields: &[
@@ -65,7 +67,7 @@ pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
         required: &[],
     }],
     build: |fields, _| {
-        let settle = fields.read_number("settle");
+        let settle = fields.read_unsigned_integer("settle");
         if settle.is_some_and(|seconds| seconds > MAX_SETTLE_SECONDS) {
             fields.add_declaration_error(&format!("`settle` must be at most {MAX_SETTLE_SECONDS} seconds"));
         }
@@ -86,9 +88,9 @@ pub(super) const SERVICE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
     file_type: None,
     before_payloads: false,
     removal_stage: RemovalStage::Services,
-    is_gone: |facts, booted| {
-        let runs = booted && is_on(facts, FactKind::Running);
-        !runs && !is_on(facts, FactKind::Enabled)
+    is_gone: |properties, booted| {
+        let runs = booted && is_on(properties, ResourcePropertyKind::Running);
+        !runs && !is_on(properties, ResourcePropertyKind::Enabled)
     },
 };
 
@@ -100,22 +102,22 @@ pub(super) fn strip_service_unit_suffix(name: &str) -> &str {
 }
 
 /// Whether a service was seen running.
-pub(crate) fn is_service_running(observed: Option<&Observation<ResourceFactsByKind>>) -> bool {
-    matches!(observed, Some(Observation::Present(facts)) if is_on(facts, FactKind::Running))
+pub(crate) fn is_service_running(observed: Option<&Observation<ResourcePropertiesByKind>>) -> bool {
+    matches!(observed, Some(Observation::Present(properties)) if is_on(properties, ResourcePropertyKind::Running))
 }
 
 /// Whether a service was seen neither running nor starting at boot.
-pub(crate) fn is_service_stopped_and_disabled(observed: &Observation<ResourceFactsByKind>) -> bool {
+pub(crate) fn is_service_not_seen_active(observed: &Observation<ResourcePropertiesByKind>) -> bool {
     match observed {
-        Observation::Present(facts) => {
-            [FactKind::Enabled, FactKind::Running].into_iter().all(|fact| !is_on(facts, fact))
-        }
+        Observation::Present(properties) => [ResourcePropertyKind::Enabled, ResourcePropertyKind::Running]
+            .into_iter()
+            .all(|property| !is_on(properties, property)),
         Observation::Absent | Observation::Unreadable(_) | Observation::Unsafe(_) => true,
     }
 }
 
-fn is_on(facts: &ResourceFactsByKind, fact: FactKind) -> bool {
-    facts.get(&fact) == Some(&FactValue::Flag(true))
+fn is_on(properties: &ResourcePropertiesByKind, property: ResourcePropertyKind) -> bool {
+    properties.get(&property) == Some(&ResourcePropertyValue::Flag(true))
 }
 
 impl ServiceResourceBody {
@@ -133,7 +135,7 @@ impl ServiceResourceBody {
     /// units our packages bring; those of the operating system's own packages will never come.
     pub(crate) fn unit_cannot_exist_in_bare_folder(
         &self,
-        observed: Option<&Observation<ResourceFactsByKind>>,
+        observed: Option<&Observation<ResourcePropertiesByKind>>,
         host: &ObservedHost,
     ) -> bool {
         let absent = matches!(observed, None | Some(Observation::Absent));
@@ -143,9 +145,11 @@ impl ServiceResourceBody {
 }
 
 impl DesiredResource for ServiceResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
-        let enabled = self.enabled.map(|flag| (FactKind::Enabled, FactValue::Flag(flag)));
-        let running = self.running.map(|flag| (FactKind::Running, FactValue::Flag(flag)));
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
+        let enabled =
+            self.enabled.map(|flag| (ResourcePropertyKind::Enabled, ResourcePropertyValue::Flag(flag)));
+        let running =
+            self.running.map(|flag| (ResourcePropertyKind::Running, ResourcePropertyValue::Flag(flag)));
         enabled.into_iter().chain(running).collect()
     }
 
@@ -186,11 +190,11 @@ impl Planner<'_> {
             return;
         }
         let pending: Vec<ResourceId> = self.observed.managed.pending.iter().cloned().collect();
-        for id in pending.into_iter().filter(|id| !self.blocked.contains_resource(id)) {
+        for id in pending.into_iter().filter(|id| !self.blocked.contains_exclusive_resource(id)) {
             self.notified.entry(id).or_insert(true);
         }
         // What an unblocked component changed concerns its service, whoever describes that.
-        let of_blocked: Vec<_> = self.blocked.resources().collect();
+        let of_blocked: Vec<_> = self.blocked.exclusive_resources().collect();
         for (component, resource) in resources.iter().chain(&of_blocked) {
             let ResourceBody::Service(service) = &resource.body else { continue };
             let Some(restart) = self.notified.get(&resource.id) else { continue };

@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     deployment_manifest::{
-        field_reader::ResourceFieldReader,
-        schema_types::{FieldValueShape::Text, ResourceOrHealthCheckKindSchema},
+        field_reader::DeclarationFieldReader,
+        keyword_definitions::{DeclarationKeywordDefinition, FieldValueShape::Text},
     },
-    observe::{FactKind, FactValue, FileType, ResourceFactsByKind},
+    observe::{FileType, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
 };
 
 /// A symbolic link.
@@ -21,7 +21,7 @@ pub struct SymlinkResourceBody {
 }
 
 pub(super) const SYMLINK_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckKindSchema {
+    keywords: &[DeclarationKeywordDefinition {
         word: "symlink",
         subject: (Text, "A symbolic link; its absolute path."),
         fields: &[("target", Text, "Where it points.")],
@@ -37,10 +37,10 @@ pub(super) const SYMLINK_KIND_DEFINITION: ResourceKindDefinition = ResourceKindD
 };
 
 impl DesiredResource for SymlinkResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
-        ResourceFactsByKind::from([
-            (FactKind::Type, FactValue::Type(FileType::Symlink)),
-            (FactKind::Target, FactValue::Text(self.target.clone())),
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
+        ResourcePropertiesByKind::from([
+            (ResourcePropertyKind::Type, ResourcePropertyValue::Type(FileType::Symlink)),
+            (ResourcePropertyKind::Target, ResourcePropertyValue::Text(self.target.clone())),
         ])
     }
 
@@ -49,7 +49,7 @@ impl DesiredResource for SymlinkResourceBody {
     }
 }
 
-fn build(fields: &mut ResourceFieldReader<'_>) -> SymlinkResourceBody {
+fn build(fields: &mut DeclarationFieldReader<'_>) -> SymlinkResourceBody {
     let target = fields.read_required_text("target");
     if target.is_empty() {
         fields.add_declaration_error("`target` must not be empty");

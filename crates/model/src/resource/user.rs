@@ -9,13 +9,13 @@ use super::{
 };
 use crate::{
     deployment_manifest::{
-        field_reader::ResourceFieldReader,
-        schema_types::{
+        field_reader::DeclarationFieldReader,
+        keyword_definitions::{
+            DeclarationKeywordDefinition,
             FieldValueShape::{Flag, Number, Text, Texts},
-            ResourceOrHealthCheckKindSchema,
         },
     },
-    observe::{FactKind, FactValue, ResourceFactsByKind},
+    observe::{ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
 };
 
 /// A system user.
@@ -40,7 +40,7 @@ pub struct UserResourceBody {
 }
 
 pub(super) const USER_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
-    schemas: &[ResourceOrHealthCheckKindSchema {
+    keywords: &[DeclarationKeywordDefinition {
         word: "user",
         subject: (Text, "A user of the system; its name."),
         fields: &[
@@ -73,33 +73,34 @@ impl UserResourceBody {
 }
 
 impl DesiredResource for UserResourceBody {
-    fn desired_facts(&self) -> ResourceFactsByKind {
-        let text = |name, text: &Option<String>| text.clone().map(|text| (name, FactValue::Text(text)));
+    fn desired_properties(&self) -> ResourcePropertiesByKind {
+        let text =
+            |name, text: &Option<String>| text.clone().map(|text| (name, ResourcePropertyValue::Text(text)));
         let set = |name, texts: &Option<Vec<String>>| {
-            texts.as_ref().map(|texts| (name, FactValue::Set(texts.iter().cloned().collect())))
+            texts.as_ref().map(|texts| (name, ResourcePropertyValue::Set(texts.iter().cloned().collect())))
         };
-        let facts = [
-            self.uid.map(|uid| (FactKind::Uid, FactValue::Number(uid))),
-            text(FactKind::Group, &self.group),
-            text(FactKind::Home, &self.home),
-            text(FactKind::Shell, &self.shell),
-            text(FactKind::Comment, &self.comment),
-            set(FactKind::Groups, &self.groups),
-            set(FactKind::AuthorizedKeys, &self.authorized_keys),
+        let properties = [
+            self.uid.map(|uid| (ResourcePropertyKind::Uid, ResourcePropertyValue::Number(uid))),
+            text(ResourcePropertyKind::Group, &self.group),
+            text(ResourcePropertyKind::Home, &self.home),
+            text(ResourcePropertyKind::Shell, &self.shell),
+            text(ResourcePropertyKind::Comment, &self.comment),
+            set(ResourcePropertyKind::Groups, &self.groups),
+            set(ResourcePropertyKind::AuthorizedKeys, &self.authorized_keys),
         ];
-        facts.into_iter().flatten().collect()
+        properties.into_iter().flatten().collect()
     }
 
-    fn accounts(&self) -> Vec<ResourceId> {
+    fn mentioned_accounts(&self) -> Vec<ResourceId> {
         self.all_groups().map(|group| ResourceId::new(ResourceKind::Group, group)).collect()
     }
 
     fn implied_requirements(&self, _name: &str) -> Vec<ResourceId> {
-        self.accounts()
+        self.mentioned_accounts()
     }
 }
 
-fn build(fields: &mut ResourceFieldReader<'_>) -> UserResourceBody {
+fn build(fields: &mut DeclarationFieldReader<'_>) -> UserResourceBody {
     let user = UserResourceBody {
         uid: fields.read_numeric_id("uid"),
         group: fields.read_optional_text("group"),

@@ -8,7 +8,7 @@ use serde::{
 };
 
 /// Reads a map and refuses a key that comes twice.
-pub(super) fn deserialize_map_without_duplicate_keys<'de, D, V>(
+pub(super) fn deserialize_map_refusing_duplicate_keys<'de, D, V>(
     deserializer: D,
 ) -> Result<BTreeMap<String, V>, D::Error>
 where

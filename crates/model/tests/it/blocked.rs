@@ -6,8 +6,8 @@ use model::{
     component::Component,
     health::{HealthCheck, HealthProbe},
     observe::{
-        FactKind, FactValue, FileType, ManagedState, Observation, ObservedHost, ResourceCreatedByPunch,
-        ResourceFactsByKind,
+        FileType, ManagedState, Observation, ObservedHost, ResourceCreatedByPunch, ResourcePropertiesByKind,
+        ResourcePropertyKind, ResourcePropertyValue,
     },
     plan::{BlockScope, DesiredComponentWithResources, DesiredHost, Plan, PlannedAction, plan_to_view},
     resource::{DirectoryResourceBody, Ownership, Resource, ResourceBody, UserResourceBody},
@@ -34,8 +34,8 @@ fn folder_of(path: &str, owner: &str) -> Resource {
     resource(&format!("directory:{path}"), ResourceBody::Directory(DirectoryResourceBody { ownership }))
 }
 
-fn of_type(file_type: FileType) -> Observation<ResourceFactsByKind> {
-    Observation::Present([(FactKind::Type, FactValue::Type(file_type))].into())
+fn of_type(file_type: FileType) -> Observation<ResourcePropertiesByKind> {
+    Observation::Present([(ResourcePropertyKind::Type, ResourcePropertyValue::Type(file_type))].into())
 }
 
 fn unsafe_path(host: &mut ObservedHost, text: &str) {
@@ -126,7 +126,7 @@ fn owner_that_only_a_blocked_component_creates_blocks_its_files_component() {
     ]);
     host.resources.insert(id("user:shop"), Observation::Absent);
     assert_eq!(blocked(&make(&desired, &host)), ["vic", "web"]);
-    host.resources.insert(id("user:shop"), Observation::Present(ResourceFactsByKind::new()));
+    host.resources.insert(id("user:shop"), Observation::Present(ResourcePropertiesByKind::new()));
     assert_eq!(blocked(&make(&desired, &host)), ["vic"], "the user is there already");
 }
 
@@ -157,11 +157,11 @@ fn wrong_type_in_a_folder_of_a_user_blocks_only_its_component() {
         assert_eq!(blocked(&plan), ["vic"]);
     }
     // Described as root's, and vic's until this run.
-    let facts = [
-        (FactKind::Type, FactValue::Type(FileType::Directory)),
-        (FactKind::Owner, FactValue::Text("vic".to_owned())),
+    let properties = [
+        (ResourcePropertyKind::Type, ResourcePropertyValue::Type(FileType::Directory)),
+        (ResourcePropertyKind::Owner, ResourcePropertyValue::Text("vic".to_owned())),
     ];
-    host.resources.insert(id("directory:/srv/vic"), Observation::Present(facts.into()));
+    host.resources.insert(id("directory:/srv/vic"), Observation::Present(properties.into()));
     assert!(!make(&beneath(folder_of("/srv/vic", "root")), &host).blocks_run());
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use model::{
-    catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     fault::Severity,
     format::estate::SettingLocator,
@@ -112,10 +112,10 @@ fn answers(case: &Path) -> String {
                     for component in node.components.values_mut().map(Arc::make_mut) {
                         (component.payload, component.deployment) = (None, None);
                     }
-                    node::write_node_yaml(&node)
+                    node::node_to_yaml(&node)
                 },
             ),
-            ["enc", server] => resolve::write_enc_yaml(&node_of(server).unwrap()),
+            ["enc", server] => resolve::node_to_enc_yaml(&node_of(server).unwrap()),
             ["explain", server, key] => match resolve::explain_dotted_key(&node_of(server).unwrap(), key) {
                 Ok(explanation) => format!("{}\n", serde_json::to_string_pretty(&explanation).unwrap()),
                 Err(error) => format!("{error}\n"),
@@ -127,11 +127,11 @@ fn answers(case: &Path) -> String {
     out
 }
 
-fn completed(catalog: &Catalog, node: &Node) -> Node {
+fn completed(catalog: &ComponentCatalog, node: &Node) -> Node {
     let component = |(name, component): (&Name, &Arc<NodeComponent>)| {
         (name.clone(), &catalog.components[name][&component.version].component)
     };
-    resolve::complete_and_check_node(node, &node.components.iter().map(component).collect()).unwrap()
+    resolve::add_defaults_and_check_node(node, &node.components.iter().map(component).collect()).unwrap()
 }
 
 fn folders(path: &Path) -> Vec<PathBuf> {
@@ -153,15 +153,15 @@ fn documents(case: &Path) -> EstateYamlByPath {
     documents
 }
 
-fn catalog(case: &Path) -> Catalog {
+fn catalog(case: &Path) -> ComponentCatalog {
     let file = case.join("catalog.yaml");
     read_catalog(&file.to_string_lossy(), &fs::read_to_string(&file).unwrap())
 }
 
 /// Reads a `catalog.yaml`; `file` is its name in errors.
-pub(crate) fn read_catalog(file: &str, text: &str) -> Catalog {
+pub(crate) fn read_catalog(file: &str, text: &str) -> ComponentCatalog {
     let read: CatalogFile = yaml::parse_yaml(file, text).unwrap_or_else(|error| panic!("{error}"));
-    let mut catalog = Catalog::default();
+    let mut catalog = ComponentCatalog::default();
     for Entry { channels, component } in read.components {
         for channel in channels {
             let names: &mut BTreeMap<_, Vec<_>> = catalog.channels.entry(channel).or_default();

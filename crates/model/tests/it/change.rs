@@ -1,11 +1,11 @@
 //! Facts about checking a change: it sees what it reaches, and blames it for nothing else.
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     estate::Estate,
     fault::Severity,
     format::estate,
-    resolve::{self, EstateFinding, ResolutionReadsIndex, Resolver},
+    resolve::{self, EstateFaultOrWarning, ResolutionReadsIndex, Resolver},
 };
 use proptest::prelude::*;
 
@@ -16,12 +16,12 @@ fn read(files: &[(&str, &str)]) -> Estate {
     estate::parse_estate_yaml(&documents).unwrap()
 }
 
-fn found(notes: &[EstateFinding], severity: Severity) -> Vec<String> {
+fn found(notes: &[EstateFaultOrWarning], severity: Severity) -> Vec<String> {
     notes.iter().filter(|note| note.severity == severity).map(ToString::to_string).collect()
 }
 
 /// What the servers of an estate depend on.
-pub(crate) fn recorded(estate: &Estate, catalog: &Catalog) -> ResolutionReadsIndex {
+pub(crate) fn recorded(estate: &Estate, catalog: &ComponentCatalog) -> ResolutionReadsIndex {
     let resolver = Resolver::new(estate, catalog);
     let mut recorded = ResolutionReadsIndex::default();
     for name in estate.servers.keys() {
@@ -33,7 +33,7 @@ pub(crate) fn recorded(estate: &Estate, catalog: &Catalog) -> ResolutionReadsInd
 proptest! {
     #[test]
     fn check_change_from_an_empty_estate_equals_check(estate in random::estate()) {
-        let catalog = Catalog::default();
+        let catalog = ComponentCatalog::default();
         prop_assert_eq!(
             resolve::check_estate_change(&Estate::default(), &estate, &catalog, &ResolutionReadsIndex::default()).findings,
             resolve::check_estate(&estate, &catalog)
@@ -42,9 +42,9 @@ proptest! {
 
     #[test]
     fn check_change_of_an_unchanged_estate_is_empty(estate in random::estate()) {
-        let recorded = recorded(&estate, &Catalog::default());
+        let recorded = recorded(&estate, &ComponentCatalog::default());
         // Servers that cannot be resolved are looked at again, and are as they were.
-        let change = resolve::check_estate_change(&estate, &estate.clone(), &Catalog::default(), &recorded);
+        let change = resolve::check_estate_change(&estate, &estate.clone(), &ComponentCatalog::default(), &recorded);
         prop_assert_eq!(found(&change.findings, Severity::Error), [""; 0]);
         prop_assert!(change.effects.values().all(Vec::is_empty));
     }
@@ -67,7 +67,7 @@ fn broken(web: &str) -> Estate {
 
 #[test]
 fn existing_errors_become_warnings_and_new_errors_stop_the_change() {
-    let catalog = Catalog::default();
+    let catalog = ComponentCatalog::default();
     let old = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\n");
     let healthy = recorded(&old, &catalog);
     let edited = broken("format: geppetto/role/1\ncomponents: {shop: '1'}\nremove: [store]\n");
@@ -87,7 +87,7 @@ fn existing_errors_become_warnings_and_new_errors_stop_the_change() {
 fn cancelled_check_gives_nothing() {
     let (old, new) =
         (Estate::default(), read(&[("environments/prod.yaml", PROD), ("servers/web-01.yaml", SERVER)]));
-    let (catalog, recorded) = (Catalog::default(), ResolutionReadsIndex::default());
+    let (catalog, recorded) = (ComponentCatalog::default(), ResolutionReadsIndex::default());
     let check = |is_cancelled: bool| {
         let is_cancelled = std::sync::atomic::AtomicBool::new(is_cancelled);
         resolve::check_estate_change_unless_cancelled(&old, &new, &catalog, &recorded, &is_cancelled)
@@ -98,7 +98,7 @@ fn cancelled_check_gives_nothing() {
 
 #[test]
 fn invalid_unused_value_is_an_error_once_a_server_uses_it() {
-    let catalog = Catalog::default();
+    let catalog = ComponentCatalog::default();
     let unused = "format: geppetto/server/2\nenvironment: prod\n";
     let files = |server| {
         read(&[

@@ -7,14 +7,14 @@ use std::{
 };
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     format::{
         self, FormatError,
         estate::{self, EstateYamlByPath},
     },
     node::{Node, RequirementProvenanceEntry, RequirementProvenanceKind, ValueProvenanceEntry},
     resolve::Resolver,
-    wire::Event,
+    wire::ControlPlaneEvent,
 };
 
 use crate::cases::read_catalog;
@@ -104,7 +104,7 @@ fn every_field_of_a_manifest_and_every_exit_code_and_event_is_in_the_reference()
 
     let events = page("events.md");
     // An unknown kind is refused with the list of all.
-    let error = serde_json::from_str::<Event>(r#"{"kind": "?"}"#).unwrap_err().to_string();
+    let error = serde_json::from_str::<ControlPlaneEvent>(r#"{"kind": "?"}"#).unwrap_err().to_string();
     let kinds: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
     assert!(kinds.len() > 5, "{error}");
     for kind in kinds {
@@ -133,7 +133,7 @@ fn schema_files_in_the_reference_match_the_code() {
 }
 
 /// The estate and the catalog of the example in `docs/explanation/resolution.md`; each block begins with the path of its file.
-fn example(document: &str) -> (EstateYamlByPath, Catalog) {
+fn example(document: &str) -> (EstateYamlByPath, ComponentCatalog) {
     let blocks = document.split("```yaml\n").skip(1).map(|block| block.split("```").next().unwrap());
     let mut files: EstateYamlByPath = blocks
         .map(|block| {

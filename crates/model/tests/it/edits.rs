@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     component::Component,
     estate::Estate,
     fault::Severity,
@@ -11,14 +11,16 @@ use model::{
         estate::{self, EstateYamlByPath},
         yaml,
     },
-    resolve::{ChangedResolutionInputs, EstateFinding, check_estate, check_estate_change, resolve_server},
+    resolve::{
+        ChangedResolutionInputs, EstateFaultOrWarning, check_estate, check_estate_change, resolve_server,
+    },
 };
 use proptest::{collection, prelude::*};
 
 use crate::{change::recorded, random};
 
 /// Two versions of a component whose parameters differ, and one that requires the first.
-fn catalog() -> Catalog {
+fn catalog() -> ComponentCatalog {
     let component = |text: &str| yaml::parse_yaml::<Component>("component.yaml", text).unwrap();
     random::catalog(vec![
         component(
@@ -34,7 +36,7 @@ fn catalog() -> Catalog {
 }
 
 /// What a place says; `wild` is how much of it is wrong.
-fn overrides(wild: u32) -> BoxedStrategy<String> {
+fn settings(wild: u32) -> BoxedStrategy<String> {
     let components = prop_oneof![
         8 => Just(""),
         6 => Just("components: {shop: \"1\"}\n"),
@@ -61,37 +63,37 @@ fn overrides(wild: u32) -> BoxedStrategy<String> {
 fn documents(wild: u32) -> BoxedStrategy<EstateYamlByPath> {
     let list = |names: &'static [&'static str]| proptest::sample::subsequence(names, 0..=names.len());
     let role = |at: usize, parents: &'static [&'static str]| {
-        (list(parents), overrides(wild), prop::bool::weighted(0.9))
-            .prop_map(move |(inherits, overrides, there)| {
+        (list(parents), settings(wild), prop::bool::weighted(0.9))
+            .prop_map(move |(inherits, settings, there)| {
                 let text =
-                    format!("format: geppetto/role/1\ninherits: [{}]\n{overrides}", inherits.join(", "));
+                    format!("format: geppetto/role/1\ninherits: [{}]\n{settings}", inherits.join(", "));
                 there.then_some((format!("roles/r{at}.yaml"), text))
             })
             .boxed()
     };
     let group = |at: usize| {
-        (overrides(wild), prop::bool::weighted(0.9))
-            .prop_map(move |(overrides, there)| {
+        (settings(wild), prop::bool::weighted(0.9))
+            .prop_map(move |(settings, there)| {
                 there.then_some((
                     format!("groups/g{at}.yaml"),
-                    format!("format: geppetto/group/1\n{overrides}"),
+                    format!("format: geppetto/group/1\n{settings}"),
                 ))
             })
             .boxed()
     };
     let environment = |at: usize| {
-        overrides(wild)
-            .prop_map(move |overrides| {
-                let text = format!("format: geppetto/environment/1\nchannel: prod\n{overrides}");
+        settings(wild)
+            .prop_map(move |settings| {
+                let text = format!("format: geppetto/environment/1\nchannel: prod\n{settings}");
                 Some((format!("environments/e{at}.yaml"), text))
             })
             .boxed()
     };
     let server = |at: usize| {
         let lists = (list(&["r0", "r1", "r2"]), list(&["g0", "g1"]), 0..2usize);
-        (lists, overrides(wild), prop::bool::weighted(0.7)).prop_map(move |((roles, groups, environment), overrides, there)| {
+        (lists, settings(wild), prop::bool::weighted(0.7)).prop_map(move |((roles, groups, environment), settings, there)| {
             let text = format!(
-                "format: geppetto/server/2\nenvironment: e{environment}\nroles: [{}]\ngroups: [{}]\n{overrides}",
+                "format: geppetto/server/2\nenvironment: e{environment}\nroles: [{}]\ngroups: [{}]\n{settings}",
                 roles.join(", "),
                 groups.join(", ")
             );
@@ -117,7 +119,7 @@ fn read(documents: &EstateYamlByPath) -> Estate {
     estate::parse_estate_yaml(documents).unwrap()
 }
 
-fn fatal(notes: Vec<EstateFinding>) -> Vec<EstateFinding> {
+fn fatal(notes: Vec<EstateFaultOrWarning>) -> Vec<EstateFaultOrWarning> {
     notes.into_iter().filter(|note| note.severity == Severity::Error).collect()
 }
 
@@ -162,7 +164,7 @@ proptest! {
 #[test]
 fn unchanged_place_is_not_checked_against_servers_outside_the_change() {
     let server =
-        |overrides: &str| format!("format: geppetto/server/2\nenvironment: e1\n{overrides}remove: [shop]\n");
+        |settings: &str| format!("format: geppetto/server/2\nenvironment: e1\n{settings}remove: [shop]\n");
     let mut files = EstateYamlByPath::from([
         (
             "environments/e1.yaml".to_owned(),

@@ -10,7 +10,7 @@ use std::{
 use model::{
     name::{Key, Name},
     node::{Node, NodeComponent, NodeValue},
-    resolve::write_enc_yaml,
+    resolve::node_to_enc_yaml,
     value::Value,
     version::Version,
 };
@@ -101,7 +101,7 @@ fn ruby_reads_every_value_as_it_was() {
         generation: 7,
         components: BTreeMap::from([(Name::new("shop").unwrap(), Arc::new(component))]),
     };
-    let read = read_by_ruby(&write_enc_yaml(&node));
+    let read = read_by_ruby(&node_to_enc_yaml(&node));
     assert_eq!(read["environment"], "prod");
     for (key, value) in all {
         assert_eq!(read["classes"]["shop"][key], serde_json::to_value(&value).unwrap(), "{key}");

@@ -7,10 +7,10 @@ mod model;
 use std::collections::BTreeMap;
 
 use ::model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     name::ServerName,
     node::Node,
-    resolve::{Resolver, complete_and_check_node},
+    resolve::{Resolver, add_defaults_and_check_node},
 };
 use proptest::prelude::*;
 
@@ -26,12 +26,12 @@ fn comparable(node: &Node) -> NaiveNode {
     components.collect()
 }
 
-fn completed(catalog: &Catalog, node: &Node) -> Node {
+fn completed(catalog: &ComponentCatalog, node: &Node) -> Node {
     let components = node
         .components
         .iter()
         .map(|(name, component)| (name.clone(), &catalog.components[name][&component.version].component));
-    complete_and_check_node(node, &components.collect::<BTreeMap<_, _>>()).unwrap()
+    add_defaults_and_check_node(node, &components.collect::<BTreeMap<_, _>>()).unwrap()
 }
 
 proptest! {

@@ -1,7 +1,10 @@
 //! Plans on hosts where something is not there yet: accounts, programs, units, packages.
 
 use model::{
-    observe::{FactKind, FactValue, Observation, ObservedHost, OsFamily, ResourceFactsByKind},
+    observe::{
+        Observation, ObservedHost, OsFamily, ResourcePropertiesByKind, ResourcePropertyKind,
+        ResourcePropertyValue,
+    },
     plan::{self, BlockedSubject, DesiredComponentWithResources, PlannedAction},
     resource::{
         DirectoryResourceBody, ExecResourceBody, FileResourceBody, Ownership, PackageResourceBody, Resource,
@@ -24,8 +27,11 @@ fn command(user: Option<&str>) -> Resource {
 /// A host on which the guard of the command cannot be asked.
 fn lacking(what: &str) -> ObservedHost {
     let mut host = host();
-    let facts = ResourceFactsByKind::from([(FactKind::Lacks, FactValue::Resources(vec![id(what)]))]);
-    host.resources.insert(id("exec:migrate"), Observation::Present(facts));
+    let properties = ResourcePropertiesByKind::from([(
+        ResourcePropertyKind::Lacks,
+        ResourcePropertyValue::Resources(vec![id(what)]),
+    )]);
+    host.resources.insert(id("exec:migrate"), Observation::Present(properties));
     host.family = Some(OsFamily::Deb);
     host
 }
@@ -82,10 +88,11 @@ fn missing_guard_program_blocks_unless_a_package_may_install_it() {
     let with_package = wanted(vec![command(None), package(None)]);
     assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
     // And a guard that said no may say yes after it.
-    let facts = ResourceFactsByKind::from([(FactKind::Due, FactValue::Flag(false))]);
-    host.resources.insert(id("exec:migrate"), Observation::Present(facts));
+    let properties =
+        ResourcePropertiesByKind::from([(ResourcePropertyKind::Due, ResourcePropertyValue::Flag(false))]);
+    host.resources.insert(id("exec:migrate"), Observation::Present(properties));
     assert_eq!(titles(&make(&with_package, &host)), ["create package:coreutils", "run exec:migrate"]);
-    assert!(make(&wanted(vec![command(None)]), &host).is_empty());
+    assert!(make(&wanted(vec![command(None)]), &host).has_no_changes_or_blocks());
 }
 
 #[test]
@@ -95,13 +102,19 @@ fn guard_is_checked_again_when_a_required_resource_changes() {
     let mut host = host();
     host.resources.insert(
         id("exec:migrate"),
-        Observation::Present(ResourceFactsByKind::from([(FactKind::Due, FactValue::Flag(false))])),
+        Observation::Present(ResourcePropertiesByKind::from([(
+            ResourcePropertyKind::Due,
+            ResourcePropertyValue::Flag(false),
+        )])),
     );
     host.resources.insert(id("file:/etc/shop.conf"), visited("engine = sqlite"));
     let plan = make(&wanted(vec![migrate.clone(), file("/etc/shop.conf", "engine = postgresql")]), &host);
     assert_eq!(titles(&plan), ["change file:/etc/shop.conf", "run exec:migrate"]);
     assert!(plan.to_string().contains("because: unless its guard prevents it"), "{plan}");
-    assert!(make(&wanted(vec![migrate, file("/etc/shop.conf", "engine = sqlite")]), &host).is_empty());
+    assert!(
+        make(&wanted(vec![migrate, file("/etc/shop.conf", "engine = sqlite")]), &host)
+            .has_no_changes_or_blocks()
+    );
 }
 
 #[test]
@@ -120,7 +133,7 @@ fn command_runs_after_its_directory_is_created() {
 fn missing_service_counts_as_off_unless_a_package_may_install_it() {
     let host = ObservedHost { family: Some(OsFamily::Deb), ..host() };
     let plan = make(&wanted(vec![off("telnet")]), &host);
-    assert!(plan.is_empty(), "{plan}");
+    assert!(plan.has_no_changes_or_blocks(), "{plan}");
     // Unless a package of this plan may bring it.
     let plan = make(&wanted(vec![package(None), off("telnet")]), &host);
     assert_eq!(titles(&plan), ["create package:coreutils", "change service:telnet"]);
@@ -141,8 +154,11 @@ fn equal_descriptions_of_one_thing_are_joined() {
     }
     host.resources.insert(id("service:a"), runs());
     host.resources.insert(id("service:b"), runs());
-    let facts = ResourceFactsByKind::from([(FactKind::Version, FactValue::Text("9.0".to_owned()))]);
-    host.resources.insert(id("package:coreutils"), Observation::Present(facts));
+    let properties = ResourcePropertiesByKind::from([(
+        ResourcePropertyKind::Version,
+        ResourcePropertyValue::Text("9.0".to_owned()),
+    )]);
+    host.resources.insert(id("package:coreutils"), Observation::Present(properties));
     let plan = make(&both, &host);
     assert_eq!(titles(&plan), ["change package:coreutils", "restart service:b"], "{plan}");
     assert!(plan.changes[0].differences[0].secret);
@@ -180,7 +196,10 @@ fn unchanged_paths_are_rechecked_after_package_changes() {
     create file:/etc/new (shop)
     ");
     let PlannedAction::LookAgain(resources) = &plan.changes[1].action else { panic!("{plan}") };
-    assert!(plan::replan_resources_after_package_changes(resources, &host).is_empty(), "nothing was touched");
+    assert!(
+        plan::replan_resources_after_package_changes(resources, &host).has_no_changes_or_blocks(),
+        "nothing was touched"
+    );
     host.resources.insert(id("file:/etc/motd"), Observation::Absent);
     assert_eq!(
         titles(&plan::replan_resources_after_package_changes(resources, &host)),

@@ -3,8 +3,9 @@
 use model::{
     name::Name,
     observe::{
-        FactKind, FactValue, FileDigestAndText, FileType, ManagedState, Observation, ObservedHost, OsFamily,
-        PathDrift, PayloadDrift, ResourceCreatedByPunch, ResourceFactsByKind,
+        FileDigestAndText, FileType, ManagedState, Observation, ObservedHost, OsFamily, PathDrift,
+        PayloadDrift, ResourceCreatedByPunch, ResourcePropertiesByKind, ResourcePropertyKind,
+        ResourcePropertyValue,
     },
     plan::{self, BlockedSubject, DesiredComponentWithResources, DesiredHost, Plan, PlanLimits},
     resource::{
@@ -63,17 +64,20 @@ pub(crate) fn host() -> ObservedHost {
     }
 }
 
-pub(crate) fn visited(text: &str) -> Observation<ResourceFactsByKind> {
-    Observation::Present(ResourceFactsByKind::from([
-        (FactKind::Type, FactValue::Type(FileType::File)),
-        (FactKind::Content, FactValue::Content(FileDigestAndText::from_bytes(text.as_bytes()))),
+pub(crate) fn visited(text: &str) -> Observation<ResourcePropertiesByKind> {
+    Observation::Present(ResourcePropertiesByKind::from([
+        (ResourcePropertyKind::Type, ResourcePropertyValue::Type(FileType::File)),
+        (
+            ResourcePropertyKind::Content,
+            ResourcePropertyValue::Content(FileDigestAndText::from_bytes(text.as_bytes())),
+        ),
     ]))
 }
 
-pub(crate) fn runs() -> Observation<ResourceFactsByKind> {
-    Observation::Present(ResourceFactsByKind::from([
-        (FactKind::Enabled, FactValue::Flag(true)),
-        (FactKind::Running, FactValue::Flag(true)),
+pub(crate) fn runs() -> Observation<ResourcePropertiesByKind> {
+    Observation::Present(ResourcePropertiesByKind::from([
+        (ResourcePropertyKind::Enabled, ResourcePropertyValue::Flag(true)),
+        (ResourcePropertyKind::Running, ResourcePropertyValue::Flag(true)),
     ]))
 }
 
@@ -126,7 +130,8 @@ fn service_started_by_its_package_is_restarted_after_its_files_are_written() {
     );
 
     // Without a package that could have started it, the start alone is enough.
-    host.resources.insert(id("package:openssh-server"), Observation::Present(ResourceFactsByKind::new()));
+    host.resources
+        .insert(id("package:openssh-server"), Observation::Present(ResourcePropertiesByKind::new()));
     let plan = make(&wanted(vec![package(), settings(), service("ssh")]), &host);
     assert_eq!(titles(&plan), ["create file:/etc/ssh/sshd_config.d/port.conf", "create service:ssh"]);
 }
@@ -184,7 +189,7 @@ fn folders_come_before_what_is_in_them_and_go_after_it() {
     let absent = |resource: Resource| Resource { present: false, ..resource };
     let mut host = host();
     for path in ["directory:/a", "directory:/a/b", "file:/a/b/c"] {
-        host.resources.insert(id(path), Observation::Present(ResourceFactsByKind::new()));
+        host.resources.insert(id(path), Observation::Present(ResourcePropertiesByKind::new()));
     }
     let plan =
         make(&wanted(vec![absent(folder("/a")), absent(folder("/a/b")), absent(file("/a/b/c", ""))]), &host);
@@ -196,7 +201,7 @@ fn too_many_removals_block_and_are_named() {
     let mut host = host();
     for n in 0..11 {
         let id = id(&format!("file:/etc/{n:02}"));
-        host.resources.insert(id.clone(), Observation::Present(ResourceFactsByKind::new()));
+        host.resources.insert(id.clone(), Observation::Present(ResourcePropertiesByKind::new()));
         let component = name(&if n < 5 { "shop".to_owned() } else { format!("old-{}", n % 3) });
         host.managed.resources.push(ResourceCreatedByPunch { id, component, notify: Vec::new() });
     }
@@ -271,11 +276,14 @@ fn refresh_only_command_runs_only_after_a_notification() {
     let mut host = host();
     host.resources.insert(
         id("exec:migrate"),
-        Observation::Present(ResourceFactsByKind::from([(FactKind::Due, FactValue::Flag(false))])),
+        Observation::Present(ResourcePropertiesByKind::from([(
+            ResourcePropertyKind::Due,
+            ResourcePropertyValue::Flag(false),
+        )])),
     );
     host.resources.insert(id("file:/etc/schema"), visited("2"));
     let wanted = wanted(vec![migrate, source]);
-    assert!(make(&wanted, &host).is_empty());
+    assert!(make(&wanted, &host).has_no_changes_or_blocks());
     host.resources.insert(id("file:/etc/schema"), visited("1"));
     assert_eq!(titles(&make(&wanted, &host)), ["change file:/etc/schema", "run exec:migrate"]);
     // A run that ended in between owes it.

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     estate::{
-        Environment, Estate, Group, InheritanceRemoval, Overrides, PlaceId, RemovedInheritedItem,
+        Environment, Estate, Group, InheritanceRemoval, PlaceId, PlaceSettings, RemovedInheritedItem,
         RevisionAndAuthor, Role, Server, ValueWithRevisionAndAuthor, VersionRangeWithRevisionAndAuthor,
     },
     name::{Key, Name, ServerName},
@@ -150,7 +150,7 @@ fn removal() -> impl Strategy<Value = RemovedInheritedItem> {
     ]
 }
 
-fn overrides() -> impl Strategy<Value = Overrides> {
+fn settings() -> impl Strategy<Value = PlaceSettings> {
     let message =
         value().prop_map(|value| ValueWithRevisionAndAuthor { value: Arc::new(value), origin: None });
     let requirement = || range().prop_map(|range| VersionRangeWithRevisionAndAuthor { range, origin: None });
@@ -161,7 +161,7 @@ fn overrides() -> impl Strategy<Value = Overrides> {
         collection::btree_map(name(), collection::btree_map(key(), message, 0..3), 0..3),
         collection::vec(removed, 0..3),
     )
-        .prop_map(|(components, versions, values, remove)| Overrides {
+        .prop_map(|(components, versions, values, remove)| PlaceSettings {
             components,
             versions,
             values,
@@ -175,18 +175,18 @@ fn names() -> impl Strategy<Value = Vec<Name>> {
 
 /// Estates whose files are well formed; what they refer to need not exist.
 pub(crate) fn estate() -> impl Strategy<Value = Estate> {
-    let role = (text(), names(), overrides()).prop_map(|(description, inherits, overrides)| Role {
+    let role = (text(), names(), settings()).prop_map(|(description, inherits, settings)| Role {
         description,
         inherits,
-        overrides,
+        settings,
     });
-    let group = (text(), overrides()).prop_map(|(description, overrides)| Group { description, overrides });
-    let environment = (text(), name(), collection::btree_set(name(), 0..3), overrides()).prop_map(
-        |(description, channel, readable_from, overrides)| Environment {
+    let group = (text(), settings()).prop_map(|(description, settings)| Group { description, settings });
+    let environment = (text(), name(), collection::btree_set(name(), 0..3), settings()).prop_map(
+        |(description, channel, readable_from, settings)| Environment {
             description,
             channel,
             readable_from,
-            overrides,
+            settings,
         },
     );
     let about = (
@@ -194,8 +194,8 @@ pub(crate) fn estate() -> impl Strategy<Value = Estate> {
         collection::btree_set("[0-9a-f]{2}(:[0-9a-f]{2}){5}", 0..2),
         collection::btree_map(text(), text(), 0..2),
     );
-    let server = (text(), name(), names(), names(), about, overrides()).prop_map(
-        |(description, environment, groups, roles, (addresses, macs, labels), overrides)| Server {
+    let server = (text(), name(), names(), names(), about, settings()).prop_map(
+        |(description, environment, groups, roles, (addresses, macs, labels), settings)| Server {
             description,
             environment,
             groups,
@@ -203,7 +203,7 @@ pub(crate) fn estate() -> impl Strategy<Value = Estate> {
             addresses: addresses.into_iter().collect(),
             macs: macs.iter().map(|mac| mac.parse().unwrap()).collect(),
             labels,
-            overrides,
+            settings,
         },
     );
     let map = |strategy| collection::btree_map(name(), strategy, 0..3);
@@ -218,8 +218,8 @@ pub(crate) fn estate() -> impl Strategy<Value = Estate> {
 }
 
 /// The components in channel `prod`, to be given oldest first.
-pub(crate) fn catalog(components: Vec<Component>) -> Catalog {
-    let mut catalog = Catalog::default();
+pub(crate) fn catalog(components: Vec<Component>) -> ComponentCatalog {
+    let mut catalog = ComponentCatalog::default();
     for component in components {
         let package = Arc::new(PackageFile {
             name: component.name.to_string(),

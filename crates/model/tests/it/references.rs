@@ -6,7 +6,7 @@ use std::{
     path::PathBuf,
 };
 
-use model::{format::file_format_json_schemas, wire::Event};
+use model::{format::file_format_json_schemas, wire::ControlPlaneEvent};
 use serde_json::Value;
 
 fn page(name: &str) -> String {
@@ -171,7 +171,7 @@ fn exit_code_4_is_described_as_given_exactly_if_runs_are_rolled_back() {
 #[test]
 fn events_of_the_reference_have_the_keys_of_the_code() {
     // An unknown kind is refused with the list of all.
-    let error = serde_json::from_str::<Event>(r#"{"kind": "?"}"#).unwrap_err().to_string();
+    let error = serde_json::from_str::<ControlPlaneEvent>(r#"{"kind": "?"}"#).unwrap_err().to_string();
     let kinds: BTreeSet<&str> = error.split('`').skip(3).step_by(2).collect();
     let events = page("events.md");
     let rows = table(&events, "| `kind` | keys | when |");
@@ -185,7 +185,7 @@ fn events_of_the_reference_have_the_keys_of_the_code() {
         }
         // What is missing is refused; what does not exist is not written back.
         let event = Value::Object(event);
-        let read: Event =
+        let read: ControlPlaneEvent =
             serde_json::from_value(event.clone()).unwrap_or_else(|error| panic!("{row:?}: {error}"));
         assert_eq!(serde_json::to_value(&read).unwrap(), event);
     }

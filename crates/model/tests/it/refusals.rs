@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use model::{
     observe::{
-        FactKind, FactValue, FileDigestAndText, FileType, Observation, ObservedHost, ResourceFactsByKind,
+        FileDigestAndText, FileType, Observation, ObservedHost, ResourcePropertiesByKind,
+        ResourcePropertyKind, ResourcePropertyValue,
     },
     plan::{BlockScope, PlanLimits, plan_host_changes},
     resource::ResourceId,
@@ -12,11 +13,11 @@ use model::{
 
 use crate::owners::desired;
 
-type Facts = Vec<(FactKind, FactValue)>;
+type Facts = Vec<(ResourcePropertyKind, ResourcePropertyValue)>;
 
 /// What blocks a host on which this is observed.
 fn blocked(manifest: &str, observed: &[(&str, Facts)]) -> Vec<String> {
-    let resources: BTreeMap<ResourceId, Observation<ResourceFactsByKind>> = observed
+    let resources: BTreeMap<ResourceId, Observation<ResourcePropertiesByKind>> = observed
         .iter()
         .map(|(id, facts)| {
             let id = ResourceId::try_from((*id).to_owned()).unwrap();
@@ -32,14 +33,18 @@ fn blocked(manifest: &str, observed: &[(&str, Facts)]) -> Vec<String> {
     plan.blocked.into_iter().map(|item| format!("{}: {}", item.what, item.because)).collect()
 }
 
-fn text(text: &str) -> FactValue {
-    FactValue::Text(text.to_owned())
+fn text(text: &str) -> ResourcePropertyValue {
+    ResourcePropertyValue::Text(text.to_owned())
 }
 
 #[test]
 fn change_of_user_root_is_refused_and_his_keys_are_not() {
-    let root =
-        || vec![(FactKind::Shell, text("/bin/bash")), (FactKind::AuthorizedKeys, FactValue::Set([].into()))];
+    let root = || {
+        vec![
+            (ResourcePropertyKind::Shell, text("/bin/bash")),
+            (ResourcePropertyKind::AuthorizedKeys, ResourcePropertyValue::Set([].into())),
+        ]
+    };
     let found = blocked("  - {user: root, shell: /bin/zsh}\n", &[("user:root", root())]);
     assert!(found[0].starts_with("user:root: the shell of user root is not changed"), "{found:?}");
     assert_eq!(
@@ -55,7 +60,7 @@ fn removal_of_user_or_group_root_and_another_number_of_the_group_are_refused() {
         ("  - {group: root, present: false}\n", "group:root: group root is never removed"),
         ("  - {group: root, gid: 7}\n", "group:root: the number of group root is always 0"),
     ] {
-        let gid = vec![(FactKind::Gid, FactValue::Number(0))];
+        let gid = vec![(ResourcePropertyKind::Gid, ResourcePropertyValue::Number(0))];
         let found = blocked(manifest, &[("group:root", gid), ("user:root", Vec::new())]);
         assert!(found[0].starts_with(because), "{found:?}");
     }
@@ -82,9 +87,15 @@ fn what_punch_keeps_on_a_host_is_not_described_by_components() {
 fn immutable_file_is_refused_only_when_it_differs() {
     let facts = |content: &str| {
         vec![
-            (FactKind::Type, FactValue::Type(FileType::File)),
-            (FactKind::Content, FactValue::Content(FileDigestAndText::from_bytes(content.as_bytes()))),
-            (FactKind::Immutable, FactValue::Unusable("/etc/app is immutable (chattr +i)".to_owned())),
+            (ResourcePropertyKind::Type, ResourcePropertyValue::Type(FileType::File)),
+            (
+                ResourcePropertyKind::Content,
+                ResourcePropertyValue::Content(FileDigestAndText::from_bytes(content.as_bytes())),
+            ),
+            (
+                ResourcePropertyKind::Immutable,
+                ResourcePropertyValue::Unusable("/etc/app is immutable (chattr +i)".to_owned()),
+            ),
         ]
     };
     let manifest = "  - {file: /etc/app, content: x}\n";

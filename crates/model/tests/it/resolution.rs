@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     component::Component,
     estate::{
         Environment, Estate, InheritanceRemoval, PlaceId, RemovedInheritedItem, RevisionAndAuthor, Role,
         Server, VersionRangeWithRevisionAndAuthor,
     },
     format::{
-        estate::{OverrideRevisionsAndAuthors, set_origins_of_changed_overrides},
+        estate::{SettingRevisionsAndAuthors, set_origins_of_changed_settings},
         node, yaml,
     },
     name::{Key, Name, ServerName},
@@ -40,7 +40,7 @@ fn estate(parents: &[Vec<usize>], wanted: &[usize]) -> Estate {
         description: String::new(),
         channel: prod.clone(),
         readable_from: Default::default(),
-        overrides: Default::default(),
+        settings: Default::default(),
     };
     let server = Server {
         description: String::new(),
@@ -50,7 +50,7 @@ fn estate(parents: &[Vec<usize>], wanted: &[usize]) -> Estate {
         addresses: Vec::new(),
         macs: Default::default(),
         labels: Default::default(),
-        overrides: Default::default(),
+        settings: Default::default(),
     };
     Estate {
         roles: roles.collect(),
@@ -61,7 +61,7 @@ fn estate(parents: &[Vec<usize>], wanted: &[usize]) -> Estate {
 }
 
 fn order(estate: &Estate) -> Result<Vec<Name>, String> {
-    let catalog = Catalog::default();
+    let catalog = ComponentCatalog::default();
     let places =
         Resolver::new(estate, &catalog).applicable_places(&server()).map_err(|error| error.to_string())?;
     Ok(places
@@ -148,7 +148,7 @@ proptest! {
 
     #[test]
     fn check_of_a_random_estate_does_not_panic_and_its_notes_are_short(estate in random::estate()) {
-        let notes = resolve::check_estate(&estate, &Catalog::default());
+        let notes = resolve::check_estate(&estate, &ComponentCatalog::default());
         for note in notes {
             prop_assert!(note.to_string().len() < 4000);
         }
@@ -164,13 +164,13 @@ proptest! {
     fn values_that_did_not_change_keep_their_origin(old in random::estate(), edit in random::estate()) {
         let origin = |revision| model::estate::RevisionAndAuthor { revision, by: "ann".to_owned() };
         let mut first = old.clone();
-        set_origins_of_changed_overrides(&Estate::default(), &mut first, &origin(1));
+        set_origins_of_changed_settings(&Estate::default(), &mut first, &origin(1));
         let mut again = old.clone();
-        set_origins_of_changed_overrides(&first, &mut again, &origin(2));
+        set_origins_of_changed_settings(&first, &mut again, &origin(2));
         prop_assert_eq!(&again, &first);
         let mut edited = edit.clone();
         edited.roles.extend(old.roles.clone());
-        set_origins_of_changed_overrides(&first, &mut edited, &origin(2));
+        set_origins_of_changed_settings(&first, &mut edited, &origin(2));
         for name in old.roles.keys() {
             prop_assert_eq!(&edited.roles[name], &first.roles[name]);
         }
@@ -202,16 +202,18 @@ fn complete_node_fills_defaults_with_references_and_checks_the_values() {
         let text = format!("format: geppetto/node/1\ncomponents: {{shop: {{version: 1, values: {values}}}}}");
         node::parse_node_yaml("node.yaml", &text).unwrap()
     };
-    let complete =
-        resolve::complete_and_check_node(&written("{port: 8080, key: x, shell: '${HOME}$${a'}"), &components)
-            .unwrap();
+    let complete = resolve::add_defaults_and_check_node(
+        &written("{port: 8080, key: x, shell: '${HOME}$${a'}"),
+        &components,
+    )
+    .unwrap();
     let shop = &complete.components["shop"];
     assert_eq!(*shop.values["url"].value, Value::from("http://localhost:8080/"));
     assert_eq!(*shop.values["shell"].value, Value::from("${HOME}$${a"), "values of a node file are final");
     assert!(shop.values["key"].secret, "what the component declares secret is secret");
-    assert_eq!(resolve::complete_and_check_node(&complete, &components), Ok(complete.clone()));
+    assert_eq!(resolve::add_defaults_and_check_node(&complete, &components), Ok(complete.clone()));
 
-    let wrong = resolve::complete_and_check_node(&written("{prot: 1, port: no}"), &components)
+    let wrong = resolve::add_defaults_and_check_node(&written("{prot: 1, port: no}"), &components)
         .unwrap_err()
         .to_string();
     assert!(wrong.contains("has no parameter `prot`; did you mean `port`?"), "{wrong}");
@@ -220,7 +222,7 @@ fn complete_node_fills_defaults_with_references_and_checks_the_values() {
 }
 
 /// A server `s` of role `web` with `shop` in version 1, whose values are given.
-fn shop(parameters: &str, values: &str) -> (Estate, Catalog) {
+fn shop(parameters: &str, values: &str) -> (Estate, ComponentCatalog) {
     let component: Component = yaml::parse_yaml(
         "component.yaml",
         &format!(
@@ -241,14 +243,14 @@ fn shop(parameters: &str, values: &str) -> (Estate, Catalog) {
 }
 
 /// Resolves `s`, writes its node file, reads it as punch does and completes it.
-fn on_the_host((estate, catalog): &(Estate, Catalog)) -> Result<(), String> {
+fn on_the_host((estate, catalog): &(Estate, ComponentCatalog)) -> Result<(), String> {
     let node = resolve::resolve_server(estate, catalog, &server()).map_err(|error| error.to_string())?;
-    let read = node::parse_node_yaml("node.yaml", &node::write_node_yaml(&node))
+    let read = node::parse_node_yaml("node.yaml", &node::node_to_yaml(&node))
         .map_err(|error| format!("punch: {error}"))?;
     let component = &catalog.components.values().next().unwrap().values().next().unwrap().component;
     let components = BTreeMap::from([(component.name.clone(), component)]);
-    let complete =
-        resolve::complete_and_check_node(&read, &components).map_err(|error| format!("punch: {error}"))?;
+    let complete = resolve::add_defaults_and_check_node(&read, &components)
+        .map_err(|error| format!("punch: {error}"))?;
     assert!(complete == node);
     Ok(())
 }
@@ -321,7 +323,7 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
     let web = estate.roles.get_mut("web").unwrap();
     let requirement = VersionRangeWithRevisionAndAuthor { range: "*".parse().unwrap(), origin: None };
     let pigeons = (1..=9).map(|pigeon| (Name::new(&format!("pigeon{pigeon}")).unwrap(), requirement.clone()));
-    (web.overrides.components, web.overrides.values) = (pigeons.collect(), BTreeMap::new());
+    (web.settings.components, web.settings.values) = (pigeons.collect(), BTreeMap::new());
     let mut catalog = catalog(components);
     for versions in catalog.channels.values_mut().flat_map(|names| names.values_mut()) {
         versions.sort();
@@ -340,28 +342,28 @@ fn version_search_over_the_attempt_limit_is_an_error_naming_the_limit() {
 fn wishes_values_and_removals_tell_in_which_revision_and_by_whom() {
     let (mut first, catalog) = shop("a: {type: string, description: A., default: x}", "a: y");
     let origin = |revision, by: &str| RevisionAndAuthor { revision, by: by.to_owned() };
-    set_origins_of_changed_overrides(&Estate::default(), &mut first, &origin(1, "ann"));
+    set_origins_of_changed_settings(&Estate::default(), &mut first, &origin(1, "ann"));
     let mut second = first.clone();
     let key = Key::new("a").unwrap();
     let what = RemovedInheritedItem::Value(Name::new("shop").unwrap(), key);
-    let server_says = &mut second.servers.get_mut("s").unwrap().overrides;
+    let server_says = &mut second.servers.get_mut("s").unwrap().settings;
     server_says.remove = vec![InheritanceRemoval { what, origin: None }];
     let requirement = VersionRangeWithRevisionAndAuthor { range: "1".parse().unwrap(), origin: None };
     server_says.components = [(Name::new("shop").unwrap(), requirement)].into();
-    set_origins_of_changed_overrides(&first, &mut second, &origin(2, "bob"));
+    set_origins_of_changed_settings(&first, &mut second, &origin(2, "bob"));
 
     // What is stored beside the files gives them back.
     let mut stored =
-        model::format::estate::parse_estate_yaml(&model::format::estate::write_estate_yaml_by_path(&second))
+        model::format::estate::parse_estate_yaml(&model::format::estate::estate_to_yaml_by_path(&second))
             .unwrap();
-    OverrideRevisionsAndAuthors::from_overrides(&second.roles["web"].overrides)
-        .restore_to_overrides(&mut stored.roles.get_mut("web").unwrap().overrides);
-    OverrideRevisionsAndAuthors::from_overrides(&second.servers["s"].overrides)
-        .restore_to_overrides(&mut stored.servers.get_mut("s").unwrap().overrides);
+    SettingRevisionsAndAuthors::from_place_settings(&second.roles["web"].settings)
+        .restore_to_place_settings(&mut stored.roles.get_mut("web").unwrap().settings);
+    SettingRevisionsAndAuthors::from_place_settings(&second.servers["s"].settings)
+        .restore_to_place_settings(&mut stored.servers.get_mut("s").unwrap().settings);
     assert_eq!(stored, second);
 
     let node = resolve::resolve_server(&second, &catalog, &server()).unwrap();
-    let node = node::parse_node_yaml("node.yaml", &node::write_node_yaml(&node)).unwrap();
+    let node = node::parse_node_yaml("node.yaml", &node::node_to_yaml(&node)).unwrap();
     assert_eq!(
         resolve::explain_dotted_key(&node, "shop").unwrap().to_string(),
         "shop = \"1-1\"\n  effective   server s sets \"1\" (revision 2 by bob)\n  \
@@ -381,8 +383,8 @@ fn overridden_value_change_keeps_the_digest() {
     let digest = |of_role: &str, of_server: &str| {
         let (mut estate, catalog) = shop(parameters, of_role);
         let (stronger, _) = shop(parameters, of_server);
-        let overrides = &mut estate.servers.get_mut("s").unwrap().overrides;
-        overrides.values = stronger.roles["web"].overrides.values.clone();
+        let settings = &mut estate.servers.get_mut("s").unwrap().settings;
+        settings.values = stronger.roles["web"].settings.values.clone();
         Resolver::new(&estate, &catalog).resolve_server(&server()).unwrap().digest
     };
     let first = digest("a: old", "a: mine");

@@ -1,7 +1,7 @@
 //! Selections of other servers at their limits.
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     estate::Estate,
     format::{estate, yaml},
     name::ServerName,
@@ -11,7 +11,7 @@ use model::{
 use crate::random;
 
 /// Servers of an environment whose role requires `lb`, with what each says.
-fn servers(parameters: &str, role: &str, servers: &[String]) -> (Estate, Catalog) {
+fn servers(parameters: &str, role: &str, servers: &[String]) -> (Estate, ComponentCatalog) {
     let component =
         format!("{{name: lb, version: 1-1, kind: os-config, summary: S., parameters: {{{parameters}}}}}");
     let mut documents = estate::EstateYamlByPath::from([

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ed25519_dalek::SigningKey;
 use model::{
     format::node,
-    node::{EpochAndGeneration, Node, digest_node},
+    node::{EpochAndGeneration, Node, digest_node_content},
 };
 use proptest::prelude::*;
 
@@ -23,12 +23,12 @@ fn golden_node_file_is_read_written_and_verified_byte_for_byte() {
     #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
     if std::env::var("UPDATE").is_ok() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/node.yaml");
-        std::fs::write(file, node::sign_node_yaml(&node::write_node_yaml(&read), &key(7))).unwrap();
+        std::fs::write(file, node::sign_node_yaml(&node::node_to_yaml(&read), &key(7))).unwrap();
     }
-    assert_eq!(node::sign_node_yaml(&node::write_node_yaml(&read), &key(7)), GOLDEN);
+    assert_eq!(node::sign_node_yaml(&node::node_to_yaml(&read), &key(7)), GOLDEN);
     assert_eq!(node::verify_node_signature("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
     assert_eq!(
-        digest_node(&read).to_string(),
+        digest_node_content(&read).to_string(),
         "8fdeb2f4f11dec283d7eff614eff9cd6d37f8f6ee93bb7015befb33c388a26f4"
     );
 }
@@ -109,7 +109,7 @@ proptest! {
 
     #[test]
     fn signed_node_file_verifies_and_reads_back_equal(wanted in random::node()) {
-        let signed = node::sign_node_yaml(&node::write_node_yaml(&wanted), &key(3));
+        let signed = node::sign_node_yaml(&node::node_to_yaml(&wanted), &key(3));
         prop_assert_eq!(node::verify_node_signature("n", &signed, &key(3).verifying_key()), Ok(()));
         prop_assert_eq!(node::parse_node_yaml("n", &signed), Ok(wanted));
     }
@@ -134,8 +134,8 @@ proptest! {
     ) {
         let mut renumbered = one.clone();
         renumbered.generation = generation;
-        prop_assert_eq!(digest_node(&one), digest_node(&renumbered));
+        prop_assert_eq!(digest_node_content(&one), digest_node_content(&renumbered));
         let same = without_provenance(&one) == Node { generation: one.generation, ..without_provenance(&other) };
-        prop_assert_eq!(digest_node(&one) == digest_node(&other), same);
+        prop_assert_eq!(digest_node_content(&one) == digest_node_content(&other), same);
     }
 }

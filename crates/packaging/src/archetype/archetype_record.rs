@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     AnswersByQuestion, Archetype, ArchetypeError, render::RenderedFilesByPath,
-    write_file::write_file_atomically,
+    write_file::write_component_file_atomically,
 };
 
 /// The folder of what is remembered.
@@ -80,7 +80,7 @@ impl ArchetypeRecord {
         let head = "# What this component was generated from; `punch new --update` reads it. Keep it in version control.\n";
         let mut files: RenderedFilesByPath =
             base.iter().map(|(path, bytes)| (format!("{BASE_FILES_FOLDER}/{path}"), bytes.clone())).collect();
-        files.insert(FILE.to_owned(), format!("{head}{}", yaml::write_yaml(self)).into_bytes());
+        files.insert(FILE.to_owned(), format!("{head}{}", yaml::to_yaml_text(self)).into_bytes());
         files
     }
 }
@@ -111,7 +111,7 @@ pub(super) fn replace_record_and_base_files(
     };
     let draft = tempfile::Builder::new().prefix(".geppetto-new-").tempdir_in(dir).map_err(cannot)?;
     for (path, bytes) in record.render_record_and_base_files(base) {
-        write_file_atomically(draft.path(), &path, &bytes, None).map_err(cannot)?;
+        write_component_file_atomically(draft.path(), &path, &bytes, None).map_err(cannot)?;
     }
     fs::rename(dir.join(FOLDER), dir.join(OLD)).map_err(cannot)?;
     fs::rename(draft.path().join(FOLDER), dir.join(FOLDER)).map_err(cannot)?;
@@ -133,7 +133,7 @@ pub(super) fn recover_interrupted_record_replacement(dir: &Path) -> Result<(), A
 }
 
 /// Reads the files as they were generated, and checks that they are unmodified.
-pub(super) fn read_base_files(
+pub(super) fn read_unmodified_base_files(
     dir: &Path,
     record: &ArchetypeRecord,
 ) -> Result<RenderedFilesByPath, ArchetypeError> {

@@ -10,7 +10,7 @@ use model::{component::reserved_component_name_problem, name::Name};
 
 use super::{
     AnswersByQuestion, Archetype, ArchetypeError, archetype_record::ArchetypeRecord,
-    render::RenderedFilesByPath, write_file::write_file_atomically,
+    render::RenderedFilesByPath, write_file::write_component_file_atomically,
 };
 use crate::source::ComponentSource;
 
@@ -88,5 +88,5 @@ fn move_in(draft: &Path, dir: &Path) -> io::Result<()> {
 }
 
 fn write_all(dir: &Path, files: &RenderedFilesByPath) -> io::Result<()> {
-    files.iter().try_for_each(|(path, bytes)| write_file_atomically(dir, path, bytes, None))
+    files.iter().try_for_each(|(path, bytes)| write_component_file_atomically(dir, path, bytes, None))
 }

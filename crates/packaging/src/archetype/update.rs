@@ -16,7 +16,7 @@ use super::{
     find_built_in_archetype,
     three_way_merge::{has_conflict_markers, merge_texts_three_way},
     update_journal::UpdateJournal,
-    write_file::write_file_atomically,
+    write_file::write_component_file_atomically,
 };
 
 /// What an update did.
@@ -112,7 +112,7 @@ pub fn update_component(
             record.version, archetype.name, archetype.version
         )));
     }
-    let base = archetype_record::read_base_files(dir, &record)?;
+    let base = archetype_record::read_unmodified_base_files(dir, &record)?;
     // A question the new version no longer asks has no answer any more.
     let mut all: AnswersByQuestion = record.answers.clone();
     all.retain(|key, _| archetype.questions.contains_key(key));
@@ -149,7 +149,9 @@ pub fn update_component(
     earlier.save_update_journal(dir)?;
     for step in steps {
         let (path, done) = match &step {
-            Step::Write(path, bytes, mode) => (path, write_file_atomically(dir, path, bytes, *mode)),
+            Step::Write(path, bytes, mode) => {
+                (path, write_component_file_atomically(dir, path, bytes, *mode))
+            }
             Step::Remove(path) => (path, fs::remove_file(dir.join(path))),
         };
         match done {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     ArchetypeError, FileUpdateOutcome,
     archetype_record::{ArchetypeRecord, sha256_hex},
-    write_file::write_file_atomically,
+    write_file::write_component_file_atomically,
 };
 
 const FILE: &str = ".geppetto/update.yaml";
@@ -79,10 +79,12 @@ impl UpdateJournal {
     /// Writes it, before the first change.
     pub(super) fn save_update_journal(&self, dir: &Path) -> Result<(), ArchetypeError> {
         let head = "# An update that is not through: run `punch new --update` again.\n";
-        let text = format!("{head}{}", yaml::write_yaml(self));
-        write_file_atomically(dir, FILE, text.as_bytes(), None).map_err(|error| ArchetypeError::Folder {
-            path: dir.join(FILE),
-            reason: format!("cannot be written: {error}; nothing was changed"),
+        let text = format!("{head}{}", yaml::to_yaml_text(self));
+        write_component_file_atomically(dir, FILE, text.as_bytes(), None).map_err(|error| {
+            ArchetypeError::Folder {
+                path: dir.join(FILE),
+                reason: format!("cannot be written: {error}; nothing was changed"),
+            }
         })
     }
 }

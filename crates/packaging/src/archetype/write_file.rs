@@ -5,7 +5,7 @@ use std::{fs, io, io::Write, os::unix::fs::PermissionsExt, path::Path};
 /// Writes one file aside and renames it, so that no reader and no crash ever sees half of it.
 ///
 /// `mode` keeps the permissions a file had; a new one is executable when it starts with `#!`.
-pub(super) fn write_file_atomically(
+pub(super) fn write_component_file_atomically(
     dir: &Path,
     path: &str,
     bytes: &[u8],

@@ -1,6 +1,6 @@
 //! `replaces`: each path must be one that the payload package has.
 
-use model::{path_pattern::is_path_at_or_below, suggest_spelling};
+use model::{path_pattern::any_pattern_covers_path, suggest_spelling};
 
 use super::Notes;
 use crate::{package::collect_payload_paths, source::ComponentSource};
@@ -42,5 +42,5 @@ impl Notes {
 }
 
 fn is_at_or_below(declared: &str, path: &str) -> bool {
-    is_path_at_or_below(&[declared.to_owned()], path)
+    any_pattern_covers_path(&[declared.to_owned()], path)
 }

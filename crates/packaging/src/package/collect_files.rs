@@ -84,7 +84,7 @@ impl FileCollector {
     }
 
     /// Adds an item that was `named` itself, or came with a folder.
-    pub(super) fn insert_named_or_folder_item(
+    pub(super) fn insert_item_by_precedence(
         &mut self,
         item: CollectedPath,
         named: bool,
@@ -130,9 +130,10 @@ impl FileCollector {
     ) -> Result<(), PackagingError> {
         let path = entry.path.trim_end_matches('/');
         match entry.source_symlink_or_directory() {
-            PackagedEntrySource::Directory => self
-                .insert_named_or_folder_item(dressed(entry, path, CollectedContent::Directory, 0o755), true),
-            PackagedEntrySource::Symlink(target) => self.insert_named_or_folder_item(
+            PackagedEntrySource::Directory => {
+                self.insert_item_by_precedence(dressed(entry, path, CollectedContent::Directory, 0o755), true)
+            }
+            PackagedEntrySource::Symlink(target) => self.insert_item_by_precedence(
                 dressed(entry, path, CollectedContent::Symlink(target.to_owned()), 0o777),
                 true,
             ),
@@ -146,7 +147,7 @@ impl FileCollector {
                 }
                 let name = Path::new(source).file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let path = if entry.path.ends_with('/') { format!("{path}/{name}") } else { path.to_owned() };
-                self.insert_named_or_folder_item(file(entry, &path, &real, source)?, true)
+                self.insert_item_by_precedence(file(entry, &path, &real, source)?, true)
             }
         }
     }
@@ -162,21 +163,21 @@ impl FileCollector {
     ) -> Result<(), PackagingError> {
         let mut plain = entry.clone();
         plain.mode = None;
-        self.insert_named_or_folder_item(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
+        self.insert_item_by_precedence(dressed(&plain, path, CollectedContent::Directory, 0o755), false)?;
         for (name, child) in self.children(dir, shown)? {
             let shown = format!("{}/{name}", shown.trim_end_matches('/'));
             let path = format!("{path}/{name}");
             let kind = child.symlink_metadata().map_err(|error| unreadable(&shown, &error))?.file_type();
             if kind.is_symlink() {
                 let target = link(&child, dir, root, &shown)?;
-                self.insert_named_or_folder_item(
+                self.insert_item_by_precedence(
                     dressed(entry, &path, CollectedContent::Symlink(target), 0o777),
                     false,
                 )?;
             } else if kind.is_dir() {
                 self.folder(root, entry, &child, &shown, &path)?;
             } else {
-                self.insert_named_or_folder_item(file(entry, &path, &child, &shown)?, false)?;
+                self.insert_item_by_precedence(file(entry, &path, &child, &shown)?, false)?;
             }
         }
         Ok(())
@@ -208,7 +209,7 @@ impl FileCollector {
             let shown = if base.is_empty() { below.clone() } else { format!("{base}/{below}") };
             let real = inside(root, &child, &shown)?;
             let path = format!("{}/{below}", entry.path.trim_end_matches('/'));
-            self.insert_named_or_folder_item(file(entry, &path, &real, &shown)?, false)?;
+            self.insert_item_by_precedence(file(entry, &path, &real, &shown)?, false)?;
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ pub(super) fn build_deployment_package_contents(
         new_packaged_path_error("component.json", format!("it cannot be written: {error}"))
     })?;
     description.push(b'\n');
-    collected.insert_named_or_folder_item(
+    collected.insert_item_by_precedence(
         CollectedPath::new_path_owned_by_root(
             format!("{dir}/component.json"),
             CollectedContent::Bytes(description),
@@ -84,14 +84,14 @@ pub(super) fn build_deployment_package_contents(
     )?;
     if let Some(manifest) = &source.deploy.manifest {
         let bytes = CollectedContent::Bytes(manifest.clone().into_bytes());
-        collected.insert_named_or_folder_item(
+        collected.insert_item_by_precedence(
             CollectedPath::new_path_owned_by_root(format!("{dir}/manifest.yaml"), bytes, 0o644),
             true,
         )?;
     }
     for (path, bytes) in &source.deploy.templates {
         let path = format!("{dir}/templates/{path}");
-        collected.insert_named_or_folder_item(
+        collected.insert_item_by_precedence(
             CollectedPath::new_path_owned_by_root(path, CollectedContent::Bytes(bytes.clone()), 0o644),
             true,
         )?;
@@ -142,23 +142,23 @@ fn payload_items(source: &ComponentSource, out: &Path) -> Result<Vec<CollectedPa
     }
     let mut units = |file: String, text: String| {
         let path = format!("/usr/lib/systemd/system/{file}");
-        collected.insert_named_or_folder_item(
+        collected.insert_item_by_precedence(
             CollectedPath::new_path_owned_by_root(path, CollectedContent::Bytes(text.into_bytes()), 0o644),
             true,
         )
     };
-    let facts = systemd_unit::SystemdUnitHeader {
+    let header = systemd_unit::SystemdUnitHeader {
         name,
         summary: &source.component.summary,
         url: source.url.as_deref(),
     };
     if let Some(launch) = &source.launch {
-        units(format!("{name}.service"), systemd_unit::render_daemon_service_unit(&facts, launch))?;
+        units(format!("{name}.service"), systemd_unit::render_daemon_service_unit(&header, launch))?;
     }
     if let Some(schedule) = &source.schedule {
         let launch: LaunchSettings = schedule.to_launch_settings();
-        units(format!("{name}.service"), systemd_unit::render_timed_job_service_unit(&facts, &launch))?;
-        units(format!("{name}.timer"), systemd_unit::render_timer_unit(&facts, schedule))?;
+        units(format!("{name}.service"), systemd_unit::render_timed_job_service_unit(&header, &launch))?;
+        units(format!("{name}.timer"), systemd_unit::render_timer_unit(&header, schedule))?;
     }
     with_directories(name, collected)
 }

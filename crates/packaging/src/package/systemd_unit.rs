@@ -41,8 +41,8 @@ UMask=0027
 ";
 
 /// The service of a daemon.
-pub(super) fn render_daemon_service_unit(facts: &SystemdUnitHeader<'_>, launch: &LaunchSettings) -> String {
-    let mut text = head(facts);
+pub(super) fn render_daemon_service_unit(header: &SystemdUnitHeader<'_>, launch: &LaunchSettings) -> String {
+    let mut text = head(header);
     let after: Vec<&str> =
         std::iter::once("network-online.target").chain(launch.after.iter().map(String::as_str)).collect();
     let _ = writeln!(text, "Wants=network-online.target\nAfter={}", after.join(" "));
@@ -58,18 +58,18 @@ pub(super) fn render_daemon_service_unit(facts: &SystemdUnitHeader<'_>, launch: 
 
 /// The service a timer starts.
 pub(super) fn render_timed_job_service_unit(
-    facts: &SystemdUnitHeader<'_>,
+    header: &SystemdUnitHeader<'_>,
     launch: &LaunchSettings,
 ) -> String {
-    let mut text = head(facts);
+    let mut text = head(header);
     text.push_str("\n[Service]\nType=oneshot\n");
     service(&mut text, launch);
     text
 }
 
 /// The timer of a job.
-pub(super) fn render_timer_unit(facts: &SystemdUnitHeader<'_>, schedule: &ScheduledJob) -> String {
-    let mut text = head(facts);
+pub(super) fn render_timer_unit(header: &SystemdUnitHeader<'_>, schedule: &ScheduledJob) -> String {
+    let mut text = head(header);
     let _ = write!(
         text,
         "\n[Timer]\nOnCalendar={}\nAccuracySec=1s\nPersistent=true\n\n[Install]\nWantedBy=timers.target\n",
@@ -78,10 +78,10 @@ pub(super) fn render_timer_unit(facts: &SystemdUnitHeader<'_>, schedule: &Schedu
     text
 }
 
-fn head(facts: &SystemdUnitHeader<'_>) -> String {
-    let mut text = format!("# Generated from the component.yaml of {}.\n[Unit]\n", facts.name);
-    let _ = writeln!(text, "Description={}", percent(facts.summary));
-    if let Some(url) = facts.url {
+fn head(header: &SystemdUnitHeader<'_>) -> String {
+    let mut text = format!("# Generated from the component.yaml of {}.\n[Unit]\n", header.name);
+    let _ = writeln!(text, "Description={}", percent(header.summary));
+    if let Some(url) = header.url {
         let _ = writeln!(text, "Documentation={}", percent(url));
     }
     text
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn daemon_is_restricted_and_a_program_that_administers_the_host_is_not() {
-        let facts = SystemdUnitHeader { name: "shop", summary: "A shop", url: None };
+        let header = SystemdUnitHeader { name: "shop", summary: "A shop", url: None };
         let mut launch = LaunchSettings {
             command: CommandLine::Program(vec!["/usr/lib/shop/shop".into(), "--fast".into()]),
             user: "shop".into(),
@@ -186,7 +186,7 @@ mod tests {
             ports_below_1024: false,
             sandbox: true,
         };
-        let text = render_daemon_service_unit(&facts, &launch);
+        let text = render_daemon_service_unit(&header, &launch);
         for line in [
             "Description=A shop",
             "After=network-online.target postgresql.service",
@@ -202,11 +202,11 @@ mod tests {
         }
         assert!(!text.contains("Ambient"));
         launch.ports_below_1024 = true;
-        let text = render_daemon_service_unit(&facts, &launch);
+        let text = render_daemon_service_unit(&header, &launch);
         assert!(text.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"), "{text}");
         assert!(text.contains("\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\n"), "{text}");
         launch.sandbox = false;
-        let text = render_daemon_service_unit(&facts, &launch);
+        let text = render_daemon_service_unit(&header, &launch);
         assert!(
             !text.contains("Protect") && !text.contains("BoundingSet") && text.contains("Ambient"),
             "{text}"

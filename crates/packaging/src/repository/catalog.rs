@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use model::{
-    catalog::{Catalog, ComponentVersionWithPackages},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages},
     component::Component,
     name::Name,
     version::Version,
@@ -46,7 +46,7 @@ impl ComponentPackagesInBatch {
 impl Repository {
     /// All component versions that are visible in some channel. Costs nothing while [`Repository::sum_of_channel_generations`]
     /// stays the same; after a change, only what is new is looked at closely.
-    pub fn read_catalog(&self) -> Result<Arc<Catalog>> {
+    pub fn read_catalog(&self) -> Result<Arc<ComponentCatalog>> {
         let serial = self.sum_of_channel_generations()?;
         let before = self.known().catalog.clone();
         if let Some((known, catalog)) = &before
@@ -60,8 +60,8 @@ impl Repository {
         Ok(catalog)
     }
 
-    fn build_catalog(&self, before: &Catalog) -> Result<Catalog> {
-        let mut catalog = Catalog::default();
+    fn build_catalog(&self, before: &ComponentCatalog) -> Result<ComponentCatalog> {
+        let mut catalog = ComponentCatalog::default();
         for name in self.list_channels()? {
             let halves =
                 self.component_packages_of_channel(&*self.load_current_or_empty_generation(&name)?)?;
@@ -121,8 +121,8 @@ impl Repository {
 /// Adds to `catalog` the component versions that `halves` make in the channel `name`, of those packages that
 /// `counts` accepts: it is given the component a package belongs to, and the package.
 pub(super) fn add_versions_of_channel_to_catalog(
-    catalog: &mut Catalog,
-    before: &Catalog,
+    catalog: &mut ComponentCatalog,
+    before: &ComponentCatalog,
     name: Name,
     halves: &[Arc<ComponentPackagesInBatch>],
     counts: impl Fn(&Name, &PackageRecord) -> bool,
@@ -157,7 +157,7 @@ pub(super) fn add_versions_of_channel_to_catalog(
 
 /// The component version that two packages make, as it was in the catalog before if it was there.
 fn published(
-    before: &Catalog,
+    before: &ComponentCatalog,
     component: &Component,
     payload: &PackageRecord,
     deployment: &PackageRecord,

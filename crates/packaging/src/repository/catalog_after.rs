@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use model::{catalog::Catalog, name::Name, version::Version};
+use model::{catalog::ComponentCatalog, name::Name, version::Version};
 
 use super::{
     Repository, Result,
@@ -31,7 +31,11 @@ pub(super) struct ChannelPackageChanges<'a> {
 impl Repository {
     /// The catalog as it would be when the received packages `files` were published in `channel`. Fails as
     /// [`Repository::publish_received_packages_in_channel`] would.
-    pub fn catalog_after_publication(&self, channel: &Name, files: &[String]) -> Result<Arc<Catalog>> {
+    pub fn catalog_after_publication(
+        &self,
+        channel: &Name,
+        files: &[String],
+    ) -> Result<Arc<ComponentCatalog>> {
         let generation = self.load_current_generation_of_published_channel(channel)?;
         let added = self.plan_publication(&generation, files)?.added.into_values().collect();
         self.catalog_after_channel_change(&ChannelPackageChanges { channel, added, removed: Vec::new() })
@@ -45,7 +49,7 @@ impl Repository {
         version: &Version,
         from: &Name,
         to: &Name,
-    ) -> Result<(Arc<Catalog>, VersionsPromotedAlong)> {
+    ) -> Result<(Arc<ComponentCatalog>, VersionsPromotedAlong)> {
         let before = self.read_catalog()?;
         let planned = self.plan_promotion(name, version, from, to)?;
         let after = self.catalog_after_publication(to, &planned.files)?;
@@ -70,7 +74,7 @@ impl Repository {
         name: &Name,
         version: &Version,
         channel: &Name,
-    ) -> Result<Arc<Catalog>> {
+    ) -> Result<Arc<ComponentCatalog>> {
         let removed = self.plan_withdrawal(name, version, channel)?.removed;
         self.catalog_after_channel_change(&ChannelPackageChanges { channel, added: Vec::new(), removed })
     }
@@ -79,7 +83,7 @@ impl Repository {
     pub(super) fn catalog_after_channel_change(
         &self,
         change: &ChannelPackageChanges<'_>,
-    ) -> Result<Arc<Catalog>> {
+    ) -> Result<Arc<ComponentCatalog>> {
         let before = self.read_catalog()?;
         let changed = change.added.iter().chain(&change.removed);
         let components: BTreeSet<Name> =
@@ -88,7 +92,7 @@ impl Repository {
             return Ok(before);
         }
         let removed: BTreeSet<&str> = change.removed.iter().map(|record| record.file.as_str()).collect();
-        let mut looked_at = Catalog::default();
+        let mut looked_at = ComponentCatalog::default();
         for channel in self.list_channels()? {
             let mut halves =
                 self.component_packages_of_channel(&*self.load_current_or_empty_generation(&channel)?)?;
@@ -113,7 +117,11 @@ impl Repository {
 }
 
 /// `catalog` with `components`, and nothing else, as `other` has them.
-fn with_components_replaced(catalog: &Catalog, components: &BTreeSet<Name>, mut other: Catalog) -> Catalog {
+fn with_components_replaced(
+    catalog: &ComponentCatalog,
+    components: &BTreeSet<Name>,
+    mut other: ComponentCatalog,
+) -> ComponentCatalog {
     let mut replaced = catalog.clone();
     for component in components {
         replace(&mut replaced.components, component, other.components.remove(component));

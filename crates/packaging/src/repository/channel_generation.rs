@@ -64,7 +64,7 @@ impl ChannelGeneration {
     }
 
     /// The digest of each package, by file name.
-    pub(super) fn package_checksums_by_file(&self) -> BTreeMap<&str, &str> {
+    pub(super) fn package_digests_by_file(&self) -> BTreeMap<&str, &str> {
         self.iter_packages().map(|listed| (listed.file.as_str(), listed.sha256.as_str())).collect()
     }
 }

@@ -218,7 +218,7 @@ impl Repository {
         next: &ChannelGeneration,
         now: u32,
     ) -> Vec<RemovedPackageWithKeptLink> {
-        let there = next.package_checksums_by_file();
+        let there = next.package_digests_by_file();
         let left = channel
             .iter_packages()
             .map(|listed| RemovedPackageWithKeptLink { file: listed.file.clone(), since: now });
@@ -261,7 +261,7 @@ impl Repository {
         let number = |name: &str| name.get(..8).and_then(|number| number.parse::<u64>().ok());
         let mut unneeded = Vec::new();
         let mut add_names_of_folder = |folder: PathBuf, is_needed: &dyn Fn(&str) -> bool| -> Result<()> {
-            let names = durable_writes::list_folder(&folder)?;
+            let names = durable_writes::list_folder_or_empty(&folder)?;
             unneeded.extend(names.iter().filter(|name| !is_needed(name)).map(|name| folder.join(name)));
             Ok(())
         };

@@ -193,7 +193,7 @@ fn temporary_name(incoming: &Path, path: &Path) -> PathBuf {
 }
 
 /// The names in a folder, sorted. No folder has no names.
-pub(super) fn list_folder(folder: &Path) -> Result<Vec<String>> {
+pub(super) fn list_folder_or_empty(folder: &Path) -> Result<Vec<String>> {
     let read = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(folder)? {

@@ -84,7 +84,7 @@ struct Known {
     channels: BTreeMap<Name, std::sync::Arc<channel_generation::ChannelGeneration>>,
     records: BTreeMap<String, std::sync::Arc<package_record::PackageRecord>>,
     halves: BTreeMap<Name, BTreeMap<u64, std::sync::Arc<catalog::ComponentPackagesInBatch>>>,
-    catalog: Option<(u64, std::sync::Arc<model::catalog::Catalog>)>,
+    catalog: Option<(u64, std::sync::Arc<model::catalog::ComponentCatalog>)>,
 }
 
 impl Repository {
@@ -118,7 +118,7 @@ impl Repository {
     }
 
     /// Opens the repository in `root`.
-    pub fn open_repository(root: &Path) -> Result<Self> {
+    pub fn open_repository_and_clean_incoming(root: &Path) -> Result<Self> {
         let repository_key = repository_layout::RepositoryLayout(root).signing_key_path();
         if !repository_key.exists() {
             return Err(RepositoryError::Absent { root: root.to_owned() });
@@ -132,7 +132,7 @@ impl Repository {
 
     /// Whether no package was ever received, or all are gone again.
     fn is_pool_empty(&self) -> Result<bool> {
-        Ok(durable_writes::list_folder(&self.layout().pool_folder_path())?.is_empty())
+        Ok(durable_writes::list_folder_or_empty(&self.layout().pool_folder_path())?.is_empty())
     }
 
     /// Whether there is a repository in `root`.

@@ -33,7 +33,7 @@ impl PoolPackageIndexEntry {
         rpm_file: &mut RpmFile,
         received: u64,
     ) -> std::result::Result<Self, RpmReadOrVerifyError> {
-        let record = PackageRecord::new(inspect::inspect_opened_rpm_file(rpm_file)?, received);
+        let record = PackageRecord::new(inspect::inspect_opened_and_verify_digests(rpm_file)?, received);
         let fragments = PackageMetadataXmlFragments::render_xml_fragments(&rpm_file.metadata, &record)
             .map_err(|why| new_malformed_rpm_error(&rpm_file.shown, &why.to_string()))?;
         Ok(Self { record, fragments })

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::{Catalog, ComponentVersionWithPackages},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages},
     name::Name,
     resolve::{VersionChoiceFailure, choose_versions_of_root_and_requirements},
     version::{Version, VersionRange},
@@ -70,7 +70,7 @@ impl Repository {
 
 /// The newest `version` of `name` in `channel`: a version without release names all its releases.
 pub(super) fn find_newest_release_in_channel<'a>(
-    catalog: &'a Catalog,
+    catalog: &'a ComponentCatalog,
     channel: &Name,
     name: &Name,
     version: &Version,
@@ -84,7 +84,7 @@ pub(super) fn find_newest_release_in_channel<'a>(
         .ok_or_else(|| no_version(catalog, channel, name, version))
 }
 
-fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version) -> RepositoryError {
+fn no_version(catalog: &ComponentCatalog, channel: &Name, name: &Name, version: &Version) -> RepositoryError {
     let versions: Vec<String> =
         catalog.component_versions_in_channel(channel, name).iter().map(Version::to_string).collect();
     let known = match (versions.as_slice(), catalog.components.contains_key(name)) {
@@ -109,7 +109,7 @@ fn no_version(catalog: &Catalog, channel: &Name, name: &Name, version: &Version)
 /// `root` and everything it requires, directly or not, each in one version that suits all who require it: of `to`
 /// where that has one that fits, else of `from`.
 fn closure<'a>(
-    catalog: &'a Catalog,
+    catalog: &'a ComponentCatalog,
     root: &'a Arc<ComponentVersionWithPackages>,
     from: &'a Name,
     to: &'a Name,
@@ -139,7 +139,7 @@ fn closure<'a>(
 
 /// The requirements, direct or not, that no version of either channel meets.
 fn unmet_requirements(
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     root: &Arc<ComponentVersionWithPackages>,
     from: &Name,
     to: &Name,
@@ -165,7 +165,7 @@ fn unmet_requirements(
 }
 
 fn lack(
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     requirer: &str,
     required: &Name,
     range: &VersionRange,

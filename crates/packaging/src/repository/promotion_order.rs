@@ -18,7 +18,7 @@ impl Repository {
     /// Creates the empty channel `name`, directly behind the channel `after` in the order of promotion, or
     /// at its end. Returns whether it is new: one that exists already behind `after` is left as it is.
     /// `now` is in seconds since 1970.
-    pub fn create_channel(&self, name: &Name, after: Option<&Name>, now: u32) -> Result<bool> {
+    pub fn create_channel_if_absent(&self, name: &Name, after: Option<&Name>, now: u32) -> Result<bool> {
         let _lock = self.lock()?;
         let mut order = self.list_channels()?;
         if let Some(after) = after {
@@ -41,7 +41,7 @@ impl Repository {
 
     /// The first channels that are still to be created, in the order of promotion: `channels` in a repository that has
     /// none, and the rest of those it began with where their creation was killed. None once a package was received.
-    pub fn list_first_channels_to_create(&self, channels: &[Name]) -> Result<Vec<Name>> {
+    pub fn record_and_list_initial_channels(&self, channels: &[Name]) -> Result<Vec<Name>> {
         let _lock = self.lock()?;
         let created = self.list_channels()?;
         let mut order = self.read_promotion_order()?;
@@ -56,9 +56,9 @@ impl Repository {
         Ok(order)
     }
 
-    /// Creates the empty channel `name`, one of [`Repository::list_first_channels_to_create`], at the place it has in that
+    /// Creates the empty channel `name`, one of [`Repository::record_and_list_initial_channels`], at the place it has in that
     /// order. Returns whether it is new.
-    pub fn create_first_channel(&self, name: &Name, now: u32) -> Result<bool> {
+    pub fn create_initial_channel_if_absent(&self, name: &Name, now: u32) -> Result<bool> {
         let _lock = self.lock()?;
         if self.list_channels()?.contains(name) {
             return Ok(false);
@@ -93,7 +93,7 @@ impl Repository {
         };
         // Channels without an entry (`order.json` was lost, or is an older one) come last.
         let known: BTreeSet<Name> = order.iter().cloned().collect();
-        let found = durable_writes::list_folder(&self.layout().channels_folder_path())?;
+        let found = durable_writes::list_folder_or_empty(&self.layout().channels_folder_path())?;
         order.extend(
             found.iter().filter_map(|name| Name::new(name).ok()).filter(|name| !known.contains(name)),
         );

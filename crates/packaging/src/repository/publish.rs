@@ -98,7 +98,7 @@ impl Repository {
         channel: &ChannelGeneration,
         files: &[String],
     ) -> Result<PlannedPublication> {
-        let digests = channel.package_checksums_by_file();
+        let digests = channel.package_digests_by_file();
         let (mut added, mut present) = (BTreeMap::new(), BTreeSet::new());
         for file in files {
             let record = self.read_package_record(file)?;

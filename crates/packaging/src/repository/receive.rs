@@ -53,7 +53,7 @@ impl PackageUpload {
 
 impl Repository {
     /// Takes in a package of at most `limit` bytes: [`Repository::begin_package_upload`] and
-    /// [`Repository::receive_uploaded_package`] with what a reader gives in between.
+    /// [`Repository::check_and_store_uploaded_package`] with what a reader gives in between.
     pub fn receive_package(
         &self,
         mut reader: impl Read,
@@ -64,7 +64,7 @@ impl Repository {
         let mut buffer = vec![0; 1 << 16];
         loop {
             match reader.read(&mut buffer) {
-                Ok(0) => return self.receive_uploaded_package(upload),
+                Ok(0) => return self.check_and_store_uploaded_package(upload),
                 Ok(read) => upload.write_next_bytes(&buffer[..read])?,
                 Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
                 Err(why) => return Err(upload.broken_off_error(why)),
@@ -83,7 +83,7 @@ impl Repository {
     /// Takes in a package that is uploaded whole: its structure, content, signature and deployment are checked. It is in
     /// no channel yet. The same bytes again are no error; other bytes under the same name are. On any error nothing
     /// stays.
-    pub fn receive_uploaded_package(&self, upload: PackageUpload) -> Result<UploadedPackage> {
+    pub fn check_and_store_uploaded_package(&self, upload: PackageUpload) -> Result<UploadedPackage> {
         let PackageUpload { file: upload, name: file_name, .. } = upload;
         upload
             .as_file()
@@ -91,11 +91,13 @@ impl Repository {
             .map_err(|why| RepositoryError::from_io_error("write", upload.path(), why))?;
         let mut rpm_file = RpmFile::open_with_display_path(upload.path(), Path::new(&file_name))?;
         let signer =
-            rpm_file.verify_header_signature(&self.read_trusted_keys()?).map_err(|error| match error {
-                RpmReadOrVerifyError::Signature { why: SignatureError::UnknownKey { .. }, .. } => {
-                    RepositoryError::UntrustedSigner(error)
+            rpm_file.verify_header_signature(&self.read_trusted_and_withdrawn_keys()?).map_err(|error| {
+                match error {
+                    RpmReadOrVerifyError::Signature { why: SignatureError::UnknownKey { .. }, .. } => {
+                        RepositoryError::UntrustedSigner(error)
+                    }
+                    error => RepositoryError::Package(error),
                 }
-                error => RepositoryError::Package(error),
             })?;
         let uploaded = upload
             .as_file()
@@ -196,7 +198,9 @@ impl Repository {
                 (Evr::new("", version, release), Evr::new("", &record.version, &record.release));
             one.cmp(&other).is_eq()
         };
-        for file in durable_writes::list_folder(&self.layout().pool_folder_path().join(&record.name))? {
+        for file in
+            durable_writes::list_folder_or_empty(&self.layout().pool_folder_path().join(&record.name))?
+        {
             let Some(there) = ParsedRpmFileName::parse_rpm_file_name(&file) else { continue };
             let spelled_alike = there.version == record.version && there.release == record.release;
             if !spelled_alike
@@ -234,7 +238,7 @@ impl Repository {
     pub(super) fn remove_incoming_files_of_killed_processes(&self) -> Result<Vec<PathBuf>> {
         let _lock = self.lock()?;
         let mut removed = Vec::new();
-        for name in durable_writes::list_folder(&self.layout().incoming_folder_path())? {
+        for name in durable_writes::list_folder_or_empty(&self.layout().incoming_folder_path())? {
             let path = self.layout().incoming_folder_path().join(name);
             // A link may point to nothing.
             if path.is_symlink() || fs::File::open(&path).is_ok_and(|file| file.try_lock().is_ok()) {

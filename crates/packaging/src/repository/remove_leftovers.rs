@@ -44,7 +44,7 @@ impl Repository {
         let mut removed = self.remove_incoming_files_of_killed_processes()?;
         let candidates = self.list_index_entries_without_package()?;
         let lock = self.lock()?;
-        let listed = self.listed_digests();
+        let listed = self.package_digests_of_all_channels();
         for candidate in candidates {
             let is_listed = candidate.package_file().is_some_and(|file| listed.contains_key(file));
             if !is_listed && self.is_index_entry_without_package(&candidate) && is_old(&candidate.path, now) {
@@ -52,7 +52,7 @@ impl Repository {
                 removed.push(candidate.path);
             }
         }
-        for name in durable_writes::list_folder(&self.layout().channels_folder_path())? {
+        for name in durable_writes::list_folder_or_empty(&self.layout().channels_folder_path())? {
             let Ok(name) = Name::new(&name) else { continue };
             let folder = self.layout().channel_folder_path(&name);
             if self.is_unfinished_channel_creation(&name)? {
@@ -92,7 +92,7 @@ impl Repository {
         let mut named: BTreeSet<&str> = channel.iter_packages().map(|listed| listed.file.as_str()).collect();
         named.extend(channel.gone.iter().map(|gone| gone.file.as_str()));
         let mut removed = Vec::new();
-        for file in durable_writes::list_folder(&folder)? {
+        for file in durable_writes::list_folder_or_empty(&folder)? {
             let link = folder.join(&file);
             let is_left = !named.contains(file.as_str()) && self.is_link_to_package_in_pool(&link);
             if is_left && now.is_none_or(|now| is_old(&link, now)) {
@@ -118,13 +118,13 @@ impl Repository {
         let layout = self.layout();
         let is_shown = layout.channel_current_generation_link_path(name).is_symlink();
         let has_others_than_the_first = |folder: PathBuf| -> Result<bool> {
-            let names = durable_writes::list_folder(&folder)?;
+            let names = durable_writes::list_folder_or_empty(&folder)?;
             Ok(names.iter().any(|name| name.strip_suffix(".json").unwrap_or(name) != "00000001"))
         };
         Ok(!is_shown
             && !has_others_than_the_first(layout.channel_generations_folder_path(name))?
             && !has_others_than_the_first(layout.channel_batches_folder_path(name))?
-            && durable_writes::list_folder(&layout.channel_packages_folder_path(name))?.is_empty())
+            && durable_writes::list_folder_or_empty(&layout.channel_packages_folder_path(name))?.is_empty())
     }
 
     /// The entries of the index whose package is not in the pool. Without the lock, a package that comes in or goes is
@@ -132,8 +132,8 @@ impl Repository {
     pub(super) fn list_index_entries_without_package(&self) -> Result<Vec<IndexEntryFileLocation>> {
         let index = self.layout().index_folder_path();
         let mut alone = Vec::new();
-        for package in durable_writes::list_folder(&index)? {
-            for entry in durable_writes::list_folder(&index.join(&package))? {
+        for package in durable_writes::list_folder_or_empty(&index)? {
+            for entry in durable_writes::list_folder_or_empty(&index.join(&package))? {
                 let entry = IndexEntryFileLocation {
                     path: index.join(&package).join(entry),
                     package: package.clone(),

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use model::{catalog::Catalog, name::Name, version::Version};
+use model::{catalog::ComponentCatalog, name::Name, version::Version};
 
 use super::{
     Repository, RepositoryError, Result,
@@ -64,13 +64,17 @@ impl Repository {
         newest: usize,
         now: u32,
     ) -> Result<RetentionResult> {
-        self.lock_and_remove_unneeded_versions(|_| Ok::<_, RepositoryError>(keep.clone()), newest, now)
+        self.remove_unneeded_versions_queried_under_lock(
+            |_| Ok::<_, RepositoryError>(keep.clone()),
+            newest,
+            now,
+        )
     }
 
     /// The same, with the needed versions queried under the repository lock.
-    pub fn lock_and_remove_unneeded_versions<E: From<RepositoryError>>(
+    pub fn remove_unneeded_versions_queried_under_lock<E: From<RepositoryError>>(
         &self,
-        needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
+        needed: impl FnOnce(&ComponentCatalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,
         now: u32,
     ) -> std::result::Result<RetentionResult, E> {
@@ -83,11 +87,11 @@ impl Repository {
         Ok(self.remove_planned_versions(plan, now)?)
     }
 
-    /// What [`Repository::lock_and_remove_unneeded_versions`] would remove now. Changes nothing, and takes no lock: a
+    /// What [`Repository::remove_unneeded_versions_queried_under_lock`] would remove now. Changes nothing, and takes no lock: a
     /// publication at the same moment may be missing in it.
     pub fn preview_removal_of_unneeded_versions<E: From<RepositoryError>>(
         &self,
-        needed: impl FnOnce(&Catalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
+        needed: impl FnOnce(&ComponentCatalog) -> std::result::Result<BTreeSet<(Name, Version)>, E>,
         newest: usize,
         now: u32,
     ) -> std::result::Result<RetentionResult, E> {
@@ -98,7 +102,7 @@ impl Repository {
 
     fn plan_retention(
         &self,
-        catalog: &Catalog,
+        catalog: &ComponentCatalog,
         keep: &BTreeSet<(Name, Version)>,
         newest: usize,
         now: u32,
@@ -184,8 +188,8 @@ impl Repository {
     ) -> Result<()> {
         let layout = self.layout();
         let just_gone: BTreeSet<&String> = plan.channels.iter().flat_map(|(_, gone)| gone).collect();
-        for name in durable_writes::list_folder(&layout.pool_folder_path())? {
-            for file in durable_writes::list_folder(&layout.pool_folder_path().join(&name))? {
+        for name in durable_writes::list_folder_or_empty(&layout.pool_folder_path())? {
+            for file in durable_writes::list_folder_or_empty(&layout.pool_folder_path().join(&name))? {
                 if needed.contains(&file) {
                     continue;
                 }
@@ -221,7 +225,7 @@ fn older_first(a: &PackageRecord, b: &PackageRecord) -> std::cmp::Ordering {
 
 /// The component versions that stay in `channel`.
 fn kept_components(
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     channel: &Name,
     keep: &BTreeSet<(Name, Version)>,
     newest: usize,

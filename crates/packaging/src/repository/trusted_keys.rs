@@ -30,7 +30,7 @@ impl Repository {
     pub fn trust_keys(&self, armored: &str) -> Result<Vec<KeyFingerprint>> {
         let new = TrustedPublicKeys::from_armored_certificates(armored).map_err(RepositoryError::Trust)?;
         let _lock = self.lock()?;
-        let kept = self.read_trusted_keys()?.without_keys_of(&new);
+        let kept = self.read_trusted_and_withdrawn_keys()?.without_keys_of(&new);
         let text = kept.to_armored_text().map_err(RepositoryError::Trust)?
             + &new.to_armored_text().map_err(RepositoryError::Trust)?;
         self.write(&self.layout().trusted_keys_path(), text.as_bytes())?;
@@ -44,10 +44,10 @@ impl Repository {
     }
 
     /// Accepts no new package signed by this key from now on. `false` if it was withdrawn before.
-    pub fn withdraw_key(&self, fingerprint: &str, now: u64) -> Result<bool> {
+    pub fn withdraw_key_unless_withdrawn(&self, fingerprint: &str, now: u64) -> Result<bool> {
         let wanted = fingerprint.replace(' ', "").to_uppercase();
         let _lock = self.lock()?;
-        let known = self.read_trusted_keys()?.fingerprints();
+        let known = self.read_trusted_and_withdrawn_keys()?.fingerprints();
         if !known.iter().any(|key| key.as_str() == wanted) {
             return Err(RepositoryError::NoKey {
                 fingerprint: fingerprint.chars().filter(|c| !c.is_control()).take(100).collect(),
@@ -68,9 +68,9 @@ impl Repository {
     }
 
     /// All keys that packages are or were trusted by, in the order they were given.
-    pub fn list_trusted_keys(&self) -> Result<Vec<TrustedOrWithdrawnKey>> {
+    pub fn list_trusted_and_withdrawn_keys(&self) -> Result<Vec<TrustedOrWithdrawnKey>> {
         let withdrawn = self.read_withdrawn_keys()?;
-        let keys = self.read_trusted_keys()?;
+        let keys = self.read_trusted_and_withdrawn_keys()?;
         let mut holders = keys.holders();
         let own = self.key.fingerprint();
         let with_state = |(fingerprint, expires): (KeyFingerprint, Option<u64>)| TrustedOrWithdrawnKey {
@@ -94,7 +94,7 @@ impl Repository {
         let refused = |fingerprint: String, why| {
             Err(RepositoryError::KeyNotAccepted { file: file.to_owned(), fingerprint, why })
         };
-        let keys = self.list_trusted_keys()?;
+        let keys = self.list_trusted_and_withdrawn_keys()?;
         match keys.iter().find(|key| key.fingerprint == signer.key) {
             Some(TrustedOrWithdrawnKey { withdrawn: Some(_), .. }) => {
                 refused(signer.key.to_string(), "was withdrawn")?
@@ -116,14 +116,14 @@ impl Repository {
     }
 
     /// The armored public keys that packages and metadata are trusted by, one after the other.
-    pub fn read_armored_trusted_keys(&self) -> Result<String> {
+    pub fn read_armored_trusted_and_withdrawn_keys(&self) -> Result<String> {
         let path = self.layout().trusted_keys_path();
         fs::read_to_string(&path).map_err(|why| RepositoryError::from_io_error("read", &path, why))
     }
 
     /// The keys by which packages that were received are checked.
-    pub fn read_trusted_keys(&self) -> Result<TrustedPublicKeys> {
-        TrustedPublicKeys::from_armored_certificates(&self.read_armored_trusted_keys()?)
+    pub fn read_trusted_and_withdrawn_keys(&self) -> Result<TrustedPublicKeys> {
+        TrustedPublicKeys::from_armored_certificates(&self.read_armored_trusted_and_withdrawn_keys()?)
             .map_err(RepositoryError::Trust)
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
-    catalog::{Catalog, ComponentVersionWithPackages},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages},
     name::Name,
     version::Version,
 };
@@ -43,7 +43,7 @@ impl Repository {
         name: &Name,
         version: &Version,
         channel: &Name,
-        allow: impl FnOnce(&Catalog) -> std::result::Result<(), E>,
+        allow: impl FnOnce(&ComponentCatalog) -> std::result::Result<(), E>,
         now: u32,
     ) -> std::result::Result<WithdrawnPackageFiles, E> {
         // What is read now need not be read while others wait: under the lock only what is newer is.
@@ -89,7 +89,7 @@ impl Repository {
 
 /// Refuses to withdraw a version that others in `channel` require, and for which they find no other there.
 fn refuse_if_required(
-    catalog: &Catalog,
+    catalog: &ComponentCatalog,
     channel: &Name,
     withdrawn: &ComponentVersionWithPackages,
 ) -> Result<()> {

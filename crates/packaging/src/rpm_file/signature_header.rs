@@ -65,7 +65,11 @@ const SIGNATURE_HEADER_TAGS: [SignatureHeaderTag; 15] = [
 ];
 
 /// Whether `rpm` can add the entries of the signature header to the header.
-pub(super) fn can_be_merged(head: &[u8], signatures: &RpmHeaderSection, header: &RpmHeaderSection) -> bool {
+pub(super) fn can_merge_signature_header(
+    head: &[u8],
+    signatures: &RpmHeaderSection,
+    header: &RpmHeaderSection,
+) -> bool {
     SIGNATURE_HEADER_TAGS.iter().all(|known| {
         let of_header = header.find_entry(head, known.in_header);
         let mut found = signatures.iter_entries(head).filter(|entry| entry.tag == known.tag);

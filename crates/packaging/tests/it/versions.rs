@@ -6,7 +6,7 @@
 use std::{cmp::Ordering, path::Path, process::Command};
 
 use model::version::Version;
-use packaging::source::facts::read_project_file_facts;
+use packaging::source::project_metadata::read_project_file_metadata;
 
 use crate::{
     skip::{has_tool, skip},
@@ -110,7 +110,7 @@ fn in_cargo_toml(version: &str) -> String {
 fn rpm_version(file: &str, text: &str) -> Result<String, String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(file), text).unwrap();
-    let version = read_project_file_facts(folder.path(), file).unwrap().version;
+    let version = read_project_file_metadata(folder.path(), file).unwrap().version;
     version.map(Option::unwrap).map_err(|error| error.to_string())
 }
 

@@ -4,7 +4,7 @@ use converge::{PUNCH_STATE_FOLDER, RunPurpose};
 use model::{
     exit::Exit,
     format::node,
-    node::{Node, digest_node},
+    node::{Node, digest_node_content},
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ impl GivenUpGeneration {
     pub(crate) fn new(node: &Node, because: String, back_to: &str) -> Self {
         Self {
             generation: node.generation,
-            digest: digest_node(node).to_string(),
+            digest: digest_node_content(node).to_string(),
             because,
             back_to: back_to.to_owned(),
         }
@@ -56,14 +56,14 @@ impl GivenUpGeneration {
 
     /// Whether this is what was given up.
     pub(crate) fn has_content_of(&self, node: &Node) -> bool {
-        self.digest == digest_node(node).to_string()
+        self.digest == digest_node_content(node).to_string()
     }
 }
 
 impl AgentStateFiles {
     /// The generation that was given up, if the host is not in a newer good one.
     pub(crate) fn read_given_up_generation(&self) -> Result<Option<GivenUpGeneration>, CommandError> {
-        let Some(text) = self.files.read_text_file(&path(GIVEN_UP))? else { return Ok(None) };
+        let Some(text) = self.files.read_text_file_if_exists(&path(GIVEN_UP))? else { return Ok(None) };
         serde_json::from_str(&text).map(Some).map_err(|error| {
             let shown = self.files.display_path(&path(GIVEN_UP));
             CommandError::blocked_error(format!("{}: not what punch writes: {error}", shown.display()))
@@ -89,11 +89,11 @@ impl AgentStateFiles {
         last: Option<&LastGoodNode>,
     ) -> Result<(), CommandError> {
         let Some(last) = last else { return Ok(()) };
-        if digest_node(&last.node) == digest_node(now) {
+        if digest_node_content(&last.node) == digest_node_content(now) {
             return Ok(());
         }
         self.keep_earlier_good_node(last)?;
-        self.files.remove_file(&path(GIVEN_UP))
+        self.files.remove_file_if_exists(&path(GIVEN_UP))
     }
 
     /// Keeps what was the last good node file until now, as an earlier one.
@@ -108,7 +108,7 @@ impl AgentStateFiles {
         // In the order in which they were good.
         self.files.replace_file(&format!("{folder}/{:020}.yaml", good.at), good.text.as_bytes(), 0o600)?;
         for file in self.earlier_good_files()?.iter().rev().skip(MAX_EARLIER_GOOD) {
-            self.files.remove_file(file)?;
+            self.files.remove_file_if_exists(file)?;
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl AgentStateFiles {
     pub(crate) fn read_earlier_good_nodes(&self) -> Result<Vec<LastGoodNode>, CommandError> {
         let mut nodes = Vec::new();
         for file in self.earlier_good_files()?.into_iter().rev() {
-            let Some(text) = self.files.read_text_file(&file)? else { continue };
+            let Some(text) = self.files.read_text_file_if_exists(&file)? else { continue };
             let shown = self.files.display_path(&file).display().to_string();
             let node = node::parse_node_yaml(&shown, &text).map_err(|error| {
                 CommandError::blocked_error(format!("an earlier good node file cannot be read: {error}"))
@@ -136,7 +136,7 @@ impl AgentStateFiles {
         generation: Option<u64>,
     ) -> Result<LastGoodNode, CommandError> {
         let mut earlier = self.read_earlier_good_nodes()?;
-        earlier.retain(|good| digest_node(&good.node) != digest_node(&last.node));
+        earlier.retain(|good| digest_node_content(&good.node) != digest_node_content(&last.node));
         let numbers: Vec<String> = earlier.iter().map(|good| good.node.generation.to_string()).collect();
         let found = match generation {
             Some(number) => earlier.into_iter().find(|good| good.node.generation == number),

@@ -100,7 +100,7 @@ impl ApiClientError {
     }
 
     /// Names files in faults as they are called here: `there` to `here`.
-    pub(crate) fn with_files_renamed(mut self, names: &BTreeMap<String, String>) -> Self {
+    pub(crate) fn with_fault_files_renamed(mut self, names: &BTreeMap<String, String>) -> Self {
         if let Self::Refused { faults, .. } = &mut self {
             for file in faults.iter_mut().filter_map(|fault| fault.file.as_mut()) {
                 if let Some(name) = names.get(file) {

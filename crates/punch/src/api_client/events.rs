@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 
-use model::wire::Event;
+use model::wire::ControlPlaneEvent;
 
 use super::{ApiClient, ApiClientError};
 
@@ -13,7 +13,7 @@ impl ApiClient {
     /// Calls `heard` with each event until the stream ends.
     pub(crate) fn for_each_event_of_stream(
         &self,
-        mut heard: impl FnMut(Event),
+        mut heard: impl FnMut(ControlPlaneEvent),
     ) -> Result<(), ApiClientError> {
         let request = self.agent.get(self.url("/api/v1/events")).header("Accept", "text/event-stream");
         let response = self.check_status(self.authorize(request).call())?;

@@ -288,7 +288,7 @@ impl ApiClient {
             return Err(response::read_error_response(&self.base, &mut response));
         }
         if response::is_html(&response, "") {
-            return Err(response::not_control_plane(&self.base, &response, ""));
+            return Err(response::not_control_plane_error(&self.base, &response, ""));
         }
         Ok(response)
     }

@@ -24,7 +24,7 @@ pub(super) fn read_response_json<T: DeserializeOwned>(
 ) -> Result<T, ApiClientError> {
     let text = read_response_text(url, response)?;
     serde_json::from_str(&text).map_err(|error| match is_html(response, &text) {
-        true => not_control_plane(url, response, &text),
+        true => not_control_plane_error(url, response, &text),
         false => ApiClientError::InvalidResponse {
             url: url.to_owned(),
             why: format!("{error} in {}", strip_control_characters_and_shorten(&text, 120)),
@@ -47,7 +47,7 @@ pub(super) fn read_error_response(url: &str, response: &mut Response<Body>) -> A
             )
         }
         // A proxy before a control plane has error pages of its own, but never for what the API does not have.
-        Err(_) if matches!(status, 404 | 405 | 501) => return not_control_plane(url, response, &body),
+        Err(_) if matches!(status, 404 | 405 | 501) => return not_control_plane_error(url, response, &body),
         Err(_) => {
             let reason = response.status().canonical_reason().unwrap_or_default();
             (strip_control_characters_and_shorten(reason, 200), String::new(), Vec::new())
@@ -66,7 +66,7 @@ pub(super) fn is_html(response: &Response<Body>, body: &str) -> bool {
 }
 
 /// The error for an answer that no control plane gives.
-pub(super) fn not_control_plane(url: &str, response: &Response<Body>, body: &str) -> ApiClientError {
+pub(super) fn not_control_plane_error(url: &str, response: &Response<Body>, body: &str) -> ApiClientError {
     let status = response.status();
     let kind = match (is_html(response, body), response_header_text(response, "content-type")) {
         (true, _) => "an HTML page".to_owned(),

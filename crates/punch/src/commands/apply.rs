@@ -35,12 +35,12 @@ pub(crate) struct ApplyArgs {
 impl ApplyArgs {
     pub(super) fn run_apply_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.dry_run {
-            return PlanArgs::plan_of_apply(self.node, self.from, self.options, self.host)
+            return PlanArgs::from_apply_options(self.node, self.from, self.options, self.host)
                 .run_plan_command(context);
         }
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
-        let (trusted, mut source) = self.from.open_node_file_and_source(
+        let (trusted, mut source) = self.from.open_verified_node_and_source(
             context,
             &root,
             &self.node,

@@ -28,8 +28,7 @@ pub(super) fn fetch_node_to_apply(
     last: Option<&LastGoodNode>,
     (cached, retry): (bool, bool),
 ) -> Result<NodeToApply, CommandError> {
-    let (trusted, trust) =
-        fetch_trusted_node_unless_cached_requested(context, root, back_office, last, cached)?;
+    let (trusted, trust) = fetch_or_load_trusted_node(context, root, back_office, last, cached)?;
     let given_up = AgentStateFiles::new(root).read_given_up_generation()?;
     match given_up.filter(|given_up| !cached && !retry && given_up.has_content_of(&trusted.node)) {
         None => Ok(NodeToApply { trusted, purpose: RunPurpose::Deploy, trust }),
@@ -50,7 +49,7 @@ pub(super) fn fetch_node_to_apply(
     }
 }
 
-fn fetch_trusted_node_unless_cached_requested(
+fn fetch_or_load_trusted_node(
     context: &CommandContext,
     root: &HostFileAccess,
     back_office: &BackOfficeClientOfHost,

@@ -48,7 +48,7 @@ pub(crate) struct ImportArgs {
 
 impl ImportArgs {
     pub(super) fn run_import_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        context.interruption.set_state_if_interrupted("nothing was committed");
+        context.interruption.set_interruption_message("nothing was committed");
         let EstateFolderYamlTexts { documents, subfolder_paths, .. } =
             estate_folder::read_estate_yaml_files(&self.folder)?;
         let base = estate_folder::read_base_revision(&self.folder)?;
@@ -70,18 +70,18 @@ impl ImportArgs {
             diffs: self.diff,
         };
         if !self.dry_run {
-            context.interruption.set_state_if_interrupted(
+            context.interruption.set_interruption_message(
                 "the import was sent and may be committed: `punch revision list` shows it, and the same command changes \
                  nothing then",
             );
         }
         let result: EstateChangeResult = client
             .post_json("/api/v1/changes", &request)
-            .map_err(|error| error.with_files_renamed(&subfolder_paths))?;
+            .map_err(|error| error.with_fault_files_renamed(&subfolder_paths))?;
         if let Some(revision) = result.revision {
             context
                 .interruption
-                .set_state_if_interrupted(format!("the import is committed as revision {revision}"));
+                .set_interruption_message(format!("the import is committed as revision {revision}"));
         }
         print(context, &result, self.dry_run);
         context.output.print_json_if_requested(&result);
@@ -106,7 +106,7 @@ fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
         context.output.print_line_unless_json("nothing to change");
         return;
     }
-    context.output.print_line_unless_json(summarize_places(&result.places));
+    context.output.print_line_unless_json(summarize_place_changes(&result.places));
     for (place, diff) in result.places.iter().filter_map(|place| Some((place, place.diff.as_ref()?))) {
         context.output.print_document_diff_unless_json(&format!("{} {}", place.how, place.place), diff);
     }
@@ -119,7 +119,7 @@ fn print(context: &CommandContext, result: &EstateChangeResult, dry_run: bool) {
 }
 
 /// How many documents are added, changed and removed; the names of a few.
-pub(super) fn summarize_places(places: &[PlaceChangeSummary]) -> String {
+pub(super) fn summarize_place_changes(places: &[PlaceChangeSummary]) -> String {
     const NAMED: usize = 6;
     let parts = ["added", "changed", "removed"].into_iter().filter_map(|how| {
         let of_kind = || places.iter().filter(|place| place.how == how);

@@ -107,7 +107,7 @@ impl JoinArgs {
             .retry_while_refused(client.base_url(), || client.send_join_request(&request))
             .map_err(refused)?;
         save(&root, &client, &joined, authorities)?;
-        state.forget_generation_and_last_contact()?;
+        state.forget_previous_back_office_state()?;
         context.output.print_note_to_stderr(format!(
             "joined {} as {}; `punch restore{}` makes this host what the back-office says",
             client.base_url(),
@@ -140,7 +140,7 @@ fn prepare(root: &HostFileAccess) -> Result<(), CommandError> {
     for file in [MEMBERSHIP_PATH, NODE_KEY_PATH] {
         let probe = format!("{file}.probe");
         root.replace_file(&probe, b"", 0o600)?;
-        root.remove_file(&probe)?;
+        root.remove_file_if_exists(&probe)?;
     }
     Ok(())
 }
@@ -170,7 +170,7 @@ fn save(
             let pem = fs::read(file).map_err(|error| CommandError::cannot_read_file_error(file, &error))?;
             root.replace_file(CA_CERTIFICATES_PATH, &pem, 0o644)?;
         }
-        None => root.remove_file(CA_CERTIFICATES_PATH)?,
+        None => root.remove_file_if_exists(CA_CERTIFICATES_PATH)?,
     }
     BackOfficeMembership { url: client.base_url().to_owned(), server, credential: joined.credential.clone() }
         .save_membership(root)

@@ -24,7 +24,7 @@ impl LintArgs {
     pub(super) fn run_lint_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let faults: Vec<Fault> = match ComponentSource::load_component_source(&self.dir) {
             Ok(source) => {
-                note_absent_manifest(&source, context);
+                print_note_of_absent_manifest(&source, context);
                 lint::lint_component(&source)
             }
             // For a program, what cannot even be read is a fault like the others.
@@ -49,7 +49,7 @@ impl LintArgs {
 }
 
 /// Says on stderr that a component has no manifest of its own, and what is deployed instead.
-pub(super) fn note_absent_manifest(source: &ComponentSource, context: &CommandContext) {
+pub(super) fn print_note_of_absent_manifest(source: &ComponentSource, context: &CommandContext) {
     if let Some(absent) = &source.deploy.absent {
         context.output.print_note_to_stderr(absent.message());
     }

@@ -48,7 +48,7 @@ impl LoginArgs {
         })?;
         context
             .interruption
-            .set_state_if_interrupted(format!("nothing was saved; {} is as it was", path.display()));
+            .set_interruption_message(format!("nothing was saved; {} is as it was", path.display()));
         let token = read_token_file_or_stdin(&self.token_file)?;
         let wait = self.wait.new_connection_wait(&context.output);
         let fetched = match &self.ca_fingerprint {
@@ -86,7 +86,7 @@ impl LoginArgs {
             file.set_setting_in_memory(Setting::CaFile, ca_file.display().to_string());
         }
         file.save_config_file()?;
-        context.interruption.set_state_if_interrupted(format!("the token is saved in {}", path.display()));
+        context.interruption.set_interruption_message(format!("the token is saved in {}", path.display()));
         drop(saving);
         context.output.print_note_to_stderr(format!(
             "saved {} and its token in {}",

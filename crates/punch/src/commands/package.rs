@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{
     key, lint,
-    test::{follow_command, packaging_command_error},
+    test::{follow_command, packaging_error_unless_signalled},
 };
 use crate::{
     command_context::CommandContext,
@@ -60,11 +60,11 @@ impl PackageArgs {
             .resolve_setting_value(Setting::Key, key)
             .map(PathBuf::from);
         let key = key.as_deref().map(key::load_secret_key).transpose()?;
-        context.interruption.set_state_if_interrupted("no package was written; what was there before stays");
+        context.interruption.set_interruption_message("no package was written; what was there before stays");
         let source = ComponentSource::load_component_source(&self.dir)?;
-        let warnings = package::fail_on_lint_errors(&source).map_err(packaging_command_error)?;
+        let warnings = package::lint_and_fail_on_errors(&source).map_err(packaging_error_unless_signalled)?;
         if let Some(absent) = &source.deploy.absent {
-            lint::note_absent_manifest(&source, context);
+            lint::print_note_of_absent_manifest(&source, context);
             let is_unread =
                 |fault: &&Fault| fault.file.as_ref().is_some_and(|file| absent.unread.contains(file));
             for fault in warnings.iter().filter(is_unread) {
@@ -75,17 +75,17 @@ impl PackageArgs {
         if !self.no_build {
             let mut follow = |event: CommandEvent<'_>| follow_command(context, event);
             package::run_component_build_command(&source, date, &mut follow)
-                .map_err(packaging_command_error)?;
+                .map_err(packaging_error_unless_signalled)?;
         }
         let (interruption, out) = (&context.interruption, self.out.display());
-        interruption.remove_files_if_interrupted(&self.out, &package::temporary_package_prefix());
+        interruption.remove_prefixed_files_if_interrupted(&self.out, &package::temporary_package_prefix());
         let level = package::DEFAULT_COMPRESSION_LEVEL;
         let packages = package::write_temporary_packages(&source, &self.out, key.as_ref(), date, level)
-            .map_err(packaging_command_error)?;
+            .map_err(packaging_error_unless_signalled)?;
         let packages = {
             let _deferred = interruption.defer_interruption();
-            let packages = packages.rename_to_final_paths().map_err(packaging_command_error)?;
-            interruption.set_state_if_interrupted(format!("both packages were written to {out}"));
+            let packages = packages.rename_to_final_paths().map_err(packaging_error_unless_signalled)?;
+            interruption.set_interruption_message(format!("both packages were written to {out}"));
             packages
         };
         context.output.print_line_unless_json(packages.payload.display().to_string());

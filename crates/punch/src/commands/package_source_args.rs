@@ -34,7 +34,7 @@ impl PackageSourceAndTrustArgs {
 
     /// Returns the user's node file, verified, and the source of its packages. Before changing anything the
     /// caller must check its generation while holding the lock.
-    pub(super) fn open_node_file_and_source(
+    pub(super) fn open_verified_node_and_source(
         &self,
         context: &CommandContext,
         root: &HostFileAccess,
@@ -45,7 +45,7 @@ impl PackageSourceAndTrustArgs {
             context.output.print_warning(
                 "--allow-unsigned: signatures of the node file and the packages are not checked",
             );
-            TrustSettingsOfHost::accept_unsigned_nodes_and_packages()
+            TrustSettingsOfHost::new_accepting_unsigned()
         } else {
             TrustSettingsOfHost::load_trusted_keys(root)?
         };
@@ -63,7 +63,7 @@ impl PackageSourceAndTrustArgs {
         deadline: FetchDeadline,
     ) -> Result<PackageSource, CommandError> {
         let trust = match self.allow_unsigned {
-            true => TrustSettingsOfHost::accept_unsigned_nodes_and_packages(),
+            true => TrustSettingsOfHost::new_accepting_unsigned(),
             false => TrustSettingsOfHost::load_trusted_keys(root)?,
         };
         self.open_source((context, root), node, trust, deadline)

@@ -48,7 +48,7 @@ pub(crate) struct PlanArgs {
 
 impl PlanArgs {
     /// The plan of `punch restore` with these options.
-    pub(super) fn plan_of_restore(
+    pub(super) fn from_restore_options(
         (cached, retry): (bool, bool),
         options: DeploymentOptions,
         host: HostArgs,
@@ -57,7 +57,7 @@ impl PlanArgs {
     }
 
     /// The plan of `punch apply NODEFILE` with these options.
-    pub(super) fn plan_of_apply(
+    pub(super) fn from_apply_options(
         node: PathBuf,
         from: PackageSourceAndTrustArgs,
         options: DeploymentOptions,
@@ -71,7 +71,7 @@ impl PlanArgs {
         let last = AgentStateFiles::new(&root).read_last_good_node()?;
         let (trusted, mut source) = match &self.node {
             Some(node) => {
-                let (trusted, source) = self.from.open_node_file_and_source(
+                let (trusted, source) = self.from.open_verified_node_and_source(
                     context,
                     &root,
                     node,
@@ -84,7 +84,7 @@ impl PlanArgs {
             }
             None => self.ask(context, &root, last.as_ref())?,
         };
-        let (plan, failure) = deploy::plan_deployment(
+        let (plan, failure) = deploy::plan_deployment_and_fetch_packages(
             &root,
             &trusted,
             last.as_ref(),

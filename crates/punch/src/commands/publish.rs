@@ -48,7 +48,7 @@ impl PublishArgs {
                 .with_hint("`punch config` shows where it is set")
         })?;
         let client = self.remote.new_api_client(context)?;
-        context.interruption.set_state_if_interrupted(format!(
+        context.interruption.set_interruption_message(format!(
             "nothing was changed in {channel}; packages that were sent whole are kept in the repository, and the same \
              command completes it"
         ));
@@ -66,7 +66,7 @@ impl PublishArgs {
             files.push(received.file);
         }
         if !self.dry_run {
-            context.interruption.set_state_if_interrupted(format!(
+            context.interruption.set_interruption_message(format!(
                 "all packages were sent, and {channel} may have changed: the same command completes it, or finds it done"
             ));
         }
@@ -77,7 +77,7 @@ impl PublishArgs {
         if !self.dry_run {
             context
                 .interruption
-                .set_state_if_interrupted(format!("the packages are visible in {channel} already"));
+                .set_interruption_message(format!("the packages are visible in {channel} already"));
         }
         for file in &published.added {
             let becomes = if self.dry_run { "would be" } else { "is now" };

@@ -43,7 +43,7 @@ pub(crate) struct RestoreArgs {
 impl RestoreArgs {
     pub(super) fn run_restore_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         if self.dry_run {
-            return PlanArgs::plan_of_restore((self.cached, self.retry), self.options, self.host)
+            return PlanArgs::from_restore_options((self.cached, self.retry), self.options, self.host)
                 .run_plan_command(context);
         }
         let root = self.host.open_host_files()?;

@@ -55,7 +55,7 @@ impl RollbackArgs {
         let mut source = self.from.open_source_of_good_node(context, &root, &target.node, deadline)?;
         let trusted = TrustedNode::of_good_node(&target);
         let Some(lock) = lock else {
-            let (plan, failure) = deploy::plan_deployment(
+            let (plan, failure) = deploy::plan_deployment_and_fetch_packages(
                 &root,
                 &trusted,
                 Some(&last),

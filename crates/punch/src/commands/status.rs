@@ -126,7 +126,7 @@ impl StatusArgs {
                 generation: report.generation,
                 started_us: report.started_us,
                 age_seconds: (now - report.started_us).max(0) / 1_000_000,
-                not_completed: report.components_not_completed(),
+                not_completed: report.components_left_by_partial_run(),
                 repairs: report.repairs,
             }),
             unsent_reports: state.count_unsent_reports()?,

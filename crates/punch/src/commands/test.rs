@@ -48,16 +48,17 @@ impl TestArgs {
             let sentence = format!(
                 "the {command} command of {name} was ended too; what it wrote stays, and no package was written"
             );
-            context.interruption.set_state_if_interrupted(sentence);
+            context.interruption.set_interruption_message(sentence);
         };
         let mut follow = |event: CommandEvent<'_>| follow_command(context, event);
         if !self.no_build {
             interrupted("build");
             package::run_component_build_command(&source, date, &mut follow)
-                .map_err(packaging_command_error)?;
+                .map_err(packaging_error_unless_signalled)?;
         }
         interrupted("test");
-        package::run_component_test_command(&source, date, &mut follow).map_err(packaging_command_error)?;
+        package::run_component_test_command(&source, date, &mut follow)
+            .map_err(packaging_error_unless_signalled)?;
         let component = &source.component;
         if source.test.is_some() {
             context
@@ -90,7 +91,7 @@ pub(super) fn follow_command(context: &CommandContext, event: CommandEvent<'_>) 
 }
 
 /// A component that cannot be built, tested or packaged is the user's to mend; a folder that cannot be written to is blocked.
-pub(super) fn packaging_command_error(error: package::PackagingError) -> CommandError {
+pub(super) fn packaging_error_unless_signalled(error: package::PackagingError) -> CommandError {
     if matches!(&error, package::PackagingError::Command { signal: Some(signal), .. } if also_ends_punch(*signal))
     {
         SignalHandling::wait_to_be_ended_by_signal();

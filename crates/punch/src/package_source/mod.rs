@@ -125,7 +125,7 @@ impl PackageSource {
         let refused = |error: RpmReadOrVerifyError| PackageSourceError::Refused(error.to_string());
         match &self.keys {
             Some(keys) => drop(keys.verify_rpm_file(path).map_err(refused)?),
-            None => drop(inspect::inspect_package(path).map_err(refused)?),
+            None => drop(inspect::inspect_package_and_verify_digests(path).map_err(refused)?),
         }
         let header = inspect::read_package_name_version_arch(path).map_err(refused)?;
         if header.name != pin.name || !header.version.satisfies_requested_version(&pin.version) {
@@ -143,7 +143,7 @@ impl PackageSource {
 }
 
 impl converge::PackageFetcher for PackageSource {
-    fn fetch(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
+    fn fetch_and_verify_package(&mut self, pin: &PackagePin) -> Result<PathBuf, PackageFetchError> {
         self.get(pin).map_err(|error| PackageFetchError {
             cause: match error {
                 PackageSourceError::Missing(_) => CannotApplyCause::WrongInput,

@@ -29,7 +29,7 @@ impl VerifiedFileCache {
     }
 
     /// The file with this checksum, if it is there and whole. A damaged one is thrown away.
-    pub(super) fn find_verified_file(&self, sha256: &str, name: &str) -> Option<PathBuf> {
+    pub(super) fn find_file_or_remove_damaged(&self, sha256: &str, name: &str) -> Option<PathBuf> {
         let path = self.root.canonical_path_on_this_machine(&path(sha256, name)).ok()?;
         match sha256_of_file(&path) {
             Ok(found) if found == sha256 => Some(path),
@@ -42,7 +42,7 @@ impl VerifiedFileCache {
     }
 
     /// Stores what `write` writes if it returns the right checksum; leaves nothing otherwise.
-    pub(super) fn store_file_verified_by_writer<E>(
+    pub(super) fn store_file_if_checksum_matches<E>(
         &self,
         sha256: &str,
         name: &str,
@@ -103,10 +103,10 @@ mod tests {
     fn damaged_cache_file_is_discarded() {
         let folder = tempfile::tempdir().unwrap();
         let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
-        let stored = cache.store_file_verified_by_writer(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
-        assert_eq!(cache.find_verified_file(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
+        let stored = cache.store_file_if_checksum_matches(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
+        assert_eq!(cache.find_file_or_remove_damaged(EMPTY, "a.rpm").as_deref(), Some(stored.as_path()));
         fs::write(&stored, "rot").unwrap();
-        assert_eq!(cache.find_verified_file(EMPTY, "a.rpm"), None);
+        assert_eq!(cache.find_file_or_remove_damaged(EMPTY, "a.rpm"), None);
         assert!(!stored.exists());
     }
 
@@ -116,7 +116,7 @@ mod tests {
         let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
         assert!(
             cache
-                .store_file_verified_by_writer(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned()))
+                .store_file_if_checksum_matches(EMPTY, "a.rpm", |why| why, |_| Err("broke off".to_owned()))
                 .is_err()
         );
         assert_eq!(
@@ -129,10 +129,10 @@ mod tests {
     fn cache_keeps_only_needed_files() {
         let folder = tempfile::tempdir().unwrap();
         let cache = VerifiedFileCache::new(&HostRoot::new(folder.path()));
-        cache.store_file_verified_by_writer(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
-        cache.store_file_verified_by_writer("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
+        cache.store_file_if_checksum_matches(EMPTY, "a.rpm", |why| why, |_| Ok(())).unwrap();
+        cache.store_file_if_checksum_matches("0ld", "b.rpm", |why| why, |_| Ok(())).unwrap();
         cache.remove_all_files_except(&BTreeSet::from([EMPTY.to_owned()]));
-        assert!(cache.find_verified_file(EMPTY, "a.rpm").is_some());
+        assert!(cache.find_file_or_remove_damaged(EMPTY, "a.rpm").is_some());
         assert!(cache.root.list_folder_or_empty(&super::folder()).unwrap() == [EMPTY]);
     }
 }

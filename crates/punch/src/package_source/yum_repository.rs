@@ -80,7 +80,7 @@ impl YumRepository {
             && repository_metadata::check_path_inside_repository(file).is_ok()
             && !file.contains('/')
         {
-            if let Some(path) = self.cache.find_verified_file(sha256, file) {
+            if let Some(path) = self.cache.find_file_or_remove_damaged(sha256, file) {
                 return Ok(path);
             }
             match self.fetch(&self.place, &format!("packages/{file}"), sha256, pin.size) {
@@ -91,7 +91,7 @@ impl YumRepository {
         }
         let listed = self.listed(pin)?;
         let name = listed.href.rsplit('/').next().unwrap_or_default();
-        match self.cache.find_verified_file(&listed.sha256, name) {
+        match self.cache.find_file_or_remove_damaged(&listed.sha256, name) {
             Some(path) => Ok(path),
             None => self.fetch(self.metadata_place(), &listed.href, &listed.sha256, listed.size),
         }
@@ -225,7 +225,7 @@ impl YumRepository {
 
     fn fetch_primary(&self, primary: &PrimaryXmlLocation) -> Result<PathBuf, PackageSourceError> {
         let name = primary.href.rsplit('/').next().unwrap_or_default();
-        match self.cache.find_verified_file(&primary.sha256, name) {
+        match self.cache.find_file_or_remove_damaged(&primary.sha256, name) {
             Some(path) => Ok(path),
             None => self.download(
                 self.metadata_place(),
@@ -258,7 +258,7 @@ impl YumRepository {
     ) -> Result<PathBuf, PackageSourceError> {
         let name = href.rsplit('/').next().unwrap_or_default();
         let bar = self.output.new_progress_bar(name, size);
-        self.cache.store_file_verified_by_writer(sha256, name, PackageSourceError::Failed, |file| {
+        self.cache.store_file_if_checksum_matches(sha256, name, PackageSourceError::Failed, |file| {
             let found = place
                 .copy_file_and_digest(href, size.unwrap_or(most).min(most), file, Some(&bar))
                 .map_err(|error| self.error(href, error))?;

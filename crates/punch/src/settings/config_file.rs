@@ -141,9 +141,9 @@ impl ConfigFile {
                 None => document.insert(setting.config_file_key(), value),
             };
         }
-        let mut text = if document.is_empty() { String::new() } else { yaml::write_yaml(&document) };
+        let mut text = if document.is_empty() { String::new() } else { yaml::to_yaml_text(&document) };
         if !promote.is_empty() {
-            text += &yaml::write_yaml(&BTreeMap::from([("promote", promote)]));
+            text += &yaml::to_yaml_text(&BTreeMap::from([("promote", promote)]));
         }
         write_private_file(&self.path, &text)
             .map_err(|error| CommandError::cannot_write_file_error(&self.path, &error))

@@ -28,9 +28,12 @@ fn published() -> TestFolder {
         let bytes = fs::File::open(test.path("dist").join(file)).unwrap();
         repository.receive_package(bytes, file, 1 << 30).unwrap();
     }
-    repository.create_channel(&"dev".parse().unwrap(), None, NOON).unwrap();
+    repository.create_channel_if_absent(&"dev".parse().unwrap(), None, NOON).unwrap();
     repository.publish_received_packages_in_channel(&"dev".parse().unwrap(), &files, NOON).unwrap();
-    test.write("root/etc/geppetto/trust/packages.asc", &repository.read_armored_trusted_keys().unwrap());
+    test.write(
+        "root/etc/geppetto/trust/packages.asc",
+        &repository.read_armored_trusted_and_withdrawn_keys().unwrap(),
+    );
     let channel = repository.served_channels_folder().join("dev");
     std::os::unix::fs::symlink(channel, test.path("channel")).unwrap();
     node(&test, "node.yaml", "1.0.0", "hello");
@@ -91,7 +94,7 @@ fn publication_between_repomd_and_its_signature_is_retried() {
     let read = |file: &str| fs::read_to_string(test.path("channel/repodata").join(file)).unwrap();
     let text = |body: &str| crate::canned::json("200 OK", body);
     let (old, old_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
-    let repository = Repository::open_repository(&test.path("repo")).unwrap();
+    let repository = Repository::open_repository_and_clean_incoming(&test.path("repo")).unwrap();
     repository.rewrite_channel_metadata_and_links(&"dev".parse().unwrap(), NOON + 1).unwrap();
     let (new, new_signature) = (read("repomd.xml"), read("repomd.xml.asc"));
     let no_mirrorlist = crate::canned::problem(404, "nothing here");

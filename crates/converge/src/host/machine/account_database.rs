@@ -134,7 +134,7 @@ impl AccountDatabase {
     }
 
     /// Whether these are the accounts of a folder that stands for a host.
-    pub(super) fn is_of_folder(&self) -> bool {
+    pub(super) fn is_of_alternate_root(&self) -> bool {
         !self.running
     }
 
@@ -263,11 +263,11 @@ impl FolderAccounts for AccountDatabase {
         members
     }
 
-    fn user_name(&self, uid: u32) -> String {
+    fn name_or_number_of_user(&self, uid: u32) -> String {
         self.user_name_or_number(uid)
     }
 
-    fn group_name(&self, gid: u32) -> String {
+    fn name_or_number_of_group(&self, gid: u32) -> String {
         self.group_name_or_number(gid)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     account_database::AccountDatabase,
     account_tools::AccountTools,
     group::{recorded_user_private_groups, remove_user_private_group_record},
-    process::{new_host_command, run_expecting_success},
+    process::{new_noninteractive_command, run_expecting_success},
 };
 use crate::{host::HostError, host_root::HostRoot};
 
@@ -47,7 +47,7 @@ impl AccountTools<'_> {
             }
         }
         if thorough && let Some(name) = user_without_shadow_entry(root)? {
-            let mut command = new_host_command("pwconv");
+            let mut command = new_noninteractive_command("pwconv");
             command.args(self.prefix.iter().flat_map(|prefix| ["--root", prefix]));
             run_expecting_success(&mut command)?;
             add(format!("user {name} had been made without its line in /etc/shadow; `pwconv` has added it"));
@@ -59,7 +59,7 @@ impl AccountTools<'_> {
 /// A user whose password is said to be in `/etc/shadow`, and is not.
 fn user_without_shadow_entry(root: &HostRoot) -> Result<Option<String>, HostError> {
     let read = |path: &str| {
-        let text = root.read_text_file(path);
+        let text = root.read_text_file_if_exists(path);
         text.map_err(|error| HostError::from_io_error("cannot read", path, &error))
     };
     let (Some(passwd), Some(shadow)) = (read("/etc/passwd")?, read("/etc/shadow")?) else { return Ok(None) };

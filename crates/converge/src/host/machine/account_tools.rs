@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::process::new_host_command;
+use super::process::new_noninteractive_command;
 use crate::{host::HostError, host_root::HostRoot};
 
 /// The account tools, for one root.
@@ -13,7 +13,7 @@ pub(super) struct AccountTools<'a> {
 
 impl AccountTools<'_> {
     pub(super) fn new_account_command(&self, name: &str) -> Command {
-        let mut command = new_host_command(name);
+        let mut command = new_noninteractive_command(name);
         if let Some(prefix) = self.prefix {
             command.args(["--prefix", prefix]);
         }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use model::{
-    observe::{FactKind, FactValue, FileDigestAndText, Observation, ResourceFactsByKind},
+    observe::{
+        FileDigestAndText, Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue,
+    },
     resource::{CronResourceBody, ResourceId, ResourceKind},
 };
 
@@ -19,14 +21,16 @@ pub(super) fn observe_cron_file(
     folders: &ResourceFolders<'_>,
     id: &ResourceId,
     secret: bool,
-) -> Observation<ResourceFactsByKind> {
+) -> Observation<ResourcePropertiesByKind> {
     let observed = paths::observe_entry_at_path(folders, &path(id), ActingUser::Root, &BTreeMap::new());
     observed.map_present(|entry| {
         let content = match reason_cron_ignores_file(&entry, secret) {
-            Some(because) => FactValue::Unusable(because),
-            None => FactValue::Content(entry.content.unwrap_or_else(|| FileDigestAndText::from_bytes(b""))),
+            Some(because) => ResourcePropertyValue::Unusable(because),
+            None => ResourcePropertyValue::Content(
+                entry.content.unwrap_or_else(|| FileDigestAndText::from_bytes(b"")),
+            ),
         };
-        ResourceFactsByKind::from([(FactKind::Content, content)])
+        ResourcePropertiesByKind::from([(ResourcePropertyKind::Content, content)])
     })
 }
 
@@ -46,7 +50,7 @@ pub(super) fn write_cron_file(
     secret: bool,
 ) -> Result<(), HostError> {
     let path = path(id);
-    let place = folders.open_to_write(&path, ActingUser::Root)?;
+    let place = folders.open_or_create_parent(&path, ActingUser::Root)?;
     let mode = if secret { 0o600 } else { 0o644 };
     place
         .spot

@@ -18,7 +18,7 @@ use super::{
 use crate::host::HostError;
 
 /// Makes a directory what it must be.
-pub(super) fn create_or_update_directory(
+pub(super) fn create_or_change_directory(
     folders: &ResourceFolders<'_>,
     acting: ActingUser,
     path: &str,
@@ -34,7 +34,7 @@ pub(super) fn create_or_update_directory(
 
 /// Makes `name` in the open folder `home` a folder of mode 0700 that belongs to `owner`, or takes from
 /// others the right to write to it; a link there is an error, because its owner could lead us anywhere.
-pub(super) fn ensure_folder_only_owner_can_write(
+pub(super) fn create_or_protect_user_folder(
     home: &OwnedFd,
     name: &str,
     owner: (Option<Uid>, Option<Gid>),

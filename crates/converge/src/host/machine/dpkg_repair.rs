@@ -9,7 +9,7 @@ use model::{
 
 use super::{
     package::{OsPackageManager, PAUSE, TRIES, dpkg_is_locked},
-    process::{failed_command_error, new_host_command, run_to_any_exit},
+    process::{failed_command_error, new_noninteractive_command, run_to_any_exit},
 };
 use crate::{host::HostError, host_root::HostRoot};
 
@@ -44,7 +44,7 @@ impl OsPackageManager {
         if !stopped && half.is_empty() {
             return Ok(None);
         }
-        let mut command = new_host_command("dpkg");
+        let mut command = new_noninteractive_command("dpkg");
         command.args(self.prefix.iter().map(|prefix| format!("--root={prefix}")));
         command.env("DEBIAN_FRONTEND", "noninteractive").args([
             "--force-confold",

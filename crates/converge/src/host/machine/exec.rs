@@ -3,13 +3,13 @@
 use std::process::Command;
 
 use model::{
-    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
+    observe::{Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     resource::{ExecResourceBody, ResourceId, ResourceKind},
 };
 
 use super::{
     account_database::AccountDatabase,
-    process::{failed_command_error, new_host_command, run_with_time_limit},
+    process::{failed_command_error, new_noninteractive_command, run_with_time_limit},
 };
 use crate::{host::HostError, host_root::HostRoot};
 
@@ -22,21 +22,21 @@ pub(super) struct CommandRunner<'a> {
 }
 
 impl CommandRunner<'_> {
-    /// Whether a command's guard asks for it now, and what it lacks to be run, as facts. A guard that
+    /// Whether a command's guard asks for it now, and what it lacks to be run, as properties. A guard that
     /// cannot be asked for what is lacking gives no answer: it may come in this very run.
-    pub(super) fn observe_exec(&self, exec: &ExecResourceBody) -> Observation<ResourceFactsByKind> {
+    pub(super) fn observe_exec(&self, exec: &ExecResourceBody) -> Observation<ResourcePropertiesByKind> {
         // `refresh_only` commands wait for a notification, whatever the result of their guard.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
-        let mut facts = ResourceFactsByKind::new();
+        let mut properties = ResourcePropertiesByKind::new();
         let (due, lacks) = match due.and_then(|due| Ok((due, self.missing_prerequisites(exec)?))) {
             Ok(observed) => observed,
             Err(error) => return Observation::Unreadable(format!("its guard cannot be asked: {error}")),
         };
-        facts.extend(due.map(|due| (FactKind::Due, FactValue::Flag(due))));
+        properties.extend(due.map(|due| (ResourcePropertyKind::Due, ResourcePropertyValue::Flag(due))));
         if !lacks.is_empty() {
-            facts.insert(FactKind::Lacks, FactValue::Resources(lacks));
+            properties.insert(ResourcePropertyKind::Lacks, ResourcePropertyValue::Resources(lacks));
         }
-        Observation::Present(facts)
+        Observation::Present(properties)
     }
 
     /// Runs a command unless its guard shows that there is nothing to do.
@@ -150,13 +150,13 @@ impl CommandRunner<'_> {
         let directory = exec.directory.as_deref().unwrap_or("/");
         let mut command = match (self.prefix, &user) {
             (None, None) => {
-                let mut command = new_host_command(name);
+                let mut command = new_noninteractive_command(name);
                 command.current_dir(directory);
                 command
             }
             // `chroot --userspec` is the only tool on every host that changes user and supplementary groups.
             (prefix, user) => {
-                let mut command = new_host_command("chroot");
+                let mut command = new_noninteractive_command("chroot");
                 if let Some(user) = user {
                     command.arg(format!("--userspec={}:{}", user.uid, user.gid));
                 }
@@ -187,38 +187,43 @@ mod tests {
     }
 
     /// What is seen of a command below a root in which there is `/bin/run` and nothing else.
-    fn observed(exec: ExecResourceBody) -> ResourceFactsByKind {
+    fn observed(exec: ExecResourceBody) -> ResourcePropertiesByKind {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         fs::write(folder.path().join("bin/run"), "").unwrap();
         let root = HostRoot::open_existing_root(folder.path()).unwrap();
         let accounts = AccountDatabase::read_passwd_and_group(&root, false);
         let runner = CommandRunner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
-        let Observation::Present(facts) =
+        let Observation::Present(properties) =
             runner.observe_exec(&ExecResourceBody { command: words("/bin/run").unwrap(), ..exec })
         else {
             panic!("looking must not fail");
         };
-        facts
+        properties
     }
 
-    fn lacks(ids: &[&str]) -> Option<FactValue> {
-        Some(FactValue::Resources(
+    fn lacks(ids: &[&str]) -> Option<ResourcePropertyValue> {
+        Some(ResourcePropertyValue::Resources(
             ids.iter().map(|id| ResourceId::try_from((*id).to_owned()).unwrap()).collect(),
         ))
     }
 
     #[test]
     fn missing_guard_program_is_lacking_for_only_if_and_due_for_unless() {
-        let facts = observed(ExecResourceBody { only_if: words("/bin/tset"), ..ExecResourceBody::default() });
+        let properties =
+            observed(ExecResourceBody { only_if: words("/bin/tset"), ..ExecResourceBody::default() });
         assert_eq!(
-            (facts.get(&FactKind::Due), facts.get(&FactKind::Lacks).cloned()),
+            (
+                properties.get(&ResourcePropertyKind::Due),
+                properties.get(&ResourcePropertyKind::Lacks).cloned()
+            ),
             (None, lacks(&["file:/bin/tset"]))
         );
-        let facts = observed(ExecResourceBody { unless: words("/bin/tset"), ..ExecResourceBody::default() });
+        let properties =
+            observed(ExecResourceBody { unless: words("/bin/tset"), ..ExecResourceBody::default() });
         assert_eq!(
-            (facts.get(&FactKind::Due), facts.get(&FactKind::Lacks)),
-            (Some(&FactValue::Flag(true)), None)
+            (properties.get(&ResourcePropertyKind::Due), properties.get(&ResourcePropertyKind::Lacks)),
+            (Some(&ResourcePropertyValue::Flag(true)), None)
         );
     }
 
@@ -230,11 +235,14 @@ mod tests {
             directory: Some("/srv/shop".to_owned()),
             ..ExecResourceBody::default()
         };
-        let facts = observed(exec.clone());
-        assert_eq!(facts.get(&FactKind::Due), None);
-        assert_eq!(facts.get(&FactKind::Lacks).cloned(), lacks(&["user:shop", "directory:/srv/shop"]));
+        let properties = observed(exec.clone());
+        assert_eq!(properties.get(&ResourcePropertyKind::Due), None);
+        assert_eq!(
+            properties.get(&ResourcePropertyKind::Lacks).cloned(),
+            lacks(&["user:shop", "directory:/srv/shop"])
+        );
         // `creates` is decided without running a program.
-        let facts = observed(ExecResourceBody { creates: Some("/bin/run".to_owned()), ..exec });
-        assert_eq!(facts.get(&FactKind::Due), Some(&FactValue::Flag(false)));
+        let properties = observed(ExecResourceBody { creates: Some("/bin/run".to_owned()), ..exec });
+        assert_eq!(properties.get(&ResourcePropertyKind::Due), Some(&ResourcePropertyValue::Flag(false)));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use model::{
-    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
+    observe::{Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     resource::{GroupResourceBody, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
@@ -11,13 +11,13 @@ use super::{account_database::AccountDatabase, account_tools::AccountTools, proc
 use crate::{host::HostError, host_root::HostRoot, punch_state_folder::PUNCH_STATE_FOLDER};
 
 impl AccountDatabase {
-    /// Facts about a group.
+    /// Properties of a group.
     pub(super) fn observe_group(
         &self,
         name: &str,
         wanted: Option<&Resource>,
         leaving: &BTreeSet<ResourceId>,
-    ) -> Observation<ResourceFactsByKind> {
+    ) -> Observation<ResourcePropertiesByKind> {
         if let Some(because) = self.reason_account_files_are_unreadable() {
             return Observation::Unreadable(because.clone());
         }
@@ -33,9 +33,10 @@ impl AccountDatabase {
             ));
         }
         match found {
-            Ok(Some(gid)) => {
-                Observation::Present(ResourceFactsByKind::from([(FactKind::Gid, FactValue::Number(gid))]))
-            }
+            Ok(Some(gid)) => Observation::Present(ResourcePropertiesByKind::from([(
+                ResourcePropertyKind::Gid,
+                ResourcePropertyValue::Number(gid),
+            )])),
             Ok(None) => Observation::Absent,
             Err(error) => Observation::Unreadable(error.to_string()),
         }
@@ -106,5 +107,5 @@ pub(super) fn recorded_user_private_groups(root: &HostRoot) -> Result<Vec<String
 /// Removes the record that the group `name` was made with its user.
 pub(super) fn remove_user_private_group_record(root: &HostRoot, name: &str) -> Result<(), HostError> {
     let path = group_mark(name);
-    root.remove_file(&path).map_err(|error| HostError::from_io_error("cannot remove", path, &error))
+    root.remove_file_if_exists(&path).map_err(|error| HostError::from_io_error("cannot remove", path, &error))
 }

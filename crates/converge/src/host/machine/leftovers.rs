@@ -26,7 +26,7 @@ pub(super) fn remove_temporary_files_of_resources(
         if !looked.insert(folder.to_owned()) {
             continue;
         }
-        let place = match folders.open_to_look(&path, ActingUser::OwnerOfFolder) {
+        let place = match folders.open_parent_to_observe(&path, ActingUser::OwnerOfFolder) {
             Ok(Some(place)) => place,
             Ok(None) | Err(FolderWalkError::Unsafe(_)) => continue,
             Err(FolderWalkError::File(error)) => return Err(failed(folder, &error)),

@@ -37,7 +37,10 @@ use std::{
 
 use model::{
     health::{HealthProbe, request_and_check_http_answer},
-    observe::{FactKind, Observation, ObservationRequest, OsFamily, PayloadDrift, ResourceFactsByKind},
+    observe::{
+        Observation, ObservationRequest, OsFamily, PayloadDrift, ResourcePropertiesByKind,
+        ResourcePropertyKind,
+    },
     plan::{PlannedAction, PlannedChange},
     report::Repair,
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
@@ -136,7 +139,8 @@ impl RealHost {
         change: &PlannedChange,
     ) -> Result<Option<String>, HostError> {
         let name = resource.id.name.as_str();
-        let facts: Vec<FactKind> = change.differences.iter().map(|difference| difference.fact).collect();
+        let properties: Vec<ResourcePropertyKind> =
+            change.differences.iter().map(|difference| difference.property).collect();
         let accounts = self.accounts();
         let folders = ResourceFolders { root: &self.root, accounts: &accounts, cache: &self.walked };
         let acting = ActingUser::of_resource(Some(resource), &accounts);
@@ -144,10 +148,10 @@ impl RealHost {
         match &resource.body {
             ResourceBody::File(file) => file::create_or_change_file(&folders, acting, name, file)?,
             ResourceBody::Directory(directory) => {
-                directory::create_or_update_directory(&folders, acting, name, directory)?;
+                directory::create_or_change_directory(&folders, acting, name, directory)?;
             }
             ResourceBody::Symlink(link) => symlink::create_or_replace_symlink(&folders, name, link)?,
-            ResourceBody::User(user) => tools.create_or_change_user(&folders, name, user, &facts)?,
+            ResourceBody::User(user) => tools.create_or_change_user(&folders, name, user, &properties)?,
             ResourceBody::Group(group) => tools.create_or_change_group(&self.root, &accounts, name, group)?,
             ResourceBody::Service(service) => {
                 // A folder without a system has only the units our packages bring: others come with the
@@ -157,8 +161,8 @@ impl RealHost {
                         "not enabled: there is no such unit, and no system to get it from".to_owned(),
                     ));
                 }
-                folders.require_protected_folder(service::ADMINISTRATORS_UNITS)?;
-                self.systemd.apply_service(&self.root, name, service, &facts)?;
+                folders.require_protected_folder(service::ADMINISTRATOR_UNITS_FOLDER)?;
+                self.systemd.apply_service(&self.root, name, service, &properties)?;
             }
             ResourceBody::Cron(cron) => cron::write_cron_file(&folders, &resource.id, cron, resource.secret)?,
             ResourceBody::Package(package) => {
@@ -190,7 +194,7 @@ impl RealHost {
             }
             ResourceKind::Group => tools.remove_group(&accounts, &id.name).map(|()| None),
             ResourceKind::Service => {
-                folders.require_protected_folder(service::ADMINISTRATORS_UNITS)?;
+                folders.require_protected_folder(service::ADMINISTRATOR_UNITS_FOLDER)?;
                 self.systemd.stop_and_disable_service(&self.root, &id.name)
             }
             ResourceKind::Package => self.os_packages.remove_os_package_unless_needed(&self.root, &id.name),
@@ -213,7 +217,7 @@ impl Host for RealHost {
         self.prefix.is_none() || self.root.exists("/bin/sh").unwrap_or(true)
     }
 
-    fn observe_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
+    fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.rpm.query_installed_versions(&self.root, names)
     }
 
@@ -239,7 +243,7 @@ impl Host for RealHost {
     fn observe_resources(
         &self,
         request: &ObservationRequest<'_>,
-    ) -> BTreeMap<ResourceId, Observation<ResourceFactsByKind>> {
+    ) -> BTreeMap<ResourceId, Observation<ResourcePropertiesByKind>> {
         let mut all: BTreeMap<&ResourceId, Option<&Resource>> =
             request.others.iter().map(|id| (id, None)).collect();
         all.extend(request.wanted.iter().map(|resource| (&resource.id, Some(*resource))));
@@ -258,7 +262,7 @@ impl Host for RealHost {
             .values()
             .flatten()
             .filter(|resource| resource.present && resource.id.kind == ResourceKind::Directory)
-            .filter_map(|resource| Some((resource.id.name.as_str(), paths::ownership(resource)?)))
+            .filter_map(|resource| Some((resource.id.name.as_str(), paths::ownership_of_resource(resource)?)))
             .collect();
         let runner = CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
         let mut observed = BTreeMap::new();
@@ -387,10 +391,9 @@ fn leaves_folders_as_they_are(change: &PlannedChange) -> bool {
     match &change.action {
         PlannedAction::Apply(resource) => {
             let kind = resource.id.kind;
-            let replaces = change
-                .differences
-                .iter()
-                .any(|difference| difference.fact == FactKind::Type && difference.before.is_some());
+            let replaces = change.differences.iter().any(|difference| {
+                difference.property == ResourcePropertyKind::Type && difference.before.is_some()
+            });
             matches!(kind, ResourceKind::File | ResourceKind::Cron) && !replaces
         }
         PlannedAction::Restart { .. } | PlannedAction::LookAgain(_) => true,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use model::{
-    observe::{FactKind, FactValue, Observation, OsFamily, ResourceFactsByKind},
+    observe::{Observation, OsFamily, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     resource::{Resource, ResourceBody},
 };
 use nix::{
@@ -20,7 +20,8 @@ use nix::{
 use super::{
     dpkg_repair::HALF_INSTALLED_STATES,
     process::{
-        ProcessOutput, failed_command_error, new_host_command, run_expecting_success, run_to_any_exit,
+        ProcessOutput, failed_command_error, new_noninteractive_command, run_expecting_success,
+        run_to_any_exit,
     },
     rpm_command::has_rpm_logged_errors,
 };
@@ -43,11 +44,11 @@ pub(super) struct OsPackageManager {
 }
 
 impl OsPackageManager {
-    /// Facts about packages, by name; `wanted` is their desired state.
+    /// Properties of packages, by name; `wanted` is their desired state.
     pub(super) fn observe_os_packages(
         &self,
         wanted: &[(&str, Option<&Resource>)],
-    ) -> BTreeMap<String, Observation<ResourceFactsByKind>> {
+    ) -> BTreeMap<String, Observation<ResourcePropertiesByKind>> {
         let (Some(family), false) = (self.family, wanted.is_empty()) else { return BTreeMap::new() };
         let mut command = self.query(family);
         let ended = run_to_any_exit(command.arg("--").args(wanted.iter().map(|(name, _)| name)));
@@ -80,7 +81,7 @@ impl OsPackageManager {
                         (None, None) if half.contains(*name) => {
                             match wanted_resource.is_some_and(|wanted| wanted.present) {
                                 true => Observation::Absent,
-                                false => Observation::Present(ResourceFactsByKind::new()),
+                                false => Observation::Present(ResourcePropertiesByKind::new()),
                             }
                         }
                         (None, None) => self.providing_packages(family, name),
@@ -94,7 +95,7 @@ impl OsPackageManager {
     pub(super) fn query(&self, family: OsFamily) -> Command {
         match family {
             OsFamily::Deb => {
-                let mut command = new_host_command("dpkg-query");
+                let mut command = new_noninteractive_command("dpkg-query");
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
                 }
@@ -104,7 +105,7 @@ impl OsPackageManager {
                 command
             }
             OsFamily::Rpm => {
-                let mut command = new_host_command("rpm");
+                let mut command = new_noninteractive_command("rpm");
                 if let Some(prefix) = &self.prefix {
                     command.args(["--root", prefix]);
                 }
@@ -116,7 +117,7 @@ impl OsPackageManager {
     }
 
     /// A name no package has may be one that an installed package provides: that, too, is there.
-    fn providing_packages(&self, family: OsFamily, name: &str) -> Observation<ResourceFactsByKind> {
+    fn providing_packages(&self, family: OsFamily, name: &str) -> Observation<ResourcePropertiesByKind> {
         let provided = match family {
             OsFamily::Rpm => {
                 let mut command = self.query(family);
@@ -127,7 +128,7 @@ impl OsPackageManager {
                 })
             }
             OsFamily::Deb => {
-                let mut command = new_host_command("dpkg-query");
+                let mut command = new_noninteractive_command("dpkg-query");
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--admindir={prefix}/var/lib/dpkg"));
                 }
@@ -141,7 +142,7 @@ impl OsPackageManager {
             }
         };
         match provided {
-            Ok(true) => Observation::Present(ResourceFactsByKind::new()),
+            Ok(true) => Observation::Present(ResourcePropertiesByKind::new()),
             Ok(false) => Observation::Absent,
             Err(error) => Observation::Unreadable(error.to_string()),
         }
@@ -172,7 +173,7 @@ impl OsPackageManager {
                 let joint = if self.zypper { "=" } else { "-" };
                 let what =
                     version.map_or_else(|| name.to_owned(), |version| format!("{name}{joint}{version}"));
-                let mut command = new_host_command(if self.zypper { "zypper" } else { "dnf" });
+                let mut command = new_noninteractive_command(if self.zypper { "zypper" } else { "dnf" });
                 let root = if self.zypper { "root" } else { "installroot" };
                 if let Some(prefix) = &self.prefix {
                     command.arg(format!("--{root}={prefix}"));
@@ -234,13 +235,13 @@ impl OsPackageManager {
     fn removal(&self, family: OsFamily, options: &[&str], name: &str) -> Command {
         let mut command = match family {
             OsFamily::Deb => {
-                let mut command = new_host_command("dpkg");
+                let mut command = new_noninteractive_command("dpkg");
                 command.args(self.prefix.iter().map(|prefix| format!("--root={prefix}")));
                 command.args(options).arg("--remove");
                 command
             }
             OsFamily::Rpm => {
-                let mut command = new_host_command("rpm");
+                let mut command = new_noninteractive_command("rpm");
                 command.args(self.prefix.iter().flat_map(|prefix| ["--root", prefix]));
                 command.arg("--erase").args(options);
                 command
@@ -252,9 +253,9 @@ impl OsPackageManager {
 
     fn apt(&self) -> Command {
         let mut command = match &self.prefix {
-            None => new_host_command("apt-get"),
+            None => new_noninteractive_command("apt-get"),
             Some(prefix) => {
-                let mut command = new_host_command("chroot");
+                let mut command = new_noninteractive_command("chroot");
                 command.args([prefix, "apt-get"]);
                 command
             }
@@ -314,7 +315,7 @@ fn ambiguous_name(family: OsFamily, name: &str) -> Option<String> {
 fn version_in_wanted_form(
     version: &str,
     wanted_resource: Option<&Resource>,
-) -> Observation<ResourceFactsByKind> {
+) -> Observation<ResourcePropertiesByKind> {
     let wanted = match wanted_resource.map(|wanted_resource| &wanted_resource.body) {
         Some(ResourceBody::Package(package)) => package.version.as_deref(),
         _ => None,
@@ -324,7 +325,10 @@ fn version_in_wanted_form(
         .into_iter()
         .flat_map(|text| [text, text.rsplit_once('-').map_or(text, |(version, _)| version)]);
     let shown = wanted.filter(|wanted| forms.into_iter().any(|form| form == *wanted)).unwrap_or(version);
-    Observation::Present(ResourceFactsByKind::from([(FactKind::Version, FactValue::Text(shown.to_owned()))]))
+    Observation::Present(ResourcePropertiesByKind::from([(
+        ResourcePropertyKind::Version,
+        ResourcePropertyValue::Text(shown.to_owned()),
+    )]))
 }
 
 #[cfg(test)]
@@ -345,7 +349,7 @@ mod tests {
         };
         let shown =
             |wanted: &str| match version_in_wanted_form("1:1.20.1-10.el9", Some(&wanted_resource(wanted))) {
-                Observation::Present(facts) => facts[&FactKind::Version].to_string(),
+                Observation::Present(properties) => properties[&ResourcePropertyKind::Version].to_string(),
                 _ => unreachable!(),
             };
         for wanted in ["1.20.1", "1.20.1-10.el9", "1:1.20.1", "1:1.20.1-10.el9"] {
@@ -378,7 +382,7 @@ mod tests {
     #[test]
     fn package_that_others_need_is_told_from_one_that_cannot_be_removed() {
         let tool = OsPackageManager { family: Some(OsFamily::Deb), zypper: false, prefix: None };
-        let ours = run_to_any_exit(new_host_command("dpkg-query").args(["--show", "libc6"]));
+        let ours = run_to_any_exit(new_noninteractive_command("dpkg-query").args(["--show", "libc6"]));
         if !ours.is_ok_and(|ended| ended.status.success()) {
             return;
         }

@@ -39,7 +39,7 @@ pub(super) fn observe_package_paths(
     for path in request.paths {
         let look = |folders: &mut FolderLookup<'_>| {
             Ok(ObservedPackagePath {
-                canonical: folders.canonical_path(path)?,
+                canonical: folders.path_with_canonical_parent(path)?,
                 entry: entry_at_path(root, accounts, path, request.digested.contains(path))?,
                 owners: BTreeSet::new(),
                 unsafe_because: folders.why_path_is_unsafe(path, &trust)?,
@@ -56,8 +56,8 @@ pub(super) fn observe_package_paths(
     }
     let names: Vec<String> = request.packages.iter().cloned().collect();
     let mut own = BTreeSet::new();
-    for (name, path) in rpm.list_files(root, Some(&names))? {
-        let path = folders.canonical_path(&path).map_err(|error| wrong(&path, error))?;
+    for (name, path) in rpm.list_files_of_installed_packages(root, Some(&names))? {
+        let path = folders.path_with_canonical_parent(&path).map_err(|error| wrong(&path, error))?;
         if canonical.contains(&path) {
             own.insert(path.clone());
             packages.entry(path).or_default().insert(PackagedPathOwner::Rpm(name));
@@ -67,11 +67,11 @@ pub(super) fn observe_package_paths(
     let others = observed.values().any(|path| path.entry.is_some() && !own.contains(&path.canonical));
     if others {
         let parts: BTreeSet<&str> = canonical.iter().map(|path| last_part(path)).collect();
-        for (name, path) in rpm.list_files(root, None)? {
+        for (name, path) in rpm.list_files_of_installed_packages(root, None)? {
             if !parts.contains(last_part(&path)) {
                 continue;
             }
-            let path = folders.canonical_path(&path).map_err(|error| wrong(&path, error))?;
+            let path = folders.path_with_canonical_parent(&path).map_err(|error| wrong(&path, error))?;
             if canonical.contains(&path) {
                 packages.entry(path).or_default().insert(PackagedPathOwner::Rpm(name));
             }

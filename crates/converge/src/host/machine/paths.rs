@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs::File};
 
 use model::{
-    observe::{FactKind, FactValue, FileType, Observation, ResourceFactsByKind},
+    observe::{FileType, Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
 };
 use nix::sys::stat::fstat;
@@ -12,21 +12,23 @@ use super::{
     path_entry::{
         ObservedEntry, observe_entry, open_regular_file, reason_immutable, remove_entry_unless_nonempty,
     },
-    resource_folders::{ActingUser, ResourceFolders, ResourcePlace, host_error, is_about_to_be_made_safe},
+    resource_folders::{
+        ActingUser, OpenResourceEntry, ResourceFolders, host_error_from_walk_error, is_about_to_be_made_safe,
+    },
 };
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
     host_root::{FolderOwnership, FolderWalkError, UnsafeFolder},
 };
 
-/// Facts about what lies at the path of a file, directory or link, its owners named as in its description
+/// Properties of what lies at the path of a file, directory or link, its owners named as in its description
 /// where that is the same.
 pub(super) fn observe_path(
     folders: &ResourceFolders<'_>,
     id: &ResourceId,
     described: Option<&Resource>,
     directories: &BTreeMap<&str, &Ownership>,
-) -> Observation<ResourceFactsByKind> {
+) -> Observation<ResourcePropertiesByKind> {
     let acting = ActingUser::of_resource(described, folders.accounts);
     let observed = observe_entry_at_path(folders, &id.name, acting, directories);
     let immutable = match &observed {
@@ -40,9 +42,12 @@ pub(super) fn observe_path(
         _ => None,
     };
     observed.map_present(|entry| {
-        let mut facts = facts_of_entry(folders, entry, described.and_then(ownership));
-        facts.extend(immutable.map(|because| (FactKind::Immutable, FactValue::Unusable(because))));
-        facts
+        let mut properties = properties_of_entry(folders, entry, described.and_then(ownership_of_resource));
+        properties.extend(
+            immutable
+                .map(|because| (ResourcePropertyKind::Immutable, ResourcePropertyValue::Unusable(because))),
+        );
+        properties
     })
 }
 
@@ -59,7 +64,7 @@ fn reason_entry_immutable(
 }
 
 fn reason_folder_immutable(folders: &ResourceFolders<'_>, path: &str, acting: ActingUser) -> Option<String> {
-    let place = folders.open_to_look(path, acting).ok().flatten()?;
+    let place = folders.open_parent_to_observe(path, acting).ok().flatten()?;
     let folder = path.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty());
     let folder = folder.unwrap_or("/");
     let because = reason_immutable(&place.spot.folder)?;
@@ -80,7 +85,7 @@ pub(super) fn observe_entry_at_path(
             file_system_error_reason_with_advice(&error)
         ))
     };
-    let place = match folders.open_to_look(path, acting) {
+    let place = match folders.open_parent_to_observe(path, acting) {
         Ok(Some(place)) => place,
         Ok(None) => return Observation::Absent,
         Err(FolderWalkError::Unsafe(folder))
@@ -111,7 +116,7 @@ pub(super) fn observe_entry_at_path(
 /// Whether one of the described `directories` is the folder of a place, and differs from it.
 fn folder_is_about_to_be_changed(
     folders: &ResourceFolders<'_>,
-    place: &ResourcePlace<'_>,
+    place: &OpenResourceEntry<'_>,
     path: &str,
     directories: &BTreeMap<&str, &Ownership>,
 ) -> bool {
@@ -125,26 +130,40 @@ fn folder_is_about_to_be_changed(
     is_about_to_be_made_safe(&seen, directories, folders.accounts)
 }
 
-fn facts_of_entry(
+fn properties_of_entry(
     folders: &ResourceFolders<'_>,
     entry: ObservedEntry,
     wanted: Option<&Ownership>,
-) -> ResourceFactsByKind {
+) -> ResourcePropertiesByKind {
     let accounts = folders.accounts;
     let owner = wanted.and_then(|wanted| wanted.owner.as_deref());
     let group = wanted.and_then(|wanted| wanted.group.as_deref());
-    let mut facts = ResourceFactsByKind::from([
-        (FactKind::Type, FactValue::Type(entry.file_type)),
-        (FactKind::Owner, FactValue::Text(accounts.wanted_or_known_user_name(entry.uid, owner))),
-        (FactKind::Group, FactValue::Text(accounts.wanted_or_known_group_name(entry.gid, group))),
+    let mut properties = ResourcePropertiesByKind::from([
+        (ResourcePropertyKind::Type, ResourcePropertyValue::Type(entry.file_type)),
+        (
+            ResourcePropertyKind::Owner,
+            ResourcePropertyValue::Text(accounts.wanted_or_known_user_name(entry.uid, owner)),
+        ),
+        (
+            ResourcePropertyKind::Group,
+            ResourcePropertyValue::Text(accounts.wanted_or_known_group_name(entry.gid, group)),
+        ),
     ]);
     if entry.file_type != FileType::Symlink {
-        facts.insert(FactKind::Mode, FactValue::Mode(entry.mode));
+        properties.insert(ResourcePropertyKind::Mode, ResourcePropertyValue::Mode(entry.mode));
     }
-    facts.extend(entry.target.map(|target| (FactKind::Target, FactValue::Text(target))));
-    facts.extend(entry.content.map(|content| (FactKind::Content, FactValue::Content(content))));
-    facts.extend(entry.unreadable.map(|because| (FactKind::Content, FactValue::Unusable(because))));
-    facts
+    properties.extend(
+        entry.target.map(|target| (ResourcePropertyKind::Target, ResourcePropertyValue::Text(target))),
+    );
+    properties.extend(
+        entry.content.map(|content| (ResourcePropertyKind::Content, ResourcePropertyValue::Content(content))),
+    );
+    properties.extend(
+        entry
+            .unreadable
+            .map(|because| (ResourcePropertyKind::Content, ResourcePropertyValue::Unusable(because))),
+    );
+    properties
 }
 
 /// Removes a file, link or folder; a folder that is not empty is kept, and the reason is returned.
@@ -152,10 +171,10 @@ pub(super) fn remove_unless_nonempty_folder(
     folders: &ResourceFolders<'_>,
     id: &ResourceId,
 ) -> Result<Option<String>, HostError> {
-    let place = match folders.open_to_look(&id.name, ActingUser::OwnerOfFolder) {
+    let place = match folders.open_parent_to_observe(&id.name, ActingUser::OwnerOfFolder) {
         Ok(Some(place)) => place,
         Ok(None) => return Ok(None),
-        Err(error) => return Err(host_error("cannot remove", &id.name, error)),
+        Err(error) => return Err(host_error_from_walk_error("cannot remove", &id.name, error)),
     };
     let is_folder = id.kind == ResourceKind::Directory;
     match place.work(|spot| remove_entry_unless_nonempty(spot, is_folder)) {
@@ -172,10 +191,10 @@ pub(super) fn open_file_to_save(
     id: &ResourceId,
 ) -> Result<Option<File>, HostError> {
     let path = &id.name;
-    let place = match folders.open_to_look(path, ActingUser::OwnerOfFolder) {
+    let place = match folders.open_parent_to_observe(path, ActingUser::OwnerOfFolder) {
         Ok(Some(place)) => place,
         Ok(None) => return Ok(None),
-        Err(error) => return Err(host_error("cannot read", path, error)),
+        Err(error) => return Err(host_error_from_walk_error("cannot read", path, error)),
     };
     let user = place.user.as_ref().map(|user| user.uid);
     place
@@ -184,7 +203,7 @@ pub(super) fn open_file_to_save(
 }
 
 /// The owner and group of a file or folder.
-pub(super) fn ownership(resource: &Resource) -> Option<&Ownership> {
+pub(super) fn ownership_of_resource(resource: &Resource) -> Option<&Ownership> {
     match &resource.body {
         ResourceBody::File(file) => Some(&file.ownership),
         ResourceBody::Directory(directory) => Some(&directory.ownership),

@@ -57,7 +57,7 @@ fn programs_lock() -> io::Result<Option<File>> {
 }
 
 /// A program of the host, in a known language and with nothing on its standard input.
-pub(super) fn new_host_command(name: &str) -> Command {
+pub(super) fn new_noninteractive_command(name: &str) -> Command {
     let mut command = Command::new(name);
     command.stdin(Stdio::null()).env("LC_ALL", "C").current_dir("/");
     command
@@ -69,7 +69,7 @@ pub(super) fn run_to_any_exit(command: &mut Command) -> Result<ProcessOutput, Ho
 }
 
 /// Runs a program that lists much to its end, however it ends.
-pub(super) fn run_listing_to_any_exit(command: &mut Command) -> Result<ProcessOutput, HostError> {
+pub(super) fn run_keeping_large_output(command: &mut Command) -> Result<ProcessOutput, HostError> {
     run_keeping_output(command, None, KEPT_OF_LISTINGS)
 }
 
@@ -229,7 +229,7 @@ mod tests {
             pid.display()
         );
         let ended = run_work_with_children_holding_lock(Some(&held), || {
-            run_to_any_exit(new_host_command("sh").args(["-c", &script]))
+            run_to_any_exit(new_noninteractive_command("sh").args(["-c", &script]))
         })
         .unwrap();
         assert!(ended.status.success(), "it was not locked: {}", ended.stderr);

@@ -17,7 +17,7 @@ use crate::{
     host::{HostError, file_system_error_reason_with_advice},
     host_root::{
         FileAccessUser, FolderOwnership, FolderWalkError, HostRoot, OpenParentFolderAndName, PathTrust,
-        UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache, open_folder_itself,
+        UnsafeFolder, UserFolder, WalkedFolder, WalkedFolderCache, open_folder_without_following_link,
     },
 };
 
@@ -42,7 +42,7 @@ pub(super) struct ResourceFolders<'a> {
 }
 
 /// The entry of an open folder at which a resource lies.
-pub(super) struct ResourcePlace<'a> {
+pub(super) struct OpenResourceEntry<'a> {
     pub(super) spot: OpenParentFolderAndName<'a>,
     /// The user whose folder it is in, and who works there.
     pub(super) user: Option<FileAccessUser>,
@@ -76,7 +76,7 @@ impl ActingUser {
     }
 }
 
-impl ResourcePlace<'_> {
+impl OpenResourceEntry<'_> {
     /// Does work on the entry, in a user's folder as that user.
     pub(super) fn work<T: Send>(
         &self,
@@ -121,11 +121,11 @@ fn reason_user_failed(user: &FileAccessUser, error: &io::Error) -> String {
 
 impl ResourceFolders<'_> {
     /// Opens the folder that `path` is in to look at what is there; `None` when there is no such folder.
-    pub(super) fn open_to_look<'p>(
+    pub(super) fn open_parent_to_observe<'p>(
         &self,
         path: &'p str,
         acting: ActingUser,
-    ) -> Result<Option<ResourcePlace<'p>>, FolderWalkError> {
+    ) -> Result<Option<OpenResourceEntry<'p>>, FolderWalkError> {
         match self.open(path, acting, None, false) {
             Err(FolderWalkError::File(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             opened => opened.map(Some),
@@ -133,11 +133,11 @@ impl ResourceFolders<'_> {
     }
 
     /// Opens the folder that `path` is in to make or change what is there, and makes it where there is none.
-    pub(super) fn open_to_write<'p>(
+    pub(super) fn open_or_create_parent<'p>(
         &self,
         path: &'p str,
         acting: ActingUser,
-    ) -> Result<ResourcePlace<'p>, HostError> {
+    ) -> Result<OpenResourceEntry<'p>, HostError> {
         self.open_to_write_with_group(path, acting, None)
     }
 
@@ -147,8 +147,9 @@ impl ResourceFolders<'_> {
         path: &'p str,
         acting: ActingUser,
         group: Option<u32>,
-    ) -> Result<ResourcePlace<'p>, HostError> {
-        self.open(path, acting, group, true).map_err(|error| host_error("cannot write", path, error))
+    ) -> Result<OpenResourceEntry<'p>, HostError> {
+        self.open(path, acting, group, true)
+            .map_err(|error| host_error_from_walk_error("cannot write", path, error))
     }
 
     /// An error unless only root can change the folder at `path` and the way to it. It need not be there.
@@ -157,10 +158,10 @@ impl ResourceFolders<'_> {
             Ok(WalkedFolder::Protected(_)) => Ok(()),
             Ok(WalkedFolder::OfUser(folder)) => {
                 let error = self.refuse(&folder, ActingUser::Root);
-                Err(host_error("cannot use", path, error))
+                Err(host_error_from_walk_error("cannot use", path, error))
             }
             Err(FolderWalkError::File(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(host_error("cannot use", path, error)),
+            Err(error) => Err(host_error_from_walk_error("cannot use", path, error)),
         }
     }
 
@@ -175,12 +176,12 @@ impl ResourceFolders<'_> {
         acting: ActingUser,
         group: Option<u32>,
         create: bool,
-    ) -> Result<ResourcePlace<'p>, FolderWalkError> {
+    ) -> Result<OpenResourceEntry<'p>, FolderWalkError> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         match self.walk_to_folder(above, create)? {
             WalkedFolder::Protected(folder) => {
-                let spot = OpenParentFolderAndName { folder: folder.open_folder(), name };
-                Ok(ResourcePlace { spot, user: None })
+                let spot = OpenParentFolderAndName { folder: folder.folder_descriptor(), name };
+                Ok(OpenResourceEntry { spot, user: None })
             }
             WalkedFolder::OfUser(user) => {
                 match acting {
@@ -190,7 +191,7 @@ impl ResourceFolders<'_> {
                 }
                 let acts = self.accounts.file_access_user(user.uid, group);
                 let folder = open_below_user_folder(&user, &acts, create)?;
-                Ok(ResourcePlace { spot: OpenParentFolderAndName { folder, name }, user: Some(acts) })
+                Ok(OpenResourceEntry { spot: OpenParentFolderAndName { folder, name }, user: Some(acts) })
             }
         }
     }
@@ -228,7 +229,7 @@ pub(super) fn users_trusted_with_paths<'a>(
     accounts: &'a AccountDatabase,
 ) -> io::Result<PathTrust<'a>> {
     let mut uids = vec![0, geteuid().as_raw()];
-    if accounts.is_of_folder() {
+    if accounts.is_of_alternate_root() {
         uids.push(root.owner_of_root_folder()?);
     }
     Ok(PathTrust { uids, accounts })
@@ -280,10 +281,10 @@ fn open_below_user_folder(
 }
 
 fn open_or_create_folder_of_user(above: &OwnedFd, name: &str, create: bool) -> io::Result<OwnedFd> {
-    match open_folder_itself(above, name) {
+    match open_folder_without_following_link(above, name) {
         Err(Errno::ENOENT) if create => {
             mkdirat(above, name, Mode::from_bits_truncate(0o700))?;
-            let open = open_folder_itself(above, name)?;
+            let open = open_folder_without_following_link(above, name)?;
             // Whatever the umask.
             fchmod(&open, Mode::from_bits_truncate(0o755))?;
             Ok(open)
@@ -293,7 +294,11 @@ fn open_or_create_folder_of_user(above: &OwnedFd, name: &str, create: bool) -> i
 }
 
 /// The error of a change.
-pub(super) fn host_error(what: &'static str, path: &str, error: FolderWalkError) -> HostError {
+pub(super) fn host_error_from_walk_error(
+    what: &'static str,
+    path: &str,
+    error: FolderWalkError,
+) -> HostError {
     match error {
         FolderWalkError::File(error) => HostError::from_io_error(what, path, &error),
         FolderWalkError::Unsafe(unsafe_folder) => {

@@ -9,7 +9,8 @@ use std::{
 use model::{observe::Observation, version::Version};
 
 use super::process::{
-    ProcessOutput, failed_command_error, new_host_command, run_listing_to_any_exit, run_to_any_exit,
+    ProcessOutput, failed_command_error, new_noninteractive_command, run_keeping_large_output,
+    run_to_any_exit,
 };
 use super::rpm_transaction::{TransactionWarnings, needs_only_files_that_are_there};
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
 /// Where rpm's database may be: Debian's rpm, most others, newer ones.
 pub(super) const DATABASES: [&str; 3] = ["/root/.rpmdb", "/var/lib/rpm", "/usr/lib/sysimage/rpm"];
 
-/// The facts about a file that a query lists, one line a file.
+/// The properties of a file that a query lists, one line a file.
 const FILE_FACTS: &str = "[%{=NAME}\\t%{FILENAMES}\\t%{FILEMODES}\\t%{LONGFILESIZES}\\t%{FILEDIGESTS}\\t%{=FILEDIGESTALGO}\\t%{FILEUSERNAME}\\t%{FILEGROUPNAME}\\t%{FILELINKTOS}\\t%{FILEFLAGS}\\t%{FILEVERIFYFLAGS}\\t%{FILESTATES}\\n]";
 
 /// The `rpm` program, for one root.
@@ -33,7 +34,7 @@ pub(super) struct RpmCommand {
 
 impl RpmCommand {
     pub(super) fn program(&self) -> Command {
-        let mut command = new_host_command("rpm");
+        let mut command = new_noninteractive_command("rpm");
         // Debian's rpm keeps its database in the home of who runs it: always the same one, then.
         command.env("HOME", "/root");
         if let Some(prefix) = &self.prefix {
@@ -100,7 +101,7 @@ impl RpmCommand {
     }
 
     /// The files of installed packages, each with its package: of `names`, or of all.
-    pub(super) fn list_files(
+    pub(super) fn list_files_of_installed_packages(
         &self,
         root: &HostRoot,
         names: Option<&[String]>,
@@ -128,7 +129,7 @@ impl RpmCommand {
             Some(names) => command.arg("--").args(names),
             None => command.arg("--all"),
         };
-        let ended = run_listing_to_any_exit(&mut command)?;
+        let ended = run_keeping_large_output(&mut command)?;
         if has_rpm_logged_errors(&ended) {
             return Err(failed_command_error(&command, &ended));
         }

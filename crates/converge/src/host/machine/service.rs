@@ -6,14 +6,14 @@
 use std::{collections::BTreeMap, os::fd::AsFd};
 
 use model::{
-    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
+    observe::{Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     plan::PlannedAction,
     resource::{Resource, ResourceBody, ResourceId, ResourceKind, ServiceResourceBody, UNIT_SUFFIXES},
 };
 use nix::fcntl::{OFlag, openat};
 
 use super::{
-    process::{new_host_command, run_expecting_success, run_to_any_exit},
+    process::{new_noninteractive_command, run_expecting_success, run_to_any_exit},
     service_watch::WatchedService,
 };
 use crate::{
@@ -22,11 +22,11 @@ use crate::{
 };
 
 /// Where the units and links of administrators lie.
-pub(super) const ADMINISTRATORS_UNITS: &str = "/etc/systemd/system";
+pub(super) const ADMINISTRATOR_UNITS_FOLDER: &str = "/etc/systemd/system";
 
 /// Where units lie, strongest first.
 const FOLDERS: [&str; 4] =
-    [ADMINISTRATORS_UNITS, "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
+    [ADMINISTRATOR_UNITS_FOLDER, "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"];
 
 /// systemd, running or as files.
 #[derive(Debug)]
@@ -71,12 +71,12 @@ impl Systemd {
         Self { booted, prefix, reloaded: false, changed: false, watched: BTreeMap::new() }
     }
 
-    /// Facts about services, by name; `wanted` is their desired state.
+    /// Properties of services, by name; `wanted` is their desired state.
     pub(super) fn observe_services(
         &self,
         root: &HostRoot,
         services: &[(&str, Option<&Resource>)],
-    ) -> BTreeMap<String, Observation<ResourceFactsByKind>> {
+    ) -> BTreeMap<String, Observation<ResourcePropertiesByKind>> {
         if services.is_empty() {
             return BTreeMap::new();
         }
@@ -86,7 +86,7 @@ impl Systemd {
                 .map(|(name, wanted_resource)| ((*name).to_owned(), from_files(root, name, *wanted_resource)))
                 .collect();
         }
-        let mut command = new_host_command("systemctl");
+        let mut command = new_noninteractive_command("systemctl");
         command.args(["show", "--property=LoadState,ActiveState,SubState,UnitFileState", "--"]);
         command.args(services.iter().map(|(name, _)| unit(name)));
         let shown = match run_to_any_exit(&mut command) {
@@ -113,13 +113,13 @@ impl Systemd {
             .collect()
     }
 
-    /// Makes a service what it must be; `facts` are the names of what differs.
+    /// Makes a service what it must be; `properties` are the names of what differs.
     pub(super) fn apply_service(
         &mut self,
         root: &HostRoot,
         name: &str,
         service: &ServiceResourceBody,
-        facts: &[FactKind],
+        properties: &[ResourcePropertyKind],
     ) -> Result<(), HostError> {
         self.reload_units()?;
         let on = service.enabled == Some(true) || service.running == Some(true);
@@ -127,10 +127,13 @@ impl Systemd {
         if !on && self.observe_services(root, &[(name, None)]).get(name) == Some(&Observation::Absent) {
             return Ok(());
         }
-        if let Some(enabled) = service.enabled.filter(|_| facts.contains(&FactKind::Enabled)) {
+        if let Some(enabled) = service.enabled.filter(|_| properties.contains(&ResourcePropertyKind::Enabled))
+        {
             self.systemctl(if enabled { "enable" } else { "disable" }, name)?;
         }
-        if let Some(running) = service.running.filter(|_| self.booted && facts.contains(&FactKind::Running)) {
+        if let Some(running) =
+            service.running.filter(|_| self.booted && properties.contains(&ResourcePropertyKind::Running))
+        {
             self.systemctl(if running { "start" } else { "stop" }, name)?;
             if running {
                 self.watch_started_service(name, service.settle_seconds())?;
@@ -166,7 +169,7 @@ impl Systemd {
     }
 
     fn systemctl(&self, verb: &str, name: &str) -> Result<(), HostError> {
-        let mut command = new_host_command("systemctl");
+        let mut command = new_noninteractive_command("systemctl");
         if let Some(prefix) = &self.prefix {
             command.arg(format!("--root={prefix}"));
         }
@@ -186,7 +189,7 @@ impl Systemd {
 
     /// The service's last journal lines, for the error message.
     pub(super) fn recent_journal_lines(&self, name: &str) -> String {
-        let mut command = new_host_command("journalctl");
+        let mut command = new_noninteractive_command("journalctl");
         command.args(["--no-pager", "--output=cat", "--lines=10", "--unit"]).arg(unit(name));
         match run_to_any_exit(&mut command) {
             Ok(ended) if !ended.stdout.trim().is_empty() => {
@@ -210,7 +213,7 @@ impl Systemd {
     /// killed may have changed them, and before an action that follows a change of them.
     fn reload_units(&mut self) -> Result<(), HostError> {
         if self.booted && !self.reloaded {
-            run_expecting_success(new_host_command("systemctl").arg("daemon-reload"))?;
+            run_expecting_success(new_noninteractive_command("systemctl").arg("daemon-reload"))?;
         }
         (self.reloaded, self.changed) = (true, false);
         Ok(())
@@ -220,14 +223,14 @@ impl Systemd {
 fn observe_running_services(
     services: &[(&str, Option<&Resource>)],
     because: &str,
-) -> BTreeMap<String, Observation<ResourceFactsByKind>> {
+) -> BTreeMap<String, Observation<ResourcePropertiesByKind>> {
     services
         .iter()
         .map(|(name, _)| ((*name).to_owned(), Observation::Unreadable(because.to_owned())))
         .collect()
 }
 
-fn from_block(block: &str, wanted_resource: Option<&Resource>) -> Observation<ResourceFactsByKind> {
+fn from_block(block: &str, wanted_resource: Option<&Resource>) -> Observation<ResourcePropertiesByKind> {
     let value = |key: &str| {
         let line = block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         line.unwrap_or_default()
@@ -239,9 +242,9 @@ fn from_block(block: &str, wanted_resource: Option<&Resource>) -> Observation<Re
         "masked" if wanted_resource.is_none() => return Observation::Absent,
         "masked" if !wants_on(wanted_resource) => {
             let running = matches!(value("ActiveState"), "active" | "reloading");
-            return Observation::Present(ResourceFactsByKind::from([
-                (FactKind::Enabled, FactValue::Flag(false)),
-                (FactKind::Running, FactValue::Flag(running)),
+            return Observation::Present(ResourcePropertiesByKind::from([
+                (ResourcePropertyKind::Enabled, ResourcePropertyValue::Flag(false)),
+                (ResourcePropertyKind::Running, ResourcePropertyValue::Flag(running)),
             ]));
         }
         "masked" => {
@@ -261,9 +264,9 @@ fn from_block(block: &str, wanted_resource: Option<&Resource>) -> Observation<Re
         // Static and generated units are neither: other units decide. They are as good as wanted.
         _ => wanted_setting(wanted_resource).unwrap_or(false),
     };
-    Observation::Present(ResourceFactsByKind::from([
-        (FactKind::Enabled, FactValue::Flag(enabled)),
-        (FactKind::Running, FactValue::Flag(running)),
+    Observation::Present(ResourcePropertiesByKind::from([
+        (ResourcePropertyKind::Enabled, ResourcePropertyValue::Flag(enabled)),
+        (ResourcePropertyKind::Running, ResourcePropertyValue::Flag(running)),
     ]))
 }
 
@@ -287,16 +290,17 @@ fn from_files(
     root: &HostRoot,
     name: &str,
     wanted_resource: Option<&Resource>,
-) -> Observation<ResourceFactsByKind> {
+) -> Observation<ResourcePropertiesByKind> {
     let enabled = enabled_by_link(root, name);
     match file_of(root, name).and_then(|file| Ok((file.is_some(), has_install_section(root, file)?))) {
         Ok((false, _)) if !enabled => Observation::Absent,
-        Ok((_, true)) => {
-            Observation::Present(ResourceFactsByKind::from([(FactKind::Enabled, FactValue::Flag(enabled))]))
-        }
-        Ok((_, false)) => Observation::Present(ResourceFactsByKind::from([(
-            FactKind::Enabled,
-            FactValue::Flag(wanted_setting(wanted_resource).unwrap_or(enabled)),
+        Ok((_, true)) => Observation::Present(ResourcePropertiesByKind::from([(
+            ResourcePropertyKind::Enabled,
+            ResourcePropertyValue::Flag(enabled),
+        )])),
+        Ok((_, false)) => Observation::Present(ResourcePropertiesByKind::from([(
+            ResourcePropertyKind::Enabled,
+            ResourcePropertyValue::Flag(wanted_setting(wanted_resource).unwrap_or(enabled)),
         )])),
         Err(error) => Observation::Unreadable(format!(
             "cannot read the unit of {name}: {}",
@@ -398,7 +402,14 @@ mod tests {
         let root = HostRoot::open_existing_root(folder.path()).unwrap();
         let mut systemd = Systemd::new(false, folder.path().to_str().map(str::to_owned));
         let off = ServiceResourceBody { enabled: Some(false), running: Some(false), ..Default::default() };
-        systemd.apply_service(&root, "telnet", &off, &[FactKind::Enabled, FactKind::Running]).unwrap();
+        systemd
+            .apply_service(
+                &root,
+                "telnet",
+                &off,
+                &[ResourcePropertyKind::Enabled, ResourcePropertyKind::Running],
+            )
+            .unwrap();
     }
 
     fn service(enabled: bool) -> Resource {
@@ -420,9 +431,9 @@ mod tests {
     fn masked_unit_is_unreadable_only_when_the_service_is_wanted_running() {
         let masked = "LoadState=masked\nActiveState=inactive\nUnitFileState=masked";
         assert!(matches!(from_block(masked, Some(&service(true))), Observation::Unreadable(_)));
-        let off = ResourceFactsByKind::from([
-            (FactKind::Enabled, FactValue::Flag(false)),
-            (FactKind::Running, FactValue::Flag(false)),
+        let off = ResourcePropertiesByKind::from([
+            (ResourcePropertyKind::Enabled, ResourcePropertyValue::Flag(false)),
+            (ResourcePropertyKind::Running, ResourcePropertyValue::Flag(false)),
         ]);
         assert_eq!(from_block(masked, Some(&service(false))), Observation::Present(off));
         assert_eq!(from_block(masked, None), Observation::Absent);
@@ -431,14 +442,14 @@ mod tests {
     #[test]
     fn service_that_waits_for_its_next_start_is_not_running() {
         let loops = "LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nUnitFileState=enabled";
-        let Observation::Present(facts) = from_block(loops, Some(&service(true))) else { panic!() };
-        assert_eq!(facts[&FactKind::Running], FactValue::Flag(false));
+        let Observation::Present(properties) = from_block(loops, Some(&service(true))) else { panic!() };
+        assert_eq!(properties[&ResourcePropertyKind::Running], ResourcePropertyValue::Flag(false));
     }
 
     #[test]
     fn linked_unit_is_not_enabled() {
         let linked = "LoadState=loaded\nActiveState=active\nUnitFileState=linked";
-        let Observation::Present(facts) = from_block(linked, Some(&service(true))) else { panic!() };
-        assert_eq!(facts[&FactKind::Enabled], FactValue::Flag(false));
+        let Observation::Present(properties) = from_block(linked, Some(&service(true))) else { panic!() };
+        assert_eq!(properties[&ResourcePropertyKind::Enabled], ResourcePropertyValue::Flag(false));
     }
 }

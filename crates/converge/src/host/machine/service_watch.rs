@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, thread, time::Duration};
 
 use super::{
-    process::{new_host_command, run_expecting_success},
+    process::{new_noninteractive_command, run_expecting_success},
     service::{Systemd, unit},
 };
 use crate::host::HostError;
@@ -107,7 +107,7 @@ impl Systemd {
 }
 
 fn look_at(name: &str) -> Result<ServiceLook, HostError> {
-    let mut command = new_host_command("systemctl");
+    let mut command = new_noninteractive_command("systemctl");
     command.args(["show", "--property=ActiveState,SubState,Result,ExecMainStatus,NRestarts", "--"]);
     Ok(ServiceLook::parse(&run_expecting_success(command.arg(unit(name)))?.stdout))
 }

@@ -11,7 +11,7 @@ pub(super) fn create_or_replace_symlink(
     path: &str,
     link: &SymlinkResourceBody,
 ) -> Result<(), HostError> {
-    let place = folders.open_to_write(path, ActingUser::OwnerOfFolder)?;
+    let place = folders.open_or_create_parent(path, ActingUser::OwnerOfFolder)?;
     let made = place.work(|spot| spot.replace_entry_by_symlink(&link.target));
     made.map_err(|error| place.entry_error("cannot write", path, &error))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::service::{ADMINISTRATORS_UNITS, packaged_unit_file, unit};
+use super::service::{ADMINISTRATOR_UNITS_FOLDER, packaged_unit_file, unit};
 use crate::host_root::HostRoot;
 
 /// A sentence for each such file of `units`; `described` are the paths that resources and packages have.
@@ -14,7 +14,7 @@ pub(super) fn observe_unit_overrides(
     let units: BTreeSet<String> = units.iter().map(|name| unit(name)).collect();
     let mut found = Vec::new();
     for unit in units {
-        let own = format!("{ADMINISTRATORS_UNITS}/{unit}");
+        let own = format!("{ADMINISTRATOR_UNITS_FOLDER}/{unit}");
         let is_file = |path: &str| {
             let stat = root.open_parent_folder(path).and_then(|handle| handle.stat_without_following_link());
             // A link is how a unit is enabled, linked or masked.

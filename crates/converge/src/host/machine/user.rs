@@ -5,7 +5,7 @@ mod authorized_keys;
 use std::{collections::BTreeSet, fs};
 
 use model::{
-    observe::{FactKind, FactValue, Observation, ResourceFactsByKind},
+    observe::{Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind, UserResourceBody},
 };
 
@@ -22,14 +22,14 @@ use crate::{
 };
 
 impl AccountDatabase {
-    /// Facts about a user. Its authorized keys are read only when `wanted` has them.
+    /// Properties of a user. Its authorized keys are read only when `wanted` has them.
     pub(super) fn observe_user(
         &self,
         folders: &ResourceFolders<'_>,
         name: &str,
         wanted: Option<&Resource>,
         leaving: &BTreeSet<ResourceId>,
-    ) -> Observation<ResourceFactsByKind> {
+    ) -> Observation<ResourcePropertiesByKind> {
         if let Some(because) = self.reason_account_files_are_unreadable() {
             return Observation::Unreadable(because.clone());
         }
@@ -51,24 +51,27 @@ impl AccountDatabase {
             ));
         }
         let Some(user) = user else { return Observation::Absent };
-        let mut facts = ResourceFactsByKind::from([
-            (FactKind::Uid, FactValue::Number(user.uid)),
+        let mut properties = ResourcePropertiesByKind::from([
+            (ResourcePropertyKind::Uid, ResourcePropertyValue::Number(user.uid)),
             (
-                FactKind::Group,
-                FactValue::Text(self.wanted_or_known_group_name(
+                ResourcePropertyKind::Group,
+                ResourcePropertyValue::Text(self.wanted_or_known_group_name(
                     user.gid,
                     wanted_user.and_then(|wanted_user| wanted_user.group.as_deref()),
                 )),
             ),
-            (FactKind::Groups, FactValue::Set(self.supplementary_groups_of_user(name))),
-            (FactKind::Home, FactValue::Text(user.home.clone())),
-            (FactKind::Shell, FactValue::Text(user.shell)),
-            (FactKind::Comment, FactValue::Text(user.comment)),
+            (
+                ResourcePropertyKind::Groups,
+                ResourcePropertyValue::Set(self.supplementary_groups_of_user(name)),
+            ),
+            (ResourcePropertyKind::Home, ResourcePropertyValue::Text(user.home.clone())),
+            (ResourcePropertyKind::Shell, ResourcePropertyValue::Text(user.shell)),
+            (ResourcePropertyKind::Comment, ResourcePropertyValue::Text(user.comment)),
         ]);
         if let Some(wanted_user) = wanted_user.filter(|wanted_user| wanted_user.authorized_keys.is_some()) {
             let home = wanted_user.home.as_ref().unwrap_or(&user.home);
             match authorized_keys::observe_authorized_keys(folders, home, user.uid) {
-                Ok(keys) => _ = facts.insert(FactKind::AuthorizedKeys, keys),
+                Ok(keys) => _ = properties.insert(ResourcePropertyKind::AuthorizedKeys, keys),
                 Err(FolderWalkError::Unsafe(folder)) => return Observation::Unsafe(folder.because),
                 Err(FolderWalkError::File(error)) => {
                     let because = file_system_error_reason_with_advice(&error);
@@ -78,7 +81,7 @@ impl AccountDatabase {
                 }
             }
         }
-        Observation::Present(facts)
+        Observation::Present(properties)
     }
 }
 
@@ -103,34 +106,34 @@ fn processes_of_user(uid: u32) -> Option<String> {
 }
 
 impl AccountTools<'_> {
-    /// Makes or changes a user; `facts` are the names of what differs.
+    /// Makes or changes a user; `properties` are the names of what differs.
     pub(super) fn create_or_change_user(
         &self,
         folders: &ResourceFolders<'_>,
         name: &str,
         user: &UserResourceBody,
-        facts: &[FactKind],
+        properties: &[ResourcePropertyKind],
     ) -> Result<(), HostError> {
         let ResourceFolders { root, accounts, cache } = *folders;
         self.create_missing_account_files(root)?;
         let new = accounts.lookup_user(name)?.is_none();
         let mut command = self.new_account_command(if new { "useradd" } else { "usermod" });
-        let wants = |fact| new || facts.contains(&fact);
+        let wants = |property| new || properties.contains(&property);
         let mut given = false;
-        let mut option = |flag: &str, value: Option<String>, fact| {
-            if let Some(value) = value.filter(|_| wants(fact)) {
+        let mut option = |flag: &str, value: Option<String>, property| {
+            if let Some(value) = value.filter(|_| wants(property)) {
                 command.args([flag, &value]);
                 given = true;
             }
         };
-        option("--uid", user.uid.map(|uid| uid.to_string()), FactKind::Uid);
-        option("--gid", user.group.clone(), FactKind::Group);
-        option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), FactKind::Groups);
-        option("--home-dir", user.home.clone().filter(|_| new), FactKind::Home);
-        option("--home", user.home.clone().filter(|_| !new), FactKind::Home);
+        option("--uid", user.uid.map(|uid| uid.to_string()), ResourcePropertyKind::Uid);
+        option("--gid", user.group.clone(), ResourcePropertyKind::Group);
+        option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), ResourcePropertyKind::Groups);
+        option("--home-dir", user.home.clone().filter(|_| new), ResourcePropertyKind::Home);
+        option("--home", user.home.clone().filter(|_| !new), ResourcePropertyKind::Home);
         let shell = user.shell.clone().or((new && user.system).then(|| "/usr/sbin/nologin".to_owned()));
-        option("--shell", shell, FactKind::Shell);
-        option("--comment", user.comment.clone(), FactKind::Comment);
+        option("--shell", shell, ResourcePropertyKind::Shell);
+        option("--comment", user.comment.clone(), ResourcePropertyKind::Comment);
         if new {
             if user.system {
                 command.arg("--system");
@@ -155,7 +158,7 @@ impl AccountTools<'_> {
             run_expecting_success(command.args(["--", name]))?;
         }
         if let Some(keys) = &user.authorized_keys
-            && wants(FactKind::AuthorizedKeys)
+            && wants(ResourcePropertyKind::AuthorizedKeys)
         {
             let accounts = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
             cache.clear();
@@ -220,6 +223,6 @@ mod tests {
         sleeper.wait().unwrap();
         assert_eq!(processes_of_user(uid), None);
         let error = HostError::AccountInUse { user: "vic".to_owned(), processes: named };
-        assert!(error.fails_only_components(), "{error}");
+        assert!(error.is_limited_to_components(), "{error}");
     }
 }

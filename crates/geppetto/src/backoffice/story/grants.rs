@@ -39,7 +39,7 @@ async fn publication_needs_a_grant_in_every_environment_that_follows_the_channel
     let publish = async |grants: &[&str], channel: &Name| {
         story
             .back_office
-            .publish_received_packages_in_channel(
+            .publish_or_preview_packages(
                 &permit(grants),
                 channel,
                 PublicationRequest { files: files(), preview: false },
@@ -63,7 +63,7 @@ async fn promotion_needs_a_grant_for_each_component_it_takes_along() {
     let promote = async |grants: &[&str]| {
         let [name, version, from, to] = ["app", "1.0.0", "dev", "prod"].map(str::to_owned);
         let request = model::wire::PromotionRequest { name, version, from, to: Some(to), preview: false };
-        story.back_office.promote_version(&permit(grants), &request).await
+        story.back_office.promote_or_preview_version(&permit(grants), &request).await
     };
     let error = promote(&["developer:prod/app"]).await.unwrap_err();
     assert!(matches!(error, BackOfficeError::Denied(_)) && error.to_string().contains("lib"), "{error}");

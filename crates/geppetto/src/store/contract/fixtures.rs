@@ -13,7 +13,7 @@ pub(super) async fn open_empty_test_store(engine: TestEngine) -> Option<(Store, 
 }
 
 pub(super) async fn open_store_of_test_database(database: &TestDatabase) -> Store {
-    let opened = StoreWithUncheckedSeal::open_and_migrate(&database.database).await.unwrap();
+    let opened = StoreWithUncheckedKeys::open_and_migrate(&database.database).await.unwrap();
     opened.check_or_set_both_keys(SealingKey::new(&[7; 32]), "node key").await.unwrap()
 }
 
@@ -62,7 +62,10 @@ pub(super) async fn insert_sample_report(store: &Store, server: &str, generation
         entries: 4,
     };
     store
-        .insert_report(&NewReport { server, head, json: &generation.to_string() }, &TIME_AND_ACTOR_ANN)
+        .insert_report_or_get_existing(
+            &NewReport { server, head, json: &generation.to_string() },
+            &TIME_AND_ACTOR_ANN,
+        )
         .await
         .unwrap()
 }

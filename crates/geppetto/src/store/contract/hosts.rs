@@ -19,7 +19,7 @@ on_both_engines! {
 
 async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
-    let token = JoinTokenRow { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
+    let token = NewJoinTokenRow { id: "j", server: "web-01", hash: "h", expires_us: 2_000 };
     store.insert_join_token(&token, &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.read_usable_join_token_hash("j", "web-01", 1_000).await.unwrap().as_deref(), Some("h"));
     assert_eq!(store.read_usable_join_token_hash("j", "web-02", 1_000).await.unwrap(), None);
@@ -56,7 +56,7 @@ async fn join_token_is_accepted_once_and_only_before_it_expires(engine: TestEngi
 async fn joining_again_revokes_the_earlier_credential(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     for (token, credential) in [("j1", "c1"), ("j2", "c2")] {
-        let token = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
+        let token = NewJoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.insert_join_token(&token, &TIME_AND_ACTOR_ANN).await.unwrap();
         assert!(
             store
@@ -85,7 +85,7 @@ async fn reports_of_unchanged_runs_are_counted_and_not_in_the_audit_log(engine: 
 
 async fn generation_is_stored_once_and_kept(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
-    store.commit_revision(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision_and_revoke_removed(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     let shop = [("shop".to_owned(), "1.0.0-1".to_owned())];
     assert_eq!(store.read_latest_node_file("web-01").await.unwrap(), None);
     assert!(
@@ -116,8 +116,8 @@ async fn generation_is_stored_once_and_kept(engine: TestEngine) {
 
 async fn node_resolved_from_an_overtaken_revision_is_not_stored(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
-    store.commit_revision(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
-    store.commit_revision(1, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision_and_revoke_removed(0, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision_and_revoke_removed(1, &[], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     assert!(
         !store
             .insert_node_file_unless_outdated(&sample_node_file(1, "old", &[]), &TIME_AND_ACTOR_ANN)
@@ -167,11 +167,17 @@ async fn run_is_stored_once_and_old_successes_are_pruned_before_old_failures(eng
 async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine) {
     let Some((store, _database)) = open_empty_test_store(engine).await else { return };
     store
-        .commit_revision(0, &[sample_place_change("servers/web-01.yaml", "x")], "", &[], &TIME_AND_ACTOR_ANN)
+        .commit_revision_and_revoke_removed(
+            0,
+            &[sample_place_change("servers/web-01.yaml", "x")],
+            "",
+            &[],
+            &TIME_AND_ACTOR_ANN,
+        )
         .await
         .unwrap();
     let join = async |token: &'static str, credential: &str| {
-        let new = JoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
+        let new = NewJoinTokenRow { id: token, server: "web-01", hash: "h", expires_us: 2_000 };
         store.insert_join_token(&new, &TIME_AND_ACTOR_ANN).await.unwrap();
         assert!(
             store
@@ -185,10 +191,10 @@ async fn credential_of_a_removed_or_revoked_server_is_refused(engine: TestEngine
     assert!(!store.revoke_server_credential_and_join_tokens("web-01", &TIME_AND_ACTOR_ANN).await.unwrap());
     assert_eq!(store.read_unrevoked_credential_by_id("c1").await.unwrap(), None);
     join("j2", "c2").await;
-    let spare = JoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
+    let spare = NewJoinTokenRow { id: "j3", server: "web-01", hash: "h", expires_us: 2_000 };
     store.insert_join_token(&spare, &TIME_AND_ACTOR_ANN).await.unwrap();
     let removal = PlaceChange { path: "servers/web-01.yaml".to_owned(), becomes: None };
-    store.commit_revision(1, &[removal], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
+    store.commit_revision_and_revoke_removed(1, &[removal], "", &[], &TIME_AND_ACTOR_ANN).await.unwrap();
     assert_eq!(store.read_unrevoked_credential_by_id("c2").await.unwrap(), None);
     assert_eq!(store.read_usable_join_token_hash("j3", "web-01", 1_000).await.unwrap(), None);
 }
@@ -200,7 +206,7 @@ async fn concurrent_joins_of_one_server_leave_one_valid_credential(engine: TestE
         let store = store.clone();
         joins.spawn(async move {
             let (token, credential) = (format!("j{n}"), format!("c{n}"));
-            let row = JoinTokenRow { id: &token, server: "web-01", hash: "h", expires_us: 2_000 };
+            let row = NewJoinTokenRow { id: &token, server: "web-01", hash: "h", expires_us: 2_000 };
             store.insert_join_token(&row, &TIME_AND_ACTOR_ANN).await.unwrap();
             store
                 .replace_credential_by_join_token(&token, "web-01", &credential, "h", &TIME_AND_ACTOR_ANN)

@@ -2,7 +2,7 @@
 
 /// The line that starts `key`, counted from 1, or that of a key inside it, if `message` starts with its name
 /// (`launch.user`). `None` when the key is written in another way, for instance in quotes.
-pub(super) fn find_key_line(text: &str, key: &str, message: &str) -> Option<u64> {
+pub(super) fn find_key_line_for_message(text: &str, key: &str, message: &str) -> Option<u64> {
     let lines: Vec<&str> = text.lines().collect();
     let top = lines.iter().position(|line| starts_key(line, key))?;
     let inner = message

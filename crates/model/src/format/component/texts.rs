@@ -19,7 +19,7 @@ pub fn check_single_line_text(key: &str, text: &str) -> Result<(), String> {
 ///
 /// Files written on Windows end their lines with a carriage return and a line feed. Other control characters but
 /// tabs are mistakes, and no package can hold them.
-pub fn check_and_unify_line_ends(key: &str, text: &str) -> Result<String, String> {
+pub fn check_and_normalize_multiline_text(key: &str, text: &str) -> Result<String, String> {
     let text = text.replace("\r\n", "\n");
     match text.chars().find(|c| c.is_control() && !"\n\t".contains(*c)) {
         None => Ok(text),

@@ -30,8 +30,8 @@ pub struct NodeYamlWriterWithSharedComponents {
 }
 
 impl NodeYamlWriterWithSharedComponents {
-    /// Writes a node file, unsigned: the same text for the same node.
-    pub fn write_unsigned_node(&mut self, node: &Node) -> String {
+    /// Returns the text of a node file, unsigned: the same text for the same node.
+    pub fn node_to_unsigned_yaml(&mut self, node: &Node) -> String {
         let mut text = format!("format: {}\nserver: ", NodeFile::FORMAT);
         write_quoted_text(&mut text, node.server.as_str());
         for (key, value) in [("environment", &node.environment), ("channel", &node.channel)] {
@@ -55,13 +55,13 @@ impl NodeYamlWriterWithSharedComponents {
         text
     }
 
-    /// Writes a node file and signs it.
-    pub fn write_signed_node(&mut self, node: &Node, key: &SigningKey) -> String {
-        sign_node_yaml(&self.write_unsigned_node(node), key)
+    /// Returns the text of a node file, signed.
+    pub fn node_to_signed_yaml(&mut self, node: &Node, key: &SigningKey) -> String {
+        sign_node_yaml(&self.node_to_unsigned_yaml(node), key)
     }
 
-    /// Writes a node file to try on another machine: generation 0, and a placeholder for each secret.
-    fn write_unsigned_node_yaml_without_secrets(&mut self, node: &Node) -> String {
+    /// Returns the text of a node file to try on another machine: generation 0, and a placeholder for each secret.
+    fn node_to_yaml_without_secrets(&mut self, node: &Node) -> String {
         let mut node = Node { epoch: 0, generation: 0, ..node.clone() };
         let mut secrets = Vec::new();
         for (name, component) in &mut node.components {
@@ -84,7 +84,7 @@ impl NodeYamlWriterWithSharedComponents {
             true => String::new(),
             false => format!("# Secrets are left out. Replace each FILL-IN: {}\n", secrets.join(", ")),
         };
-        format!("{head}{note}{}", self.write_unsigned_node(&node))
+        format!("{head}{note}{}", self.node_to_unsigned_yaml(&node))
     }
 
     fn write_component(&mut self, text: &mut String, component: &Arc<NodeComponent>) {
@@ -101,9 +101,9 @@ impl NodeYamlWriterWithSharedComponents {
     }
 }
 
-/// Writes a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
-pub fn write_unsigned_node_yaml_without_secrets(node: &Node) -> String {
-    NodeYamlWriterWithSharedComponents::default().write_unsigned_node_yaml_without_secrets(node)
+/// Returns the text of a node file to try on another machine: unsigned, of generation 0, and with a placeholder for each secret.
+pub fn node_to_yaml_without_secrets(node: &Node) -> String {
+    NodeYamlWriterWithSharedComponents::default().node_to_yaml_without_secrets(node)
 }
 
 fn write_component(text: &mut String, component: &NodeComponent) {

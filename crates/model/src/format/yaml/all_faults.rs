@@ -58,7 +58,7 @@ impl Reading<'_> {
     fn read_on<T: VersionedYamlFormat>(&mut self, text: &str) -> Option<T> {
         // Entries that hold others left out are left out in their turn, so that faults do not bound the steps.
         for _ in 0..3 * MAX_FAULTS {
-            let fault = match parse_yaml_or_fault::<T>(self.file, &self.rest, T::KEYS_SHOWN_IN_ERRORS) {
+            let fault = match parse_yaml_or_fault::<T>(self.file, &self.rest, T::KEYS_WITHOUT_SECRETS) {
                 Ok(document) if document.format() == T::FORMAT => return Some(document),
                 Ok(document) => {
                     self.errors.push(other_format(self.file, 1, document.format(), T::FORMAT));
@@ -76,7 +76,7 @@ impl Reading<'_> {
                     return None;
                 }
                 // Broken YAML may be the reason for every other fault.
-                if let Some(broken) = find_syntax_error(self.file, text, T::KEYS_SHOWN_IN_ERRORS) {
+                if let Some(broken) = find_syntax_error(self.file, text, T::KEYS_WITHOUT_SECRETS) {
                     self.errors.push(broken.error);
                     return None;
                 }

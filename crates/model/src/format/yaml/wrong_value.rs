@@ -26,7 +26,7 @@ pub(super) fn describe_value_at(text: &str, at: &Location, shown_keys: &[&str]) 
 }
 
 /// The same for the single value of the key that stands at `at`; `None` if it is not shown.
-pub(super) fn describe_value_of_key_at(text: &str, at: &Location, shown_keys: &[&str]) -> Option<String> {
+pub(super) fn describe_value_if_not_secret(text: &str, at: &Location, shown_keys: &[&str]) -> Option<String> {
     let (before, rest) = split_line_at(text, at);
     let start = rest.find(": ")? + 2;
     let (key, value) = rest.split_at(start);

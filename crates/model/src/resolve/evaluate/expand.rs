@@ -6,7 +6,7 @@ use super::{ValueEvaluationState, ValueEvaluator, ValueSite};
 use crate::{
     parameter::{MAX_ESTIMATED_VALUE_BYTES, VALUE_ITEM_OVERHEAD_BYTES, estimate_value_size},
     resolve::{
-        fault::{EstateFaultKind, UnlocatedEstateFault},
+        fault::{EstateFault, EstateFaultKind},
         reference::{
             OWN_SERVER_REFERENCES, ReferenceTarget, TextOrReference, parse_reference_target,
             split_at_references,
@@ -83,7 +83,7 @@ impl ValueEvaluator<'_, '_> {
                 TextOrReference::Text(text) => joined.push_str(text),
                 TextOrReference::Reference(inside) => {
                     let value = self.resolve_reference(site, inside, secret)?;
-                    if !append_plain_value(&mut joined, &value) {
+                    if !try_append_scalar(&mut joined, &value) {
                         let what = value.type_name();
                         let reason = format!(
                             "which is a {what}; inside a text only texts, numbers and booleans can stand"
@@ -131,7 +131,7 @@ impl ValueEvaluator<'_, '_> {
             let reason = format!("but this server has no component `{name}`");
             return self.unknown_reference(site, inside, reason, near);
         };
-        let Some(slot) = set.find_parameter_index_by_key(found, &key) else {
+        let Some(slot) = set.find_parameter_slot_by_key(found, &key) else {
             let parameters = &set.parameters[set.components[found].slots.clone()];
             let near =
                 suggest_spelling(key.as_str(), parameters.iter().map(|parameter| parameter.key.as_str()));
@@ -165,8 +165,7 @@ impl ValueEvaluator<'_, '_> {
             ValueEvaluationState::Begun => {
                 let start = self.path.iter().position(|at| at.slot == slot).unwrap_or_default();
                 let cycle = self.path[start..].iter().map(|at| self.parameter_name(at.slot)).collect();
-                let fault =
-                    UnlocatedEstateFault::new(site.place.clone(), EstateFaultKind::CyclicReferences(cycle));
+                let fault = EstateFault::new(site.place.clone(), EstateFaultKind::CyclicReferences(cycle));
                 self.faults.push(fault.with_key(site.component, site.key));
                 None
             }
@@ -219,14 +218,13 @@ impl ValueEvaluator<'_, '_> {
         }
         let (component, key, reference) = (site.component.clone(), site.key.clone(), shorten(inside));
         let kind = EstateFaultKind::UnknownReference { component, key, reference, reason, near };
-        self.faults
-            .push(UnlocatedEstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
+        self.faults.push(EstateFault::new(site.place.clone(), kind).with_key(site.component, site.key));
         None
     }
 }
 
 /// Appends a value to a text, if it is one that can stand inside texts; whether it is.
-pub(super) fn append_plain_value(text: &mut String, value: &Value) -> bool {
+pub(super) fn try_append_scalar(text: &mut String, value: &Value) -> bool {
     match value {
         Value::Text(part) => text.push_str(part),
         // Writing to a text never fails.

@@ -4,7 +4,7 @@ use std::{rc::Rc, sync::Arc};
 
 use super::{
     SharedValueCacheAccess, ValueEvaluationState, ValueEvaluator,
-    expand::{MAX_REFERENCE_CHAIN_LENGTH, append_plain_value},
+    expand::{MAX_REFERENCE_CHAIN_LENGTH, try_append_scalar},
     value_weight,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     parameter::MAX_ESTIMATED_VALUE_BYTES,
     resolve::{
         numbered_parameters::IndexedParameter,
-        text_template::{ReferenceTextTemplate, TemplatePart, split_text_into_template_parts},
+        reference_text::{ReferenceTextPart, ReferenceTextTemplate, split_into_reference_text_parts},
         value_cache::{
             CachedParameterValues, CachedValueAndConditions, EvaluatedValue, ValueAndProvenanceSizes,
             ValueCache,
@@ -49,7 +49,7 @@ impl ValueEvaluator<'_, '_> {
             true => Rc::new(filled),
             false => {
                 let slots = template.parts.iter().filter_map(|part| match part {
-                    TemplatePart::Value(number) => self.set.find_parameter_slot_by_number(*number),
+                    ReferenceTextPart::Value(number) => self.set.find_parameter_slot_by_number(*number),
                     _ => None,
                 });
                 self.keep_variant(cache, &entry, filled, slots)
@@ -78,7 +78,7 @@ impl ValueEvaluator<'_, '_> {
         self.begin_evaluation(slot);
         let IndexedParameter { key, parameter, .. } = self.set.parameters[slot];
         let mut secret = parameter.secret;
-        let value = if let [TemplatePart::Value(number)] = template.parts[..] {
+        let value = if let [ReferenceTextPart::Value(number)] = template.parts[..] {
             let referred = self.referred_value(number)?;
             secret |= referred.secret;
             Arc::clone(&referred.value)
@@ -86,19 +86,19 @@ impl ValueEvaluator<'_, '_> {
             let mut text = String::with_capacity(template.capacity);
             for part in &template.parts {
                 match part {
-                    TemplatePart::Text(part) => text.push_str(part),
-                    TemplatePart::ServerName => {
+                    ReferenceTextPart::Text(part) => text.push_str(part),
+                    ReferenceTextPart::ServerName => {
                         self.depend_on_server();
                         text.push_str(self.server().as_str());
                     }
-                    TemplatePart::ServerEnvironment => {
+                    ReferenceTextPart::ServerEnvironment => {
                         self.depend_on_environment();
                         text.push_str(self.stack.environment.as_str());
                     }
-                    TemplatePart::Value(number) => {
+                    ReferenceTextPart::Value(number) => {
                         let referred = self.referred_value(*number)?;
                         secret |= referred.secret;
-                        if !append_plain_value(&mut text, &referred.value) {
+                        if !try_append_scalar(&mut text, &referred.value) {
                             return None;
                         }
                     }
@@ -109,7 +109,7 @@ impl ValueEvaluator<'_, '_> {
             }
             Arc::new(Value::Text(text))
         };
-        if secret != template.secret || parameter.check_final_value_masked(&value, true).is_err() {
+        if secret != template.secret || parameter.check_final_value_with_secrecy(&value, true).is_err() {
             return None;
         }
         let sizes = ValueAndProvenanceSizes {
@@ -148,7 +148,7 @@ impl ValueEvaluator<'_, '_> {
         let entry = cache.find_or_add_cached_parameter(self.set.parameters[slot].number, touching[slot]);
         let text = text.filter(|text| text.contains("${"));
         if let (Some(parts), Some(node)) =
-            (text.and_then(|text| split_text_into_template_parts(text, self.set)), &value.value)
+            (text.and_then(|text| split_into_reference_text_parts(text, self.set)), &value.value)
         {
             let (secret, provenance) = (node.secret, Arc::clone(&node.provenance));
             let provenance_size = value.sizes.provenance;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::{
-    catalog::{Catalog, ComponentVersionWithPackages, PackageFile},
+    catalog::{ComponentCatalog, ComponentVersionWithPackages, PackageFile},
     component::Component,
     estate::Estate,
     format::{
@@ -50,8 +50,8 @@ impl Scene {
         estate::parse_estate_yaml(&self.documents).unwrap()
     }
 
-    pub(crate) fn catalog(&self) -> Catalog {
-        let mut catalog = Catalog::default();
+    pub(crate) fn catalog(&self) -> ComponentCatalog {
+        let mut catalog = ComponentCatalog::default();
         for channel in CHANNELS {
             catalog.channels.insert(Name::new(channel).unwrap(), BTreeMap::new());
         }
@@ -253,7 +253,7 @@ fn removal(component: &str, key: &str, digit: u8) -> String {
 }
 
 /// What a place says.
-fn overrides() -> impl Strategy<Value = String> {
+fn settings() -> impl Strategy<Value = String> {
     // Most estates have the first two in their channels.
     let component = || prop_oneof![6 => 0..2usize, 1 => 2..COMPONENTS.len()];
     let required = collection::btree_map(component(), range(), 0..2);
@@ -313,11 +313,11 @@ pub(crate) fn documents() -> impl Strategy<Value = EstateYamlByPath> {
         let mut files: Vec<BoxedStrategy<(String, String)>> = Vec::new();
         for at in 0..environments {
             let readable = collection::btree_set(0..environments, 0..=environments);
-            let file = (sample::select(&CHANNELS[..]), readable, overrides()).prop_map(
-                move |(channel, readable, overrides): (_, BTreeSet<usize>, _)| {
+            let file = (sample::select(&CHANNELS[..]), readable, settings()).prop_map(
+                move |(channel, readable, settings): (_, BTreeSet<usize>, _)| {
                     let readable = names("e", readable).join(", ");
                     let text = format!(
-                        "format: geppetto/environment/1\nchannel: {channel}\nreadable_from: [{readable}]\n{overrides}"
+                        "format: geppetto/environment/1\nchannel: {channel}\nreadable_from: [{readable}]\n{settings}"
                     );
                     (format!("environments/e{at}.yaml"), text)
                 },
@@ -325,8 +325,8 @@ pub(crate) fn documents() -> impl Strategy<Value = EstateYamlByPath> {
             files.push(file.boxed());
         }
         for at in 0..groups {
-            let file = overrides().prop_map(move |overrides| {
-                (format!("groups/g{at}.yaml"), format!("format: geppetto/group/1\n{overrides}"))
+            let file = settings().prop_map(move |settings| {
+                (format!("groups/g{at}.yaml"), format!("format: geppetto/group/1\n{settings}"))
             });
             files.push(file.boxed());
         }
@@ -335,8 +335,8 @@ pub(crate) fn documents() -> impl Strategy<Value = EstateYamlByPath> {
                 30 => some_of(names("r", at + 1..roles)),
                 1 => some_of(names("r", (0..roles).filter(move |other| *other != at))),
             ];
-            let file = (parents, overrides()).prop_map(move |(parents, overrides)| {
-                let text = format!("format: geppetto/role/1\ninherits: [{parents}]\n{overrides}");
+            let file = (parents, settings()).prop_map(move |(parents, settings)| {
+                let text = format!("format: geppetto/role/1\ninherits: [{parents}]\n{settings}");
                 (format!("roles/r{at}.yaml"), text)
             });
             files.push(file.boxed());
@@ -348,11 +348,11 @@ pub(crate) fn documents() -> impl Strategy<Value = EstateYamlByPath> {
                 Just("addresses: [10.0.0.1, \"fd00::1\"]\n"),
                 Just("labels: {rack: a7}\n"),
             ];
-            let file = (0..environments, lists, about, overrides()).prop_map(
-                move |(environment, (groups, roles), about, overrides)| {
+            let file = (0..environments, lists, about, settings()).prop_map(
+                move |(environment, (groups, roles), about, settings)| {
                     let text = format!(
                         "format: geppetto/server/2\nenvironment: e{environment}\ngroups: [{groups}]\n\
-                         roles: [{roles}]\n{about}{overrides}"
+                         roles: [{roles}]\n{about}{settings}"
                     );
                     (format!("servers/s{at}.yaml"), text)
                 },

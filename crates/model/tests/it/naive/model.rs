@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use model::{
-    catalog::Catalog,
+    catalog::ComponentCatalog,
     component::Component,
-    estate::{Estate, Overrides, RemovedInheritedItem},
+    estate::{Estate, PlaceSettings, RemovedInheritedItem},
     name::{Key, Name, ServerName},
     parameter::{MergeStrategy, Parameter, ParameterType},
     value::Value,
@@ -30,7 +30,7 @@ type Asked = (ServerName, Name, Key);
 /// Resolves from scratch whatever it is asked.
 pub(crate) struct Naive<'a> {
     pub(crate) estate: &'a Estate,
-    pub(crate) catalog: &'a Catalog,
+    pub(crate) catalog: &'a ComponentCatalog,
 }
 
 impl<'a> Naive<'a> {
@@ -56,16 +56,16 @@ impl<'a> Naive<'a> {
     }
 
     /// What the places of a server say, strongest first.
-    fn places(&self, server: &ServerName) -> Result<Vec<&'a Overrides>, Fault> {
+    fn places(&self, server: &ServerName) -> Result<Vec<&'a PlaceSettings>, Fault> {
         let found = &self.estate.servers[server];
-        let mut places = vec![&found.overrides];
+        let mut places = vec![&found.settings];
         for group in &found.groups {
-            places.push(&self.estate.groups.get(group).ok_or(format!("unknown {group}"))?.overrides);
+            places.push(&self.estate.groups.get(group).ok_or(format!("unknown {group}"))?.settings);
         }
         let environment = &found.environment;
-        places.push(&self.estate.environments.get(environment).ok_or("unknown environment")?.overrides);
+        places.push(&self.estate.environments.get(environment).ok_or("unknown environment")?.settings);
         let roles = self.roles(server)?;
-        places.extend(roles.iter().map(|role| &self.estate.roles[role].overrides));
+        places.extend(roles.iter().map(|role| &self.estate.roles[role].settings));
         Ok(places)
     }
 
@@ -366,15 +366,15 @@ impl<'a> Naive<'a> {
     }
 }
 
-fn removes(place: &Overrides, component: &Name) -> bool {
+fn removes(place: &PlaceSettings, component: &Name) -> bool {
     place.remove.iter().any(|removed| removed.what == RemovedInheritedItem::Component(component.clone()))
 }
 
 /// The places down to the one that removes the component, which still counts.
 fn until_removed<'p, 'a>(
-    places: &'p [&'a Overrides],
+    places: &'p [&'a PlaceSettings],
     component: &Name,
-) -> impl Iterator<Item = &'a Overrides> + use<'p, 'a> {
+) -> impl Iterator<Item = &'a PlaceSettings> + use<'p, 'a> {
     let removing = places.iter().position(|place| removes(place, component));
     places[..removing.map_or(places.len(), |at| at + 1)].iter().copied()
 }

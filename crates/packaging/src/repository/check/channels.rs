@@ -35,7 +35,7 @@ impl Repository {
         keys: &TrustedPublicKeys,
         findings: &mut Findings<'_>,
     ) -> Result<()> {
-        for name in durable_writes::list_folder(&self.layout().channels_folder_path())? {
+        for name in durable_writes::list_folder_or_empty(&self.layout().channels_folder_path())? {
             let folder = self.layout().channels_folder_path().join(&name);
             match Name::new(&name) {
                 Ok(name) => self.check_channel(&name, keys, findings)?,
@@ -85,7 +85,7 @@ impl Repository {
         match self.load_current_or_empty_generation(name) {
             Ok(channel) if channel.generation > 0 => Ok(Some((
                 channel,
-                durable_writes::list_folder(&self.layout().channel_packages_folder_path(name))?,
+                durable_writes::list_folder_or_empty(&self.layout().channel_packages_folder_path(name))?,
             ))),
             // Nor is a channel whose creation was killed.
             Ok(_) if self.is_unfinished_channel_creation(name)? => Ok(None),
@@ -142,7 +142,7 @@ impl Repository {
 
     fn check_links(&self, channel: &ChannelGeneration, links: &[String], findings: &mut Findings<'_>) {
         let folder = self.layout().channel_packages_folder_path(&channel.name);
-        let listed: BTreeMap<&str, &str> = channel.package_checksums_by_file();
+        let listed: BTreeMap<&str, &str> = channel.package_digests_by_file();
         for (file, sha256) in &listed {
             let link = folder.join(file);
             // A damaged index entry is reported by the index check.

@@ -62,7 +62,7 @@ impl Repository {
         progress: impl FnMut(u64, u64) -> bool,
     ) -> Result<Vec<RepositoryFinding>> {
         let mut findings = Findings { root: &self.root, all: Vec::new(), right: BTreeMap::new() };
-        let keys = self.read_trusted_keys()?;
+        let keys = self.read_trusted_and_withdrawn_keys()?;
         self.check_pool(&keys, &mut findings, progress)?;
         self.check_index(&mut findings)?;
         self.check_all_channels(&keys, &mut findings)?;
@@ -78,10 +78,10 @@ impl Repository {
         mut progress: impl FnMut(u64, u64) -> bool,
     ) -> Result<()> {
         let layout = self.layout();
-        let listed = self.listed_digests();
+        let listed = self.package_digests_of_all_channels();
         let mut files = Vec::new();
-        for name in durable_writes::list_folder(&layout.pool_folder_path())? {
-            files.push((durable_writes::list_folder(&layout.pool_folder_path().join(&name))?, name));
+        for name in durable_writes::list_folder_or_empty(&layout.pool_folder_path())? {
+            files.push((durable_writes::list_folder_or_empty(&layout.pool_folder_path().join(&name))?, name));
         }
         let total: u64 = files.iter().map(|(files, _)| files.len() as u64).sum();
         let mut done = 0;
@@ -129,7 +129,7 @@ impl Repository {
     }
 
     /// The digest of each package that some channel shows, by file.
-    pub(super) fn listed_digests(&self) -> BTreeMap<String, String> {
+    pub(super) fn package_digests_of_all_channels(&self) -> BTreeMap<String, String> {
         // Errors of reading a channel are reported by the channel check.
         let channels = self.list_channels().unwrap_or_default();
         let channels: Vec<_> =
@@ -145,7 +145,7 @@ impl Repository {
         }
         // A package that comes in, or goes, has its entry alone for a moment.
         let _lock = self.lock()?;
-        let listed = self.listed_digests();
+        let listed = self.package_digests_of_all_channels();
         for suspect in suspects {
             let alone = self.is_index_entry_without_package(&suspect);
             // What no channel shows is what an upload or a retention has left that was killed.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use model::{catalog::Catalog, name::Name, version::Version};
+use model::{catalog::ComponentCatalog, name::Name, version::Version};
 use packaging::repository::{Repository, RepositoryError};
 
 use super::{TestRepository, deployment, name, payload, tree};
@@ -35,8 +35,8 @@ fn state(test: &TestRepository) -> Vec<(PathBuf, u64, i64, i64)> {
 }
 
 /// The catalog as a process that just opened the repository reads it.
-fn read_afresh(test: &TestRepository) -> Catalog {
-    (*Repository::open_repository(&test.root()).unwrap().read_catalog().unwrap()).clone()
+fn read_afresh(test: &TestRepository) -> ComponentCatalog {
+    (*Repository::open_repository_and_clean_incoming(&test.root()).unwrap().read_catalog().unwrap()).clone()
 }
 
 /// `base` 1.0 in both channels; `base` 2.0, and `lib` and `shop`, which require it, and `cart` in dev only.
@@ -116,7 +116,7 @@ fn preview_of_a_withdrawal_equals_the_catalog_after_it() {
         let (component, wanted, channel) = (name(component), version(wanted), name(channel));
         let preview = test.repository.catalog_after_withdrawal(&component, &wanted, &channel).unwrap();
         let mut seen = None;
-        let see = |catalog: &Catalog| {
+        let see = |catalog: &ComponentCatalog| {
             seen = Some(catalog.clone());
             Ok::<(), RepositoryError>(())
         };
@@ -234,6 +234,6 @@ fn preview_reads_no_packages_that_are_visible_already() {
     }
     let preview = test.repository.catalog_after_publication(&name("dev"), &files).unwrap();
     test.repository.catalog_after_withdrawal(&name("cart"), &version("1.0"), &name("dev")).unwrap();
-    let old = |catalog: &Catalog| Arc::clone(&catalog.components[&name("shop")][&version("2.0-1")]);
+    let old = |catalog: &ComponentCatalog| Arc::clone(&catalog.components[&name("shop")][&version("2.0-1")]);
     assert!(Arc::ptr_eq(&old(&preview), &old(&catalog)));
 }

@@ -15,14 +15,14 @@ fn new_channel_is_empty_and_has_its_place_in_the_order_of_promotion() {
     let create = |channel: &str, after: Option<&str>| {
         let after = after.map(name);
         test.repository
-            .create_channel(&name(channel), after.as_ref(), NOON)
+            .create_channel_if_absent(&name(channel), after.as_ref(), NOON)
             .map_err(|error| error.to_string())
     };
     assert_eq!(create("staging", Some("dev")), Ok(true));
     assert_eq!(create("archive", None), Ok(true));
     assert_eq!(order(&test), ["dev", "staging", "prod", "archive"]);
     assert_eq!(visible(&test, "staging"), Vec::<String>::new());
-    let again = Repository::open_repository(&test.root()).unwrap();
+    let again = Repository::open_repository_and_clean_incoming(&test.root()).unwrap();
     assert_eq!(again.list_channels().unwrap(), test.repository.list_channels().unwrap());
     // Creating it again changes nothing; another place is refused, and so is an unknown one.
     let serial = test.repository.sum_of_channel_generations().unwrap();
@@ -87,6 +87,6 @@ fn channel_whose_creation_was_cut_off_can_be_created_again() {
     // Killed between the entry in the order and the first generation.
     std::fs::write(test.root().join("order.json"), r#"["dev","staging","prod"]"#).unwrap();
     assert_eq!(order(&test), ["dev", "prod"]);
-    assert!(test.repository.create_channel(&name("staging"), None, NOON).unwrap());
+    assert!(test.repository.create_channel_if_absent(&name("staging"), None, NOON).unwrap());
     assert_eq!(order(&test), ["dev", "prod", "staging"]);
 }

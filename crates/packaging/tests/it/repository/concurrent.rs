@@ -18,7 +18,7 @@ fn threads_publishing_at_once_lose_nothing() {
             let repository = &test.repository;
             scope.spawn(move || {
                 // Each thread with its own view of the folder, as another process would have.
-                let own = Repository::open_repository(&ground_root(repository)).unwrap();
+                let own = Repository::open_repository_and_clean_incoming(&ground_root(repository)).unwrap();
                 for (n, file) in chunk.iter().enumerate() {
                     let repository = if n % 2 == 0 { repository } else { &own };
                     repository
@@ -46,7 +46,7 @@ fn processes_publishing_at_once_lose_nothing() {
     if let Some(order) = env::var_os(PUBLISH) {
         let order = order.into_string().unwrap();
         let (root, files) = order.split_once('|').unwrap();
-        let repository = Repository::open_repository(root.as_ref()).unwrap();
+        let repository = Repository::open_repository_and_clean_incoming(root.as_ref()).unwrap();
         for file in files.split(',') {
             repository.publish_received_packages_in_channel(&name("dev"), &[file.to_owned()], NOON).unwrap();
         }

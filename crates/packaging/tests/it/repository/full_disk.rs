@@ -38,7 +38,7 @@ fn full_disk_leaves_the_repository_as_it_was() {
     };
     let packager = key("packager");
     let repository = Repository::create_repository(&tiny.0, key("repository")).unwrap();
-    repository.create_channel(&name("dev"), None, NOON).unwrap();
+    repository.create_channel_if_absent(&name("dev"), None, NOON).unwrap();
     repository.trust_keys(&packager.armored_public_key().unwrap()).unwrap();
     let built = folder.path().join("built");
     fs::create_dir(&built).unwrap();
@@ -67,7 +67,7 @@ fn full_disk_leaves_the_repository_as_it_was() {
         );
     }
     // An old process and a new one see the same whole repository, and it can still be cleaned.
-    let repository = Repository::open_repository(&tiny.0).unwrap();
+    let repository = Repository::open_repository_and_clean_incoming(&tiny.0).unwrap();
     assert_eq!(repository.check_repository().unwrap(), []);
     let primary = fs::read_to_string(tiny.0.join("channels/dev/repodata/repomd.xml")).unwrap();
     assert!(primary.contains(&format!("<revision>{}</revision>", 1 + published.len())), "{primary}");

@@ -22,24 +22,35 @@ fn package_of_a_withdrawn_key_is_refused_until_the_key_is_trusted_again() {
     let test = TestRepository::new();
     let fingerprint = test.packager.fingerprint().to_string();
     let before = test.take(Rpm::new("tool", "1.0"));
-    assert!(test.repository.withdraw_key(&fingerprint.to_lowercase(), NOON.into()).unwrap());
-    assert!(!test.repository.withdraw_key(&fingerprint, NOON.into()).unwrap(), "it was withdrawn before");
+    assert!(test.repository.withdraw_key_unless_withdrawn(&fingerprint.to_lowercase(), NOON.into()).unwrap());
+    assert!(
+        !test.repository.withdraw_key_unless_withdrawn(&fingerprint, NOON.into()).unwrap(),
+        "it was withdrawn before"
+    );
     let (bytes, file) = build(&test, Rpm::new("tool", "2.0"));
     let message = refused(&test, &bytes, &file);
     assert!(message.contains(&fingerprint) && message.contains("was withdrawn"), "{message}");
     // What was received before is still trusted: it can be published, and nothing calls it damaged.
-    test.repository.create_channel(&name("dev"), None, NOON).unwrap();
+    test.repository.create_channel_if_absent(&name("dev"), None, NOON).unwrap();
     test.repository.publish_received_packages_in_channel(&name("dev"), &[before], NOON).unwrap();
-    let keys = test.repository.list_trusted_keys().unwrap();
+    let keys = test.repository.list_trusted_and_withdrawn_keys().unwrap();
     let withdrawn = keys.iter().find(|key| key.fingerprint.as_str() == fingerprint).unwrap().withdrawn;
     assert_eq!(withdrawn, Some(NOON.into()));
     test.repository.trust_keys(&test.packager.armored_public_key().unwrap()).unwrap();
     test.repository.receive_package(&*bytes, &file, LIMIT).unwrap();
-    assert_eq!(test.repository.list_trusted_keys().unwrap().len(), keys.len(), "no key is there twice");
+    assert_eq!(
+        test.repository.list_trusted_and_withdrawn_keys().unwrap().len(),
+        keys.len(),
+        "no key is there twice"
+    );
     let own = keys.iter().find(|key| key.fingerprint.as_str() != fingerprint).unwrap();
-    let error = test.repository.withdraw_key(own.fingerprint.as_str(), NOON.into()).unwrap_err().to_string();
+    let error = test
+        .repository
+        .withdraw_key_unless_withdrawn(own.fingerprint.as_str(), NOON.into())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("signs its metadata"), "{error}");
-    let error = test.repository.withdraw_key("0123", NOON.into()).unwrap_err().to_string();
+    let error = test.repository.withdraw_key_unless_withdrawn("0123", NOON.into()).unwrap_err().to_string();
     assert!(error.contains("`0123`") && error.contains(&fingerprint), "{error}");
 }
 
@@ -126,7 +137,7 @@ fn revoked_certificate_is_refused_with_what_to_do_and_changes_nothing() {
     let key = home.secret_key("lost@example.org");
     let fingerprint = key.fingerprint().to_string();
     test.repository.trust_keys(&exported()).unwrap();
-    let before = test.repository.list_trusted_keys().unwrap();
+    let before = test.repository.list_trusted_and_withdrawn_keys().unwrap();
     // gpg makes a revocation beside every key; the colon keeps people from importing it by mistake.
     let revocation = home.home.path().join(format!("openpgp-revocs.d/{fingerprint}.rev"));
     let text = fs::read_to_string(&revocation).unwrap();
@@ -141,7 +152,7 @@ fn revoked_certificate_is_refused_with_what_to_do_and_changes_nothing() {
     let error =
         test.repository.trust_keys(&fs::read_to_string(&revocation).unwrap()).unwrap_err().to_string();
     assert!(error.contains("punch key withdraw"), "a revocation alone: {error}");
-    assert_eq!(test.repository.list_trusted_keys().unwrap(), before);
+    assert_eq!(test.repository.list_trusted_and_withdrawn_keys().unwrap(), before);
 }
 
 /// Real `gpg` with keys of its own.

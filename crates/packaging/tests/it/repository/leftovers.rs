@@ -32,7 +32,8 @@ fn publish_and_kill(test: TestRepository, files: &[String]) -> TestRepository {
 
 /// Another process: this one remembers what it did.
 fn opened_again(test: TestRepository) -> TestRepository {
-    let repository = packaging::repository::Repository::open_repository(&test.root()).unwrap();
+    let repository =
+        packaging::repository::Repository::open_repository_and_clean_incoming(&test.root()).unwrap();
     TestRepository { repository, ..test }
 }
 
@@ -103,7 +104,7 @@ fn channel_whose_creation_was_killed_is_no_damage_and_is_removed_after_an_hour()
     let test = TestRepository::new();
     test.take(Rpm::new("tool", "1.0"));
     let before = tree(&test.root());
-    test.repository.create_channel(&name("next"), None, NOON).unwrap();
+    test.repository.create_channel_if_absent(&name("next"), None, NOON).unwrap();
     fs::remove_file(test.channel("next").join("current")).unwrap();
     let test = opened_again(test);
     check_is_clean(&test);
@@ -112,7 +113,7 @@ fn channel_whose_creation_was_killed_is_no_damage_and_is_removed_after_an_hour()
     assert_eq!(test.repository.remove_leftovers_of_killed_processes(now).unwrap().len(), 0);
     test.repository.remove_leftovers_of_killed_processes(now + 2 * HOUR).unwrap();
     assert_eq!(tree(&test.root()), before);
-    assert!(test.repository.create_channel(&name("next"), None, NOON).unwrap());
+    assert!(test.repository.create_channel_if_absent(&name("next"), None, NOON).unwrap());
     check_is_clean(&test);
 }
 

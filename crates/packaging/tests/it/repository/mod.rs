@@ -52,7 +52,7 @@ impl TestRepository {
         let repository =
             Repository::create_repository(&folder.path().join("repository"), key("repository")).unwrap();
         for channel in ["dev", "prod"] {
-            repository.create_channel(&name(channel), None, NOON).unwrap();
+            repository.create_channel_if_absent(&name(channel), None, NOON).unwrap();
         }
         let packager = key("packager");
         repository.trust_keys(&packager.armored_public_key().unwrap()).unwrap();

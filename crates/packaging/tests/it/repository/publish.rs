@@ -204,7 +204,7 @@ fn catalog_and_versions_come_from_the_index() {
     for file in tree(&test.root().join("pool")) {
         fs::write(test.root().join("pool").join(file), "").unwrap();
     }
-    let repository = Repository::open_repository(&test.root()).unwrap();
+    let repository = Repository::open_repository_and_clean_incoming(&test.root()).unwrap();
     let versions = repository.list_component_versions(&name("shop")).unwrap();
     let texts: Vec<&str> = versions.iter().map(|version| version.version.as_str()).collect();
     assert_eq!(texts, ["1.10-1", "1.9-1", "1.0-1"]);

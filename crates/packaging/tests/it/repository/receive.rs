@@ -317,14 +317,14 @@ fn leftovers_of_a_killed_process_are_removed_and_running_uploads_kept() {
     running.lock().unwrap();
     fs::write(incoming.join("write-dead"), "half").unwrap();
     std::os::unix::fs::symlink("nowhere", incoming.join("link-dead")).unwrap();
-    Repository::open_repository(&test.root()).unwrap();
+    Repository::open_repository_and_clean_incoming(&test.root()).unwrap();
     assert_eq!(tree(&incoming), ["upload-alive"]);
 }
 
 #[test]
 fn folder_without_repository_is_an_error_naming_it() {
     let test = TestRepository::new();
-    let error = Repository::open_repository(Path::new("/nowhere")).unwrap_err();
+    let error = Repository::open_repository_and_clean_incoming(Path::new("/nowhere")).unwrap_err();
     assert_eq!(error.to_string(), "there is no repository in /nowhere: `geppetto init` makes one");
     let error = Repository::create_repository(&test.root(), key("again")).unwrap_err();
     assert_eq!(error.to_string(), format!("there is a repository in {} already", test.root().display()));

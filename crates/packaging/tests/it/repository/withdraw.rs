@@ -182,7 +182,7 @@ fn withdrawal_refused_by_the_caller_changes_nothing() {
     }
     let test = TestRepository::new();
     let [_, new] = two_versions_in_both_channels(&test);
-    let refuse = |catalog: &model::catalog::Catalog| {
+    let refuse = |catalog: &model::catalog::ComponentCatalog| {
         assert_eq!(
             catalog.component_versions_in_channel(&name("dev"), &name("shop")),
             ["1.0-1".parse().unwrap()]

@@ -3,7 +3,7 @@
 use model::{
     exit::Exit,
     name::Name,
-    wire::{ChannelCreationResult, ChannelRequest},
+    wire::{ChannelCreationRequest, ChannelCreationResult},
 };
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
@@ -23,7 +23,7 @@ pub(crate) struct ChannelCreateArgs {
 
 impl ChannelCreateArgs {
     pub(super) fn run_channel_create_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
-        let request = ChannelRequest {
+        let request = ChannelCreationRequest {
             name: self.channel.to_string(),
             after: self.after.map(|after| after.to_string()),
         };

@@ -1,6 +1,6 @@
 //! `punch event follow`: what changes, as it changes.
 
-use model::{exit::Exit, wire::Event};
+use model::{exit::Exit, wire::ControlPlaneEvent};
 
 use crate::{command_context::CommandContext, command_error::CommandError, settings::ControlPlaneArgs};
 
@@ -18,7 +18,7 @@ pub(crate) struct EventFollowArgs {
 impl EventFollowArgs {
     pub(super) fn run_event_follow_command(self, context: &CommandContext) -> Result<Exit, CommandError> {
         let client = self.remote.new_api_client(context)?;
-        context.interruption.set_state_if_interrupted(
+        context.interruption.set_interruption_message(
             "nothing was changed; events that come now are not shown by a later `punch event follow`",
         );
         client.for_each_event_of_stream(|event| {
@@ -32,18 +32,18 @@ impl EventFollowArgs {
     }
 }
 
-fn describe(event: &Event) -> String {
+fn describe(event: &ControlPlaneEvent) -> String {
     match event {
-        Event::RevisionCommitted { revision } => format!("revision {revision} was committed"),
-        Event::NodeGenerated { server, generation } => {
+        ControlPlaneEvent::RevisionCommitted { revision } => format!("revision {revision} was committed"),
+        ControlPlaneEvent::NodeGenerated { server, generation } => {
             format!("generation {generation} of {server} was made")
         }
-        Event::ServerReported { server, report, outcome } => {
+        ControlPlaneEvent::ServerReported { server, report, outcome } => {
             format!("{server} reported {outcome} (report {report})")
         }
-        Event::ChannelChanged { channel } => format!("channel {channel} changed"),
-        Event::JobChanged { job } => format!("job {job} changed"),
-        Event::AccessChanged {} => "access changed".to_owned(),
-        Event::Resynchronize {} => "resynchronize: events may have been missed".to_owned(),
+        ControlPlaneEvent::ChannelChanged { channel } => format!("channel {channel} changed"),
+        ControlPlaneEvent::JobChanged { job } => format!("job {job} changed"),
+        ControlPlaneEvent::AccessChanged {} => "access changed".to_owned(),
+        ControlPlaneEvent::Resynchronize {} => "resynchronize: events may have been missed".to_owned(),
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn follow_job(
     client: &ApiClient,
     id: u64,
 ) -> Result<Exit, CommandError> {
-    context.interruption.set_state_if_interrupted(format!(
+    context.interruption.set_interruption_message(format!(
         "job {id} goes on; `punch job show {id} --follow` waits for it again"
     ));
     let mut printed = 0;

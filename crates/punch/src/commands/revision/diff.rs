@@ -2,7 +2,7 @@
 
 use model::{exit::Exit, wire::RevisionDiff};
 
-use super::super::import::summarize_places;
+use super::super::import::summarize_place_changes;
 use crate::{
     api_client::ApiClient, command_context::CommandContext, command_error::CommandError,
     settings::ControlPlaneArgs,
@@ -42,7 +42,7 @@ pub(super) fn fetch_and_print_revision_diff(
     if diff.places.is_empty() {
         context.output.print_line_unless_json("nothing differs");
     } else {
-        context.output.print_line_unless_json(summarize_places(&diff.places));
+        context.output.print_line_unless_json(summarize_place_changes(&diff.places));
     }
     for place in &diff.places {
         context.output.print_document_diff_unless_json(

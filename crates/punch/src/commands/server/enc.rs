@@ -39,7 +39,7 @@ impl ServerEncArgs {
             .with_hint("use a token with the role operator"));
         }
         let node = node::parse_node_yaml(&format!("the node file of {}", self.server), &text)?;
-        let yaml = resolve::write_enc_yaml(&node);
+        let yaml = resolve::node_to_enc_yaml(&node);
         context.output.hold_output_for_pager();
         context.output.print_line_unless_json(&yaml);
         context.output.print_json_if_requested(&Classification { server: self.server.to_string(), yaml });

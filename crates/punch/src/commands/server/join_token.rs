@@ -8,7 +8,7 @@ use model::{
 
 use crate::{
     command_context::CommandContext, command_error::CommandError,
-    control_plane_address::format_address_arguments, settings::ControlPlaneArgs, time_text,
+    control_plane_address::format_login_arguments, settings::ControlPlaneArgs, time_text,
 };
 
 /// Create a one-time token for a server to join with
@@ -39,7 +39,7 @@ impl ServerJoinTokenArgs {
             "valid once, until {}; on {} run `punch join {} --token-file FILE`",
             time_text::format_utc(token.expires_us),
             token.server,
-            format_address_arguments(&token.control_plane)
+            format_login_arguments(&token.control_plane)
         ));
         context.output.print_json_if_requested(&token);
         Ok(Exit::Done)

@@ -7,7 +7,7 @@ use model::{
 
 use crate::{
     command_context::CommandContext, command_error::CommandError,
-    control_plane_address::format_address_arguments, settings::ControlPlaneArgs,
+    control_plane_address::format_login_arguments, settings::ControlPlaneArgs,
 };
 
 /// Create a token; it is printed once and stored nowhere
@@ -40,7 +40,7 @@ impl TokenCreateArgs {
         context.output.print_line_unless_json(&token.token);
         context.output.print_note_to_stderr(format!(
             "its holder runs `punch login {} --token-file FILE`",
-            format_address_arguments(&token.control_plane)
+            format_login_arguments(&token.control_plane)
         ));
         context.output.print_json_if_requested(&token);
         Ok(Exit::Done)

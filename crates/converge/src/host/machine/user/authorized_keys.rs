@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use model::observe::FactValue;
+use model::observe::ResourcePropertyValue;
 use nix::{
     errno::Errno,
     fcntl::{OFlag, openat},
@@ -17,9 +17,9 @@ use nix::{
 };
 
 use super::super::{
-    directory::ensure_folder_only_owner_can_write,
+    directory::create_or_protect_user_folder,
     path_entry::is_symbolic_link,
-    resource_folders::{ActingUser, ResourceFolders, ResourcePlace, host_error},
+    resource_folders::{ActingUser, OpenResourceEntry, ResourceFolders, host_error_from_walk_error},
 };
 use crate::{
     host::HostError,
@@ -29,13 +29,13 @@ use crate::{
 /// The most a file of keys may have, in bytes.
 const MOST: u64 = 1024 * 1024;
 
-/// The authorized keys of a user as a fact: a set, or the reason they cannot be used.
+/// The authorized keys of a user as a property: a set, or the reason they cannot be used.
 pub(super) fn observe_authorized_keys(
     folders: &ResourceFolders<'_>,
     home: &str,
     uid: u32,
-) -> Result<FactValue, FolderWalkError> {
-    let nothing = || FactValue::Set(BTreeSet::new());
+) -> Result<ResourcePropertyValue, FolderWalkError> {
+    let nothing = || ResourcePropertyValue::Set(BTreeSet::new());
     let path = format!("{home}/.ssh");
     let refused =
         |because| FolderWalkError::Unsafe(UnsafeFolder { path: path.clone(), because, ownership: None });
@@ -55,34 +55,39 @@ pub(super) fn observe_authorized_keys(
         .map_err(|error| refused(format!("cannot read {path}/authorized_keys: {}", keys.reason(&error))))
 }
 
-fn read_keys(folder: &OwnedFd, uid: u32) -> io::Result<FactValue> {
-    let nothing = FactValue::Set(BTreeSet::new());
+fn read_keys(folder: &OwnedFd, uid: u32) -> io::Result<ResourcePropertyValue> {
+    let nothing = ResourcePropertyValue::Set(BTreeSet::new());
     let file = match open(folder, "authorized_keys", OFlag::O_NONBLOCK)? {
         Opened::Nothing => return Ok(nothing),
-        Opened::Something(what) => return Ok(FactValue::Unusable(format!("authorized_keys is {what}"))),
+        Opened::Something(what) => {
+            return Ok(ResourcePropertyValue::Unusable(format!("authorized_keys is {what}")));
+        }
         Opened::Open(file) => file,
     };
     // What others may write to is not the user's word, and sshd does not read it.
     for (name, opened) in [(".ssh", folder), ("authorized_keys", &file)] {
         let stat = fstat(opened.as_fd())?;
         if stat.st_uid != uid && stat.st_uid != 0 {
-            return Ok(FactValue::Unusable(format!("{name} belongs to user {}", stat.st_uid)));
+            return Ok(ResourcePropertyValue::Unusable(format!("{name} belongs to user {}", stat.st_uid)));
         }
         if stat.st_mode & 0o022 != 0 {
-            return Ok(FactValue::Unusable(format!("{name} has mode {:04o}", stat.st_mode & 0o7777)));
+            return Ok(ResourcePropertyValue::Unusable(format!(
+                "{name} has mode {:04o}",
+                stat.st_mode & 0o7777
+            )));
         }
     }
     if SFlag::from_bits_truncate(fstat(file.as_fd())?.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        return Ok(FactValue::Unusable("authorized_keys is no file".to_owned()));
+        return Ok(ResourcePropertyValue::Unusable("authorized_keys is no file".to_owned()));
     }
     let mut bytes = Vec::new();
     File::from(file).take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {
-        return Ok(FactValue::Unusable(format!("authorized_keys has more than {MOST} bytes")));
+        return Ok(ResourcePropertyValue::Unusable(format!("authorized_keys has more than {MOST} bytes")));
     }
     let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    Ok(FactValue::Set(lines.map(str::to_owned).collect()))
+    Ok(ResourcePropertyValue::Set(lines.map(str::to_owned).collect()))
 }
 
 /// Writes `~/.ssh/authorized_keys`. The home belongs to the user, so no link in it is followed.
@@ -95,28 +100,29 @@ pub(super) fn write_authorized_keys(
         return Err(HostError::Other(format!("user `{name}` is not there after it was made")));
     };
     let path = format!("{}/.ssh/authorized_keys", user.home);
-    let walk = |error: FolderWalkError| host_error("cannot write", &path, error);
+    let walk = |error: FolderWalkError| host_error_from_walk_error("cannot write", &path, error);
     let owner = (Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)));
     if open_home(folders, &user.home, user.uid).map_err(walk)?.is_none() {
-        let place = folders.open_to_write(&user.home, ActingUser::of_uid(user.uid))?;
+        let place = folders.open_or_create_parent(&user.home, ActingUser::of_uid(user.uid))?;
         place
-            .work(|home| ensure_folder_only_owner_can_write(&home.folder, home.name, owner))
+            .work(|home| create_or_protect_user_folder(&home.folder, home.name, owner))
             .map_err(|error| place.entry_error("cannot write", &path, &error))?;
         folders.cache.clear();
     }
     let Some(home) = open_home(folders, &user.home, user.uid).map_err(walk)? else {
         return Err(HostError::Other(format!("{} is not there after it was made", user.home)));
     };
-    let folder = home.work(|home| ensure_folder_only_owner_can_write(&home.folder, ".ssh", owner)).map_err(
-        |error| match error.raw_os_error().map(Errno::from_raw) {
-            // What is there instead is the user's doing.
-            Some(Errno::ELOOP | Errno::ENOTDIR) => HostError::UnsafePath {
-                path: path.clone(),
-                because: format!("{}/.ssh is a symbolic link or no folder; remove it", user.home),
-            },
-            _ => home.entry_error("cannot write", &path, &error),
-        },
-    )?;
+    let folder =
+        home.work(|home| create_or_protect_user_folder(&home.folder, ".ssh", owner)).map_err(|error| {
+            match error.raw_os_error().map(Errno::from_raw) {
+                // What is there instead is the user's doing.
+                Some(Errno::ELOOP | Errno::ENOTDIR) => HostError::UnsafePath {
+                    path: path.clone(),
+                    because: format!("{}/.ssh is a symbolic link or no folder; remove it", user.home),
+                },
+                _ => home.entry_error("cannot write", &path, &error),
+            }
+        })?;
     let place = keys_place(folders, folder, user.uid).map_err(|error| walk(error.into()))?;
     let mut text: String = keys.join("\n");
     text.push('\n');
@@ -135,12 +141,14 @@ fn open_home(
     folders: &ResourceFolders<'_>,
     home: &str,
     uid: u32,
-) -> Result<Option<ResourcePlace<'static>>, FolderWalkError> {
+) -> Result<Option<OpenResourceEntry<'static>>, FolderWalkError> {
     let entry = format!("{}/.ssh", home.trim_end_matches('/'));
-    let Some(place) = folders.open_to_look(&entry, ActingUser::of_uid(uid))? else { return Ok(None) };
+    let Some(place) = folders.open_parent_to_observe(&entry, ActingUser::of_uid(uid))? else {
+        return Ok(None);
+    };
     if place.user.is_none() && uid != 0 {
         // A link to a folder of root's would make the user's keys lie there.
-        let itself = folders.open_to_look(home, ActingUser::OwnerOfFolder)?;
+        let itself = folders.open_parent_to_observe(home, ActingUser::OwnerOfFolder)?;
         if itself.map(|itself| is_symbolic_link(&itself.spot)).transpose()? == Some(true) {
             let because =
                 format!("{home} is a symbolic link to a folder of root's; name the folder itself as `home`");
@@ -152,7 +160,7 @@ fn open_home(
         }
     }
     let spot = OpenParentFolderAndName { folder: place.spot.folder, name: ".ssh" };
-    Ok(Some(ResourcePlace { spot, user: place.user }))
+    Ok(Some(OpenResourceEntry { spot, user: place.user }))
 }
 
 /// The place of the keys in an open `.ssh`, whose owner works there.
@@ -160,11 +168,11 @@ fn keys_place(
     folders: &ResourceFolders<'_>,
     folder: OwnedFd,
     uid: u32,
-) -> io::Result<ResourcePlace<'static>> {
+) -> io::Result<OpenResourceEntry<'static>> {
     let owner = fstat(&folder)?.st_uid;
     let user = (owner == uid && uid != 0).then(|| folders.accounts.file_access_user(uid, None));
     let spot = OpenParentFolderAndName { folder: Arc::new(folder), name: "authorized_keys" };
-    Ok(ResourcePlace { spot, user })
+    Ok(OpenResourceEntry { spot, user })
 }
 
 enum Opened {

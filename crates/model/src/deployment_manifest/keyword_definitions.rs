@@ -1,16 +1,16 @@
-//! How the words of a manifest are described: kinds and their fields. The table of a kind is in the kind's file.
+//! How the keywords of a manifest are described, with their fields. The table of a kind is in the kind's file.
 
 /// A field: its name, what it holds, what it is for.
-pub(crate) type FieldSchema = (&'static str, FieldValueShape, &'static str);
+pub(crate) type FieldDefinition = (&'static str, FieldValueShape, &'static str);
 
-/// A kind of resource or health check.
-pub(crate) struct ResourceOrHealthCheckKindSchema {
+/// A keyword that the declaration of a resource or health check starts with, and its fields; a kind may have several.
+pub(crate) struct DeclarationKeywordDefinition {
     /// The word a declaration starts with.
     pub(crate) word: &'static str,
     /// What follows that word.
     pub(crate) subject: (FieldValueShape, &'static str),
     /// Its own fields.
-    pub(crate) fields: &'static [FieldSchema],
+    pub(crate) fields: &'static [FieldDefinition],
     /// Those of them that must be there.
     pub(crate) required: &'static [&'static str],
 }

@@ -1,4 +1,4 @@
-//! Facts about a resource: what is observed, what is wanted, and what a plan compares.
+//! Properties of a resource: what is observed, what is wanted, and what a plan compares.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 
 use crate::resource::ResourceId;
 
-/// Facts about a resource.
-pub type ResourceFactsByKind = BTreeMap<FactKind, FactValue>;
+/// Properties of a resource.
+pub type ResourcePropertiesByKind = BTreeMap<ResourcePropertyKind, ResourcePropertyValue>;
 
-/// What a fact is about.
+/// What a property is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum FactKind {
+pub enum ResourcePropertyKind {
     /// The keys a user may log in with.
     AuthorizedKeys,
     /// The comment of a user.
@@ -59,37 +59,37 @@ pub enum FactKind {
     Version,
 }
 
-impl fmt::Display for FactKind {
+impl fmt::Display for ResourcePropertyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            FactKind::AuthorizedKeys => "authorized_keys",
-            FactKind::Comment => "comment",
-            FactKind::Content => "content",
-            FactKind::Due => "due",
-            FactKind::Enabled => "enabled",
-            FactKind::Files => "files",
-            FactKind::Gid => "gid",
-            FactKind::Group => "group",
-            FactKind::Groups => "groups",
-            FactKind::Home => "home",
-            FactKind::Immutable => "immutable",
-            FactKind::Lacks => "lacks",
-            FactKind::Mode => "mode",
-            FactKind::Owner => "owner",
-            FactKind::Running => "running",
-            FactKind::Shell => "shell",
-            FactKind::Target => "target",
-            FactKind::Type => "type",
-            FactKind::Uid => "uid",
-            FactKind::Version => "version",
+            ResourcePropertyKind::AuthorizedKeys => "authorized_keys",
+            ResourcePropertyKind::Comment => "comment",
+            ResourcePropertyKind::Content => "content",
+            ResourcePropertyKind::Due => "due",
+            ResourcePropertyKind::Enabled => "enabled",
+            ResourcePropertyKind::Files => "files",
+            ResourcePropertyKind::Gid => "gid",
+            ResourcePropertyKind::Group => "group",
+            ResourcePropertyKind::Groups => "groups",
+            ResourcePropertyKind::Home => "home",
+            ResourcePropertyKind::Immutable => "immutable",
+            ResourcePropertyKind::Lacks => "lacks",
+            ResourcePropertyKind::Mode => "mode",
+            ResourcePropertyKind::Owner => "owner",
+            ResourcePropertyKind::Running => "running",
+            ResourcePropertyKind::Shell => "shell",
+            ResourcePropertyKind::Target => "target",
+            ResourcePropertyKind::Type => "type",
+            ResourcePropertyKind::Uid => "uid",
+            ResourcePropertyKind::Version => "version",
         })
     }
 }
 
-/// One fact.
+/// One property.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum FactValue {
+pub enum ResourcePropertyValue {
     /// Yes or no.
     Flag(bool),
     /// A number.
@@ -188,24 +188,24 @@ impl Serialize for RunReasonDespiteGuard {
     }
 }
 
-impl fmt::Display for FactValue {
+impl fmt::Display for ResourcePropertyValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, texts: &mut dyn Iterator<Item = String>| {
             f.write_str(&texts.collect::<Vec<_>>().join(","))
         };
         match self {
-            FactValue::Flag(true) => f.write_str("yes"),
-            FactValue::Flag(false) => f.write_str("no"),
-            FactValue::Number(number) => number.fmt(f),
-            FactValue::Mode(mode) => write!(f, "{mode:04o}"),
-            FactValue::Text(text) | FactValue::Unusable(text) => f.write_str(text),
-            FactValue::Set(texts) => list(f, &mut texts.iter().cloned()),
-            FactValue::Resources(ids) => list(f, &mut ids.iter().map(ResourceId::to_string)),
-            FactValue::Type(kind) => kind.fmt(f),
-            FactValue::Content(content) => {
+            ResourcePropertyValue::Flag(true) => f.write_str("yes"),
+            ResourcePropertyValue::Flag(false) => f.write_str("no"),
+            ResourcePropertyValue::Number(number) => number.fmt(f),
+            ResourcePropertyValue::Mode(mode) => write!(f, "{mode:04o}"),
+            ResourcePropertyValue::Text(text) | ResourcePropertyValue::Unusable(text) => f.write_str(text),
+            ResourcePropertyValue::Set(texts) => list(f, &mut texts.iter().cloned()),
+            ResourcePropertyValue::Resources(ids) => list(f, &mut ids.iter().map(ResourceId::to_string)),
+            ResourcePropertyValue::Type(kind) => kind.fmt(f),
+            ResourcePropertyValue::Content(content) => {
                 write!(f, "sha256:{}", content.sha256.get(..12).unwrap_or(&content.sha256))
             }
-            FactValue::RunReason(reason) => reason.fmt(f),
+            ResourcePropertyValue::RunReason(reason) => reason.fmt(f),
         }
     }
 }

@@ -9,42 +9,44 @@ use std::path::Path;
 use model::{
     format::{
         FormatError,
-        component::{ComponentFile, check_and_unify_line_ends, check_single_line_text},
+        component::{ComponentFile, check_and_normalize_multiline_text, check_single_line_text},
     },
     name::Name,
 };
 
 use super::version_scheme::VersionScheme;
 
-/// A fact that a project file may state. An error counts only where `component.yaml` does not state the fact itself.
-pub type OptionalProjectFactResult<T> = Result<Option<T>, FormatError>;
+/// A field that a project file may state. An error counts only where `component.yaml` does not state the field itself.
+pub type OptionalProjectFieldResult<T> = Result<Option<T>, FormatError>;
 
-/// The facts of a project's own file, as in `component.yaml`.
+/// The metadata of a project's own file, as in `component.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProjectFileFacts {
+pub struct ProjectFileMetadata {
     /// The name.
-    pub name: OptionalProjectFactResult<Name>,
+    pub name: OptionalProjectFieldResult<Name>,
     /// The version, as RPM writes it.
-    pub version: OptionalProjectFactResult<String>,
+    pub version: OptionalProjectFieldResult<String>,
     /// Some sentences about it.
-    pub description: OptionalProjectFactResult<String>,
+    pub description: OptionalProjectFieldResult<String>,
     /// The licence.
-    pub license: OptionalProjectFactResult<String>,
+    pub license: OptionalProjectFieldResult<String>,
     /// Where to read more.
-    pub url: OptionalProjectFactResult<String>,
+    pub url: OptionalProjectFieldResult<String>,
 }
 
-impl Default for ProjectFileFacts {
+impl Default for ProjectFileMetadata {
     fn default() -> Self {
         Self { name: Ok(None), version: Ok(None), description: Ok(None), license: Ok(None), url: Ok(None) }
     }
 }
 
 /// Reads the project file `from` in the folder `root`.
-pub fn read_project_file_facts(root: &Path, from: &str) -> Result<ProjectFileFacts, FormatError> {
+pub fn read_project_file_metadata(root: &Path, from: &str) -> Result<ProjectFileMetadata, FormatError> {
     let text = || super::read_text(&root.join(from)).map_err(|message| FormatError::new(from, message));
     match from {
-        "pom.xml" => maven::PomWithParents::read_pom_with_parents(root).map(|pom| pom.project_facts_of_pom()),
+        "pom.xml" => {
+            maven::PomWithParents::read_pom_with_parents(root).map(|pom| pom.project_metadata_of_pom())
+        }
         "Cargo.toml" => toml_and_json::read_cargo_toml(root, &text()?),
         "package.json" => toml_and_json::read_package_json(&text()?),
         "pyproject.toml" => toml_and_json::read_pyproject_toml(&text()?),
@@ -78,7 +80,7 @@ fn component_name(text: &str) -> Result<Name, String> {
 
 /// Checks a description of several lines.
 fn description(text: &str) -> Result<String, String> {
-    check_and_unify_line_ends("description", text)
+    check_and_normalize_multiline_text("description", text)
         .map_err(|why| format!("{why}; or write `description:` in component.yaml"))
 }
 

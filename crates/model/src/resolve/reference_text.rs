@@ -10,7 +10,7 @@ use crate::node::ValueProvenanceEntry;
 
 /// A text with references, which one place or the default alone has set.
 pub(super) struct ReferenceTextTemplate {
-    pub(super) parts: Vec<TemplatePart>,
+    pub(super) parts: Vec<ReferenceTextPart>,
     /// About how long the text becomes.
     pub(super) capacity: usize,
     /// Whether the value was secret when the provenance was made.
@@ -20,7 +20,7 @@ pub(super) struct ReferenceTextTemplate {
 }
 
 /// A piece of a text.
-pub(super) enum TemplatePart {
+pub(super) enum ReferenceTextPart {
     Text(Box<str>),
     ServerName,
     ServerEnvironment,
@@ -29,17 +29,17 @@ pub(super) enum TemplatePart {
 }
 
 /// Cuts a text at its references, which are all known in the set.
-pub(super) fn split_text_into_template_parts(
+pub(super) fn split_into_reference_text_parts(
     text: &str,
     set: &ComponentsWithNumberedParameters<'_>,
-) -> Option<Vec<TemplatePart>> {
+) -> Option<Vec<ReferenceTextPart>> {
     let parts = split_at_references(text)?.into_iter().map(|part| match part {
-        TextOrReference::Text(text) => Some(TemplatePart::Text(text.into())),
+        TextOrReference::Text(text) => Some(ReferenceTextPart::Text(text.into())),
         TextOrReference::Reference(inside) => Some(match parse_reference_target(inside)? {
-            ReferenceTarget::ServerName => TemplatePart::ServerName,
-            ReferenceTarget::ServerEnvironment => TemplatePart::ServerEnvironment,
+            ReferenceTarget::ServerName => ReferenceTextPart::ServerName,
+            ReferenceTarget::ServerEnvironment => ReferenceTextPart::ServerEnvironment,
             ReferenceTarget::Value(name, key) => {
-                TemplatePart::Value(set.parameters[set.find_parameter_slot(&name, &key)?].number)
+                ReferenceTextPart::Value(set.parameters[set.find_parameter_slot(&name, &key)?].number)
             }
         }),
     });

@@ -10,7 +10,7 @@ pub(crate) const DISK_FULL_HINT: &str =
 
 /// A command's failure, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DaemonCommandError {
+pub(crate) struct GeppettoCommandError {
     /// How the program ends.
     pub(crate) exit: Exit,
     /// What failed, where and why.
@@ -19,7 +19,7 @@ pub(crate) struct DaemonCommandError {
     pub(crate) hint: Option<String>,
 }
 
-impl DaemonCommandError {
+impl GeppettoCommandError {
     /// The user's input is wrong.
     pub(crate) fn invalid_input_error(message: impl Into<String>) -> Self {
         Self { exit: Exit::Input, message: message.into(), hint: None }
@@ -65,7 +65,7 @@ pub(crate) fn join_error_and_sources(error: &(dyn Error + 'static)) -> String {
     message
 }
 
-impl fmt::Display for DaemonCommandError {
+impl fmt::Display for GeppettoCommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "error: {}", self.message)?;
         if let Some(hint) = &self.hint {
@@ -75,4 +75,4 @@ impl fmt::Display for DaemonCommandError {
     }
 }
 
-impl Error for DaemonCommandError {}
+impl Error for GeppettoCommandError {}

@@ -1,4 +1,4 @@
-//! Facts from a Maven project's `pom.xml`: parents, properties, and a whole component in `geppetto.*` properties.
+//! Metadata from a Maven project's `pom.xml`: parents, properties, and a whole component in `geppetto.*` properties.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -8,7 +8,7 @@ use model::format::{
 };
 use roxmltree::{Document, Node};
 
-use super::{OptionalProjectFactResult, ProjectFileFacts, VersionScheme, xml_text};
+use super::{OptionalProjectFieldResult, ProjectFileMetadata, VersionScheme, xml_text};
 
 /// The name of a Maven project's own file.
 pub(super) const POM_FILE_NAME: &str = "pom.xml";
@@ -104,7 +104,7 @@ impl PomWithParents {
     }
 
     /// A value with its `${...}` filled in.
-    fn value(&self, key: &str) -> OptionalProjectFactResult<String> {
+    fn value(&self, key: &str) -> OptionalProjectFieldResult<String> {
         self.values.get(key).map(|text| self.interpolate(text, DEPTH, &mut 0)).transpose()
     }
 
@@ -140,8 +140,8 @@ impl PomWithParents {
         Ok(filled)
     }
 
-    pub(super) fn project_facts_of_pom(&self) -> ProjectFileFacts {
-        ProjectFileFacts {
+    pub(super) fn project_metadata_of_pom(&self) -> ProjectFileMetadata {
+        ProjectFileMetadata {
             name: self.convert("project.artifactId", super::component_name),
             version: self.convert("project.version", |text| super::rpm_version(VersionScheme::Maven, text)),
             description: self.convert("project.description", super::description),
@@ -158,7 +158,7 @@ impl PomWithParents {
         &self,
         key: &str,
         convert: impl FnOnce(&str) -> Result<T, String>,
-    ) -> OptionalProjectFactResult<T> {
+    ) -> OptionalProjectFieldResult<T> {
         let convert =
             |text: String| convert(&text).map_err(|message| FormatError::new(POM_FILE_NAME, message));
         self.value(key)?.map(convert).transpose()
@@ -270,13 +270,13 @@ mod tests {
 
     #[test]
     fn version_comes_from_the_parent_and_properties() {
-        let facts = pom("<parent><version>7</version></parent><artifactId>Shop.Web</artifactId>\
+        let metadata = pom("<parent><version>7</version></parent><artifactId>Shop.Web</artifactId>\
              <licenses><license><name>The Apache License, Version 2.0</name></license></licenses>")
         .unwrap()
-        .project_facts_of_pom();
-        assert_eq!(facts.name.unwrap().unwrap().as_str(), "shop-web");
-        assert_eq!(facts.version.unwrap().as_deref(), Some("7.0.0"));
-        assert_eq!(facts.license.unwrap().as_deref(), Some("Apache-2.0"));
+        .project_metadata_of_pom();
+        assert_eq!(metadata.name.unwrap().unwrap().as_str(), "shop-web");
+        assert_eq!(metadata.version.unwrap().as_deref(), Some("7.0.0"));
+        assert_eq!(metadata.license.unwrap().as_deref(), Some("Apache-2.0"));
 
         let dir = tempfile::tempdir().unwrap();
         let child = dir.path().join("web");
@@ -287,19 +287,20 @@ mod tests {
         )
         .unwrap();
         let text = "<project><parent><version>0</version></parent><artifactId>a</artifactId><version>${revision}${tag}</version></project>";
-        let facts = PomWithParents::parse(&child, text.to_owned()).unwrap().project_facts_of_pom();
-        assert_eq!(facts.version.unwrap().as_deref(), Some("1.2.0~snapshot"));
+        let metadata = PomWithParents::parse(&child, text.to_owned()).unwrap().project_metadata_of_pom();
+        assert_eq!(metadata.version.unwrap().as_deref(), Some("1.2.0~snapshot"));
     }
 
     #[test]
     fn unreadable_pom_is_an_error_with_line_and_reason() {
         let error = PomWithParents::parse(Path::new("/"), "<project>\n<a></project>".to_owned()).unwrap_err();
         assert_eq!(error.file_and_line(), "pom.xml:2");
-        let error = pom("<version>${nowhere}</version>").unwrap().project_facts_of_pom().version.unwrap_err();
+        let error =
+            pom("<version>${nowhere}</version>").unwrap().project_metadata_of_pom().version.unwrap_err();
         assert!(error.message.contains("`${nowhere}`, which no `<properties>`"), "{error}");
         let error = pom("<version>${a}</version><properties><a>${b}</a><b>${a}</b></properties>")
             .unwrap()
-            .project_facts_of_pom()
+            .project_metadata_of_pom()
             .version
             .unwrap_err();
         assert!(error.message.contains("refers to itself"), "{error}");
@@ -307,7 +308,7 @@ mod tests {
         let level = |n: u8| format!("<p{n}>{}</p{n}>", format!("${{p{}}}", n + 1).repeat(60));
         let properties: String = (0..7).map(level).collect();
         let bomb = format!("<version>${{p0}}</version><properties>{properties}<p7></p7></properties>");
-        let error = pom(&bomb).unwrap().project_facts_of_pom().version.unwrap_err();
+        let error = pom(&bomb).unwrap().project_metadata_of_pom().version.unwrap_err();
         assert!(error.message.contains("too often"), "{error}");
         // No entity of a document type is ever expanded.
         let bomb = "<!DOCTYPE p [<!ENTITY a \"x\">]><project><version>&a;</version></project>";
@@ -347,7 +348,7 @@ mod tests {
                 "<version>${{revision}}</version><properties><revision>1.0.0</revision></properties>\
                  <profiles>{profiles}</profiles>"
             );
-            pom(&text).unwrap().project_facts_of_pom().version.unwrap().unwrap()
+            pom(&text).unwrap().project_metadata_of_pom().version.unwrap().unwrap()
         };
         assert_eq!(version(&profile("true", "2.0.0")), "2.0.0");
         assert_eq!(version(&profile("false", "2.0.0")), "1.0.0");

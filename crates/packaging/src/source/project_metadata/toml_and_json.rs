@@ -5,13 +5,13 @@ use std::path::Path;
 use model::format::FormatError;
 use toml::{Table, Value};
 
-use super::{OptionalProjectFactResult, ProjectFileFacts, VersionScheme};
+use super::{OptionalProjectFieldResult, ProjectFileMetadata, VersionScheme};
 
 /// How many folders above a crate its workspace is looked for.
 const PARENTS: usize = 8;
 
 /// Reads a crate's `Cargo.toml`; what it inherits comes from its workspace.
-pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectFileFacts, FormatError> {
+pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectFileMetadata, FormatError> {
     let file = "Cargo.toml";
     let table = parse(file, text)?;
     let Some(package) = table.get("package").and_then(Value::as_table) else {
@@ -35,7 +35,7 @@ pub(super) fn read_cargo_toml(root: &Path, text: &str) -> Result<ProjectFileFact
         license: inherited("license"),
         url: inherited("homepage").or_else(|| inherited("repository")),
     };
-    Ok(texts.facts(Ok(inherited("version")), VersionScheme::SemVer))
+    Ok(texts.into_metadata(Ok(inherited("version")), VersionScheme::SemVer))
 }
 
 fn workspace(root: &Path, key: &str) -> Option<String> {
@@ -48,7 +48,7 @@ fn workspace(root: &Path, key: &str) -> Option<String> {
 }
 
 /// Reads a `package.json`.
-pub(super) fn read_package_json(text: &str) -> Result<ProjectFileFacts, FormatError> {
+pub(super) fn read_package_json(text: &str) -> Result<ProjectFileMetadata, FormatError> {
     let file = "package.json";
     let json: serde_json::Value = serde_json::from_str(text)
         .map_err(|error| FormatError::new_at_line(file, error.line() as u64, error.to_string()))?;
@@ -61,11 +61,11 @@ pub(super) fn read_package_json(text: &str) -> Result<ProjectFileFacts, FormatEr
         license: get("license"),
         url: get("homepage"),
     };
-    Ok(texts.facts(Ok(get("version")), VersionScheme::SemVer))
+    Ok(texts.into_metadata(Ok(get("version")), VersionScheme::SemVer))
 }
 
 /// Reads a `pyproject.toml`, of PEP 621 or Poetry, or of both: what one leaves out is taken from the other.
-pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectFileFacts, FormatError> {
+pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectFileMetadata, FormatError> {
     let file = "pyproject.toml";
     let table = parse(file, text)?;
     let project = table.get("project").and_then(Value::as_table);
@@ -97,7 +97,7 @@ pub(super) fn read_pyproject_toml(text: &str) -> Result<ProjectFileFacts, Format
         version => Ok(version),
     };
     let texts = Texts { file, text, name: get("name"), description: get("description"), license, url };
-    Ok(texts.facts(version, VersionScheme::Pep440))
+    Ok(texts.into_metadata(version, VersionScheme::Pep440))
 }
 
 fn parse(file: &str, text: &str) -> Result<Table, FormatError> {
@@ -122,12 +122,16 @@ struct Texts<'a> {
 }
 
 impl Texts<'_> {
-    fn facts(self, version: OptionalProjectFactResult<String>, scheme: VersionScheme) -> ProjectFileFacts {
+    fn into_metadata(
+        self,
+        version: OptionalProjectFieldResult<String>,
+        scheme: VersionScheme,
+    ) -> ProjectFileMetadata {
         let at = |key: &'static str| move |message: String| error_at_key(self.file, self.text, key, message);
         let version = version.and_then(|version| {
             version.map(|text| super::rpm_version(scheme, &text).map_err(at("version"))).transpose()
         });
-        ProjectFileFacts {
+        ProjectFileMetadata {
             name: self.name.map(|text| super::component_name(&text).map_err(at("name"))).transpose(),
             version,
             description: self
@@ -169,10 +173,10 @@ mod tests {
         .unwrap();
         let text =
             "[package]\nname = \"shop_web\"\nversion.workspace = true\nlicense = { workspace = true }\n";
-        let facts = read_cargo_toml(&krate, text).unwrap();
-        assert_eq!(facts.name.unwrap().unwrap().as_str(), "shop-web");
-        assert_eq!(facts.version.unwrap().as_deref(), Some("2.1.0~rc.1"));
-        assert_eq!(facts.license.unwrap().as_deref(), Some("MIT"));
+        let metadata = read_cargo_toml(&krate, text).unwrap();
+        assert_eq!(metadata.name.unwrap().unwrap().as_str(), "shop-web");
+        assert_eq!(metadata.version.unwrap().as_deref(), Some("2.1.0~rc.1"));
+        assert_eq!(metadata.license.unwrap().as_deref(), Some("MIT"));
         assert!(read_cargo_toml(&krate, "[workspace]\n").unwrap_err().message.contains("no `[package]`"));
         assert_eq!(
             read_cargo_toml(&krate, "[package]\nname = \n").unwrap_err().file_and_line(),
@@ -185,33 +189,33 @@ mod tests {
         for (npm, name) in
             [("@acme/Shop.Web", "acme-shop-web"), ("shop", "shop"), ("@acme/shop_2", "acme-shop-2")]
         {
-            let facts = read_package_json(&format!("{{\"name\": \"{npm}\"}}")).unwrap();
-            assert_eq!(facts.name.unwrap().unwrap().as_str(), name);
+            let metadata = read_package_json(&format!("{{\"name\": \"{npm}\"}}")).unwrap();
+            assert_eq!(metadata.name.unwrap().unwrap().as_str(), name);
         }
     }
 
     #[test]
     fn unusable_fact_of_package_json_names_its_line() {
         assert_eq!(read_package_json("{\n nope").unwrap_err().file_and_line(), "package.json:2");
-        let facts = read_package_json("{\n\"name\": \"42\",\n\"version\": \"one two\"}").unwrap();
-        let error = facts.name.unwrap_err().to_string();
+        let metadata = read_package_json("{\n\"name\": \"42\",\n\"version\": \"one two\"}").unwrap();
+        let error = metadata.name.unwrap_err().to_string();
         assert!(
             error.starts_with("package.json:2: ") && error.contains("must start with a lower-case"),
             "{error}"
         );
         assert_eq!(
-            facts.version.unwrap_err().to_string(),
+            metadata.version.unwrap_err().to_string(),
             "package.json:3: the version `one two` is not one of SemVer, for instance `1.2.0` or `1.2.0-rc.1`, or write `version:` in component.yaml as RPM compares it"
         );
     }
 
     #[test]
     fn python_project_is_read_from_pep_621_and_poetry() {
-        let facts = read_pyproject_toml("[project]\nname = 'shop'\nversion = '1.0rc1'\n").unwrap();
-        assert_eq!(facts.version.unwrap().as_deref(), Some("1.0.0~rc1"));
+        let metadata = read_pyproject_toml("[project]\nname = 'shop'\nversion = '1.0rc1'\n").unwrap();
+        assert_eq!(metadata.version.unwrap().as_deref(), Some("1.0.0~rc1"));
         let poetry = "[tool.poetry]\nname = 'shop'\nversion = '1'\nhomepage = 'https://example.org'\n";
-        let facts = read_pyproject_toml(poetry).unwrap();
-        assert_eq!(facts.url.unwrap().as_deref(), Some("https://example.org"));
+        let metadata = read_pyproject_toml(poetry).unwrap();
+        assert_eq!(metadata.url.unwrap().as_deref(), Some("https://example.org"));
         let both = "[project]\nname = 'shop'\ndynamic = ['version']\n[tool.poetry]\nversion = '2.0'\n";
         assert_eq!(read_pyproject_toml(both).unwrap().version.unwrap().as_deref(), Some("2.0.0"));
     }

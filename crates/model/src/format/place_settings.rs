@@ -1,4 +1,4 @@
-//! The overrides part of a place's file: components, versions, values, removals. Shared by the four formats.
+//! The settings part of a place's file: components, versions, values, removals. Shared by the four formats.
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     estate::{
-        InheritanceRemoval, Overrides, RemovedInheritedItem, ValueWithRevisionAndAuthor,
+        InheritanceRemoval, PlaceSettings, RemovedInheritedItem, ValueWithRevisionAndAuthor,
         VersionRangeWithRevisionAndAuthor,
     },
     name::{Key, Name},
@@ -25,16 +25,16 @@ pub(super) type VersionRangesByComponent = BTreeMap<Name, VersionRange>;
 /// `values:` of a file.
 pub(super) type ValuesByComponent = BTreeMap<Name, BTreeMap<Key, Value>>;
 
-/// The four keys of a place's file that hold its overrides.
-pub(super) struct OverridesInYaml {
+/// The four keys of a place's file that hold its settings.
+pub(super) struct PlaceSettingsInYaml {
     pub(super) components: VersionRangesByComponent,
     pub(super) versions: VersionRangesByComponent,
     pub(super) values: ValuesByComponent,
     pub(super) remove: Vec<RemovalInYaml>,
 }
 
-/// Builds the overrides from the four keys of a file.
-pub(super) fn overrides_from_parsed_yaml_keys(parts: OverridesInYaml) -> Overrides {
+/// Builds the settings from the four keys of a file.
+pub(super) fn place_settings_from_yaml_keys(parts: PlaceSettingsInYaml) -> PlaceSettings {
     let requirements = |ranges: VersionRangesByComponent| {
         ranges
             .into_iter()
@@ -46,7 +46,7 @@ pub(super) fn overrides_from_parsed_yaml_keys(parts: OverridesInYaml) -> Overrid
         values.into_iter().map(|(key, value)| (key, assignment(value))).collect()
     };
     let removals = parts.remove.into_iter();
-    Overrides {
+    PlaceSettings {
         components: requirements(parts.components),
         versions: requirements(parts.versions),
         values: parts.values.into_iter().map(|(name, values)| (name, assignments(values))).collect(),
@@ -54,8 +54,8 @@ pub(super) fn overrides_from_parsed_yaml_keys(parts: OverridesInYaml) -> Overrid
     }
 }
 
-/// Splits overrides into the four keys of a file.
-pub(super) fn overrides_to_yaml_keys(overrides: &Overrides) -> OverridesInYaml {
+/// Splits settings into the four keys of a file.
+pub(super) fn place_settings_to_yaml_keys(settings: &PlaceSettings) -> PlaceSettingsInYaml {
     let ranges = |requirements: &BTreeMap<Name, VersionRangeWithRevisionAndAuthor>| {
         let ranges = requirements.iter().map(|(name, requirement)| (name.clone(), requirement.range.clone()));
         ranges.collect()
@@ -65,11 +65,11 @@ pub(super) fn overrides_to_yaml_keys(overrides: &Overrides) -> OverridesInYaml {
             assignments.iter().map(|(key, assignment)| (key.clone(), Value::clone(&assignment.value)));
         values.collect()
     };
-    OverridesInYaml {
-        components: ranges(&overrides.components),
-        versions: ranges(&overrides.versions),
-        values: overrides.values.iter().map(|(name, of_name)| (name.clone(), values(of_name))).collect(),
-        remove: overrides.remove.iter().map(|removed| RemovalInYaml(removed.what.clone())).collect(),
+    PlaceSettingsInYaml {
+        components: ranges(&settings.components),
+        versions: ranges(&settings.versions),
+        values: settings.values.iter().map(|(name, of_name)| (name.clone(), values(of_name))).collect(),
+        remove: settings.remove.iter().map(|removed| RemovalInYaml(removed.what.clone())).collect(),
     }
 }
 
