@@ -26,7 +26,10 @@ use crate::{
     deployment_files,
     host::file_system_error_reason_with_advice,
     package_fetcher::PackageFetchError,
-    payload::{PayloadVerification, VerifiedHost, VerifiedPayloads, verify_installed_payloads},
+    payload::{
+        installed_files::VerifiedPayloads,
+        verify::{PayloadVerification, VerifiedHost, verify_installed_payloads},
+    },
     punch_state_folder::StoredDeploymentPackage,
 };
 

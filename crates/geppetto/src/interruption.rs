@@ -22,7 +22,7 @@ const REMOVE_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// What the program does on a signal.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SignalHandling(Arc<Mutex<InterruptedState>>);
+pub(crate) struct OfflineCommandSignals(Arc<Mutex<InterruptedState>>);
 
 /// What is true of a command that is interrupted now.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ struct InterruptedState {
     unfinished: Option<PathBuf>,
 }
 
-impl SignalHandling {
+impl OfflineCommandSignals {
     /// Blocks the signals in this thread and all that it starts, and starts the thread that waits for them. To be called
     /// before any other thread is started.
     pub(crate) fn start(is_json: bool) -> Self {

@@ -37,7 +37,7 @@ use model::exit::{Exit, split_usage_error};
 use clock::Clock;
 use command_error::GeppettoCommandError;
 use commands::GeppettoCli;
-use interruption::SignalHandling;
+use interruption::OfflineCommandSignals;
 use panic_hook::PanicReaction;
 
 fn main() -> ExitCode {
@@ -74,8 +74,8 @@ fn main() -> ExitCode {
         PanicReaction::End
     });
     let interruption = match cli.is_interruptible_command() {
-        true => SignalHandling::start(cli.is_json()),
-        false => SignalHandling::default(),
+        true => OfflineCommandSignals::start(cli.is_json()),
+        false => OfflineCommandSignals::default(),
     };
     let is_json = cli.is_json();
     let workers = if cli.is_serve_command() { 2 } else { 1 };

@@ -22,7 +22,7 @@ use model::{
 };
 
 use crate::payload::{
-    PayloadDriftRequest, VerifiedPayloads,
+    installed_files::{PayloadDriftRequest, VerifiedPayloads},
     observed_paths::{ObservedPackagePaths, PackagePathsRequest},
 };
 

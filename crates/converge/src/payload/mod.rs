@@ -5,10 +5,10 @@
 mod conflicts;
 mod dpkg_files;
 mod folder_lookup;
-mod installed_files;
+pub(crate) mod installed_files;
 pub(crate) mod observed_paths;
 mod package_files;
-mod verify;
+pub(crate) mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,6 @@ pub(crate) use conflicts::PathToKeep;
 pub(crate) use dpkg_files::debian_packages_of_paths;
 pub(crate) use folder_lookup::FolderLookup;
 pub(crate) use installed_files::{FileLook, InstalledFile, VerifiedPackage, compared, flag};
-pub(crate) use verify::{VerifiedHost, verify_installed_payloads};
 
 use self::{
     conflicts::{IncomingPackage, PathDecisionContext, decide_about_package_paths},

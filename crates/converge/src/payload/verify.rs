@@ -11,7 +11,7 @@ use model::{
     version::Version,
 };
 
-use super::{PayloadDriftRequest, VerifiedPayloads};
+use super::installed_files::{PayloadDriftRequest, VerifiedPayloads};
 use crate::{Host, PunchStateFolder, PunchStateFolderError};
 
 /// How the files of installed packages are compared with what the packages brought.

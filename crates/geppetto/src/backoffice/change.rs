@@ -13,18 +13,18 @@ use std::{
 
 use model::{
     catalog::ComponentCatalog,
-    estate::{Estate, PlaceId, RevisionAndAuthor},
+    estate::RevisionAndAuthor,
     fault::{Fault, Severity},
     format::estate::{self, EstateYamlByPath, SettingLocator},
     name::Name,
     resolve::{EstateFaultOrWarning, ResolutionReadsIndex, check_estate_change_unless_cancelled},
-    unified_diff,
-    wire::{EstateChangeResult, PlaceChangeSummary},
+    wire::EstateChangeResult,
 };
 
 use super::{
     BackOffice, BackOfficeError, EstateSnapshot,
     cancel_when_dropped::CancelWhenDropped,
+    change_summaries::{changed_place, masked_diffs, place_title_from_path},
     effects::{find_affected_environment_component_pairs, group_and_mask_effects},
     estate_snapshot,
     mask::SecretParameters,
@@ -43,9 +43,6 @@ const MESSAGE_CHARACTERS: usize = 2_000;
 
 /// How many findings are shown. Nobody corrects more at once.
 const SHOWN_FINDINGS: usize = 1_000;
-
-/// How many lines of the difference of one place are shown.
-const DIFF_LINES: usize = 1_000;
 
 /// A document of at most so many bytes has fewer texts, numbers, lists and maps than the reader's limit.
 const ALWAYS_READABLE_BYTES: usize = 256 * 1024;
@@ -430,16 +427,6 @@ fn cancelled_error() -> BackOfficeError {
     BackOfficeError::Broken("the request for this change ended early".to_owned())
 }
 
-/// A change without its difference.
-fn changed_place(state: &EstateSnapshot, change: &PlaceChange) -> PlaceChangeSummary {
-    let how = match (&change.becomes, state.documents.contains_key(&change.path)) {
-        (None, _) => "removed",
-        (Some(_), true) => "changed",
-        (Some(_), false) => "added",
-    };
-    PlaceChangeSummary { place: place_title_from_path(&change.path), how: how.to_owned(), diff: None }
-}
-
 /// Makes sure that what is stored can be read again: written out, a file can be longer than it came.
 fn check_readable(texts: &EstateYamlByPath) -> Result<(), BackOfficeError> {
     // A short text cannot grow beyond what is read.
@@ -453,42 +440,6 @@ fn check_readable(texts: &EstateYamlByPath) -> Result<(), BackOfficeError> {
         let faults = errors.into_iter().map(|error| Fault { hint: hint(), ..Fault::from(error) });
         BackOfficeError::Invalid(faults.collect())
     })
-}
-
-/// The changes as people see them: unified diffs with the secrets masked.
-fn masked_diffs(
-    old: &Estate,
-    new: &Estate,
-    changes: &[PlaceChange],
-    secrets: &SecretParameters,
-) -> Vec<PlaceChangeSummary> {
-    let paths: BTreeSet<&str> = changes.iter().map(|change| change.path.as_str()).collect();
-    let (mut old, mut new) = (
-        estate_snapshot::select_places_by_path(old, &paths),
-        estate_snapshot::select_places_by_path(new, &paths),
-    );
-    secrets.mask_secrets_in_compared_estates(&mut old, &mut new);
-    let (old, new) = (estate::estate_to_yaml_by_path(&old), estate::estate_to_yaml_by_path(&new));
-    changes
-        .iter()
-        .map(|change| {
-            let path = &change.path;
-            let (before, after) = (old.get(path), new.get(path));
-            let how = match (before, after) {
-                (None, _) => "added",
-                (Some(_), None) => "removed",
-                (Some(_), Some(_)) => "changed",
-            };
-            let (before, after) = (before.map_or("", String::as_str), after.map_or("", String::as_str));
-            let diff = format!("--- a/{path}\n+++ b/{path}\n{}", unified_diff(before, after, 3, DIFF_LINES));
-            PlaceChangeSummary { place: place_title_from_path(path), how: how.to_owned(), diff: Some(diff) }
-        })
-        .collect()
-}
-
-/// A place by the path of its file, as people call it: `role web`.
-pub(super) fn place_title_from_path(path: &str) -> String {
-    estate::place_of_document_path(path).map_or_else(|_| path.to_owned(), |place: PlaceId| place.to_string())
 }
 
 /// The first findings with the file, line and column of each, the fatal ones before the others, and how many more there

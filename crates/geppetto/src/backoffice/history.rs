@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use model::wire;
 
-use super::{BackOffice, BackOfficeError, change::place_title_from_path};
+use super::{
+    BackOffice, BackOfficeError,
+    change_summaries::{DIFF_LINES, place_title_from_path},
+};
 use crate::auth::{Operator, UnscopedPermit, Viewer};
-
-/// How many lines of the difference of one place are shown.
-const DIFF_LINES: usize = 1_000;
 
 impl BackOffice {
     /// Revisions before `before`, newest first.

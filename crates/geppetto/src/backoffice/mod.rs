@@ -6,6 +6,7 @@
 mod access;
 mod cancel_when_dropped;
 mod change;
+mod change_summaries;
 mod channel_changes;
 mod effects;
 mod error;

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     data_folder::DataFolder,
-    interruption::SignalHandling,
+    interruption::OfflineCommandSignals,
     store::{DatabaseLocation, Store},
 };
 
@@ -30,7 +30,7 @@ pub(crate) async fn create_backup(
     store: &Store,
     now_us: i64,
     out: &Path,
-    interruption: &SignalHandling,
+    interruption: &OfflineCommandSignals,
 ) -> Result<(usize, u64), BackupError> {
     let exists = || BackupError::Occupied { what: format!("{} exists already", out.display()) };
     let (Some(name), false) = (out.file_name(), fs::symlink_metadata(out).is_ok()) else {

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::{clock::Clock, command_error::GeppettoCommandError, interruption::SignalHandling};
+use crate::{clock::Clock, command_error::GeppettoCommandError, interruption::OfflineCommandSignals};
 
 /// The control plane: back-office, repository and API
 ///
@@ -92,14 +92,14 @@ pub(crate) struct GeppettoCommandContext {
     /// Tells the time.
     clock: Clock,
     /// What happens on SIGINT and SIGTERM, unless the command handles them itself.
-    interruption: SignalHandling,
+    interruption: OfflineCommandSignals,
 }
 
 /// Runs the verb of a command line.
 pub(crate) async fn run_geppetto_command(
     cli: GeppettoCli,
     clock: Clock,
-    interruption: SignalHandling,
+    interruption: OfflineCommandSignals,
 ) -> Result<(), GeppettoCommandError> {
     let context = GeppettoCommandContext { data: cli.data, json: cli.json, clock, interruption };
     match cli.verb {

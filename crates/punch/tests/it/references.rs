@@ -189,7 +189,7 @@ fn texts_of_the_programs() -> String {
 fn constant_parts(message: &str) -> Vec<&str> {
     let parts = message.split("...").flat_map(|part| part.split(": "));
     let parts = parts.flat_map(|part| part.split(|c: char| c.is_ascii_digit() || c == '`'));
-    let parts = parts.map(|part| part.trim_matches([' ', ',', ';', ':']));
+    let parts = parts.map(|part| part.trim_matches([' ', ',', ';', ':', ')']));
     parts.filter(|part| part.contains(|c: char| c.is_lowercase())).collect()
 }
 

@@ -8,17 +8,13 @@ use model::{
 };
 
 use super::{
-    package::{OsPackageManager, PAUSE, TRIES, dpkg_is_locked},
+    package::{HALF_INSTALLED_STATES, OsPackageManager, PAUSE, TRIES, dpkg_is_locked},
     process::{failed_command_error, new_noninteractive_command, run_to_any_exit},
 };
 use crate::{host::HostError, host_root::HostRoot};
 
 /// Where dpkg notes what it has not merged into its database: empty when it ended well.
 const UPDATES: &str = "/var/lib/dpkg/updates";
-
-/// The states of a package between its installation and its removal.
-pub(super) const HALF_INSTALLED_STATES: [&str; 5] =
-    ["half-installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending"];
 
 impl OsPackageManager {
     /// Completes what dpkg was stopped in; `thorough` looks for packages, too, that are half installed though dpkg

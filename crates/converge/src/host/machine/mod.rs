@@ -25,6 +25,7 @@ mod process;
 mod resource_folders;
 mod rpm_command;
 mod rpm_database;
+mod rpm_messages;
 mod rpm_transaction;
 mod service_watch;
 mod unit_overrides;

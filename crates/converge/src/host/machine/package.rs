@@ -18,7 +18,6 @@ use nix::{
 };
 
 use super::{
-    dpkg_repair::HALF_INSTALLED_STATES,
     process::{
         ProcessOutput, failed_command_error, new_noninteractive_command, run_expecting_success,
         run_to_any_exit,
@@ -26,6 +25,10 @@ use super::{
     rpm_command::has_rpm_logged_errors,
 };
 use crate::{host::HostError, host_root::HostRoot};
+
+/// The states of a package between its installation and its removal.
+pub(super) const HALF_INSTALLED_STATES: [&str; 5] =
+    ["half-installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending"];
 
 /// How often a removal is tried while another process holds dpkg's lock, and the pause between.
 pub(super) const TRIES: u32 = 60;

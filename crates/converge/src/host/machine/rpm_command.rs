@@ -12,7 +12,7 @@ use super::process::{
     ProcessOutput, failed_command_error, new_noninteractive_command, run_keeping_large_output,
     run_to_any_exit,
 };
-use super::rpm_transaction::{TransactionWarnings, needs_only_files_that_are_there};
+use super::rpm_messages::{TransactionWarnings, needs_only_files_that_are_there};
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
     host_root::HostRoot,

@@ -12,10 +12,7 @@ use model::{
 };
 use nix::fcntl::{OFlag, openat};
 
-use super::{
-    process::{new_noninteractive_command, run_expecting_success, run_to_any_exit},
-    service_watch::WatchedService,
-};
+use super::process::{new_noninteractive_command, run_expecting_success, run_to_any_exit};
 use crate::{
     host::{HostError, file_system_error_reason_with_advice},
     host_root::HostRoot,
@@ -64,6 +61,15 @@ pub(super) fn action_may_change_unit_files(action: &PlannedAction) -> bool {
         PlannedAction::Remove { id, .. } => id.kind == ResourceKind::Package || folder(id),
         PlannedAction::Restart { .. } | PlannedAction::LookAgain(_) => false,
     }
+}
+
+/// A service that was started.
+#[derive(Debug)]
+pub(super) struct WatchedService {
+    /// How long it is watched, in seconds.
+    pub(super) settle: u64,
+    /// How often systemd had started it again by itself when the watching began.
+    pub(super) restarts: u64,
 }
 
 impl Systemd {

@@ -5,21 +5,12 @@ use std::{collections::BTreeMap, thread, time::Duration};
 
 use super::{
     process::{new_noninteractive_command, run_expecting_success},
-    service::{Systemd, unit},
+    service::{Systemd, WatchedService, unit},
 };
 use crate::host::HostError;
 
 /// The pause between two looks.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// A service that was started.
-#[derive(Debug)]
-pub(super) struct WatchedService {
-    /// How long it is watched, in seconds.
-    settle: u64,
-    /// How often systemd had started it again by itself when the watching began.
-    restarts: u64,
-}
 
 /// What systemd says of a service.
 #[derive(Debug, PartialEq, Eq)]
