@@ -41,7 +41,7 @@ pub struct ServiceResourceBody {
     pub running: Option<bool>,
     /// `reload` instead of `restart` when notified.
     pub reload: bool,
-    /// For how many seconds it must run after it was started; [`DEFAULT_SETTLE_SECONDS`] when nothing is said.
+    /// For how many seconds it must run after it was started; 3 when nothing is said.
     pub settle: Option<u64>,
 }
 

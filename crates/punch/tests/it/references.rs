@@ -138,9 +138,11 @@ fn every_path_of_the_reference_is_one_of_the_code() {
 }
 
 /// Messages that are not ours, and whose they are.
-const MESSAGES_OF_OTHERS: [(&str, &str); 2] = [
+const MESSAGES_OF_OTHERS: [(&str, &str); 4] = [
     ("failed to lookup address information", "the C library, when a name is not known"),
     ("Permission denied", "the operating system"),
+    ("No space left on device", "the operating system"),
+    ("database or disk is full", "SQLite"),
 ];
 
 /// The texts of all programs, with a NUL where a value is filled in.
