@@ -46,10 +46,12 @@ impl ServiceLook {
             result => result.to_owned(),
         };
         if again > 0 || self.sub == "auto-restart" {
-            let times = if again == 1 { "once".to_owned() } else { format!("{again} times") };
-            return Some(format!(
-                "it ends soon after its start ({how}), and systemd started it again {times}"
-            ));
+            let times = match again {
+                0 => "is about to start it again".to_owned(),
+                1 => "started it again once".to_owned(),
+                again => format!("started it again {again} times"),
+            };
+            return Some(format!("it ends soon after its start ({how}), and systemd {times}"));
         }
         let ended = matches!(self.active.as_str(), "failed" | "inactive" | "deactivating");
         (ended && self.result != "success").then(|| format!("it has ended ({how})"))
