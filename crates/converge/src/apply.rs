@@ -217,12 +217,12 @@ impl ApplyRun<'_, '_> {
         change: &PlannedChange,
         files: &[PathBuf],
     ) -> Result<bool, PunchStateFolderError> {
-        let change = &PlannedChange {
-            creates: change.creates || self.removed_with_its_package(change),
-            ..change.clone()
+        let change = &PlannedChange { creates: self.creates_resource(change), ..change.clone() };
+        self.packages |= match &change.action {
+            PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. } => true,
+            PlannedAction::Apply(resource) => resource.id.kind == ResourceKind::Package,
+            _ => false,
         };
-        self.packages |=
-            matches!(change.action, PlannedAction::InstallPackages(_) | PlannedAction::RemovePackages { .. });
         self.journal.record_change_begin_and_managed_state(change)?;
         let started = (self.clock)();
         let (mut kept, result) = match self.keep_files_before_change(change)? {
@@ -276,14 +276,18 @@ impl ApplyRun<'_, '_> {
         Ok(goes_on)
     }
 
-    /// Whether the resource disappeared with its package since the plan: created again, it is punch's own.
-    fn removed_with_its_package(&self, change: &PlannedChange) -> bool {
-        match &change.action {
-            PlannedAction::Apply(resource) if self.packages && resource.id.occupied_path().is_some() => {
-                let request = ObservationRequest::request_for_only_these_resources([resource.as_ref()]);
-                self.host.observe_resources(&request).get(&resource.id) == Some(&Observation::Absent)
-            }
-            _ => false,
+    /// Whether the change creates its resource. A path that disappeared with its package since the plan is created again and
+    /// punch's own; one that came with a package is the package's.
+    fn creates_resource(&self, change: &PlannedChange) -> bool {
+        let PlannedAction::Apply(resource) = &change.action else { return change.creates };
+        if !self.packages || resource.id.occupied_path().is_none() {
+            return change.creates;
+        }
+        let request = ObservationRequest::request_for_only_these_resources([resource.as_ref()]);
+        match self.host.observe_resources(&request).get(&resource.id) {
+            Some(Observation::Absent) => true,
+            Some(Observation::Present(_)) => false,
+            _ => change.creates,
         }
     }
 

@@ -206,7 +206,7 @@ fn ipv4_and_ipv6_addresses_are_listened_on_and_probed() {
 
         let evaluated = deployed(&exporter, &values, Some(OsFamily::Deb));
         let text = file(&evaluated, "/etc/default/prometheus-node-exporter");
-        assert!(text.contains(&format!("--web.listen-address={listening}9100\"")), "{text}");
+        assert!(text.contains(&format!("--web.listen-address={listening}9100 ")), "{text}");
         assert_eq!(asked(&evaluated), [format!("{asking}9100/metrics")]);
     }
     let everywhere = deployed(&exporter, &[], Some(OsFamily::Deb));
@@ -245,7 +245,7 @@ fn exporter_label_with_any_text_is_quoted() {
         ComponentSource::load_component_source(&checkout().join("examples/node-exporter")).unwrap();
     let labels = Value::Map(BTreeMap::from([("data-centre".to_owned(), Value::from("a \"b\" \\ c\nd"))]));
     let evaluated = deployed(&exporter, &[("labels", labels)], Some(OsFamily::Deb));
-    let text = file(&evaluated, "/var/lib/prometheus/node-exporter/geppetto.prom");
+    let text = file(&evaluated, "/etc/prometheus-node-exporter/geppetto.prom");
     assert!(
         text.ends_with("\ngeppetto_server{server=\"web-01\",data_centre=\"a \\\"b\\\" \\\\ c\\nd\"} 1\n"),
         "{text}"
