@@ -39,10 +39,10 @@ impl DeployFolder {
         let mut templates = BTreeMap::new();
         if let Some(tomcat) = tomcat {
             let path = format!("/etc/tomcat10/Catalina/localhost/{}", tomcat.tomcat_context_file_name());
-            // Debian lets Tomcat's own user change these folders; what root writes there would not be safe.
+            // Debian lets Tomcat's own user change the first, and Tomcat makes the second for itself; what root writes there would not be safe.
             let _ = write!(
                 text,
-                "  - directory: /etc/tomcat10/Catalina\n    mode: \"0755\"\n  - directory: /etc/tomcat10/Catalina/localhost\n    mode: \"0755\"\n  - template: \"{path}\"\n    source: {CONTEXT_TEMPLATE}\n    mode: \"0644\"\n    notify: [service:tomcat10]\n  - service: tomcat10\n    enabled: true\n    running: true\n",
+                "  - directory: /etc/tomcat10/Catalina\n    owner: root\n    mode: \"0755\"\n  - directory: /etc/tomcat10/Catalina/localhost\n    owner: root\n    mode: \"0755\"\n  - template: \"{path}\"\n    source: {CONTEXT_TEMPLATE}\n    mode: \"0644\"\n    notify: [service:tomcat10]\n  - service: tomcat10\n    enabled: true\n    running: true\n",
             );
             made.push(format!("the template `{path}`"));
             made.push("the service `tomcat10`".to_owned());
