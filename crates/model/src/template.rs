@@ -213,7 +213,8 @@ pub fn has_expressions(source: &str) -> bool {
 
 /// The inside of a text that is exactly one `{{ ... }}`, if it may be one.
 fn only_expression(source: &str) -> Option<&str> {
-    let inner = source.trim().strip_prefix("{{")?.strip_suffix("}}")?;
+    // A line break after it belongs to a text: `content: |` and one hole is a file of one line.
+    let inner = source.trim_matches(' ').strip_prefix("{{")?.strip_suffix("}}")?;
     let inner = inner.strip_prefix('-').unwrap_or(inner);
     Some(inner.strip_suffix('-').unwrap_or(inner).trim())
 }

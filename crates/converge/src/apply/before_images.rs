@@ -109,7 +109,10 @@ impl ApplyRun<'_, '_> {
                 let mut content = Vec::new();
                 let read = stored.read_to_end(&mut content);
                 read.map_err(|source| self.state.file_error("read", &path, source))?;
-                (ResourceKind::File, ResourceBody::File(FileResourceBody { content, ownership }))
+                (
+                    ResourceKind::File,
+                    ResourceBody::File(FileResourceBody { content, ownership, validate: None }),
+                )
             }
             BeforeImageContent::Symlink(target) => {
                 (ResourceKind::Symlink, ResourceBody::Symlink(SymlinkResourceBody { target }))

@@ -57,7 +57,7 @@ fn what_is_made_in_a_users_folder_is_the_users_and_may_get_a_group_he_is_not_in(
             Ownership { owner: Some("vic".to_owned()), group: Some(group.to_owned()), mode: Some(0o2750) };
         let body = DirectoryResourceBody { ownership: ownership.clone() };
         host.apply(&resource("directory:/srv/vic/folder", ResourceBody::Directory(body))).unwrap();
-        let body = FileResourceBody { content: "x".into(), ownership };
+        let body = FileResourceBody { content: "x".into(), ownership, validate: None };
         host.apply(&resource("file:/srv/vic/folder/app", ResourceBody::File(body))).unwrap();
         for path in ["srv/vic/folder", "srv/vic/folder/app"] {
             let made = fs::metadata(host.at(path)).unwrap();

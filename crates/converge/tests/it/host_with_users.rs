@@ -129,7 +129,7 @@ pub(crate) fn resource(id: &str, body: ResourceBody) -> Resource {
 
 pub(crate) fn file(path: &str, owner: Option<&str>) -> Resource {
     let ownership = Ownership { owner: owner.map(str::to_owned), ..Ownership::default() };
-    let body = ResourceBody::File(FileResourceBody { content: "x".into(), ownership });
+    let body = ResourceBody::File(FileResourceBody { content: "x".into(), ownership, validate: None });
     resource(&format!("file:{path}"), body)
 }
 

@@ -134,7 +134,7 @@ fn process_killed_while_it_writes_a_file_leaves_nothing_of_it() {
 fn write_until_killed(root: &Path) {
     nix::sys::resource::setrlimit(Resource::RLIMIT_FSIZE, 64 * 1024, 64 * 1024).unwrap();
     let ownership = Ownership { owner: Some("vic".to_owned()), ..Ownership::default() };
-    let body = FileResourceBody { content: vec![b'x'; 1024 * 1024], ownership };
+    let body = FileResourceBody { content: vec![b'x'; 1024 * 1024], ownership, validate: None };
     let file = resource("file:/srv/vic/large", ResourceBody::File(body));
     let mut machine = RealHost::new(root, story::no_http).unwrap();
     machine.apply_change(&change(&file), &[]).unwrap();
@@ -152,7 +152,7 @@ fn replaced_file_and_link_have_the_wanted_mode_and_leave_no_temporary_file() {
             host.folder("srv/vic", VIC, 0o755);
             let ownership =
                 Ownership { owner: Some(owner.to_owned()), mode: Some(0o4750), ..Ownership::default() };
-            let body = FileResourceBody { content: content.into(), ownership };
+            let body = FileResourceBody { content: content.into(), ownership, validate: None };
             host.apply(&resource(&format!("file:{path}"), ResourceBody::File(body))).unwrap();
             assert_eq!(fs::read_to_string(host.at(&path[1..])).unwrap(), content);
             let mode = fs::metadata(host.at(&path[1..])).unwrap().permissions().mode();

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::{format::FormatError, value::Value};
 
+/// Where a secret goes that a program needs.
+pub(crate) const SECRET_IN_ENVIRONMENT_INSTEAD: &str =
+    "give the secret as a variable under `environment:`, and let the program read that";
+
 /// A field after filling in.
 pub(crate) struct FilledField {
     /// Its line in the manifest.
@@ -133,12 +137,20 @@ impl<'a> DeclarationFieldReader<'a> {
         })
     }
 
-    /// Notes a mistake where a secret went into one of these fields: their words are arguments of a program.
-    pub(crate) fn refuse_secrets_in_arguments(&mut self, names: &[&str]) {
+    /// Program and arguments; the program may be a name that is looked up on the host.
+    pub(crate) fn read_program_words(&mut self, name: &str) -> Option<Vec<String>> {
+        self.take(name, "a list: program and arguments", |value| {
+            texts(value).filter(|words| words.first().is_some_and(|program| !program.is_empty()))
+        })
+    }
+
+    /// Notes a mistake where a secret went into one of these fields: their words are arguments of a program. `instead`
+    /// says what to do.
+    pub(crate) fn refuse_secrets_in_arguments(&mut self, names: &[&str], instead: &str) {
         for name in names {
             if let Some(line) = self.values.get(name).filter(|field| field.secret).map(|field| field.line) {
                 let message = format!(
-                    "`{name}` has a secret in it, and every user of the host can read the arguments of a running program; give the secret as a variable under `environment:`, and let the program read that"
+                    "`{name}` has a secret in it, and every user of the host can read the arguments of a running program; {instead}"
                 );
                 self.error(line, message);
             }

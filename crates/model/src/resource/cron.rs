@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     deployment_manifest::{
-        field_reader::DeclarationFieldReader,
+        field_reader::{DeclarationFieldReader, SECRET_IN_ENVIRONMENT_INSTEAD},
         keyword_definitions::{
             DeclarationKeywordDefinition,
             FieldValueShape::{Map, Text},
@@ -80,7 +80,7 @@ impl DesiredResource for CronResourceBody {
 }
 
 fn build(fields: &mut DeclarationFieldReader<'_>) -> CronResourceBody {
-    fields.refuse_secrets_in_arguments(&["command"]);
+    fields.refuse_secrets_in_arguments(&["command"], SECRET_IN_ENVIRONMENT_INSTEAD);
     let cron = CronResourceBody {
         schedule: fields.read_checked_text("schedule", schedule::check_and_respace_cron_schedule),
         user: fields.read_optional_text("user").unwrap_or_else(|| "root".to_owned()),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     deployment_manifest::{
-        field_reader::DeclarationFieldReader,
+        field_reader::{DeclarationFieldReader, SECRET_IN_ENVIRONMENT_INSTEAD},
         keyword_definitions::{
             DeclarationKeywordDefinition,
             FieldValueShape::{Command, Flag, Map, Number, Text},
@@ -169,7 +169,7 @@ impl Planner<'_> {
 }
 
 fn build(fields: &mut DeclarationFieldReader<'_>) -> ExecResourceBody {
-    fields.refuse_secrets_in_arguments(&["command", "unless", "only_if"]);
+    fields.refuse_secrets_in_arguments(&["command", "unless", "only_if"], SECRET_IN_ENVIRONMENT_INSTEAD);
     let exec = ExecResourceBody {
         command: fields.read_command_words("command").unwrap_or_default(),
         creates: fields.read_optional_text("creates"),

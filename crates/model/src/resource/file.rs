@@ -9,7 +9,10 @@ use super::{
 use crate::{
     deployment_manifest::{
         field_reader::DeclarationFieldReader,
-        keyword_definitions::{DeclarationKeywordDefinition, FieldValueShape::Text},
+        keyword_definitions::{
+            DeclarationKeywordDefinition, FieldDefinition,
+            FieldValueShape::{Command, Text},
+        },
     },
     observe::{
         FileDigestAndText, FileType, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue,
@@ -23,7 +26,16 @@ pub struct FileResourceBody {
     pub content: Vec<u8>,
     /// Owner, group, mode.
     pub ownership: Ownership,
+    /// A program and its arguments that accepts new content, or not, before it replaces the old: the first `%` of each
+    /// argument is a path at which it reads the new content.
+    pub validate: Option<Vec<String>>,
 }
+
+const VALIDATE_FIELD_DEFINITION: FieldDefinition = (
+    "validate",
+    Command,
+    "A program and its arguments, `%` for the path of the new content: unless it succeeds, the old content stays.",
+);
 
 pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
     keywords: &[
@@ -36,6 +48,7 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
                 OWNER_FIELD_DEFINITION,
                 OWNING_GROUP_FIELD_DEFINITION,
                 MODE_FIELD_DEFINITION,
+                VALIDATE_FIELD_DEFINITION,
             ],
             required: &[],
         },
@@ -50,13 +63,15 @@ pub(super) const FILE_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
                 OWNER_FIELD_DEFINITION,
                 OWNING_GROUP_FIELD_DEFINITION,
                 MODE_FIELD_DEFINITION,
+                VALIDATE_FIELD_DEFINITION,
             ],
             required: &["source"],
         },
     ],
     build: |fields, source| {
         let content = content(fields, source);
-        ResourceBody::File(FileResourceBody { content, ownership: Ownership::read_ownership_fields(fields) })
+        let ownership = Ownership::read_ownership_fields(fields);
+        ResourceBody::File(FileResourceBody { content, ownership, validate: validation_command(fields) })
     },
     name_problem: resource_path_problem,
     path: |name| Some(name.to_owned()),
@@ -98,4 +113,18 @@ fn content(fields: &mut DeclarationFieldReader<'_>, source: Option<Vec<u8>>) -> 
             Vec::new()
         }
     }
+}
+
+fn validation_command(fields: &mut DeclarationFieldReader<'_>) -> Option<Vec<String>> {
+    fields.refuse_secrets_in_arguments(
+        &["validate"],
+        "write the command without it: the program reads the file",
+    );
+    let words = fields.read_program_words("validate")?;
+    if !words.iter().skip(1).any(|word| word.contains('%')) {
+        fields.add_declaration_error(
+            "`validate` has no `%` in its arguments; write it where the program reads the path of the new content, for instance `[haproxy, -c, -f, \"%\"]`",
+        );
+    }
+    Some(words)
 }

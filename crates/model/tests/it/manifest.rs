@@ -98,6 +98,29 @@ fn each_makes_one_resource_for_each_item_and_when_leaves_out() {
 }
 
 #[test]
+fn content_of_one_hole_and_a_line_break_is_a_line_of_text() {
+    let made = resources(
+        "
+  - file: /etc/a
+    content: |
+      {{ http_port }}
+  - {file: /etc/b, content: \"{{ http_port }}\\n\\n\", validate: [try, \"--file=%\"]}
+  - {file: /etc/c, content: \" {{ http_port }} \"}
+",
+    );
+    let contents: Vec<&[u8]> = made
+        .iter()
+        .map(|resource| match &resource.body {
+            ResourceBody::File(file) => file.content.as_slice(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(contents, [b"8080\n".as_slice(), b"8080\n\n", b"8080"]);
+    let ResourceBody::File(file) = &made[1].body else { unreachable!() };
+    assert_eq!(file.validate, Some(vec!["try".to_owned(), "--file=%".to_owned()]));
+}
+
+#[test]
 fn resources_that_use_a_secret_are_secret() {
     let made = resources(
         "
@@ -134,6 +157,10 @@ fn secret_in_the_arguments_of_a_program_is_refused_and_environment_is_named() {
         assert!(found.contains(&because) && found.contains("under `environment:`"), "{entry}: {found}");
         assert!(!found.contains("hunter2"), "{found}");
     }
+    let text = "format: geppetto/manifest/1\nresources: [{file: /a, content: a, validate: [try, \"{{ password }}\", \"%\"]}]\n";
+    let found = evaluate(text, &DeploymentFilesByPath::new(), &values).unwrap_err().join("\n");
+    assert!(found.contains("`validate` has a secret in it"), "{found}");
+    assert!(!found.contains("hunter2"), "{found}");
     let text = "format: geppetto/manifest/1\nhealth: [{command: [/bin/ask, \"{{ password }}\"]}]\n";
     let found = evaluate(text, &DeploymentFilesByPath::new(), &values).unwrap_err().join("\n");
     assert!(found.contains("a secret cannot be among the words of a `command`"), "{found}");
@@ -213,6 +240,14 @@ fn each_mistake_is_told_with_its_line_and_what_to_write() {
         (
             "{file: /x, notify: [shop]}",
             "manifest.yaml:3: file /x: notify: `shop` does not name a resource: write KIND:NAME, for instance `service:shop`",
+        ),
+        (
+            "{file: /x, content: a, validate: [haproxy, -c]}",
+            "manifest.yaml:3: file /x: `validate` has no `%` in its arguments; write it where the program reads the path of the new content, for instance `[haproxy, -c, -f, \"%\"]`",
+        ),
+        (
+            "{file: /x, content: a, validate: visudo -cf %}",
+            "manifest.yaml:3: file /x: `validate` must be a list: program and arguments, not the text \"visudo -cf %\"",
         ),
         (
             "{user: a, comment: \"x:0:0\"}",

@@ -57,7 +57,7 @@ fn owned(owner: &str) -> Resource {
     let ownership = Ownership { owner: Some(owner.to_owned()), ..Ownership::default() };
     resource(
         "file:/etc/shop.conf",
-        ResourceBody::File(FileResourceBody { content: b"x".to_vec(), ownership }),
+        ResourceBody::File(FileResourceBody { content: b"x".to_vec(), ownership, validate: None }),
     )
 }
 

@@ -27,8 +27,11 @@ pub(crate) fn resource(text: &str, body: ResourceBody) -> Resource {
 }
 
 pub(crate) fn file(path: &str, content: &str) -> Resource {
-    let body =
-        ResourceBody::File(FileResourceBody { content: content.into(), ownership: Ownership::default() });
+    let body = ResourceBody::File(FileResourceBody {
+        content: content.into(),
+        ownership: Ownership::default(),
+        validate: None,
+    });
     resource(&format!("file:{path}"), body)
 }
 

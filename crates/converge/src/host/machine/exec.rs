@@ -53,18 +53,20 @@ impl CommandRunner<'_> {
             let asked = if due.is_none() { "ask its guard" } else { "run it" };
             return Err(HostError::Other(format!("cannot {asked}: there is no {lacking} on this host")));
         }
-        let mut command = self.command(&exec.command, exec)?;
+        self.run_to_success(&exec.command, exec).map(|()| None)
+    }
+
+    /// Runs a command line as `exec` says; an error unless it succeeds in time.
+    pub(super) fn run_to_success(&self, words: &[String], exec: &ExecResourceBody) -> Result<(), HostError> {
+        let mut command = self.command(words, exec)?;
         let ended = run_with_time_limit(&mut command, Some(exec.timeout))?;
-        if ended.status.success() { Ok(None) } else { Err(failed_command_error(&command, &ended)) }
+        if ended.status.success() { Ok(()) } else { Err(failed_command_error(&command, &ended)) }
     }
 
     /// Runs a health check's command once.
     pub(super) fn run_health_command(&self, words: &[String]) -> Result<(), String> {
         let exec = ExecResourceBody { timeout: 30, ..ExecResourceBody::default() };
-        let mut command = self.command(words, &exec).map_err(|error| error.to_string())?;
-        let ended =
-            run_with_time_limit(&mut command, Some(exec.timeout)).map_err(|error| error.to_string())?;
-        if ended.status.success() { Ok(()) } else { Err(failed_command_error(&command, &ended).to_string()) }
+        self.run_to_success(words, &exec).map_err(|error| error.to_string())
     }
 
     /// Whether the guard asks for the command; nothing when it cannot be asked yet.

@@ -29,6 +29,7 @@ mod rpm_messages;
 mod rpm_transaction;
 mod service_watch;
 mod unit_overrides;
+mod validation;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,7 +45,7 @@ use model::{
     },
     plan::{PlannedAction, PlannedChange},
     report::Repair,
-    resource::{Resource, ResourceBody, ResourceId, ResourceKind},
+    resource::{FileResourceBody, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
 };
 
@@ -147,7 +148,11 @@ impl RealHost {
         let acting = ActingUser::of_resource(Some(resource), &accounts);
         let tools = AccountTools { prefix: self.prefix.as_deref() };
         match &resource.body {
-            ResourceBody::File(file) => file::create_or_change_file(&folders, acting, name, file)?,
+            ResourceBody::File(file) => {
+                let note = self.validate_content_of_file(resource, file, &properties, &accounts)?;
+                file::create_or_change_file(&folders, acting, name, file)?;
+                return Ok(note);
+            }
             ResourceBody::Directory(directory) => {
                 directory::create_or_change_directory(&folders, acting, name, directory)?;
             }
@@ -178,6 +183,35 @@ impl RealHost {
             }
         }
         Ok(None)
+    }
+
+    /// Lets a file's own program try its new content; returns why it was not tried, if so.
+    fn validate_content_of_file(
+        &self,
+        resource: &Resource,
+        file: &FileResourceBody,
+        properties: &[ResourcePropertyKind],
+        accounts: &AccountDatabase,
+    ) -> Result<Option<String>, HostError> {
+        let replaces = |kind: &ResourcePropertyKind| {
+            matches!(kind, ResourcePropertyKind::Content | ResourcePropertyKind::Type)
+        };
+        let Some(validate) = file.validate.as_deref().filter(|_| properties.iter().any(replaces)) else {
+            return Ok(None);
+        };
+        if self.prefix.is_some() {
+            return Ok(Some(format!(
+                "not validated: `{}` is asked only on the host itself, not below a root",
+                validate.join(" ")
+            )));
+        }
+        let runner = CommandRunner { root: &self.root, accounts, prefix: None };
+        validation::validate_new_content(&runner, &resource.id.name, &file.content, validate)
+            .map(|()| None)
+            .map_err(|error| match resource.secret {
+                true => HostError::Other(HIDDEN_VALIDATION.to_owned()),
+                false => error,
+            })
     }
 
     /// Removes a resource; returns why it was kept, if it was.
@@ -401,6 +435,8 @@ fn leaves_folders_as_they_are(change: &PlannedChange) -> bool {
         _ => false,
     }
 }
+
+const HIDDEN_VALIDATION: &str = "its new content does not pass its `validate` command, and the old content stays; what the command wrote is not shown, because a secret is in the file";
 
 const HIDDEN: &str = "the command failed; its output is not shown, because a secret is given to it";
 
