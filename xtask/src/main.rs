@@ -25,6 +25,10 @@ use clap::{Parser, Subcommand};
 
 use crate::chore_failure::ChoreFailure;
 
+/// Resolution makes many small values; `geppetto` uses the same allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "The project's own chores")]
 struct Arguments {

@@ -40,6 +40,10 @@ use commands::GeppettoCli;
 use interruption::OfflineCommandSignals;
 use panic_hook::PanicReaction;
 
+/// Resolution makes and drops many small values on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // The one cryptography of the program, for TLS to a database. It fails only when one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -48,8 +48,10 @@ pub(super) async fn get_node_file(
     PathParameters(server): PathParameters<ServerName>,
     headers: HeaderMap,
 ) -> Result<Response, ProblemResponse> {
-    // Principals that may see secrets are answered from the generation number alone.
-    if let Some(version) = app.back_office.get_or_create_generation_if_permitted(&principal, &server).await?
+    // Principals that may see secrets are answered from the generation number alone, if they have one already.
+    if headers.contains_key(header::IF_NONE_MATCH)
+        && let Some(version) =
+            app.back_office.get_or_create_generation_if_permitted(&principal, &server).await?
         && etag::matches_if_none_match(&headers, &node_etag(&version))
     {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, node_etag(&version))]).into_response());

@@ -49,6 +49,14 @@ pub(super) struct UnnumberedNode {
     pub(super) resolution: Resolution,
 }
 
+/// The node of a server as it must be now.
+enum KnownOrNewNode {
+    /// Its file was made before.
+    Known(NodeGenerationAndDigest),
+    /// Its file, made or read just now.
+    New(StoredNodeFile),
+}
+
 impl From<&StoredNodeFile> for NodeGenerationAndDigest {
     fn from(node: &StoredNodeFile) -> Self {
         Self { epoch: node.epoch, generation: node.generation, digest: node.digest.clone() }
@@ -158,31 +166,38 @@ impl BackOffice {
         &self,
         server: &ServerName,
     ) -> Result<NodeGenerationAndDigest, BackOfficeError> {
+        Ok(match self.known_or_new_node(server).await? {
+            KnownOrNewNode::Known(version) => version,
+            KnownOrNewNode::New(stored) => (&stored).into(),
+        })
+    }
+
+    async fn known_or_new_node(&self, server: &ServerName) -> Result<KnownOrNewNode, BackOfficeError> {
         for _ in 0..ATTEMPTS {
             let (revision, catalog) = (
                 self.store.read_current_revision_number().await?,
                 self.read_catalog_of_all_channels().await?,
             );
             if let Some(version) = self.cache().cached_node_generation(server, revision, &catalog) {
-                return Ok(version);
+                return Ok(KnownOrNewNode::Known(version));
             }
             if let Some((version, reads)) = self.stored_node_version(server, revision, &catalog).await? {
                 self.cache()
                     .insert_node_generation_unless_outdated(server, &version, &reads, revision, &catalog);
-                return Ok(version);
+                return Ok(KnownOrNewNode::Known(version));
             }
             let draft = self.resolve_unnumbered_node(server).await?;
-            let Some(version) = self.store_resolved_node_unless_outdated(&draft).await? else {
+            let Some(stored) = self.store_resolved_node_unless_outdated(&draft).await? else {
                 continue;
             };
             self.cache().insert_node_generation_unless_outdated(
                 server,
-                &version,
+                &(&stored).into(),
                 &draft.resolution.reads,
                 draft.revision,
                 &draft.catalog,
             );
-            return Ok(version);
+            return Ok(KnownOrNewNode::New(stored));
         }
         Err(BackOfficeError::Conflict(format!(
             "the estate changes faster than the node file of {server} can be made; try again in a moment"
@@ -222,7 +237,10 @@ impl BackOffice {
         &self,
         server: &ServerName,
     ) -> Result<StoredNodeFile, BackOfficeError> {
-        let version = self.get_or_create_node_generation(server).await?;
+        let version = match self.known_or_new_node(server).await? {
+            KnownOrNewNode::Known(version) => version,
+            KnownOrNewNode::New(stored) => return Ok(stored),
+        };
         let stored = self.store.read_node_file_of_generation(server.as_str(), version.generation).await?;
         stored.ok_or_else(|| {
             BackOfficeError::Broken(format!("generation {} of {server} is not stored", version.generation))
@@ -279,7 +297,7 @@ impl BackOffice {
     pub(super) async fn store_resolved_node_unless_outdated(
         &self,
         draft: &UnnumberedNode,
-    ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
+    ) -> Result<Option<StoredNodeFile>, BackOfficeError> {
         let digest = draft.resolution.digest.to_string();
         let resolution = NewResolutionRowFactory::new(&draft.catalog)
             .build_resolution_row(draft.resolution.node.server.clone(), Some((&draft.resolution).into()));
@@ -291,7 +309,7 @@ impl BackOffice {
             self.store
                 .store_resolution_unless_newer(draft.revision, &resolution, self.clock.now_us())
                 .await?;
-            return Ok(Some(latest.into()));
+            return Ok(Some(latest.clone()));
         }
         let generation = draft.latest.as_ref().map_or(1, |latest| latest.generation + 1);
         let epoch = self.store.epoch();
@@ -313,8 +331,10 @@ impl BackOffice {
             resolution,
         };
         let actor = Principal::CONTROL_PLANE_ITSELF.audit_actor();
-        let added = self.store.insert_node_file_unless_outdated(&new, &self.audit_context(&actor)).await?;
-        Ok(added.then_some(NodeGenerationAndDigest { epoch: self.store.epoch(), generation, digest }))
+        let context = self.audit_context(&actor);
+        let created_us = context.at_us;
+        let added = self.store.insert_node_file_unless_outdated(&new, &context).await?;
+        Ok(added.then_some(StoredNodeFile { generation, epoch, digest, text, created_us }))
     }
 
     /// How many nodes were resolved since the start: what changes and publications have cost.

@@ -18,6 +18,8 @@ const CLOCK_MARGIN_US: i64 = 10_000_000;
 #[derive(Debug, Default)]
 pub(super) struct ResolutionCache {
     state: Option<Arc<EstateSnapshot>>,
+    /// The places of a revision that are no servers, while its whole state is not known.
+    shared_places: Option<Arc<EstateSnapshot>>,
     catalog: Option<Arc<ComponentCatalog>>,
     reads: Arc<ResolutionReadsIndex>,
     /// When the reads were last taken from the database.
@@ -35,6 +37,18 @@ impl ResolutionCache {
     /// The state of a revision, if it is known.
     pub(super) fn snapshot_if_cached(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
         self.state.clone().filter(|state| state.revision == revision)
+    }
+
+    /// The places of a revision that are no servers, if they are known.
+    pub(super) fn shared_places_if_cached(&self, revision: u64) -> Option<Arc<EstateSnapshot>> {
+        self.shared_places.clone().filter(|places| places.revision == revision)
+    }
+
+    /// Takes in the places of a revision that are no servers.
+    pub(super) fn insert_shared_places(&mut self, places: Arc<EstateSnapshot>) {
+        if self.state.is_none() {
+            self.shared_places = Some(places);
+        }
     }
 
     /// Takes in a state; nodes stay known that it does not reach. What is known of its revision already stays.
@@ -56,6 +70,7 @@ impl ResolutionCache {
         }
         self.nodes_revision = state.revision;
         self.state = Some(Arc::clone(&state));
+        self.shared_places = None;
         state
     }
 

@@ -6,7 +6,7 @@ use model::{
     catalog::ComponentCatalog,
     estate::PlaceId,
     format::estate::document_path_of_place,
-    name::ServerName,
+    name::{Name, ServerName},
     resolve::{Resolution, Resolver},
 };
 
@@ -43,6 +43,16 @@ impl BackOffice {
             .map(|one| (revision, one)))
     }
 
+    /// Reads the places that servers share, so that the first requests find them in memory. What is wrong with them is told
+    /// to whoever asks.
+    pub(crate) async fn preload_shared_places(&self) {
+        let Ok((revision, documents)) = self.store.read_current_places_but_servers().await else { return };
+        let parse = move || parse_place_documents(revision, documents);
+        if let Ok(Ok(places)) = tokio::task::spawn_blocking(parse).await {
+            self.cache().insert_shared_places(Arc::new(places));
+        }
+    }
+
     /// The server with its environment, its groups and all its roles, of one revision.
     async fn places_of_server(&self, server: &ServerName) -> Result<Option<EstateSnapshot>, BackOfficeError> {
         let mut part: Option<EstateSnapshot> = None;
@@ -63,6 +73,11 @@ impl BackOffice {
                 return Ok(None);
             }
             let read = parse_place_documents(revision, documents)?;
+            if part.is_none()
+                && let Some(shared) = self.cache().shared_places_if_cached(revision)
+            {
+                return Ok(add_shared_places_of_servers(read, &shared));
+            }
             for server in read.estate.servers.values() {
                 places.push(PlaceId::Environment(server.environment.clone()));
                 places.extend(server.groups.iter().cloned().map(PlaceId::Group));
@@ -82,4 +97,27 @@ impl BackOffice {
             }
         }
     }
+}
+
+/// Adds the environment, the groups and the roles of the servers in `part`; `None` if one is not there.
+fn add_shared_places_of_servers(mut part: EstateSnapshot, shared: &EstateSnapshot) -> Option<EstateSnapshot> {
+    let mut roles: Vec<Name> = Vec::new();
+    for server in part.estate.servers.values() {
+        let environment = shared.estate.environments.get_key_value(&server.environment)?;
+        part.estate.environments.insert(environment.0.clone(), environment.1.clone());
+        for group in &server.groups {
+            let (name, group) = shared.estate.groups.get_key_value(group)?;
+            part.estate.groups.insert(name.clone(), group.clone());
+        }
+        roles.extend(server.roles.iter().cloned());
+    }
+    while let Some(name) = roles.pop() {
+        if part.estate.roles.contains_key(&name) {
+            continue;
+        }
+        let role = shared.estate.roles.get(&name)?;
+        roles.extend(role.inherits.iter().cloned());
+        part.estate.roles.insert(name, role.clone());
+    }
+    Some(part)
 }

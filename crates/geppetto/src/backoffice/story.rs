@@ -282,6 +282,41 @@ async fn slow_request_never_numbers_an_older_content_above_a_newer_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn server_is_resolved_alike_with_and_without_the_places_read_at_the_start() {
+    let story = Story::new().await;
+    story.publish("1.0.0", SHOP, "prod").await;
+    let group = "format: geppetto/group/1\nvalues: {shop: {port: 90}}\n";
+    let places = [
+        ("environments/prod.yaml", PROD),
+        ("groups/paris.yaml", group),
+        ("roles/web.yaml", &role("1.0.0", 80)),
+        ("roles/shop.yaml", "format: geppetto/role/1\ninherits: [web]\n"),
+        ("servers/web-01.yaml", &host("shop")),
+        (
+            "servers/web-02.yaml",
+            "format: geppetto/server/2\nenvironment: prod\ngroups: [paris]\nroles: [shop]\n",
+        ),
+    ];
+    story.change(&places).await.unwrap();
+    let preloaded = story.open_again().await;
+    preloaded.preload_shared_places().await;
+    for name in ["web-01", "web-02"] {
+        let plain = story.open_again().await.resolve_unnumbered_node(&server(name)).await.unwrap();
+        let node = preloaded.resolve_unnumbered_node(&server(name)).await.unwrap();
+        assert_eq!(node.resolution.node, plain.resolution.node, "{name}");
+    }
+    // A commit makes what was read at the start outdated.
+    story.change(&[("roles/web.yaml", &role("1.0.0", 81))]).await.unwrap();
+    let node = preloaded.resolve_unnumbered_node(&server("web-01")).await.unwrap().resolution.node;
+    let plain = story.open_again().await.resolve_unnumbered_node(&server("web-01")).await.unwrap();
+    assert_eq!(node, plain.resolution.node);
+    let text = preloaded.get_or_create_signed_node_file(&server("web-01")).await.unwrap();
+    let stored = preloaded.get_or_create_signed_node_file(&server("web-01")).await.unwrap();
+    assert!(text.text.contains("81"));
+    assert_eq!(text, stored, "what was just made and what is read again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn retention_keeps_the_versions_that_a_server_would_get_now() {
     let story = Story::new().await;
     for version in ["1.0.0", "1.1.0", "1.2.0"] {

@@ -110,7 +110,10 @@ impl ServeArgs {
         let back_office = Arc::new(back_office);
         tokio::spawn({
             let back_office = Arc::clone(&back_office);
-            async move { back_office.preload_catalog().await }
+            async move {
+                back_office.preload_catalog().await;
+                back_office.preload_shared_places().await;
+            }
         });
         // Installed before readiness is announced, because a shutdown signal may come at once.
         let signal = serve::wait_for_shutdown_signal();

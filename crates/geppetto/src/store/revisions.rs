@@ -189,6 +189,28 @@ impl Store {
         Ok((unsigned(newest.unwrap_or(0), "revision")?, self.unseal_by_path(places)?))
     }
 
+    /// The number of the newest revision, and all places in it that are no servers, by path.
+    pub(crate) async fn read_current_places_but_servers(
+        &self,
+    ) -> Result<(u64, BTreeMap<String, PlaceTextAndOriginsRow>), StoreError> {
+        let doing = "reading places";
+        let mut connection = self.connection(doing).await?;
+        // `/` comes before `0`: the range leaves out `servers/...` by the index of the paths.
+        let rows: Vec<CurrentRow> = fetch_all!(
+            connection,
+            doing,
+            "SELECT newest.number, path, since, text, origins
+             FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revisions) AS newest
+             LEFT JOIN places ON until IS NULL AND (path < 'servers/' OR path >= 'servers0')",
+        )?;
+        let newest = rows.first().map_or(0, |(newest, ..)| *newest);
+        let places = rows
+            .into_iter()
+            .filter_map(|(_, path, since, text, origins)| Some((path?, since?, text?, origins?)))
+            .collect();
+        Ok((unsigned(newest, "revision")?, self.unseal_by_path(places)?))
+    }
+
     /// The places that were changed or removed after a revision: in which one last, and by whom.
     pub(crate) async fn read_last_place_changes_since(
         &self,
