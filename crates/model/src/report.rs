@@ -82,6 +82,8 @@ pub enum RunOutcome {
     Failed,
     /// Something failed, and the host is in its last good generation again.
     RolledBack,
+    /// Somebody keeps the timer away from the host; nothing was looked at.
+    Held,
     /// The run has begun and has not ended: seen only when it was killed.
     Interrupted,
 }

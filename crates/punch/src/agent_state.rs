@@ -1,6 +1,7 @@
 //! What punch remembers between runs: the last good node file, reports, reports not sent yet, the lock.
 
 mod good_generations;
+mod host_hold;
 
 use std::io;
 
@@ -22,6 +23,7 @@ use crate::{
 pub(crate) use self::good_generations::{
     GivenUpGeneration, describe_generation, describe_last_good_generation,
 };
+pub(crate) use self::host_hold::HostHold;
 
 /// Reports kept for a back-office that does not answer.
 const KEPT_UNSENT: usize = 100;

@@ -19,7 +19,7 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    agent_state::{AgentStateFiles, LastGoodNode},
+    agent_state::{AgentStateFiles, HostHold, LastGoodNode},
     command_context::CommandContext,
     command_error::CommandError,
     deployment_options::DeploymentOptions,
@@ -349,6 +349,32 @@ pub(crate) fn save_refused_node_report_to_history(
     Ok(report)
 }
 
+/// Writes to the history that the host is held.
+pub(crate) fn save_held_report_to_history(
+    context: &CommandContext,
+    root: &HostFileAccess,
+    server: &ServerName,
+    hold: &HostHold,
+) -> Result<Report, CommandError> {
+    let now = (context.now)();
+    let generation = AgentStateFiles::new(root).read_last_good_node()?.map_or(0, |last| last.node.generation);
+    let report = Report {
+        outcome: RunOutcome::Held,
+        ..blocked_report(
+            server,
+            generation,
+            "restore",
+            &CommandError::blocked_error(hold.describe()),
+            (now, now),
+        )
+    };
+    let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
+    state
+        .save_report_to_history(&report)
+        .map_err(|error| CommandError::failed_halfway_error(error.to_string()))?;
+    Ok(report)
+}
+
 /// The report of a run that touched nothing, because `action` failed.
 fn blocked_report(
     server: &ServerName,
@@ -446,7 +472,7 @@ fn exit_code(report: &Report) -> Exit {
     let failed = report.entries.iter().any(|entry| entry.result == ReportEntryResult::Failed);
     match report.outcome {
         RunOutcome::Partly if failed => Exit::Failed,
-        RunOutcome::Unchanged | RunOutcome::Changed => Exit::Done,
+        RunOutcome::Unchanged | RunOutcome::Changed | RunOutcome::Held => Exit::Done,
         RunOutcome::Blocked | RunOutcome::Partly => Exit::Blocked,
         RunOutcome::RolledBack => Exit::RolledBack,
         RunOutcome::Failed | RunOutcome::Interrupted => Exit::Failed,

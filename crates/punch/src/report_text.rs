@@ -11,6 +11,7 @@ pub(crate) fn run_outcome_name(outcome: RunOutcome) -> &'static str {
         RunOutcome::Partly => "partly",
         RunOutcome::Failed => "failed",
         RunOutcome::RolledBack => "rolled back",
+        RunOutcome::Held => "held",
         RunOutcome::Interrupted => "interrupted",
     }
 }

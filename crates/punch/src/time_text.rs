@@ -1,6 +1,6 @@
 //! Formats times and ages for people. The current time is always an argument.
 
-pub(crate) use model::utc_time::format_utc;
+pub(crate) use model::utc_time::{format_utc, parse_utc};
 
 /// Microseconds since 1970-01-01 UTC.
 pub(crate) type UnixMicros = i64;
@@ -27,6 +27,19 @@ pub(crate) fn format_time_between(from: UnixMicros, to: UnixMicros) -> String {
     words.join(" ")
 }
 
+/// A point in time that somebody types: how long from now (`30m`, `4h`, `2d`), or a time in UTC (`2026-12-24T08:00Z`).
+pub(crate) fn parse_duration_or_utc(text: &str, now: UnixMicros) -> Option<UnixMicros> {
+    let units = [('s', 1), ('m', 60), ('h', 3_600), ('d', 86_400)];
+    let duration = units.into_iter().find_map(|(unit, seconds)| {
+        let count: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(i64::from(count) * seconds * 1_000_000)
+    });
+    match duration {
+        Some(duration) => now.checked_add(duration),
+        None => parse_utc(text),
+    }
+}
+
 /// `1.2 s`, `340 ms`.
 pub(crate) fn format_duration(micros: UnixMicros) -> String {
     match micros {
@@ -39,6 +52,16 @@ pub(crate) fn format_duration(micros: UnixMicros) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_and_times_are_points_in_time() {
+        assert_eq!(parse_duration_or_utc("90m", 5), Some(5_400_000_005));
+        assert_eq!(parse_duration_or_utc("2d", 0), Some(172_800_000_000));
+        assert_eq!(parse_duration_or_utc("1970-01-02", 99), Some(86_400_000_000));
+        for wrong in ["", "h", "-1h", "1.5h", "4 h", "99999999999d", "tomorrow"] {
+            assert_eq!(parse_duration_or_utc(wrong, 0), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn ages_name_the_two_largest_units() {

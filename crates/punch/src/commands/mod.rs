@@ -12,6 +12,7 @@ mod explain;
 mod export;
 mod fetch_trusted_node;
 mod history;
+mod hold;
 mod import;
 mod job;
 mod join;
@@ -88,6 +89,7 @@ verbs! {
     Apply(apply::ApplyArgs) => run_apply_command,
     Restore(restore::RestoreArgs) => run_restore_command,
     Rollback(rollback::RollbackArgs) => run_rollback_command,
+    Hold(hold::HoldArgs) => run_hold_command,
     Explain(explain::ExplainArgs) => run_explain_command,
     Status(status::StatusArgs) => run_status_command,
     History(history::HistoryArgs) => run_host_history_command,

@@ -1,20 +1,22 @@
 //! `punch restore`: fetches the node file from the back-office, then deploys it.
 
 use converge::RunPurpose;
-use model::exit::Exit;
+use model::{exit::Exit, report::RunOutcome};
+use serde::Serialize;
 
 use super::{
     fetch_trusted_node::{NodeToApply, fetch_node_to_apply},
     plan::PlanArgs,
 };
 use crate::{
-    agent_state::AgentStateFiles,
+    agent_state::{AgentStateFiles, HostHold},
     back_office_client::BackOfficeClientOfHost,
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
     deploy::{self, DeploymentHost},
     deployment_options::DeploymentOptions,
+    host_files::HostFileAccess,
     package_source::PackageSource,
     rollback,
 };
@@ -31,6 +33,9 @@ pub(crate) struct RestoreArgs {
     /// Try the newest generation again, although this host went back from it
     #[arg(long, conflicts_with = "cached")]
     retry: bool,
+    /// Do nothing while the host is held (`punch hold`): the timer restores so
+    #[arg(long)]
+    unless_held: bool,
     #[command(flatten)]
     options: DeploymentOptions,
     /// Only show what would be done, as `punch plan` does
@@ -49,6 +54,12 @@ impl RestoreArgs {
         let root = self.host.open_host_files()?;
         let state = AgentStateFiles::new(&root);
         let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;
+        if let Some(hold) = state.read_hold_lasting_at((context.now)())? {
+            context.output.print_note_to_stderr(format!("this host is {}", hold.describe()));
+            if self.unless_held {
+                return keep_held(context, &root, &back_office, &hold);
+            }
+        }
         let lock = state.acquire_run_lock_and_set_umask()?;
         let last = state.read_last_good_node()?;
         let fetched =
@@ -96,4 +107,30 @@ impl RestoreArgs {
         deployed.reported = Some(back_office.send_queued_reports(&state, context));
         deployed.print_requested_json_and_get_exit(context)
     }
+}
+
+/// Leaves the host as it is, and says so where the last report says something else.
+fn keep_held(
+    context: &CommandContext,
+    root: &HostFileAccess,
+    back_office: &BackOfficeClientOfHost,
+    hold: &HostHold,
+) -> Result<Exit, CommandError> {
+    let state = AgentStateFiles::new(root);
+    let last = state.read_latest_reports(1)?.pop();
+    if last.is_none_or(|(_, report)| report.outcome != RunOutcome::Held) {
+        let report =
+            deploy::save_held_report_to_history(context, root, back_office.joined_server_name(), hold)?;
+        back_office.queue_unsent_report_or_warn(&state, &report, context);
+    }
+    let reported = back_office.send_queued_reports(&state, context);
+    context.output.print_json_if_requested(&HeldRestore { held: hold, reported });
+    Ok(Exit::Done)
+}
+
+/// What `--json` prints of a restore that did nothing.
+#[derive(Serialize)]
+struct HeldRestore<'h> {
+    held: &'h HostHold,
+    reported: bool,
 }

@@ -10,8 +10,13 @@ use model::{
 use serde::Serialize;
 
 use crate::{
-    agent_state::AgentStateFiles, api_client::ApiClient, cli::HostArgs, command_context::CommandContext,
-    command_error::CommandError, membership::BackOfficeMembership, report_text, time_text,
+    agent_state::{AgentStateFiles, HostHold},
+    api_client::ApiClient,
+    cli::HostArgs,
+    command_context::CommandContext,
+    command_error::CommandError,
+    membership::BackOfficeMembership,
+    report_text, time_text,
 };
 
 /// Show which server this host is, its last good generation and how the last run ended
@@ -43,6 +48,9 @@ struct Status {
     /// The generation that this host went back from.
     #[serde(skip_serializing_if = "Option::is_none")]
     given_up: Option<GivenUp>,
+    /// Somebody keeps the timer away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HostHold>,
     last_run: Option<Run>,
     /// Reports that wait for the back-office.
     unsent_reports: usize,
@@ -120,6 +128,7 @@ impl StatusArgs {
             given_up: state
                 .read_given_up_generation()?
                 .map(|given_up| GivenUp { generation: given_up.generation, because: given_up.because }),
+            held: state.read_hold_lasting_at(now)?,
             last_run: state.read_latest_reports(1)?.pop().map(|(number, report)| Run {
                 number,
                 outcome: report.outcome,
@@ -192,6 +201,9 @@ fn print(context: &CommandContext, status: &Status, now: time_text::UnixMicros) 
             given_up.generation, given_up.because
         );
         line("given up", text);
+    }
+    if let Some(hold) = &status.held {
+        line("held", format!("{}; `punch hold --release` ends it", hold.describe()));
     }
     match &status.last_run {
         Some(run) => line(

@@ -112,6 +112,8 @@ fn every_verb_prints_one_json_value() {
     test.write("node.yaml", "format: geppetto/node/1\ncomponents: {shop: {version: 1.0.0}}\n");
     call("apply node.yaml --repository dist --root other --allow-unsigned");
     call("rollback --repository dist --root other --allow-unsigned --dry-run");
+    call("hold --until 2h --root other");
+    call("hold --release --root other");
     call(&format!("job retry {job}"));
     call("token create ci --grant viewer");
     let shown = call("token revoke ci --dry-run");

@@ -11,6 +11,7 @@ mod components;
 mod control_plane;
 mod documentation;
 mod estate;
+mod hold;
 mod host_repairs;
 mod interruption;
 mod json;
