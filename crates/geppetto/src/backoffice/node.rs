@@ -186,7 +186,7 @@ impl BackOffice {
                     .insert_node_generation_unless_outdated(server, &version, &reads, revision, &catalog);
                 return Ok(KnownOrNewNode::Known(version));
             }
-            let draft = self.resolve_unnumbered_node(server).await?;
+            let draft = self.resolve_unnumbered_node_at_revision(server, revision).await?;
             let Some(stored) = self.store_resolved_node_unless_outdated(&draft).await? else {
                 continue;
             };
@@ -212,6 +212,8 @@ impl BackOffice {
         revision: u64,
         catalog: &ComponentCatalog,
     ) -> Result<Option<(NodeGenerationAndDigest, ResolutionReads)>, BackOfficeError> {
+        let latest = self.store.read_latest_generation_and_digest_of_epoch(server.as_str()).await?;
+        let Some((generation, digest)) = latest else { return Ok(None) };
         let Some(stored) = self.store.read_resolution_without_node(server.as_str()).await? else {
             return Ok(None);
         };
@@ -226,10 +228,9 @@ impl BackOffice {
         {
             return Ok(None);
         }
-        let latest = self.store.read_latest_generation_and_digest_of_epoch(server.as_str()).await?;
-        Ok(latest.filter(|(_, digest)| *digest == stored.digest).map(|(generation, digest)| {
-            (NodeGenerationAndDigest { epoch: self.store.epoch(), generation, digest }, stored.reads)
-        }))
+        let epoch = self.store.epoch();
+        Ok((digest == stored.digest)
+            .then_some((NodeGenerationAndDigest { epoch, generation, digest }, stored.reads)))
     }
 
     /// The signed text of the current node version.
@@ -269,10 +270,22 @@ impl BackOffice {
         server: &ServerName,
     ) -> Result<UnnumberedNode, BackOfficeError> {
         self.require_visible_environment_of_server(&Principal::CONTROL_PLANE_ITSELF, server).await?;
+        let revision = self.store.read_current_revision_number().await?;
+        self.resolve_unnumbered_node_at_revision(server, revision).await
+    }
+
+    /// The same for a server that is known to be there, where `revision` was the newest a moment ago.
+    async fn resolve_unnumbered_node_at_revision(
+        &self,
+        server: &ServerName,
+        revision: u64,
+    ) -> Result<UnnumberedNode, BackOfficeError> {
         let latest = self.store.read_latest_node_file(server.as_str()).await?;
         let catalog = self.read_catalog_of_all_channels().await?;
         self.resolutions.fetch_add(1, Ordering::Relaxed);
-        if let Some((revision, resolution)) = self.try_resolve_without_whole_estate(server, &catalog).await? {
+        if let Some((revision, resolution)) =
+            self.try_resolve_without_whole_estate(server, revision, &catalog).await?
+        {
             return Ok(UnnumberedNode { latest, revision, catalog, resolution });
         }
         let state = self.cached_or_read_current_estate().await?;

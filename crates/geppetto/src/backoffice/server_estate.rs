@@ -25,9 +25,9 @@ impl BackOffice {
     pub(super) async fn try_resolve_without_whole_estate(
         &self,
         server: &ServerName,
+        revision: u64,
         catalog: &Arc<ComponentCatalog>,
     ) -> Result<Option<(u64, Resolution)>, BackOfficeError> {
-        let revision = self.store.read_current_revision_number().await?;
         if self.cache().snapshot_if_cached(revision).is_some() {
             return Ok(None);
         }

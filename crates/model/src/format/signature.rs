@@ -1,4 +1,7 @@
 //! Signatures of node files: one comment line at the end, over every byte before it.
+//!
+//! What is signed (Ed25519, RFC 8032) is the SHA-256 of these bytes behind a fixed text, so that it is no signature of
+//! anything else. Ed25519 alone reads its message twice, with a slower hash: a node file can have hundreds of kilobytes.
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -6,7 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::yaml::FormatError;
 
-const PREFIX: &str = "# signature: ed25519 ";
+const PREFIX: &str = "# signature: ed25519-sha256 ";
+
+/// What stands before the digest that is signed.
+const SIGNED_CONTEXT: &[u8] = b"geppetto node file\n";
 
 /// Signs a node file; a signature it already has is replaced.
 pub fn sign_node_yaml(text: &str, key: &SigningKey) -> String {
@@ -14,7 +20,7 @@ pub fn sign_node_yaml(text: &str, key: &SigningKey) -> String {
     if !body.ends_with('\n') {
         body.push('\n');
     }
-    let signature = BASE64.encode(key.sign(body.as_bytes()).to_bytes());
+    let signature = BASE64.encode(key.sign(&signed_message(&body)).to_bytes());
     format!("{body}{PREFIX}{} {signature}\n", public_key_id(&key.verifying_key()))
 }
 
@@ -38,7 +44,7 @@ pub fn verify_node_signature(file: &str, text: &str, key: &VerifyingKey) -> Resu
     }
     let signature = BASE64.decode(encoded).ok().and_then(|bytes| Signature::from_slice(&bytes).ok());
     match signature {
-        Some(signature) if key.verify_strict(body.as_bytes(), &signature).is_ok() => Ok(()),
+        Some(signature) if key.verify_strict(&signed_message(body), &signature).is_ok() => Ok(()),
         _ => wrong(format!(
             "its content does not match its signature by key {mine}: it was changed or cut off after signing. \
              Fetch it again from the back-office"
@@ -59,6 +65,10 @@ pub fn public_key_id(key: &VerifyingKey) -> String {
 /// Bytes in hexadecimal.
 pub(super) fn bytes_to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn signed_message(body: &str) -> Vec<u8> {
+    [SIGNED_CONTEXT, &Sha256::digest(body)].concat()
 }
 
 /// What is signed, and what follows the prefix on the last line.

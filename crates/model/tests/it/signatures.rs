@@ -57,7 +57,7 @@ fn unsigned_foreign_key_and_forged_node_files_have_different_errors() {
     assert!(says(&changed).contains("changed or cut off"), "{}", says(&changed));
     let more = format!("{signed}generation: 9\n");
     assert!(says(&more).contains("not signed"), "what follows the signature is not covered by it");
-    assert!(says(&signed.replace(" ed25519 ", " rsa ")).contains("not signed"));
+    assert!(says(&signed.replace(" ed25519-sha256 ", " rsa ")).contains("not signed"));
 }
 
 fn number(epoch: u64, generation: u64) -> EpochAndGeneration {
