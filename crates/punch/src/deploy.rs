@@ -364,7 +364,7 @@ pub(crate) fn save_held_report_to_history(
             server,
             generation,
             "restore",
-            &CommandError::blocked_error(hold.describe()),
+            &CommandError::blocked_error(format!("held {}", hold.describe())),
             (now, now),
         )
     };

@@ -27,7 +27,7 @@ pub(crate) struct HostHold {
 }
 
 impl HostHold {
-    /// `held since 2026-12-01 08:00:00 UTC, until it is released: new kernel`.
+    /// `since 2026-12-01 08:00:00 UTC, until it is released: new kernel`.
     pub(crate) fn describe(&self) -> String {
         let since = time_text::format_utc(self.since_us);
         let until = match self.until_us {
@@ -35,7 +35,7 @@ impl HostHold {
             None => "until it is released".to_owned(),
         };
         let reason = self.reason.as_deref().map_or_else(String::new, |reason| format!(": {reason}"));
-        format!("held since {since}, {until}{reason}")
+        format!("since {since}, {until}{reason}")
     }
 
     fn lasts_at(&self, now: UnixMicros) -> bool {

@@ -70,7 +70,7 @@ impl HoldArgs {
             return Ok(Exit::Done);
         };
         state.save_hold(&hold)?;
-        context.output.print_note_to_stderr(format!("this host is {}", hold.describe()));
+        context.output.print_note_to_stderr(format!("this host is held {}", hold.describe()));
         let mut reported = None;
         if BackOfficeMembership::load_membership_if_joined(&root)?.is_some() {
             let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;

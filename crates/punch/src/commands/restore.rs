@@ -55,7 +55,7 @@ impl RestoreArgs {
         let state = AgentStateFiles::new(&root);
         let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;
         if let Some(hold) = state.read_hold_lasting_at((context.now)())? {
-            context.output.print_note_to_stderr(format!("this host is {}", hold.describe()));
+            context.output.print_note_to_stderr(format!("this host is held {}", hold.describe()));
             if self.unless_held {
                 return keep_held(context, &root, &back_office, &hold);
             }

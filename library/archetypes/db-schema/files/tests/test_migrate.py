@@ -155,6 +155,34 @@ END;
     def test_an_error_names_the_line_of_the_file(self):
         self.add("003_wrong.sql", "SELECT 1;\n\nSELECT nonsense;\n")
         self.assertIn("line 3: ERROR", self.migrate(status=1))
+
+    def test_a_migration_that_ends_in_copied_lines_is_applied(self):
+        for number, (end, text) in enumerate([("\\.\n", "cup\t1"), ("\\.", "it's \\\\ a pot\t2"), ("\\.\n\n", "\\N\t3")], 3):
+            table = f"copied_{number}"
+            self.add(f"00{number}_copied.sql",
+                     f"CREATE TABLE {table} (name TEXT, id INTEGER);\nCOPY {table} (name, id) FROM STDIN;\n{text}\n{end}")
+            self.assertIn(f"applied 00{number}_copied.sql", self.migrate())
+            self.assertEqual(self.query(f"SELECT count(*) FROM {table}"), "1")
+        self.assertIn("nothing to apply", self.migrate("--check"))
+
+    def test_copied_lines_without_an_end_are_refused(self):
+        self.add("003_copied.sql", "CREATE TABLE copied (name TEXT);\nCOPY copied FROM stdin;\ncup\n")
+        self.assertIn("003_copied.sql failed, and nothing of it was kept: the lines after COPY ... FROM STDIN have no end",
+                      self.migrate(status=1))
+        self.assertEqual(self.query("SELECT count(*) FROM schema_migrations"), "2")
+
+    def test_commands_of_psql_itself_are_refused(self):
+        marker = os.path.join(self.folder, "marker")
+        for sql in [f"\\! touch {marker}", f"SELECT 1 \\g | touch {marker}", "\\i /etc/passwd", "\\copy item from '/etc/passwd'",
+                    f"SELECT 1;\n  \\o |touch {marker}", "\\if false", "CREATE TABLE a (b TEXT);\nCOPY a FROM STDIN;\n\\.\n\\q",
+                    "SELECT '\\d' AS \"\\d\" \\gset"]:
+            with self.subTest(sql):
+                self.add("003_psql.sql", f"CREATE TABLE half (id INTEGER);\n{sql}\n")
+                self.assertIn("003_psql.sql failed, and nothing of it was kept: it has a command of psql", self.migrate(status=1))
+        self.assertFalse(os.path.exists(marker))
+        self.add("003_psql.sql", "SELECT '\\d', E'\\\\', \"\\d\".a FROM (SELECT 1 AS a) AS \"\\d\"; -- \\d\n/* \\! */ SELECT $$\\!$$;\n")
+        self.assertIn("applied 003_psql.sql", self.migrate())
+
     cluster = None
 
     @classmethod
