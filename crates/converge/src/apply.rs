@@ -306,6 +306,8 @@ impl ApplyRun<'_, '_> {
         let observed = ObservedHost {
             resources: self.host.observe_resources(&request),
             booted: self.host.is_systemd_running(),
+            managed: self.look.observed.managed.clone(),
+            acts_as_root: self.look.observed.acts_as_root,
             ..ObservedHost::default()
         };
         let plan = plan::replan_resources_after_package_changes(resources, &observed);

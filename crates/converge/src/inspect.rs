@@ -20,6 +20,7 @@ use model::{
     report::Repair,
     version::Version,
 };
+use nix::unistd::geteuid;
 
 use crate::{
     CannotApplyCause, Host, PackageFetcher, PackagePin, PunchStateFolder, PunchStateFolderError, RunPurpose,
@@ -161,6 +162,7 @@ pub fn fetch_deployments_and_observe_host(
         family: host.os_family(),
         booted: host.is_systemd_running(),
         runs_commands: host.can_run_commands(),
+        acts_as_root: geteuid().is_root(),
     };
     Ok(DesiredAndObservedHost {
         wanted,

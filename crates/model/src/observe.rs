@@ -86,6 +86,8 @@ pub struct ObservedHost {
     pub booted: bool,
     /// Whether programs can be run there: not in a bare folder.
     pub runs_commands: bool,
+    /// Whether punch can give everything to everybody there: it runs as root.
+    pub acts_as_root: bool,
 }
 
 /// What punch itself installed or made in earlier runs: the only things it removes.

@@ -2,6 +2,7 @@
 
 mod blocked_components;
 mod compare;
+mod default_ownership;
 mod display;
 mod irreversible;
 mod merge_duplicates;

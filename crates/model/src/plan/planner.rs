@@ -10,6 +10,7 @@ use super::{
     PackageToInstall, Plan, PlanLimits, PlannedAction, PlannedChange, ResourcePropertyDifference,
     blocked_components::{BlockedComponents, components_by_resource, plan_around_blocked_components},
     compare,
+    default_ownership::complete_ownership_of_resource_made_by_punch,
     merge_duplicates::merge_or_block_duplicate_resources,
     order::{self, ComponentAndResource},
     refusals,
@@ -117,6 +118,8 @@ pub(crate) struct Planner<'a> {
     folders_of_users: OnceCell<FoldersOfUsers>,
     /// All that is wanted of the other components, absence included.
     pub(crate) wanted: BTreeMap<&'a ResourceId, &'a Resource>,
+    /// What punch made in earlier runs.
+    made: BTreeSet<&'a ResourceId>,
     /// What takes the place of something punch made under another name: it is punch's own, too.
     pub(crate) inherited: BTreeSet<ResourceId>,
     /// Paths this plan empties for something else.
@@ -149,6 +152,7 @@ impl<'a> Planner<'a> {
             describers: BTreeMap::new(),
             folders_of_users: OnceCell::new(),
             wanted: resources.iter().map(|(_, resource)| (&resource.id, *resource)).collect(),
+            made: observed.managed.resources.iter().map(|made| &made.id).collect(),
             inherited: BTreeSet::new(),
             cleared: BTreeSet::new(),
             notified: BTreeMap::new(),
@@ -181,7 +185,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Blocks the components of a resource that is never changed like this.
-    fn add_refused_resource(&mut self, (component, resource): ComponentAndResource<'_>, because: String) {
+    pub(super) fn add_refused_resource(
+        &mut self,
+        (component, resource): ComponentAndResource<'_>,
+        because: String,
+    ) {
         let what = BlockedSubject::Resource(resource.id.clone());
         let components = self.components_describing((component, resource));
         self.add_blocked_item(what, components, because, BlockScope::Components);
@@ -347,6 +355,10 @@ impl<'a> Planner<'a> {
         if let ResourceBody::Exec(exec) = &resource.body {
             return self.plan_exec((component, resource), exec, observed, changed);
         }
+        let made = self.made.contains(&resource.id);
+        let completed =
+            complete_ownership_of_resource_made_by_punch(resource, observed, (self.observed, made));
+        let resource = completed.as_ref();
         let differences =
             compare::find_differences_from_desired_properties(resource, observed, self.observed);
         let absent = *observed == Observation::Absent;
@@ -379,24 +391,6 @@ impl<'a> Planner<'a> {
         let action = PlannedAction::Apply(Box::new(resource.clone()));
         let components = self.components_describing((component, resource));
         self.add_planned_change(action, components, differences, creates);
-        self.mark_notified_by_resource(resource);
-    }
-
-    fn plan_absence(
-        &mut self,
-        (component, resource): ComponentAndResource<'_>,
-        observed: &Observation<ResourcePropertiesByKind>,
-    ) {
-        if *observed == Observation::Absent {
-            self.plan.unchanged += 1;
-            return;
-        }
-        if let Some(because) = refusals::refused_removal_reason(&resource.id, observed) {
-            return self.add_refused_resource((component, resource), because);
-        }
-        let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
-        let components = self.components_describing((component, resource));
-        self.add_planned_change(action, components, Vec::new(), false);
         self.mark_notified_by_resource(resource);
     }
 

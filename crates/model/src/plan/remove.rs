@@ -1,4 +1,4 @@
-//! Removals: what punch made or installed in earlier runs and is no longer wanted.
+//! Removals: what must not be there, and what punch made or installed in earlier runs and is no longer wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,6 +17,25 @@ use crate::{
 };
 
 impl<'a> Planner<'a> {
+    /// Plans the removal of what a manifest says must not be there.
+    pub(super) fn plan_absence(
+        &mut self,
+        (component, resource): ComponentAndResource<'_>,
+        observed: &Observation<ResourcePropertiesByKind>,
+    ) {
+        if *observed == Observation::Absent {
+            self.plan.unchanged += 1;
+            return;
+        }
+        if let Some(because) = refusals::refused_removal_reason(&resource.id, observed) {
+            return self.add_refused_resource((component, resource), because);
+        }
+        let action = PlannedAction::Remove { id: resource.id.clone(), must: true };
+        let components = self.components_describing((component, resource));
+        self.add_planned_change(action, components, Vec::new(), false);
+        self.mark_notified_by_resource(resource);
+    }
+
     /// Plans the removal of what punch made or installed and is no longer wanted.
     pub(super) fn plan_removals_of_unwanted(
         &mut self,

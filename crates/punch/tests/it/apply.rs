@@ -1,10 +1,13 @@
 //! A developer's own path: a node file, a folder of packages, a folder to deploy to.
 
-use crate::skip::has_tool;
-use std::fs;
+use std::{
+    fs,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
+};
 
 use crate::{
     components::{node, packaged, shop},
+    skip::has_tool,
     test_folder::TestFolder,
 };
 
@@ -71,6 +74,51 @@ fn components_are_upgraded_downgraded_and_removed() {
     for path in ["root/usr/bin/shop", "root/etc/shop", "root/usr/share/geppetto/components/shop"] {
         assert!(!test.path(path).exists(), "{path} is still there");
     }
+}
+
+#[test]
+fn owner_and_mode_that_are_no_longer_stated_become_those_of_a_new_file() {
+    let test = TestFolder::new();
+    if !has_tool("rpm") {
+        return;
+    }
+    let is_root = test.path(".").metadata().unwrap().uid() == 0;
+    let owner = if is_root { ", owner: \"1\", group: \"1\"" } else { "" };
+    let package = |version: &str, directory: &str, file: &str| {
+        shop(&test, version);
+        let manifest = format!(
+            "format: geppetto/manifest/1\nresources:\n  - {{directory: /etc/shop{directory}}}\n  \
+             - {{file: /etc/shop/open, content: x{file}}}\n  - {{file: /etc/motd, content: x}}\n"
+        );
+        test.write("shop/deploy/manifest.yaml", &manifest);
+        test.ok(&["package", "shop", "--out", "dist", "--source-date", "1700000000"]);
+        node(&test, "node.yaml", version, "hello");
+    };
+    let apply = || test.ok(&["apply", "node.yaml", "--repository", "dist", "--root", "root"]).stdout;
+    fs::create_dir_all(test.path("root/etc")).unwrap();
+    test.write("root/etc/motd", "welcome\n");
+    fs::set_permissions(test.path("root/etc/motd"), fs::Permissions::from_mode(0o640)).unwrap();
+    package("1.0.0", ", mode: \"0750\"", &format!(", mode: \"0600\"{owner}"));
+    apply();
+    let seen = |path: &str| {
+        let seen = test.path(path).metadata().unwrap();
+        (seen.mode() & 0o7777, seen.uid())
+    };
+    let me = seen("root").1;
+    assert_eq!(seen("root/etc/shop"), (0o750, me));
+    assert_eq!(seen("root/etc/shop/open"), (0o600, if is_root { 1 } else { me }));
+
+    package("1.1.0", "", "");
+    let plan = apply();
+    assert!(plan.contains("mode: 0600 -> 0644") && plan.contains("mode: 0750 -> 0755"), "{plan}");
+    assert_eq!((seen("root/etc/shop"), seen("root/etc/shop/open")), ((0o755, me), (0o644, me)));
+    assert_eq!(seen("root/etc/motd").0, 0o640, "it was there before, and nothing is said of its mode");
+
+    // Nor does anybody else's mode stay.
+    fs::set_permissions(test.path("root/etc/shop/open"), fs::Permissions::from_mode(0o666)).unwrap();
+    assert!(apply().contains("mode: 0666 -> 0644"));
+    assert_eq!(seen("root/etc/shop/open").0, 0o644);
+    assert!(apply().contains("nothing to do"));
 }
 
 #[test]
