@@ -394,9 +394,13 @@ impl<'a> Planner<'a> {
         self.mark_notified_by_resource(resource);
     }
 
-    /// What was seen of a resource; nothing where this plan clears its path first.
+    /// What was seen of a resource; nothing where this plan clears its path, or one above it, first.
     fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourcePropertiesByKind> {
-        let cleared = resource.id.occupied_path().is_some_and(|path| self.cleared.contains(&path));
+        let cleared = !self.cleared.is_empty()
+            && resource.id.occupied_path().is_some_and(|path| {
+                let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+                above.chain([path.as_str()]).any(|path| self.cleared.contains(path))
+            });
         let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
         observed.unwrap_or(&Observation::Absent)
     }

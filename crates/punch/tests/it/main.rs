@@ -17,6 +17,7 @@ mod interruption;
 mod json;
 mod json_reference;
 mod keys;
+mod kills;
 mod login;
 mod messages;
 mod packaging;

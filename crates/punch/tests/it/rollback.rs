@@ -15,12 +15,12 @@ const APPLY: [&str; 6] = ["apply", "node.yaml", "--repository", "dist", "--root"
 const RESTORE: [&str; 3] = ["restore", "--root", "root"];
 
 /// A file system of 64 KiB at a folder of the host, in which a larger file cannot be written.
-struct SmallFileSystem {
+pub(crate) struct SmallFileSystem {
     folder: std::path::PathBuf,
 }
 
 impl SmallFileSystem {
-    fn mount(folder: &Path) -> Option<Self> {
+    pub(crate) fn mount(folder: &Path) -> Option<Self> {
         fs::create_dir_all(folder).unwrap();
         let mount = Command::new("mount")
             .args(["-t", "tmpfs", "-o", "size=64k,mode=0755", "tmpfs"])

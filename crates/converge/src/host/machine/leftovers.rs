@@ -29,6 +29,8 @@ pub(super) fn remove_temporary_files_of_resources(
         let place = match folders.open_parent_to_observe(&path, ActingUser::OwnerOfFolder) {
             Ok(Some(place)) => place,
             Ok(None) | Err(FolderWalkError::Unsafe(_)) => continue,
+            // In what is no folder lies nothing; it may become one in this run.
+            Err(FolderWalkError::File(error)) if error.kind() == io::ErrorKind::NotADirectory => continue,
             Err(FolderWalkError::File(error)) => return Err(failed(folder, &error)),
         };
         match place.work(|spot| remove_temporary_files(&spot.folder)) {
