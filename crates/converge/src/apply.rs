@@ -308,6 +308,7 @@ impl ApplyRun<'_, '_> {
             booted: self.host.is_systemd_running(),
             managed: self.look.observed.managed.clone(),
             acts_as_root: self.look.observed.acts_as_root,
+            cannot_give_files_to_any_user: self.look.observed.cannot_give_files_to_any_user,
             ..ObservedHost::default()
         };
         let plan = plan::replan_resources_after_package_changes(resources, &observed);

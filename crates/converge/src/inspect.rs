@@ -163,6 +163,7 @@ pub fn fetch_deployments_and_observe_host(
         booted: host.is_systemd_running(),
         runs_commands: host.can_run_commands(),
         acts_as_root: geteuid().is_root(),
+        cannot_give_files_to_any_user: !host.can_give_files_to_any_user(),
     };
     Ok(DesiredAndObservedHost {
         wanted,

@@ -88,6 +88,8 @@ pub struct ObservedHost {
     pub runs_commands: bool,
     /// Whether punch can give everything to everybody there: it runs as root.
     pub acts_as_root: bool,
+    /// Whether an ordinary user tries a deployment below a folder: everything there is that user's.
+    pub cannot_give_files_to_any_user: bool,
 }
 
 /// What punch itself installed or made in earlier runs: the only things it removes.

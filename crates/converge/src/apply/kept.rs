@@ -8,7 +8,7 @@ use std::{
 use model::{
     name::Name,
     observe::{PathDrift, sha256_hex},
-    plan::{Plan, PlannedAction, PlannedChange},
+    plan::{Plan, PlannedAction, PlannedChange, find_owners_that_cannot_be_given},
     report::ReportEntryResult,
     resource::{ResourceBody, ResourceId, ResourceKind},
 };
@@ -207,6 +207,7 @@ pub(super) fn save_digests_and_prune_kept(
     state: &PunchStateFolder,
     left: &BTreeSet<Name>,
 ) -> Result<(), PunchStateFolderError> {
+    state.save_owners_not_given(&find_owners_that_cannot_be_given(&look.wanted, &look.observed))?;
     let known = state.load_written_digests()?;
     let installed = look.wanted.components.iter().map(|component| &component.name).chain(left);
     state.forget_stored_deployments_except(installed)?;

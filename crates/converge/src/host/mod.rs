@@ -42,6 +42,11 @@ pub trait Host {
     /// Whether programs of the host can be run.
     fn can_run_commands(&self) -> bool;
 
+    /// Whether files can be given to any user: not by an ordinary user who tries a deployment below a folder.
+    fn can_give_files_to_any_user(&self) -> bool {
+        true
+    }
+
     /// The installed versions of our packages, asked for in one go.
     fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>>;
 

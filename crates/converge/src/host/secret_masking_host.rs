@@ -104,6 +104,10 @@ impl<H: Host> Host for SecretMaskingHost<H> {
         self.host.can_run_commands()
     }
 
+    fn can_give_files_to_any_user(&self) -> bool {
+        self.host.can_give_files_to_any_user()
+    }
+
     fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
         self.host
             .observe_component_packages(names)

@@ -20,6 +20,7 @@ use crate::{
 const KEPT: &str = "kept.json";
 const INSTALLING: &str = "installing.json";
 const WRITTEN: &str = "written.json";
+const OWNERS_NOT_GIVEN: &str = "owners-not-given.json";
 const VERIFIED: &str = "payloads.json";
 
 /// How large a file is that is kept aside, at most.
@@ -94,6 +95,17 @@ impl PunchStateFolder {
         written: &BTreeMap<String, String>,
     ) -> Result<(), PunchStateFolderError> {
         self.write_json(WRITTEN, written)
+    }
+
+    /// Writes down the owners that files would have if root had run punch; nothing when there are none.
+    pub(crate) fn save_owners_not_given(
+        &self,
+        owners: &BTreeMap<String, String>,
+    ) -> Result<(), PunchStateFolderError> {
+        match owners.is_empty() {
+            true => self.remove(OWNERS_NOT_GIVEN),
+            false => self.write_json(OWNERS_NOT_GIVEN, owners),
+        }
     }
 
     /// What is known of the files of installed packages. It can be found out again: what cannot be read is not known.

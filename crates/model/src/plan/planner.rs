@@ -84,6 +84,7 @@ fn plan_unblocked_components(
     planner.insert_recheck(after_packages);
     planner.plan_restarts_of_notified_services(&sorted);
     planner.plan_health_checks(wanted);
+    planner.note_owners_that_cannot_be_given(wanted);
     planner.plan.notes.extend(observed.unit_overrides.iter().cloned());
     planner.plan
 }
@@ -340,6 +341,8 @@ impl<'a> Planner<'a> {
         if let Observation::Unreadable(because) | Observation::Unsafe(because) = observed {
             return self.add_blocked_resource((component, resource), because.clone());
         }
+        let own = self.without_owners_that_cannot_be_given(resource);
+        let resource = own.as_ref();
         if let Some(because) = refusals::refused_description_reason(&resource.id) {
             return self.add_refused_resource((component, resource), because);
         }
@@ -392,17 +395,6 @@ impl<'a> Planner<'a> {
         let components = self.components_describing((component, resource));
         self.add_planned_change(action, components, differences, creates);
         self.mark_notified_by_resource(resource);
-    }
-
-    /// What was seen of a resource; nothing where this plan clears its path, or one above it, first.
-    fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourcePropertiesByKind> {
-        let cleared = !self.cleared.is_empty()
-            && resource.id.occupied_path().is_some_and(|path| {
-                let above = path.match_indices('/').map(|(at, _)| &path[..at]);
-                above.chain([path.as_str()]).any(|path| self.cleared.contains(path))
-            });
-        let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
-        observed.unwrap_or(&Observation::Absent)
     }
 
     /// Marks what the change just planned notifies.

@@ -1,9 +1,17 @@
 //! Every built-in archetype on its whole way: generated, packaged, deployed into a folder, taken away again.
 
-use crate::skip::has_tool;
-use std::{fs, path::Path};
+use std::{
+    fs,
+    os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
+    path::Path,
+    process::{Command, Stdio},
+};
 
-use crate::test_folder::TestFolder;
+use crate::{
+    documentation::{ORDINARY_USER, readable_programs},
+    skip::has_tool,
+    test_folder::{TestFolder, run},
+};
 
 /// Everything below a folder, but for what rpm and punch keep for themselves.
 fn listing(root: &Path) -> Vec<String> {
@@ -69,6 +77,49 @@ fn deploys(archetype: &str, expected: &[&str]) {
     test.write("empty.yaml", "format: geppetto/node/1\ncomponents: {}\n");
     test.ok(&["apply", "empty.yaml", "--repository", "dist", "--root", "root", "--max-removals", "20"]);
     assert_eq!(listing(&root), before);
+    deploys_for_an_ordinary_user(&test, expected);
+}
+
+/// The same by an ordinary user below a folder: nothing of it needs the rights of root.
+fn deploys_for_an_ordinary_user(test: &TestFolder, expected: &[&str]) {
+    let home = test.path("home-of-user");
+    fs::create_dir_all(home.join("root")).unwrap();
+    fs::set_permissions(test.path("."), fs::Permissions::from_mode(0o755)).unwrap();
+    let as_root = nix::unistd::geteuid().is_root();
+    if as_root {
+        for folder in [home.clone(), home.join("root")] {
+            std::os::unix::fs::chown(folder, Some(ORDINARY_USER), Some(ORDINARY_USER)).unwrap();
+        }
+    }
+    let apply = |node: &str, more: &[&str]| {
+        let mut command = Command::new(readable_programs().join("punch"));
+        command.arg("apply").arg(test.path(node)).arg("--repository").arg(test.path("dist"));
+        command.args(["--root", "root"]).args(more).current_dir(&home).stdin(Stdio::null()).env_clear();
+        command.env("HOME", &home).env("PATH", std::env::var_os("PATH").unwrap());
+        if as_root {
+            command.uid(ORDINARY_USER).gid(ORDINARY_USER);
+        }
+        let output = run(&mut command);
+        assert_eq!(output.code, 0, "punch apply {node}\n{}\n{}", output.stdout, output.stderr);
+        output
+    };
+    let root = home.join("root");
+    let said = apply("thing/node.yaml", &[]).stdout;
+    for path in expected {
+        assert!(root.join(path).symlink_metadata().is_ok(), "{path} is not there: {:#?}", listing(&root));
+    }
+    let manifest = test.read("thing/deploy/manifest.yaml");
+    if manifest.contains("owner:") {
+        assert!(said.contains("note: only root can give owners; here all is yours: /"), "{said}");
+        let noted = root.join("var/lib/geppetto/punch/owners-not-given.json");
+        let noted: serde_json::Value = serde_json::from_str(&fs::read_to_string(noted).unwrap()).unwrap();
+        let owner = noted.as_object().unwrap().values().next().unwrap().as_str().unwrap();
+        assert!(owner.contains(':'), "{noted}");
+    }
+    let again = apply("thing/node.yaml", &[]);
+    assert!(again.stderr.contains("unchanged"), "{}", again.stderr);
+    apply("empty.yaml", &["--max-removals", "20"]);
+    assert_eq!(listing(&root), Vec::<String>::new());
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The user that the commands of a page run as, when the tests run as root.
-const ORDINARY_USER: u32 = 1001;
+pub(crate) const ORDINARY_USER: u32 = 1001;
 
 /// Each page that is run here, and the programs it needs beside ours.
 const PAGES: [(&str, &[&str]); 10] = [
@@ -48,7 +48,7 @@ fn has_commands_for_hosts(steps: &[PageStep]) -> bool {
 }
 
 /// A folder that any user may read, with both programs: the folder they were built in may be closed.
-fn readable_programs() -> &'static Path {
+pub(crate) fn readable_programs() -> &'static Path {
     static PROGRAMS: OnceLock<tempfile::TempDir> = OnceLock::new();
     let folder = PROGRAMS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();

@@ -49,6 +49,8 @@ use model::{
     version::Version,
 };
 
+use nix::unistd::geteuid;
+
 pub use network_probe::HttpGetFunction;
 pub(crate) use resource_folders::require_protected_folder_below_root;
 
@@ -250,6 +252,11 @@ impl Host for RealHost {
     fn can_run_commands(&self) -> bool {
         // A shell that cannot be checked is tried: the tool then reports the error.
         self.prefix.is_none() || self.root.exists("/bin/sh").unwrap_or(true)
+    }
+
+    fn can_give_files_to_any_user(&self) -> bool {
+        // On the host itself the attempt fails, and says that root is needed.
+        self.prefix.is_none() || geteuid().is_root()
     }
 
     fn observe_component_packages(&self, names: &[String]) -> BTreeMap<String, Observation<Version>> {
