@@ -39,7 +39,7 @@ pub(crate) struct KeptEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) debian_package: Option<String>,
     /// What it was.
-    pub(crate) content: KeptContent,
+    pub(crate) content: ContentReplacedByPackage,
     /// Its permission bits.
     pub(crate) mode: u32,
     /// Its owner.
@@ -54,7 +54,7 @@ pub(crate) struct KeptEntry {
 /// What was there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum KeptContent {
+pub(crate) enum ContentReplacedByPackage {
     /// A file, kept under its SHA-256.
     File(String),
     /// A link and where it led.
@@ -215,14 +215,14 @@ impl PunchStateFolder {
         let content = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => {
                 let mut file = open_here(&handle, OFlag::O_RDONLY).map_err(wrong)?;
-                KeptContent::File(self.store_content(&mut file)?)
+                ContentReplacedByPackage::File(self.store_content(&mut file)?)
             }
             SFlag::S_IFLNK if !wanted.shared_folder => {
                 let target =
                     readlinkat(handle.folder.as_fd(), handle.name).map_err(|error| wrong(error.into()))?;
-                KeptContent::Symlink(target.to_string_lossy().into_owned())
+                ContentReplacedByPackage::Symlink(target.to_string_lossy().into_owned())
             }
-            SFlag::S_IFDIR => KeptContent::Directory,
+            SFlag::S_IFDIR => ContentReplacedByPackage::Directory,
             // Devices are made again by who made them; a link to a folder is left by rpm.
             _ => return Ok(None),
         };
@@ -310,7 +310,7 @@ impl PunchStateFolder {
         let handle = self.host_root().open_or_create_parent_folder(path).map_err(wrong)?;
         let there = handle.stat_without_following_link().map_err(wrong)?;
         if let Some(there) = there {
-            if entry.content == KeptContent::Directory {
+            if entry.content == ContentReplacedByPackage::Directory {
                 let is_directory = there.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits();
                 let same = (there.st_mode & 0o7777, there.st_uid, there.st_gid);
                 if is_directory && same != (entry.mode, entry.uid, entry.gid) {
@@ -326,7 +326,7 @@ impl PunchStateFolder {
             if now.is_none() || now != entry.replaced_by {
                 let Some(sha256) = entry.content.sha256() else {
                     return Ok(match &entry.content {
-                        KeptContent::Symlink(target) => Some(format!(
+                        ContentReplacedByPackage::Symlink(target) => Some(format!(
                             "{path} is left as it is; what was there first was a symbolic link to {target}"
                         )),
                         _ => None,
@@ -339,7 +339,7 @@ impl PunchStateFolder {
             }
         }
         match &entry.content {
-            KeptContent::File(sha256) => {
+            ContentReplacedByPackage::File(sha256) => {
                 let Some(mut content) = self.open_stored_content_if_intact(sha256)? else {
                     return Ok(Some(format!("{path} cannot be put back: what was saved of it is damaged")));
                 };
@@ -356,8 +356,10 @@ impl PunchStateFolder {
                     )
                     .map_err(wrong)?;
             }
-            KeptContent::Symlink(target) => handle.replace_entry_by_symlink(target).map_err(wrong)?,
-            KeptContent::Directory => make_directory(&handle, entry).map_err(wrong)?,
+            ContentReplacedByPackage::Symlink(target) => {
+                handle.replace_entry_by_symlink(target).map_err(wrong)?
+            }
+            ContentReplacedByPackage::Directory => make_directory(&handle, entry).map_err(wrong)?,
         }
         Ok(Some(format!("{path} is put back")))
     }
@@ -398,11 +400,11 @@ impl PunchStateFolder {
     }
 }
 
-impl KeptContent {
+impl ContentReplacedByPackage {
     /// The SHA-256 of a kept file.
     pub(crate) fn sha256(&self) -> Option<&String> {
         match self {
-            KeptContent::File(sha256) => Some(sha256),
+            ContentReplacedByPackage::File(sha256) => Some(sha256),
             _ => None,
         }
     }

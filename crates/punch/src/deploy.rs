@@ -22,10 +22,10 @@ use crate::{
     agent_state::{AgentStateFiles, HostHold, LastGoodNode},
     command_context::CommandContext,
     command_error::CommandError,
-    deployment_options::DeploymentOptions,
     health_client,
     host_files::HostFileAccess,
     package_source::{PackageSource, VerifiedFileCache},
+    removal_limit_and_deadline_options::RemovalLimitAndDeadlineOptions,
     report_text,
     terminal_output::ChangeLayout,
     time_text,
@@ -105,7 +105,7 @@ fn fetch_and_plan_deployment(
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
-    options: &DeploymentOptions,
+    options: &RemovalLimitAndDeadlineOptions,
     began: time_text::UnixMicros,
 ) -> Result<ObservedHostAndPlan, CommandError> {
     let nodes = [Some(&trusted_node.node), last.map(|last| &last.node)];
@@ -147,7 +147,7 @@ pub(crate) fn plan_deployment_and_fetch_packages(
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
-    options: &DeploymentOptions,
+    options: &RemovalLimitAndDeadlineOptions,
     began: time_text::UnixMicros,
 ) -> Result<(Plan, Option<CommandError>), CommandError> {
     let mut prepared = fetch_and_plan_deployment(root, trusted_node, last, source, options, began)?;
@@ -172,7 +172,7 @@ fn open_machine(path: &Path) -> Result<RealHost, CommandError> {
 
 /// Who works on a host, and with what.
 #[derive(Clone, Copy)]
-pub(crate) struct DeploymentHost<'a> {
+pub(crate) struct CommandContextHostRootAndLock<'a> {
     /// The options of the command.
     pub(crate) context: &'a CommandContext,
     /// The host's files.
@@ -183,14 +183,14 @@ pub(crate) struct DeploymentHost<'a> {
 
 /// Makes the host what the node file says, where `last` was the last good one.
 pub(crate) fn run_deployment(
-    host: DeploymentHost<'_>,
+    host: CommandContextHostRootAndLock<'_>,
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
-    options: &DeploymentOptions,
+    options: &RemovalLimitAndDeadlineOptions,
     purpose: RunPurpose,
 ) -> Result<DeploymentResult, CommandError> {
-    let DeploymentHost { context, root, lock } = host;
+    let CommandContextHostRootAndLock { context, root, lock } = host;
     context.interruption.set_interruption_message("nothing was changed on this host");
     let state = PunchStateFolder::state_folder_of_root(root.host_root().clone());
     let ours = AgentStateFiles::new(root);

@@ -14,19 +14,19 @@ use crate::{
         AgentStateFiles, GivenUpGeneration, LastGoodNode, describe_generation, describe_last_good_generation,
     },
     command_error::CommandError,
-    deploy::{DeploymentHost, DeploymentResult, run_deployment},
-    deployment_options::DeploymentOptions,
+    deploy::{CommandContextHostRootAndLock, DeploymentResult, run_deployment},
     package_source::PackageSource,
+    removal_limit_and_deadline_options::RemovalLimitAndDeadlineOptions,
     trusted_node::TrustedNode,
 };
 
 /// Makes the host what the node file says, where `last` was the last good one; if that fails, the host goes back to it.
 pub(crate) fn deploy_or_roll_back(
-    host: DeploymentHost<'_>,
+    host: CommandContextHostRootAndLock<'_>,
     trusted_node: &TrustedNode,
     last: Option<&LastGoodNode>,
     source: &mut PackageSource,
-    options: &DeploymentOptions,
+    options: &RemovalLimitAndDeadlineOptions,
 ) -> Result<DeploymentResult, CommandError> {
     let result = run_deployment(host, trusted_node, last, source, options, RunPurpose::Deploy)?;
     let Some(last) =
@@ -67,14 +67,14 @@ pub(crate) fn deploy_or_roll_back(
 
 /// Goes back from what is `given_up` to `target`, where `last` was the last good node.
 pub(crate) fn roll_back(
-    host: DeploymentHost<'_>,
+    host: CommandContextHostRootAndLock<'_>,
     given_up: &GivenUpGeneration,
     target: TrustedNode,
     last: &LastGoodNode,
     source: &mut PackageSource,
 ) -> Result<DeploymentResult, CommandError> {
     AgentStateFiles::new(host.root).save_given_up_generation(given_up)?;
-    let options = DeploymentOptions::of_rollback();
+    let options = RemovalLimitAndDeadlineOptions::of_rollback();
     run_deployment(host, &target, Some(last), source, &options, given_up.purpose_of_going_back())
 }
 

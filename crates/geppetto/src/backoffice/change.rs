@@ -168,7 +168,11 @@ impl BackOffice {
                 is_cancelled: &is_cancelled,
             };
             let evaluated = evaluation.evaluate_proposal(&origin)?;
-            submitted.record_submitted_texts(&documents, &current.documents, &evaluated.next.documents);
+            submitted.remember_texts_equivalent_to_stored(
+                &documents,
+                &current.documents,
+                &evaluated.next.documents,
+            );
             Ok::<_, BackOfficeError>(evaluated)
         })
         .await

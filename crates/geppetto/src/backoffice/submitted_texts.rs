@@ -45,7 +45,7 @@ impl SubmittedTextDigests {
     }
 
     /// Remembers which documents mean what is stored, and which mean what would be stored after them.
-    pub(super) fn record_submitted_texts(
+    pub(super) fn remember_texts_equivalent_to_stored(
         &self,
         documents: &EstateYamlByPath,
         stored: &EstateYamlByPath,
@@ -83,7 +83,7 @@ mod tests {
             written,
             "it is not known yet"
         );
-        texts.record_submitted_texts(&written, &documents("before"), &stored);
+        texts.remember_texts_equivalent_to_stored(&written, &documents("before"), &stored);
         assert_eq!(texts.replace_equivalent_by_stored_texts(&written, &stored), stored);
         let other = documents("a: 2");
         assert_eq!(
@@ -92,7 +92,7 @@ mod tests {
             "what is stored has changed"
         );
         assert_eq!(texts.replace_equivalent_by_stored_texts(&other, &stored), other, "it is another text");
-        texts.record_submitted_texts(
+        texts.remember_texts_equivalent_to_stored(
             &EstateYamlByPath::new(),
             &EstateYamlByPath::new(),
             &EstateYamlByPath::new(),

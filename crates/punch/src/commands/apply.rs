@@ -7,7 +7,8 @@ use model::exit::Exit;
 use super::{package_source_args::PackageSourceAndTrustArgs, plan::PlanArgs};
 use crate::{
     agent_state::AgentStateFiles, cli::HostArgs, command_context::CommandContext,
-    command_error::CommandError, deploy::DeploymentHost, deployment_options::DeploymentOptions, rollback,
+    command_error::CommandError, deploy::CommandContextHostRootAndLock,
+    removal_limit_and_deadline_options::RemovalLimitAndDeadlineOptions, rollback,
 };
 
 /// Apply a node file to this host or to a folder
@@ -24,7 +25,7 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     from: PackageSourceAndTrustArgs,
     #[command(flatten)]
-    options: DeploymentOptions,
+    options: RemovalLimitAndDeadlineOptions,
     /// Only show what would be done, as `punch plan NODEFILE` does
     #[arg(long)]
     dry_run: bool,
@@ -49,7 +50,7 @@ impl ApplyArgs {
         let lock = state.acquire_run_lock_and_set_umask()?;
         trusted.refuse_generation_older_than_begun(state.read_highest_begun_generation()?.as_ref())?;
         let last = state.read_last_good_node()?;
-        let host = DeploymentHost { context, root: &root, lock: &lock };
+        let host = CommandContextHostRootAndLock { context, root: &root, lock: &lock };
         rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, &self.options)?
             .print_requested_json_and_get_exit(context)
     }

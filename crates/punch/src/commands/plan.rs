@@ -15,9 +15,9 @@ use crate::{
     command_context::CommandContext,
     command_error::CommandError,
     deploy,
-    deployment_options::DeploymentOptions,
     host_files::HostFileAccess,
     package_source::PackageSource,
+    removal_limit_and_deadline_options::RemovalLimitAndDeadlineOptions,
     terminal_output::ChangeLayout,
     trusted_node::TrustedNode,
 };
@@ -41,7 +41,7 @@ pub(crate) struct PlanArgs {
     #[arg(long, conflicts_with_all = ["node", "cached"])]
     retry: bool,
     #[command(flatten)]
-    options: DeploymentOptions,
+    options: RemovalLimitAndDeadlineOptions,
     #[command(flatten)]
     host: HostArgs,
 }
@@ -50,7 +50,7 @@ impl PlanArgs {
     /// The plan of `punch restore` with these options.
     pub(super) fn from_restore_options(
         (cached, retry): (bool, bool),
-        options: DeploymentOptions,
+        options: RemovalLimitAndDeadlineOptions,
         host: HostArgs,
     ) -> Self {
         Self { node: None, from: PackageSourceAndTrustArgs::default(), cached, retry, options, host }
@@ -60,7 +60,7 @@ impl PlanArgs {
     pub(super) fn from_apply_options(
         node: PathBuf,
         from: PackageSourceAndTrustArgs,
-        options: DeploymentOptions,
+        options: RemovalLimitAndDeadlineOptions,
         host: HostArgs,
     ) -> Self {
         Self { node: Some(node), from, cached: false, retry: false, options, host }

@@ -14,10 +14,10 @@ use crate::{
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
-    deploy::{self, DeploymentHost},
-    deployment_options::DeploymentOptions,
+    deploy::{self, CommandContextHostRootAndLock},
     host_files::HostFileAccess,
     package_source::PackageSource,
+    removal_limit_and_deadline_options::RemovalLimitAndDeadlineOptions,
     rollback,
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct RestoreArgs {
     #[arg(long)]
     unless_held: bool,
     #[command(flatten)]
-    options: DeploymentOptions,
+    options: RemovalLimitAndDeadlineOptions,
     /// Only show what would be done, as `punch plan` does
     #[arg(long)]
     dry_run: bool,
@@ -94,7 +94,7 @@ impl RestoreArgs {
             options.deadline(context.now),
             &context.output,
         )?;
-        let host = DeploymentHost { context, root: &root, lock: &lock };
+        let host = CommandContextHostRootAndLock { context, root: &root, lock: &lock };
         let mut deployed = match purpose {
             RunPurpose::Deploy => {
                 rollback::deploy_or_roll_back(host, &trusted, last.as_ref(), &mut source, options)?

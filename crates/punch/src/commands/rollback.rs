@@ -9,9 +9,9 @@ use crate::{
     cli::HostArgs,
     command_context::CommandContext,
     command_error::CommandError,
-    deploy::{self, DeploymentHost},
-    deployment_options::DeploymentOptions,
+    deploy::{self, CommandContextHostRootAndLock},
     membership::BackOfficeMembership,
+    removal_limit_and_deadline_options::RemovalLimitAndDeadlineOptions,
     rollback,
     terminal_output::ChangeLayout,
     trusted_node::TrustedNode,
@@ -50,7 +50,7 @@ impl RollbackArgs {
                 .with_hint("`punch status` shows what this host is")
         })?;
         let target = state.find_good_node_to_go_back_to(&last, self.to)?;
-        let options = DeploymentOptions::of_rollback();
+        let options = RemovalLimitAndDeadlineOptions::of_rollback();
         let deadline = options.deadline(context.now);
         let mut source = self.from.open_source_of_good_node(context, &root, &target.node, deadline)?;
         let trusted = TrustedNode::of_good_node(&target);
@@ -73,7 +73,7 @@ impl RollbackArgs {
         };
         let given_up =
             GivenUpGeneration::new(&last.node, "somebody typed `punch rollback`".to_owned(), &target.text);
-        let host = DeploymentHost { context, root: &root, lock: &lock };
+        let host = CommandContextHostRootAndLock { context, root: &root, lock: &lock };
         let mut deployed = rollback::roll_back(host, &given_up, trusted, &last, &mut source)?;
         if BackOfficeMembership::load_membership_if_joined(&root)?.is_some() {
             let back_office = BackOfficeClientOfHost::client_from_membership(&root)?;

@@ -10,7 +10,7 @@ const DEFAULT_DEADLINE_SECONDS: u64 = 3600;
 
 /// How a deployment is planned.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct DeploymentOptions {
+pub(crate) struct RemovalLimitAndDeadlineOptions {
     /// Refuse to remove more than this: components, and resources of components that stay
     #[arg(long, default_value_t = PlanLimits::default().max_removals, value_name = "N")]
     max_removals: usize,
@@ -22,7 +22,7 @@ pub(crate) struct DeploymentOptions {
     deadline: u64,
 }
 
-impl DeploymentOptions {
+impl RemovalLimitAndDeadlineOptions {
     /// Going back undoes what was done: it may remove as much as that was.
     pub(crate) fn of_rollback() -> Self {
         Self { max_removals: usize::MAX, deep: false, deadline: DEFAULT_DEADLINE_SECONDS }
