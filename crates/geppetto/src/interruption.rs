@@ -93,15 +93,25 @@ impl OfflineCommandSignals {
 
 /// Removes a folder that other threads still write to: what they write is removed, too, until they find their folder gone.
 fn remove_while_others_write(folder: &Path) -> bool {
-    (0..REMOVAL_ATTEMPTS).any(|attempt| {
+    // Under another name nothing new is put into it while it is removed.
+    let mut name = folder.as_os_str().to_owned();
+    name.push(".interrupted");
+    let renamed = Path::new(&name);
+    let found = if fs::rename(folder, renamed).is_ok() { renamed } else { folder };
+    let removed = (0..REMOVAL_ATTEMPTS).any(|attempt| {
         if attempt > 0 {
             thread::sleep(REMOVE_AGAIN_AFTER);
         }
-        match fs::remove_dir_all(folder) {
+        match fs::remove_dir_all(found) {
             Ok(()) => true,
-            Err(error) => error.kind() == io::ErrorKind::NotFound && !folder.exists(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound && !found.exists(),
         }
-    })
+    });
+    if !removed && found == renamed {
+        // It is told by its own name.
+        let _ = fs::rename(renamed, folder);
+    }
+    removed
 }
 
 fn interruption_error(signal: Signal, sentence: Option<&str>, left: Option<&Path>) -> GeppettoCommandError {

@@ -13,7 +13,7 @@ use std::{
 use crate::control_plane::ControlPlane;
 
 /// So many small files take a while to be copied, each flushed to the disk.
-const FILES: usize = 1_500;
+const FILES: usize = 5_000;
 
 /// A control plane that does not serve, with much to copy.
 fn large() -> ControlPlane {
