@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    documentation::{ORDINARY_USER, readable_programs},
+    ordinary_user::{ORDINARY_USER, readable_programs},
     skip::has_tool,
     test_folder::{TestFolder, run},
 };

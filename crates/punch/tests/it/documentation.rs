@@ -9,16 +9,13 @@ use std::{
     os::unix::{fs::PermissionsExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
 use crate::{
     documentation_page::{PageStep, find_missing_output_line, parse_page_steps},
+    ordinary_user::{ORDINARY_USER, readable_programs},
     skip::has_tool,
 };
-
-/// The user that the commands of a page run as, when the tests run as root.
-pub(crate) const ORDINARY_USER: u32 = 1001;
 
 /// Each page that is run here, and the programs it needs beside ours.
 const PAGES: [(&str, &[&str]); 10] = [
@@ -45,22 +42,6 @@ fn steps_of(page: &str) -> Vec<PageStep> {
 
 fn has_commands_for_hosts(steps: &[PageStep]) -> bool {
     steps.iter().any(|step| matches!(step, PageStep::RunCommands(commands) if commands.host.is_some()))
-}
-
-/// A folder that any user may read, with both programs: the folder they were built in may be closed.
-pub(crate) fn readable_programs() -> &'static Path {
-    static PROGRAMS: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let folder = PROGRAMS.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        for program in ["punch", "geppetto"] {
-            let built = Path::new(env!("CARGO_BIN_EXE_punch")).with_file_name(program);
-            assert!(built.exists(), "{program} is not built: run `cargo build --workspace` first");
-            fs::copy(built, folder.path().join(program)).unwrap();
-        }
-        folder
-    });
-    folder.path()
 }
 
 /// A script that runs the steps, each block with its output in a file of its own.

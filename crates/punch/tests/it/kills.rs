@@ -20,12 +20,12 @@ use nix::{
 };
 
 use crate::{
-    rollback::SmallFileSystem,
     skip::has_tool,
+    small_file_system::SmallFileSystem,
     test_folder::{CommandOutput, TestFolder, run},
 };
 
-/// How many histories there are; `GEPPETTO_TEST_KILLS` says another number. A third as many go back.
+/// How many histories there are; `GEPPETTO_TEST_HISTORIES` says another number. A third as many go back.
 const HISTORIES: u64 = 30;
 
 /// The longest that a host may be unfit for a run after a kill: a program of the killed run ends first.
@@ -289,7 +289,7 @@ fn now() -> Instant {
 
 #[expect(clippy::disallowed_methods, reason = "a switch for whoever runs the tests")]
 fn history_count() -> u64 {
-    std::env::var("GEPPETTO_TEST_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES)
+    std::env::var("GEPPETTO_TEST_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(HISTORIES)
 }
 
 /// Lets a command run for a while, and kills it: alone, or with all programs below it.
@@ -326,16 +326,49 @@ fn descendants(of: u32) -> Vec<i32> {
     found
 }
 
-#[test]
+/// A history that was played on the host `root`.
+struct PlayedHistory {
+    title: String,
+    /// The number of the host that was made in one run and must be equal.
+    clean: usize,
+    /// How its last run ended.
+    last_run: CommandOutput,
+    /// Mounted until the hosts are compared.
+    _small: Option<SmallFileSystem>,
+}
+
+/// Plays histories, each from its own seed, whose last run must end with `exit_code`; `play` gives `None` when one cannot be
+/// played here.
 #[allow(clippy::print_stdout, reason = "how much was proved belongs to the proof")]
-fn run_killed_at_any_instant_is_completed_by_the_next_and_leaves_no_trace() {
+fn assert_hosts_have_no_trace_of_their_histories(
+    (count, what, exit_code): (u64, &str, i32),
+    play: impl Fn(&Hosts, &mut SeededNumbers) -> Option<PlayedHistory>,
+) {
     if !has_tool("rpm") {
         return;
     }
     let hosts = Hosts::prepare();
     let mut differing = Vec::new();
-    for seed in 1..=history_count() {
+    for seed in 1..=count {
         let mut numbers = SeededNumbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let Some(history) = play(&hosts, &mut numbers) else { return };
+        let PlayedHistory { title, clean, last_run: output, _small } = history;
+        let mut differences = hosts.differences("root", clean);
+        if output.code != exit_code {
+            differences.push(format!("exit code {}: {}{}", output.code, output.stdout, output.stderr));
+        }
+        if !differences.is_empty() {
+            differing.push(format!("seed {seed}, {title}:\n  {}", differences.join("\n  ")));
+        }
+    }
+    println!("{count} {what}, {} differ", differing.len());
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
+
+#[test]
+fn run_killed_at_any_instant_is_completed_by_the_next_and_leaves_no_trace() {
+    let what = (history_count(), "histories with one or two kills each", 0);
+    assert_hosts_have_no_trace_of_their_histories(what, |hosts, numbers| {
         let count = ALL_WANTED.len() as u64;
         let from = numbers.below(count) as usize;
         let to = (from + 1 + numbers.below(count - 1) as usize) % ALL_WANTED.len();
@@ -345,50 +378,31 @@ fn run_killed_at_any_instant_is_completed_by_the_next_and_leaves_no_trace() {
             let time = hosts.longest.mul_f64(numbers.below(110) as f64 / 100.0);
             kill_after(&mut hosts.apply("root", &ALL_WANTED[to]), time, numbers.below(2) == 0);
         }
-        let output = hosts.run_when_possible("root", &ALL_WANTED[to]);
-        let mut differences = hosts.differences("root", to);
-        if output.code != 0 {
-            differences.push(format!("exit code {}: {}{}", output.code, output.stdout, output.stderr));
-        }
-        if !differences.is_empty() {
-            differing.push(format!(
-                "seed {seed}, {:?} -> {:?}:\n  {}",
-                ALL_WANTED[from],
-                ALL_WANTED[to],
-                differences.join("\n  ")
-            ));
-        }
-    }
-    println!("{} histories with one or two kills each, {} differ", history_count(), differing.len());
-    assert!(differing.is_empty(), "{}", differing.join("\n"));
+        Some(PlayedHistory {
+            title: format!("{:?} -> {:?}", ALL_WANTED[from], ALL_WANTED[to]),
+            clean: to,
+            last_run: hosts.run_when_possible("root", &ALL_WANTED[to]),
+            _small: None,
+        })
+    });
 }
 
 #[test]
-#[allow(clippy::print_stdout, reason = "how much was proved belongs to the proof")]
 fn rollback_killed_at_any_instant_is_completed_by_the_next_run() {
-    if !has_tool("rpm") {
-        return;
-    }
-    let hosts = Hosts::prepare();
-    let mut differing = Vec::new();
-    for seed in 1..=history_count() / 3 {
-        let mut numbers = SeededNumbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    let what = (history_count() / 3, "kills of runs that fail and go back", 4);
+    assert_hosts_have_no_trace_of_their_histories(what, |hosts, numbers| {
         let from = numbers.below(ALL_WANTED.len() as u64) as usize;
         hosts.copy_of_clean(from, "root");
         // The last file does not fit into it.
-        let Some(_small) = SmallFileSystem::mount(&hosts.test.path("root/srv/small")) else { return };
+        let small = SmallFileSystem::mount(&hosts.test.path("root/srv/small"))?;
         let failing = [ALL_WANTED[from][0], Some("9.0.0")];
         let time = hosts.longest.mul_f64(numbers.below(200) as f64 / 100.0);
         kill_after(&mut hosts.apply("root", &failing), time, numbers.below(2) == 0);
-        let output = hosts.run_when_possible("root", &failing);
-        let mut differences = hosts.differences("root", from);
-        if output.code != 4 {
-            differences.push(format!("exit code {}: {}{}", output.code, output.stdout, output.stderr));
-        }
-        if !differences.is_empty() {
-            differing.push(format!("seed {seed}, {:?}:\n  {}", ALL_WANTED[from], differences.join("\n  ")));
-        }
-    }
-    println!("{} kills of runs that fail and go back, {} differ", history_count() / 3, differing.len());
-    assert!(differing.is_empty(), "{}", differing.join("\n"));
+        Some(PlayedHistory {
+            title: format!("{:?}", ALL_WANTED[from]),
+            clean: from,
+            last_run: hosts.run_when_possible("root", &failing),
+            _small: Some(small),
+        })
+    });
 }

@@ -1,44 +1,19 @@
 //! Runs that fail and go back to the last good generation, and going back because somebody asks for it.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, process::Command};
 
 use serde_json::json;
 
 use crate::{
     components::{node, packaged, shop},
     control_plane::ControlPlane,
-    skip::{has_tool, skip},
+    skip::has_tool,
+    small_file_system::SmallFileSystem,
     test_folder::{CommandOutput, TestFolder, mode},
 };
 
 const APPLY: [&str; 6] = ["apply", "node.yaml", "--repository", "dist", "--root", "root"];
 const RESTORE: [&str; 3] = ["restore", "--root", "root"];
-
-/// A file system of 64 KiB at a folder of the host, in which a larger file cannot be written.
-pub(crate) struct SmallFileSystem {
-    folder: std::path::PathBuf,
-}
-
-impl SmallFileSystem {
-    pub(crate) fn mount(folder: &Path) -> Option<Self> {
-        fs::create_dir_all(folder).unwrap();
-        let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k,mode=0755", "tmpfs"])
-            .arg(folder)
-            .output();
-        if !mount.is_ok_and(|output| output.status.success()) {
-            skip("a small file system cannot be mounted here");
-            return None;
-        }
-        Some(Self { folder: folder.to_owned() })
-    }
-}
-
-impl Drop for SmallFileSystem {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.folder).status();
-    }
-}
 
 /// Packages shop 1.1.0, which takes over `/etc/motd` and the mode of `/srv`, and then writes a file of 200 kB in `/srv/small`.
 fn package_shop_with_a_large_file(test: &TestFolder, key: Option<&str>) {
