@@ -1,6 +1,8 @@
-//! Formats times and ages for people. The current time is always an argument.
+//! Formats times and ages for people, and reads the times they type. The current time is always an argument.
 
-pub(crate) use model::utc_time::{format_utc, parse_utc};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+pub(crate) use model::utc_time::format_utc;
 
 /// Microseconds since 1970-01-01 UTC.
 pub(crate) type UnixMicros = i64;
@@ -40,6 +42,21 @@ pub(crate) fn parse_duration_or_utc(text: &str, now: UnixMicros) -> Option<UnixM
     }
 }
 
+/// Reads `2026-11-23`, `2026-11-23T09:08`, `2026-11-23T09:08:16` or the same with a space, with or without `Z` or ` UTC` at
+/// the end; `None` for anything else, and for days and hours that there are not.
+fn parse_utc(text: &str) -> Option<UnixMicros> {
+    let text = text.strip_suffix('Z').or_else(|| text.strip_suffix(" UTC")).unwrap_or(text);
+    let text = text.replace(' ', "T");
+    let completed = match text.len() {
+        10 => format!("{text}T00:00:00Z"),
+        16 => format!("{text}:00Z"),
+        19 => format!("{text}Z"),
+        _ => return None,
+    };
+    let seconds = OffsetDateTime::parse(&completed, &Rfc3339).ok()?.unix_timestamp();
+    seconds.checked_mul(1_000_000)
+}
+
 /// `1.2 s`, `340 ms`.
 pub(crate) fn format_duration(micros: UnixMicros) -> String {
     match micros {
@@ -60,6 +77,21 @@ mod tests {
         assert_eq!(parse_duration_or_utc("1970-01-02", 99), Some(86_400_000_000));
         for wrong in ["", "h", "-1h", "1.5h", "4 h", "99999999999d", "tomorrow"] {
             assert_eq!(parse_duration_or_utc(wrong, 0), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_of_utc_are_read_and_days_that_there_are_not_are_refused() {
+        assert_eq!(parse_utc("1970-01-01"), Some(0));
+        assert_eq!(parse_utc("2000-02-29"), Some(951_782_400_000_000));
+        for text in ["2026-11-23T08:28:16Z", "2026-11-23 08:28:16 UTC", "2026-11-23T08:28:16"] {
+            assert_eq!(parse_utc(text), Some(1_795_422_496_000_000), "{text}");
+        }
+        assert_eq!(parse_utc("2026-11-23T08:28Z"), Some(1_795_422_480_000_000));
+        let wrong =
+            ["", "2026", "2026-02-29", "2026-13-01", "2026-1-1", "2026-01-01T24:00", "2026-01-01T8:00", "x"];
+        for wrong in wrong {
+            assert_eq!(parse_utc(wrong), None, "{wrong}");
         }
     }
 

@@ -13,6 +13,10 @@ pub(super) const FAILURE_STORY_CHECKS: &[Check] = &[
     ("a restore from the cache works without the control plane, and says so", cached),
     ("the control plane comes back and gets the report", control_plane_back),
     ("a node file changed on its way is refused", forged_node),
+    (
+        "content that a file's own program refuses does not replace the old, and the run goes back",
+        refused_content,
+    ),
     ("a package nobody trusts is refused before anything is touched", unsigned),
 ];
 
@@ -70,6 +74,37 @@ fn forged_node(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         .expect_exit_code(1, "the output above")?;
     answer.expect_text_in_output("sign")?;
     test.wait_for_http_text_of_web_01(8080, "/", "Interrupted")
+}
+
+/// A component with one file, which must say what its program wants.
+fn publish_notice(test: &TestEnvironment, version: &str, content: &str) -> Result<(), ChoreFailure> {
+    let component = format!(
+        "format: geppetto/component/1\nname: notice\nversion: {version}\nkind: os-config\nsummary: A notice\nlicense: Apache-2.0\n"
+    );
+    let manifest = format!(
+        "format: geppetto/manifest/1\nresources:\n  - {{file: /etc/notice, content: \"{content}\\n\", validate: [grep, ^well, \"%\"]}}\n"
+    );
+    let typed = format!(
+        "mkdir -p notice/deploy && printf %s '{component}' > notice/component.yaml && printf %s '{manifest}' > notice/deploy/manifest.yaml && \
+         punch package notice --out notices --key alice.key && punch publish notices/*{version}*.rpm --channel prod"
+    );
+    test.developer_shell().run_line_expecting_success(&typed).map(drop)
+}
+
+fn refused_content(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
+    publish_notice(test, "1.0.0", "well")?;
+    test.write_and_import_web_role("shop: \"1.1.0\", notice: \"1.0.0\"", "shop: {banner: Interrupted}")?;
+    test.run_restore_on_web_01()?;
+    publish_notice(test, "1.1.0", "not so")?;
+    test.write_and_import_web_role("shop: \"1.1.0\", notice: \"1.1.0\"", "shop: {banner: Interrupted}")?;
+    test.run_any_exit_on_web_01("punch restore")?
+        .expect_exit_code(4, "the output above")?
+        .expect_text_in_output("its new content does not pass `grep ^well %`, and the old content stays")?;
+    test.run_any_exit_on_web_01("cat /etc/notice")?.expect_text_in_output("well")?;
+    test.run_any_exit_on_web_01("ls -d /run/punch-validate-*")?
+        .expect_exit_code(2, "something is left of the validation")?;
+    test.write_and_import_web_role("shop: \"1.1.0\"", "shop: {banner: Interrupted}")?;
+    test.run_restore_on_web_01().map(drop)
 }
 
 fn unsigned(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {

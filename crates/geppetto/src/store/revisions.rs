@@ -102,6 +102,13 @@ impl Store {
              FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revisions) AS newest
              LEFT JOIN places ON until IS NULL",
         )?;
+        self.revision_and_unsealed_places(rows)
+    }
+
+    fn revision_and_unsealed_places(
+        &self,
+        rows: Vec<CurrentRow>,
+    ) -> Result<(u64, BTreeMap<String, PlaceTextAndOriginsRow>), StoreError> {
         let newest = rows.first().map_or(0, |(newest, ..)| *newest);
         let places = rows
             .into_iter()
@@ -203,12 +210,7 @@ impl Store {
              FROM (SELECT COALESCE(MAX(number), 0) AS number FROM revisions) AS newest
              LEFT JOIN places ON until IS NULL AND (path < 'servers/' OR path >= 'servers0')",
         )?;
-        let newest = rows.first().map_or(0, |(newest, ..)| *newest);
-        let places = rows
-            .into_iter()
-            .filter_map(|(_, path, since, text, origins)| Some((path?, since?, text?, origins?)))
-            .collect();
-        Ok((unsigned(newest, "revision")?, self.unseal_by_path(places)?))
+        self.revision_and_unsealed_places(rows)
     }
 
     /// The places that were changed or removed after a revision: in which one last, and by whom.

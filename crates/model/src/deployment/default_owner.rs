@@ -18,11 +18,7 @@ pub(crate) fn complete_owners_in_user_folders(resources: &mut [Resource]) {
         })
         .collect();
     for resource in resources.iter_mut().filter(|resource| resource.present) {
-        let ownership = match &mut resource.body {
-            ResourceBody::File(file) => &mut file.ownership,
-            ResourceBody::Directory(directory) => &mut directory.ownership,
-            _ => continue,
-        };
+        let Some(ownership) = resource.body.ownership_mut() else { continue };
         if ownership.owner.is_none() {
             let folders = resource.id.name.rmatch_indices('/').map(|(at, _)| &resource.id.name[..at]);
             let owner = folders.filter_map(|folder| owners.get(folder)).next();

@@ -3,11 +3,10 @@
 
 use std::borrow::Cow;
 
+use super::planner::Planner;
 use crate::{
-    observe::{
-        Observation, ObservedHost, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue,
-    },
-    resource::{Resource, ResourceBody},
+    observe::{Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
+    resource::{Resource, ResourceKind},
 };
 
 /// The mode of a new file; one with a secret in it has a stated mode always.
@@ -15,44 +14,44 @@ const NEW_FILE_MODE: u32 = 0o644;
 /// The mode of a new directory.
 const NEW_DIRECTORY_MODE: u32 = 0o755;
 
-/// The resource with the defaults of what it leaves open, if punch made it and it is there. What was there before punch
-/// keeps what is not stated.
-pub(super) fn complete_ownership_of_resource_made_by_punch<'r>(
-    resource: &'r Resource,
-    observed: &Observation<ResourcePropertiesByKind>,
-    (host, made_by_punch): (&ObservedHost, bool),
-) -> Cow<'r, Resource> {
-    let Observation::Present(properties) = observed else { return Cow::Borrowed(resource) };
-    let (stated, mode) = match &resource.body {
-        ResourceBody::File(file) => (&file.ownership, NEW_FILE_MODE),
-        ResourceBody::Directory(directory) => (&directory.ownership, NEW_DIRECTORY_MODE),
-        _ => return Cow::Borrowed(resource),
-    };
-    if !made_by_punch {
-        return Cow::Borrowed(resource);
+impl Planner<'_> {
+    /// The resource with the defaults of what it leaves open, if punch made it in an earlier run and it is there. What was
+    /// there before punch keeps what is not stated.
+    pub(super) fn with_default_ownership_if_made_by_punch<'r>(
+        &self,
+        resource: &'r Resource,
+        observed: &Observation<ResourcePropertiesByKind>,
+    ) -> Cow<'r, Resource> {
+        let (Observation::Present(properties), Some(stated)) = (observed, resource.body.ownership()) else {
+            return Cow::Borrowed(resource);
+        };
+        if !self.made.contains(&resource.id) {
+            return Cow::Borrowed(resource);
+        }
+        let belongs_to_another = |kind| match properties.get(&kind) {
+            // Without names, root is a number.
+            Some(ResourcePropertyValue::Text(name)) => name != "root" && name != "0",
+            _ => false,
+        };
+        // Where an owner is stated, a new file's group is that of the folder or of the owner.
+        let by_root = self.observed.acts_as_root && stated.owner.is_none() && stated.group.is_none();
+        let default = |kind| (by_root && belongs_to_another(kind)).then(|| "root".to_owned());
+        let mut completed = stated.clone();
+        completed.owner = completed.owner.or_else(|| default(ResourcePropertyKind::Owner));
+        completed.group = completed.group.or_else(|| default(ResourcePropertyKind::Group));
+        if properties.contains_key(&ResourcePropertyKind::Mode) {
+            completed.mode = completed.mode.or(Some(match resource.id.kind {
+                ResourceKind::Directory => NEW_DIRECTORY_MODE,
+                _ => NEW_FILE_MODE,
+            }));
+        }
+        if completed == *stated {
+            return Cow::Borrowed(resource);
+        }
+        let mut resource = resource.clone();
+        if let Some(ownership) = resource.body.ownership_mut() {
+            *ownership = completed;
+        }
+        Cow::Owned(resource)
     }
-    let belongs_to_another = |kind| match properties.get(&kind) {
-        // Without names, root is a number.
-        Some(ResourcePropertyValue::Text(name)) => name != "root" && name != "0",
-        _ => false,
-    };
-    // Where an owner is stated, a new file's group is that of the folder or of the owner.
-    let by_root = host.acts_as_root && stated.owner.is_none() && stated.group.is_none();
-    let default = |kind| (by_root && belongs_to_another(kind)).then(|| "root".to_owned());
-    let mut completed = stated.clone();
-    completed.owner = completed.owner.or_else(|| default(ResourcePropertyKind::Owner));
-    completed.group = completed.group.or_else(|| default(ResourcePropertyKind::Group));
-    if properties.contains_key(&ResourcePropertyKind::Mode) {
-        completed.mode = completed.mode.or(Some(mode));
-    }
-    if completed == *stated {
-        return Cow::Borrowed(resource);
-    }
-    let mut resource = resource.clone();
-    match &mut resource.body {
-        ResourceBody::File(file) => file.ownership = completed,
-        ResourceBody::Directory(directory) => directory.ownership = completed,
-        _ => (),
-    }
-    Cow::Owned(resource)
 }

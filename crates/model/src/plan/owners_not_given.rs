@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use super::{DesiredHost, planner::Planner};
 use crate::{
     observe::ObservedHost,
-    resource::{Ownership, Resource, ResourceBody},
+    resource::{Ownership, Resource},
 };
 
 /// How many paths the plan names.
@@ -17,25 +17,28 @@ impl Planner<'_> {
         &self,
         resource: &'r Resource,
     ) -> Cow<'r, Resource> {
-        let stated = stated_ownership(resource);
-        let is_stated = stated.is_some_and(|stated| stated.owner.is_some() || stated.group.is_some());
-        if !self.observed.cannot_give_files_to_any_user || !is_stated {
+        if !self.observed.cannot_give_files_to_any_user || stated_owner_and_group(resource).is_none() {
             return Cow::Borrowed(resource);
         }
         let mut resource = resource.clone();
-        let ownership = match &mut resource.body {
-            ResourceBody::File(file) => &mut file.ownership,
-            ResourceBody::Directory(directory) => &mut directory.ownership,
-            _ => return Cow::Owned(resource),
-        };
-        (ownership.owner, ownership.group) = (None, None);
+        if let Some(ownership) = resource.body.ownership_mut() {
+            (ownership.owner, ownership.group) = (None, None);
+        }
         Cow::Owned(resource)
     }
 
     /// Says in the plan which owners are not given.
     pub(super) fn note_owners_that_cannot_be_given(&mut self, wanted: &DesiredHost) {
         let owners = find_owners_that_cannot_be_given(wanted, self.observed);
-        self.plan.notes.extend(owners_not_given_note(&owners));
+        if owners.is_empty() {
+            return;
+        }
+        let mut named: Vec<String> =
+            owners.iter().take(NAMED_PATHS).map(|(path, owner)| format!("{path} ({owner})")).collect();
+        if owners.len() > NAMED_PATHS {
+            named.push(format!("{} more", owners.len() - NAMED_PATHS));
+        }
+        self.plan.notes.push(format!("only root can give owners; here all is yours: {}", named.join(", ")));
     }
 }
 
@@ -45,37 +48,22 @@ pub fn find_owners_that_cannot_be_given(
     wanted: &DesiredHost,
     observed: &ObservedHost,
 ) -> BTreeMap<String, String> {
+    if !observed.cannot_give_files_to_any_user {
+        return BTreeMap::new();
+    }
     let resources = wanted.components.iter().flat_map(|component| &component.resources);
     resources
-        .filter(|resource| observed.cannot_give_files_to_any_user && resource.present)
-        .filter_map(|resource| {
-            let Ownership { owner, group, .. } = stated_ownership(resource)?;
-            if owner.is_none() && group.is_none() {
-                return None;
-            }
-            let text = |name: &Option<String>| name.clone().unwrap_or_default();
-            Some((resource.id.name.clone(), format!("{}:{}", text(owner), text(group))))
-        })
+        .filter(|resource| resource.present)
+        .filter_map(|resource| Some((resource.id.name.clone(), stated_owner_and_group(resource)?)))
         .collect()
 }
 
-/// The same as a sentence of the plan.
-fn owners_not_given_note(owners: &BTreeMap<String, String>) -> Option<String> {
-    if owners.is_empty() {
-        return None;
-    }
-    let mut named: Vec<String> =
-        owners.iter().take(NAMED_PATHS).map(|(path, owner)| format!("{path} ({owner})")).collect();
-    if owners.len() > NAMED_PATHS {
-        named.push(format!("{} more", owners.len() - NAMED_PATHS));
-    }
-    Some(format!("only root can give owners; here all is yours: {}", named.join(", ")))
-}
-
-fn stated_ownership(resource: &Resource) -> Option<&Ownership> {
-    match &resource.body {
-        ResourceBody::File(file) => Some(&file.ownership),
-        ResourceBody::Directory(directory) => Some(&directory.ownership),
-        _ => None,
+/// `USER:GROUP`, if either is stated.
+fn stated_owner_and_group(resource: &Resource) -> Option<String> {
+    match resource.body.ownership()? {
+        Ownership { owner: None, group: None, .. } => None,
+        Ownership { owner, group, .. } => {
+            Some([owner, group].map(|name| name.as_deref().unwrap_or_default()).join(":"))
+        }
     }
 }

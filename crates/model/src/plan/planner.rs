@@ -10,7 +10,6 @@ use super::{
     PackageToInstall, Plan, PlanLimits, PlannedAction, PlannedChange, ResourcePropertyDifference,
     blocked_components::{BlockedComponents, components_by_resource, plan_around_blocked_components},
     compare,
-    default_ownership::complete_ownership_of_resource_made_by_punch,
     merge_duplicates::merge_or_block_duplicate_resources,
     order::{self, ComponentAndResource},
     refusals,
@@ -120,7 +119,7 @@ pub(crate) struct Planner<'a> {
     /// All that is wanted of the other components, absence included.
     pub(crate) wanted: BTreeMap<&'a ResourceId, &'a Resource>,
     /// What punch made in earlier runs.
-    made: BTreeSet<&'a ResourceId>,
+    pub(crate) made: BTreeSet<&'a ResourceId>,
     /// What takes the place of something punch made under another name: it is punch's own, too.
     pub(crate) inherited: BTreeSet<ResourceId>,
     /// Paths this plan empties for something else.
@@ -358,9 +357,7 @@ impl<'a> Planner<'a> {
         if let ResourceBody::Exec(exec) = &resource.body {
             return self.plan_exec((component, resource), exec, observed, changed);
         }
-        let made = self.made.contains(&resource.id);
-        let completed =
-            complete_ownership_of_resource_made_by_punch(resource, observed, (self.observed, made));
+        let completed = self.with_default_ownership_if_made_by_punch(resource, observed);
         let resource = completed.as_ref();
         let differences =
             compare::find_differences_from_desired_properties(resource, observed, self.observed);
@@ -395,6 +392,17 @@ impl<'a> Planner<'a> {
         let components = self.components_describing((component, resource));
         self.add_planned_change(action, components, differences, creates);
         self.mark_notified_by_resource(resource);
+    }
+
+    /// What was seen of a resource; nothing where this plan clears its path, or one above it, first.
+    fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourcePropertiesByKind> {
+        let cleared = !self.cleared.is_empty()
+            && resource.id.occupied_path().is_some_and(|path| {
+                let above = path.match_indices('/').map(|(at, _)| &path[..at]);
+                above.chain([path.as_str()]).any(|path| self.cleared.contains(path))
+            });
+        let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
+        observed.unwrap_or(&Observation::Absent)
     }
 
     /// Marks what the change just planned notifies.

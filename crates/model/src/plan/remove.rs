@@ -17,17 +17,6 @@ use crate::{
 };
 
 impl<'a> Planner<'a> {
-    /// What was seen of a resource; nothing where this plan clears its path, or one above it, first.
-    pub(super) fn observation_of(&self, resource: &Resource) -> &'a Observation<ResourcePropertiesByKind> {
-        let cleared = !self.cleared.is_empty()
-            && resource.id.occupied_path().is_some_and(|path| {
-                let above = path.match_indices('/').map(|(at, _)| &path[..at]);
-                above.chain([path.as_str()]).any(|path| self.cleared.contains(path))
-            });
-        let observed = self.observed.resources.get(&resource.id).filter(|_| !cleared);
-        observed.unwrap_or(&Observation::Absent)
-    }
-
     /// Plans the removal of what a manifest says must not be there.
     pub(super) fn plan_absence(
         &mut self,

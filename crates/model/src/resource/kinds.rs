@@ -1,7 +1,7 @@
 //! The rules of each kind of resource, found by the kind.
 
 use super::{
-    ResourceBody, ResourceKind,
+    Ownership, ResourceBody, ResourceKind,
     rules::{DesiredResource, ResourceKindDefinition},
 };
 
@@ -23,6 +23,24 @@ impl ResourceKind {
 }
 
 impl ResourceBody {
+    /// Owner, group and mode of a file or directory; the other kinds have none.
+    pub fn ownership(&self) -> Option<&Ownership> {
+        match self {
+            ResourceBody::File(file) => Some(&file.ownership),
+            ResourceBody::Directory(directory) => Some(&directory.ownership),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn ownership_mut(&mut self) -> Option<&mut Ownership> {
+        match self {
+            ResourceBody::File(file) => Some(&mut file.ownership),
+            ResourceBody::Directory(directory) => Some(&mut directory.ownership),
+            _ => None,
+        }
+    }
+
     /// What this resource says about itself.
     pub(crate) fn as_desired_resource(&self) -> &dyn DesiredResource {
         match self {

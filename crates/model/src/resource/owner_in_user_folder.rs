@@ -10,12 +10,7 @@ pub(crate) fn root_owned_in_user_folder_reason<'r>(
     let is_root = |ownership: &Ownership| {
         ownership.owner.as_deref().is_none_or(|owner| owner == "root" || owner == "0")
     };
-    let ownership = match &resource.body {
-        ResourceBody::File(file) => &file.ownership,
-        ResourceBody::Directory(directory) => &directory.ownership,
-        _ => return None,
-    };
-    if !is_root(ownership) {
+    if !is_root(resource.body.ownership()?) {
         return None;
     }
     let above = resource.id.name.rmatch_indices('/').map(|(at, _)| &resource.id.name[..at]);

@@ -37,14 +37,14 @@ pub(crate) struct HoldArgs {
     host: HostArgs,
 }
 
-/// What `--json` prints.
+/// What `--json` prints, also of a restore that did nothing because of a hold.
 #[derive(Serialize)]
-struct HoldResult {
+pub(super) struct HoldResult {
     /// The hold that lasts now.
-    held: Option<HostHold>,
+    pub(super) held: Option<HostHold>,
     /// Whether the back-office knows of it; absent where the host has not joined one, or nothing was to be told.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reported: Option<bool>,
+    pub(super) reported: Option<bool>,
 }
 
 impl HoldArgs {

@@ -2,10 +2,10 @@
 
 use converge::RunPurpose;
 use model::{exit::Exit, report::RunOutcome};
-use serde::Serialize;
 
 use super::{
     fetch_trusted_node::{NodeToApply, fetch_node_to_apply},
+    hold::HoldResult,
     plan::PlanArgs,
 };
 use crate::{
@@ -57,7 +57,7 @@ impl RestoreArgs {
         if let Some(hold) = state.read_hold_lasting_at((context.now)())? {
             context.output.print_note_to_stderr(format!("this host is held {}", hold.describe()));
             if self.unless_held {
-                return keep_held(context, &root, &back_office, &hold);
+                return keep_held(context, &root, &back_office, hold);
             }
         }
         let lock = state.acquire_run_lock_and_set_umask()?;
@@ -114,23 +114,16 @@ fn keep_held(
     context: &CommandContext,
     root: &HostFileAccess,
     back_office: &BackOfficeClientOfHost,
-    hold: &HostHold,
+    hold: HostHold,
 ) -> Result<Exit, CommandError> {
     let state = AgentStateFiles::new(root);
     let last = state.read_latest_reports(1)?.pop();
     if last.is_none_or(|(_, report)| report.outcome != RunOutcome::Held) {
         let report =
-            deploy::save_held_report_to_history(context, root, back_office.joined_server_name(), hold)?;
+            deploy::save_held_report_to_history(context, root, back_office.joined_server_name(), &hold)?;
         back_office.queue_unsent_report_or_warn(&state, &report, context);
     }
-    let reported = back_office.send_queued_reports(&state, context);
-    context.output.print_json_if_requested(&HeldRestore { held: hold, reported });
+    let reported = Some(back_office.send_queued_reports(&state, context));
+    context.output.print_json_if_requested(&HoldResult { held: Some(hold), reported });
     Ok(Exit::Done)
-}
-
-/// What `--json` prints of a restore that did nothing.
-#[derive(Serialize)]
-struct HeldRestore<'h> {
-    held: &'h HostHold,
-    reported: bool,
 }

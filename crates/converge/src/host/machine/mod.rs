@@ -48,7 +48,6 @@ use model::{
     resource::{FileResourceBody, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
 };
-
 use nix::unistd::geteuid;
 
 pub use network_probe::HttpGetFunction;
@@ -304,7 +303,7 @@ impl Host for RealHost {
             .values()
             .flatten()
             .filter(|resource| resource.present && resource.id.kind == ResourceKind::Directory)
-            .filter_map(|resource| Some((resource.id.name.as_str(), paths::ownership_of_resource(resource)?)))
+            .filter_map(|resource| Some((resource.id.name.as_str(), resource.body.ownership()?)))
             .collect();
         let runner = CommandRunner { root: &self.root, accounts: &accounts, prefix: self.prefix.as_deref() };
         let mut observed = BTreeMap::new();

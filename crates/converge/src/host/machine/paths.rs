@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs::File};
 
 use model::{
     observe::{FileType, Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
-    resource::{Ownership, Resource, ResourceBody, ResourceId, ResourceKind},
+    resource::{Ownership, Resource, ResourceId, ResourceKind},
 };
 use nix::sys::stat::fstat;
 
@@ -42,7 +42,8 @@ pub(super) fn observe_path(
         _ => None,
     };
     observed.map_present(|entry| {
-        let mut properties = properties_of_entry(folders, entry, described.and_then(ownership_of_resource));
+        let mut properties =
+            properties_of_entry(folders, entry, described.and_then(|resource| resource.body.ownership()));
         properties.extend(
             immutable
                 .map(|because| (ResourcePropertyKind::Immutable, ResourcePropertyValue::Unusable(because))),
@@ -200,13 +201,4 @@ pub(super) fn open_file_to_save(
     place
         .work(|spot| open_regular_file(spot, user))
         .map_err(|error| HostError::NotSaved { path: path.clone(), because: place.reason(&error) })
-}
-
-/// The owner and group of a file or folder.
-pub(super) fn ownership_of_resource(resource: &Resource) -> Option<&Ownership> {
-    match &resource.body {
-        ResourceBody::File(file) => Some(&file.ownership),
-        ResourceBody::Directory(directory) => Some(&directory.ownership),
-        _ => None,
-    }
 }

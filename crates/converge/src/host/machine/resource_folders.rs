@@ -54,10 +54,9 @@ impl ActingUser {
         let Some(resource) = described.filter(|resource| resource.present) else {
             return ActingUser::OwnerOfFolder;
         };
-        match &resource.body {
-            ResourceBody::File(file) => Self::of_owner(&file.ownership, accounts),
-            ResourceBody::Directory(directory) => Self::of_owner(&directory.ownership, accounts),
-            ResourceBody::Symlink(_) => ActingUser::OwnerOfFolder,
+        match (&resource.body, resource.body.ownership()) {
+            (_, Some(ownership)) => Self::of_owner(ownership, accounts),
+            (ResourceBody::Symlink(_), None) => ActingUser::OwnerOfFolder,
             _ => ActingUser::Root,
         }
     }
