@@ -63,6 +63,15 @@ impl From<&StoredNodeFile> for NodeGenerationAndDigest {
     }
 }
 
+impl KnownOrNewNode {
+    fn generation_and_digest(self) -> NodeGenerationAndDigest {
+        match self {
+            KnownOrNewNode::Known(version) => version,
+            KnownOrNewNode::New(stored) => (&stored).into(),
+        }
+    }
+}
+
 impl BackOffice {
     /// Which generation a server must be at now, if the principal may have its signed text: enough to answer
     /// who has it already.
@@ -71,8 +80,9 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
-        match self.may_have_signed(principal, server).await? {
-            true => Ok(Some(self.get_or_create_node_generation(server).await?)),
+        let (revision, signed) = self.revision_and_whether_signed(principal, server).await?;
+        match signed {
+            true => Ok(Some(self.known_or_new_node(server, revision).await?.generation_and_digest())),
             false => Ok(None),
         }
     }
@@ -89,7 +99,7 @@ impl BackOffice {
                 let stored = self.store.read_node_file_of_generation(server.as_str(), generation).await?;
                 self.require_view_of_server_history(principal, server, stored.is_some()).await?;
                 let signed = match self.has_server(server).await? {
-                    true => self.may_have_signed(principal, server).await?,
+                    true => self.revision_and_whether_signed(principal, server).await?.1,
                     false => principal.can_see_secrets(None),
                 };
                 let stored = match stored {
@@ -99,8 +109,12 @@ impl BackOffice {
                 (stored, signed)
             }
             None => {
-                let signed = self.may_have_signed(principal, server).await?;
-                (self.get_or_create_signed_node_file(server).await?, signed)
+                let (revision, signed) = self.revision_and_whether_signed(principal, server).await?;
+                let stored = match self.known_or_new_node(server, revision).await? {
+                    KnownOrNewNode::Known(version) => self.read_known_node_file(server, &version).await?,
+                    KnownOrNewNode::New(stored) => stored,
+                };
+                (stored, signed)
             }
         };
         Ok(match signed {
@@ -149,45 +163,70 @@ impl BackOffice {
         Ok(node::node_to_yaml_without_secrets(&self.resolved_node(principal, server).await?))
     }
 
-    /// Whether the principal may have the signed text; refused where it may see nothing of the server.
-    async fn may_have_signed(
+    /// The number of the newest revision, and whether the principal may have the signed text; refused where it may see
+    /// nothing of the server.
+    async fn revision_and_whether_signed(
         &self,
         principal: &Principal,
         server: &ServerName,
-    ) -> Result<bool, BackOfficeError> {
-        let environment = self.require_visible_environment_of_server(principal, server).await?;
-        Ok(principal.is_this_server(server) || principal.can_see_secrets(Some(&environment)))
+    ) -> Result<(u64, bool), BackOfficeError> {
+        let (revision, environment) =
+            self.require_visible_revision_and_environment(principal, server).await?;
+        Ok((revision, principal.is_this_server(server) || principal.can_see_secrets(Some(&environment))))
     }
 
     /// Which generation a server must be at now; a new one is made if the content has changed.
-    ///
-    /// As long as nothing that reaches this server changes, this asks the database for one number.
+    #[cfg(test)]
     pub(super) async fn get_or_create_node_generation(
         &self,
         server: &ServerName,
     ) -> Result<NodeGenerationAndDigest, BackOfficeError> {
-        Ok(match self.known_or_new_node(server).await? {
-            KnownOrNewNode::Known(version) => version,
-            KnownOrNewNode::New(stored) => (&stored).into(),
-        })
+        let revision = self.store.read_current_revision_number().await?;
+        Ok(self.known_or_new_node(server, revision).await?.generation_and_digest())
     }
 
-    async fn known_or_new_node(&self, server: &ServerName) -> Result<KnownOrNewNode, BackOfficeError> {
+    /// The signed text of the current node version.
+    #[cfg(test)]
+    pub(super) async fn get_or_create_signed_node_file(
+        &self,
+        server: &ServerName,
+    ) -> Result<StoredNodeFile, BackOfficeError> {
+        match self.get_or_create_node_file(&Principal::CONTROL_PLANE_ITSELF, server, None).await? {
+            SignedOrMaskedNode::Signed(stored) => Ok(stored),
+            SignedOrMaskedNode::Masked(_) => Err(BackOfficeError::Broken("it is masked".to_owned())),
+        }
+    }
+
+    /// The node of a server as it must be now, where `revision` was the newest a moment ago; a new one is made if the
+    /// content has changed. As long as nothing that reaches this server changes, this asks the database for nothing.
+    async fn known_or_new_node(
+        &self,
+        server: &ServerName,
+        mut revision: u64,
+    ) -> Result<KnownOrNewNode, BackOfficeError> {
         for _ in 0..ATTEMPTS {
-            let (revision, catalog) = (
-                self.store.read_current_revision_number().await?,
-                self.read_catalog_of_all_channels().await?,
-            );
+            let catalog = self.read_catalog_of_all_channels().await?;
             if let Some(version) = self.cache().cached_node_generation(server, revision, &catalog) {
                 return Ok(KnownOrNewNode::Known(version));
             }
-            if let Some((version, reads)) = self.stored_node_version(server, revision, &catalog).await? {
-                self.cache()
-                    .insert_node_generation_unless_outdated(server, &version, &reads, revision, &catalog);
-                return Ok(KnownOrNewNode::Known(version));
-            }
-            let draft = self.resolve_unnumbered_node_at_revision(server, revision).await?;
+            let (latest, catalog) = match self.latest_node_generation(server).await? {
+                // Whoever makes the first generation meanwhile takes its number: nothing older can follow it.
+                None => (None, catalog),
+                Some(version) => {
+                    if let Some(reads) = self.reads_if_current(server, &version, revision, &catalog).await? {
+                        self.cache().insert_node_generation_unless_outdated(
+                            server, &version, &reads, revision, &catalog,
+                        );
+                        return Ok(KnownOrNewNode::Known(version));
+                    }
+                    let latest = self.store.read_latest_node_file(server.as_str()).await?;
+                    // Read after the latest: what is resolved with it is at least as new as what that holds.
+                    (latest, self.read_catalog_of_all_channels().await?)
+                }
+            };
+            let draft = self.resolve_unnumbered_node_at_revision(server, revision, latest, catalog).await?;
             let Some(stored) = self.store_resolved_node_unless_outdated(&draft).await? else {
+                revision = self.store.read_current_revision_number().await?;
                 continue;
             };
             self.cache().insert_node_generation_unless_outdated(
@@ -204,16 +243,27 @@ impl BackOffice {
         )))
     }
 
-    /// The version that a stored resolution stands for, if it still holds and its node file was made. Neither the
-    /// estate nor any node is read for it.
-    async fn stored_node_version(
+    /// Which generation of a server was made last.
+    async fn latest_node_generation(
         &self,
         server: &ServerName,
+    ) -> Result<Option<NodeGenerationAndDigest>, BackOfficeError> {
+        let latest = self.store.read_latest_epoch_generation_and_digest(server.as_str()).await?;
+        Ok(latest.map(|(epoch, generation, digest)| NodeGenerationAndDigest { epoch, generation, digest }))
+    }
+
+    /// What the stored resolution of a server read, if it still holds and `latest` is the node file made of it. Neither the
+    /// estate nor any node is read for it.
+    async fn reads_if_current(
+        &self,
+        server: &ServerName,
+        latest: &NodeGenerationAndDigest,
         revision: u64,
         catalog: &ComponentCatalog,
-    ) -> Result<Option<(NodeGenerationAndDigest, ResolutionReads)>, BackOfficeError> {
-        let latest = self.store.read_latest_generation_and_digest_of_epoch(server.as_str()).await?;
-        let Some((generation, digest)) = latest else { return Ok(None) };
+    ) -> Result<Option<ResolutionReads>, BackOfficeError> {
+        if latest.epoch != self.store.epoch() {
+            return Ok(None);
+        }
         let Some(stored) = self.store.read_resolution_without_node(server.as_str()).await? else {
             return Ok(None);
         };
@@ -222,26 +272,19 @@ impl BackOffice {
             // Which servers are selected may change with any of them.
             false => stored.revision == revision,
         };
-        if !holds
-            || stored.reads.failed
-            || stored.offers != NewResolutionRowFactory::new(catalog).digest_of_offers_read(&stored.reads)
-        {
-            return Ok(None);
-        }
-        let epoch = self.store.epoch();
-        Ok((digest == stored.digest)
-            .then_some((NodeGenerationAndDigest { epoch, generation, digest }, stored.reads)))
+        let is_current = holds
+            && !stored.reads.failed
+            && stored.digest == latest.digest
+            && stored.offers == NewResolutionRowFactory::new(catalog).digest_of_offers_read(&stored.reads);
+        Ok(is_current.then_some(stored.reads))
     }
 
-    /// The signed text of the current node version.
-    pub(super) async fn get_or_create_signed_node_file(
+    /// The node file of a generation that was made.
+    async fn read_known_node_file(
         &self,
         server: &ServerName,
+        version: &NodeGenerationAndDigest,
     ) -> Result<StoredNodeFile, BackOfficeError> {
-        let version = match self.known_or_new_node(server).await? {
-            KnownOrNewNode::Known(version) => version,
-            KnownOrNewNode::New(stored) => return Ok(stored),
-        };
         let stored = self.store.read_node_file_of_generation(server.as_str(), version.generation).await?;
         stored.ok_or_else(|| {
             BackOfficeError::Broken(format!("generation {} of {server} is not stored", version.generation))
@@ -263,25 +306,26 @@ impl BackOffice {
     }
 
     /// Resolves the node of a server as everything is now.
-    ///
-    /// The latest generation is read first: what is resolved after it is at least as new as what it holds.
     pub(super) async fn resolve_unnumbered_node(
         &self,
         server: &ServerName,
     ) -> Result<UnnumberedNode, BackOfficeError> {
         self.require_visible_environment_of_server(&Principal::CONTROL_PLANE_ITSELF, server).await?;
         let revision = self.store.read_current_revision_number().await?;
-        self.resolve_unnumbered_node_at_revision(server, revision).await
+        let latest = self.store.read_latest_node_file(server.as_str()).await?;
+        let catalog = self.read_catalog_of_all_channels().await?;
+        self.resolve_unnumbered_node_at_revision(server, revision, latest, catalog).await
     }
 
-    /// The same for a server that is known to be there, where `revision` was the newest a moment ago.
+    /// The same for a server that is known to be there, where `revision` was the newest a moment ago, and `latest` was the
+    /// newest node file before `catalog` was read.
     async fn resolve_unnumbered_node_at_revision(
         &self,
         server: &ServerName,
         revision: u64,
+        latest: Option<StoredNodeFile>,
+        catalog: Arc<ComponentCatalog>,
     ) -> Result<UnnumberedNode, BackOfficeError> {
-        let latest = self.store.read_latest_node_file(server.as_str()).await?;
-        let catalog = self.read_catalog_of_all_channels().await?;
         self.resolutions.fetch_add(1, Ordering::Relaxed);
         if let Some((revision, resolution)) =
             self.try_resolve_without_whole_estate(server, revision, &catalog).await?

@@ -1,5 +1,7 @@
 //! Roles, groups, environments and servers as they are in the newest revision, secrets masked where required.
 
+use std::collections::BTreeMap;
+
 use model::{
     estate::{Estate, PlaceId},
     format::estate::{self, EstateYamlByPath},
@@ -7,7 +9,9 @@ use model::{
     wire,
 };
 
-use super::{BackOffice, BackOfficeError, PageRequest, page::PageSlice};
+use super::{
+    BackOffice, BackOfficeError, PageRequest, estate_snapshot::parse_place_documents, page::PageSlice,
+};
 use crate::auth::{AccessLevel, EnvironmentAndComponentScope, Principal, UnscopedPermit, Viewer};
 
 /// The kinds of places.
@@ -188,9 +192,20 @@ impl BackOffice {
         principal: &Principal,
         server: &ServerName,
     ) -> Result<Name, BackOfficeError> {
-        if let Some(environment) = self.read_environment_of_server(server).await? {
+        let (_, environment) = self.require_visible_revision_and_environment(principal, server).await?;
+        Ok(environment)
+    }
+
+    /// The number of the newest revision, and the environment of a server in it; refused where the principal may not see it.
+    pub(super) async fn require_visible_revision_and_environment(
+        &self,
+        principal: &Principal,
+        server: &ServerName,
+    ) -> Result<(u64, Name), BackOfficeError> {
+        let (revision, environment) = self.read_revision_and_environment(server).await?;
+        if let Some(environment) = environment {
             principal.require_view_of_server(server, &environment)?;
-            return Ok(environment);
+            return Ok((revision, environment));
         }
         let state = self.cached_or_read_current_estate().await?;
         let names = visible_names(&state.estate, PlaceKind::Server, principal);
@@ -202,22 +217,33 @@ impl BackOffice {
         &self,
         server: &ServerName,
     ) -> Result<Option<Name>, BackOfficeError> {
-        let revision = self.store.read_current_revision_number().await?;
-        if let Some(state) = self.cache().snapshot_if_cached(revision) {
-            return Ok(state.estate.servers.get(server).map(|server| server.environment.clone()));
-        }
-        if let Some(environment) = self.cache().cached_environment(server, revision) {
-            return Ok(Some(environment));
+        Ok(self.read_revision_and_environment(server).await?.1)
+    }
+
+    async fn read_revision_and_environment(
+        &self,
+        server: &ServerName,
+    ) -> Result<(u64, Option<Name>), BackOfficeError> {
+        let may_know = self.cache().may_know_environment(server);
+        if may_know {
+            let revision = self.store.read_current_revision_number().await?;
+            if let Some(state) = self.cache().snapshot_if_cached(revision) {
+                let server = state.estate.servers.get(server);
+                return Ok((revision, server.map(|server| server.environment.clone())));
+            }
+            if let Some(environment) = self.cache().cached_environment(server, revision) {
+                return Ok((revision, Some(environment)));
+            }
         }
         let path = format!("servers/{server}.yaml");
-        let (revision, Some(place)) = self.store.read_current_place(&path).await? else { return Ok(None) };
-        let broken = |errors: Vec<model::format::FormatError>| {
-            let first = errors.first().map(ToString::to_string).unwrap_or_default();
-            BackOfficeError::Broken(format!("a stored document cannot be read back: {first}"))
-        };
-        let server_file = model::format::server::parse_server_yaml(&path, &place.text).map_err(broken)?;
-        self.cache().insert_environment(server, revision, &server_file.environment);
-        Ok(Some(server_file.environment))
+        let (revision, place) = self.store.read_current_place(&path).await?;
+        let Some(place) = place else { return Ok((revision, None)) };
+        let document = parse_place_documents(revision, BTreeMap::from([(path, place)]))?;
+        let environment = document.estate.servers.get(server).map(|server| server.environment.clone());
+        if let Some(environment) = &environment {
+            self.cache().insert_server_document(server, environment, document);
+        }
+        Ok((revision, environment))
     }
 
     /// Refuses a principal that may see nothing of what is stored of a server. A server that left the estate belongs

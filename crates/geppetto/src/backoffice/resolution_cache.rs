@@ -31,6 +31,8 @@ pub(super) struct ResolutionCache {
     environments: BTreeMap<ServerName, Name>,
     /// The revision the environments hold for.
     environments_revision: u64,
+    /// The document of the server whose environment was read last: its node is often made next.
+    last_server: Option<(ServerName, Arc<EstateSnapshot>)>,
 }
 
 impl ResolutionCache {
@@ -95,18 +97,39 @@ impl ResolutionCache {
         self.nodes.retain(|server, _| servers.contains_key(server) && !reached.contains(server));
     }
 
+    /// Whether it may be said without its document in which environment a server is.
+    pub(super) fn may_know_environment(&self, server: &ServerName) -> bool {
+        self.state.is_some() || self.environments.contains_key(server)
+    }
+
     /// The environment of a server in this revision, if it was asked for before.
     pub(super) fn cached_environment(&self, server: &ServerName, revision: u64) -> Option<Name> {
         self.environments.get(server).filter(|_| self.environments_revision == revision).cloned()
     }
 
-    /// Remembers the environment of a server in this revision.
-    pub(super) fn insert_environment(&mut self, server: &ServerName, revision: u64, environment: &Name) {
-        if self.environments_revision != revision {
+    /// Remembers the environment of a server, and its document until another one's is read.
+    pub(super) fn insert_server_document(
+        &mut self,
+        server: &ServerName,
+        environment: &Name,
+        document: EstateSnapshot,
+    ) {
+        if self.environments_revision != document.revision {
             self.environments.clear();
-            self.environments_revision = revision;
+            self.environments_revision = document.revision;
         }
         self.environments.insert(server.clone(), environment.clone());
+        self.last_server = Some((server.clone(), Arc::new(document)));
+    }
+
+    /// The document of a server in this revision, if it is the one that was read last.
+    pub(super) fn server_document_if_read_last(
+        &self,
+        server: &ServerName,
+        revision: u64,
+    ) -> Option<Arc<EstateSnapshot>> {
+        let (_, document) = self.last_server.as_ref().filter(|(name, _)| name == server)?;
+        Some(Arc::clone(document)).filter(|document| document.revision == revision)
     }
 
     /// Which node a server has in this revision with this catalog, if it is known.

@@ -31,7 +31,7 @@ impl BackOffice {
         if self.cache().snapshot_if_cached(revision).is_some() {
             return Ok(None);
         }
-        let Some(part) = self.places_of_server(server).await? else { return Ok(None) };
+        let Some(part) = self.places_of_server(server, revision).await? else { return Ok(None) };
         let (catalog, name, revision) = (Arc::clone(catalog), server.clone(), part.revision);
         let resolve = move || Resolver::new(&part.estate, &catalog).resolve_server(&name);
         let resolved = tokio::task::spawn_blocking(resolve)
@@ -53,8 +53,20 @@ impl BackOffice {
         }
     }
 
-    /// The server with its environment, its groups and all its roles, of one revision.
-    async fn places_of_server(&self, server: &ServerName) -> Result<Option<EstateSnapshot>, BackOfficeError> {
+    /// The server with its environment, its groups and all its roles, of one revision: `newest` or one that was committed
+    /// since.
+    async fn places_of_server(
+        &self,
+        server: &ServerName,
+        newest: u64,
+    ) -> Result<Option<EstateSnapshot>, BackOfficeError> {
+        let known = {
+            let cache = self.cache();
+            cache.server_document_if_read_last(server, newest).zip(cache.shared_places_if_cached(newest))
+        };
+        if let Some((server, shared)) = known {
+            return Ok(add_shared_places_of_servers(EstateSnapshot::clone(&server), &shared));
+        }
         let mut part: Option<EstateSnapshot> = None;
         let mut places = vec![PlaceId::Server(server.clone())];
         loop {

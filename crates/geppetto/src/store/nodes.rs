@@ -79,24 +79,23 @@ impl Store {
         row.map(|row| self.stored_node(server, row)).transpose()
     }
 
-    /// The number and content digest of the newest node file of a server, if it is of this epoch.
-    pub(crate) async fn read_latest_generation_and_digest_of_epoch(
+    /// The epoch, the number and the content digest of the newest node file of a server.
+    pub(crate) async fn read_latest_epoch_generation_and_digest(
         &self,
         server: &str,
-    ) -> Result<Option<(u64, String)>, StoreError> {
+    ) -> Result<Option<(u64, u64, String)>, StoreError> {
         let doing = "reading a node file's number";
         let mut connection = self.connection(doing).await?;
-        let row: Option<(i64, String)> = fetch_optional!(
+        let row: Option<(i64, i64, String)> = fetch_optional!(
             connection,
             doing,
-            "SELECT generation, digest FROM nodes
-             WHERE server = $1 AND epoch = $2 ORDER BY generation DESC LIMIT 1",
+            "SELECT epoch, generation, digest FROM nodes WHERE server = $1 ORDER BY generation DESC LIMIT 1",
             server,
-            signed(self.epoch),
         )?;
-        let Some((generation, digest)) = row else { return Ok(None) };
+        let Some((epoch, generation, digest)) = row else { return Ok(None) };
         let (_, of_digest) = seal_context(server, generation);
-        Ok(Some((unsigned(generation, "generation")?, self.seal.open_sealed_text(&of_digest, &digest)?)))
+        let digest = self.seal.open_sealed_text(&of_digest, &digest)?;
+        Ok(Some((unsigned(epoch, "epoch")?, unsigned(generation, "generation")?, digest)))
     }
 
     /// One generation of a server's node file.

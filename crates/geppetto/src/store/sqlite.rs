@@ -24,6 +24,9 @@ pub(super) fn is_busy_error_code(code: &str) -> bool {
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
+/// How many connections there are: one writes at a time, the others read.
+const CONNECTIONS: u32 = 4;
+
 /// How often opening is tried: of two programs that make the file at the same moment one fails at first.
 const ATTEMPTS: u32 = 5;
 
@@ -63,7 +66,9 @@ pub(super) async fn open_sqlite_file(path: &Path, create_if_missing: bool) -> Re
         .foreign_keys(true)
         .busy_timeout(Duration::from_secs(10));
     SqlitePoolOptions::new()
-        .max_connections(4)
+        .max_connections(CONNECTIONS)
+        // Opened at the start: a new one reads the whole schema while a request waits.
+        .min_connections(2)
         // A connection to a local file is not lost like one over a network; a ping before each use would cost as much as most
         // statements do.
         .test_before_acquire(false)
