@@ -151,7 +151,8 @@ pub fn fetch_deployments_and_observe_host(
         verify_installed_payloads(host, state, (&wanted, &managed), &mut installed, (verification, began_us))
             .map_err(blocked)?;
     let VerifiedHost { drift, unit_overrides, news } = verified;
-    let resources = host.observe_resources(&ObservationRequest::new(&wanted, &managed));
+    let request = ObservationRequest::new(&wanted, &managed).ask_downgrade_guards(&wanted, &installed);
+    let resources = host.observe_resources(&request);
     let observed = ObservedHost {
         resources,
         payload_drift: drift,

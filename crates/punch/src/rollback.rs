@@ -5,7 +5,7 @@
 use converge::RunPurpose;
 use model::{
     node::digest_node_content,
-    plan::find_irreversible_steps_tried,
+    plan::{BlockedSubject, find_irreversible_steps_tried},
     report::{Report, ReportEntryResult, RunOutcome},
 };
 
@@ -55,7 +55,14 @@ pub(crate) fn deploy_or_roll_back(
         describe_last_good_generation(&last.node)
     ));
     let back = roll_back(host, &given_up, TrustedNode::of_good_node(last), last, source)?;
-    if back.report.outcome != RunOutcome::RolledBack {
+    let refused = downgrade_refusals(&back);
+    if !refused.is_empty() {
+        output.print_warning(format!(
+            "this host is not taken back to {}: {}. Remove the cause of the failure; the next run completes what is missing",
+            describe_last_good_generation(&last.node),
+            refused.join("; ")
+        ));
+    } else if back.report.outcome != RunOutcome::RolledBack {
         let why = back.stopped.as_ref().map_or_else(String::new, |failure| format!(": {}", failure.message));
         output.print_warning(format!(
             "this host could not be taken back to {}{why}; the next `punch restore` tries it again",
@@ -73,9 +80,28 @@ pub(crate) fn roll_back(
     last: &LastGoodNode,
     source: &mut PackageSource,
 ) -> Result<DeploymentResult, CommandError> {
-    AgentStateFiles::new(host.root).save_given_up_generation(given_up)?;
+    let files = AgentStateFiles::new(host.root);
+    let before = files.read_given_up_generation()?;
+    files.save_given_up_generation(given_up)?;
     let options = RemovalLimitAndDeadlineOptions::of_rollback();
-    run_deployment(host, &target, Some(last), source, &options, given_up.purpose_of_going_back())
+    let back = run_deployment(host, &target, Some(last), source, &options, given_up.purpose_of_going_back())?;
+    if !downgrade_refusals(&back).is_empty() {
+        // Nothing was changed, and trying again would change nothing: the generation is not given up.
+        match before {
+            Some(before) => files.save_given_up_generation(&before)?,
+            None => files.forget_given_up_generation()?,
+        }
+    }
+    Ok(back)
+}
+
+/// What the downgrade guards of components said against going back.
+fn downgrade_refusals(back: &DeploymentResult) -> Vec<String> {
+    let blocked = back.planned().blocked.iter();
+    blocked
+        .filter(|item| matches!(item.what, BlockedSubject::Downgrade(_)))
+        .map(|item| format!("{} is refused: {}", item.what, item.because))
+        .collect()
 }
 
 /// What failed first, and why.

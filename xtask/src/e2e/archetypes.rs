@@ -6,6 +6,11 @@ use crate::chore_failure::ChoreFailure;
 pub(super) const ARCHETYPE_STORY_CHECKS: &[Check] = &[
     ("a processing runs on its schedule and keeps its state", processing),
     ("a schema's migrations reach SQLite, each once", schema_on_sqlite),
+    ("a host goes back across a migration that expands the schema", rollback_across_expand),
+    (
+        "a migration that contracts the schema keeps the host from going back, and is named",
+        rollback_across_contract,
+    ),
     ("the same migrations reach PostgreSQL, and keep what is in it", schema_on_postgresql),
     ("a monitoring plugin answers by exit code and with performance data", plugin),
     ("a configuration of the system reaches the service it is for", os_config),
@@ -46,6 +51,81 @@ fn schema_on_sqlite(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     // A column of the second migration, and the row that was there.
     test.run_any_exit_on_web_01(&format!("{database} 'SELECT name, changed_at IS NOT NULL FROM item'"))?
         .expect_text_in_output("Pen|1")
+        .map(drop)
+}
+
+/// Publishes the next version of the schema, with one more migration; its health check succeeds if `health` does.
+fn publish_ledger(
+    test: &TestEnvironment,
+    version: &str,
+    migration: (&str, &str),
+    health: &str,
+) -> Result<(), ChoreFailure> {
+    let (name, sql) = migration;
+    let typed = format!(
+        "sed -i 's/^version: .*/version: {version}/' ledger/component.yaml && printf '%s\\n' '{sql}' > ledger/migrations/{name} && \
+         sed -i '/^health:/,$d' ledger/deploy/manifest.yaml && printf 'health:\\n  - command: [{health}]\\n    within: 1\\n' >> ledger/deploy/manifest.yaml && \
+         punch package ledger --out ledgers --key alice.key && punch publish ledgers/*{version}*.rpm --channel prod"
+    );
+    test.developer_shell().run_line_expecting_success(&typed)?;
+    test.write_and_import_web_role(&format!("ledger: \"{version}\""), "ledger: {engine: sqlite}").map(drop)
+}
+
+/// The columns of the table of items on the host.
+fn ledger_columns(test: &TestEnvironment) -> Result<String, ChoreFailure> {
+    let typed = "sqlite3 /var/lib/ledger/ledger.db \"SELECT group_concat(name) FROM pragma_table_info('item')\"; \
+                 rpm -q --qf '%{VERSION}' ledger";
+    Ok(test.run_any_exit_on_web_01(typed)?.expect_exit_code(0, "the output above")?.out.trim().to_owned())
+}
+
+fn expect_ledger(test: &TestEnvironment, expected: &str) -> Result<(), ChoreFailure> {
+    let columns = ledger_columns(test)?;
+    match columns == expected {
+        true => Ok(()),
+        false => Err(ChoreFailure::new(
+            format!("the table and the package are `{columns}`, not `{expected}`"),
+            "`punch history` on web-01",
+        )),
+    }
+}
+
+fn rollback_across_expand(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
+    let wide = "id,name,price_cents,changed_at,note\n";
+    let note = ("003_note.sql", "-- phase: expand\nALTER TABLE item ADD COLUMN note TEXT;");
+    publish_ledger(test, "0.2.0", note, "/bin/false")?;
+    // By itself after a run that failed, and because somebody asks for it.
+    test.run_any_exit_on_web_01("punch restore")?.expect_exit_code(4, "the output above")?;
+    expect_ledger(test, &format!("{wide}0.1.0"))?;
+    publish_ledger(test, "0.2.1", note, "/bin/true")?;
+    test.run_restore_on_web_01()?;
+    expect_ledger(test, &format!("{wide}0.2.1"))?;
+    test.run_any_exit_on_web_01("punch rollback")?.expect_exit_code(4, "the output above")?;
+    expect_ledger(test, &format!("{wide}0.1.0"))?;
+    test.run_any_exit_on_web_01("punch restore --retry")?.expect_exit_code(0, "the output above")?;
+    expect_ledger(test, &format!("{wide}0.2.1"))
+}
+
+fn rollback_across_contract(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
+    let narrow = "id,name,price_cents,changed_at\n";
+    let no_note = ("004_no_note.sql", "-- phase: contract\nALTER TABLE item DROP COLUMN note;");
+    let refused = "downgrade of ledger";
+    let named = "migration 004_no_note of 0.3.0-1 is of the phase contract, and 0.2.1-1 may not work after it";
+    publish_ledger(test, "0.3.0", no_note, "/bin/false")?;
+    test.run_any_exit_on_web_01("punch restore")?
+        .expect_exit_code(5, "the output above")?
+        .expect_text_in_output(refused)?
+        .expect_text_in_output(named)?;
+    expect_ledger(test, &format!("{narrow}0.3.0"))?;
+    let spare = ("005_spare.sql", "-- phase: expand\nCREATE TABLE spare (id INTEGER);");
+    publish_ledger(test, "0.3.1", spare, "/bin/true")?;
+    test.run_restore_on_web_01()?;
+    let answer = test.run_any_exit_on_web_01("punch rollback")?.expect_exit_code(3, "the output above")?;
+    answer.expect_text_in_output(refused)?.expect_text_in_output(named)?;
+    expect_ledger(test, &format!("{narrow}0.3.1"))?;
+    // The generation that stayed is not given up.
+    test.run_any_exit_on_web_01("punch restore")?
+        .expect_exit_code(0, "the output above")?
+        .expect_text_in_output("unchanged")
         .map(drop)
 }
 

@@ -1,13 +1,14 @@
 //! What a host is asked before a plan can be made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::ManagedState;
+use super::{ManagedState, Observation};
 use crate::{
     component::deployment_package_name,
     node::Node,
-    plan::DesiredHost,
-    resource::{Resource, ResourceId},
+    plan::{DesiredComponentWithResources, DesiredHost},
+    resource::{Resource, ResourceBody, ResourceId},
+    version::Version,
 };
 
 /// The resources a host is asked about, in one go.
@@ -19,6 +20,8 @@ pub struct ObservationRequest<'a> {
     pub others: BTreeSet<ResourceId>,
     /// What leaves in the same run: the numbers of these accounts become free.
     pub leaving: BTreeSet<ResourceId>,
+    /// Commands whose component goes back to an older version: their downgrade guards are asked.
+    pub downgraded: BTreeSet<ResourceId>,
 }
 
 impl<'a> ObservationRequest<'a> {
@@ -36,7 +39,27 @@ impl<'a> ObservationRequest<'a> {
         let absent = wanted.iter().filter(|resource| !resource.present).map(|resource| &resource.id);
         let made = managed.resources.iter().map(|made| &made.id);
         let leaving = made.chain(absent).filter(|id| !present.contains(id)).cloned().collect();
-        Self { wanted, others, leaving }
+        Self { wanted, others, leaving, downgraded: BTreeSet::new() }
+    }
+
+    /// Has the downgrade guards asked of the components whose payload is `installed` in a newer version than the wanted.
+    pub fn ask_downgrade_guards(
+        mut self,
+        desired: &DesiredHost,
+        installed: &BTreeMap<String, Observation<Version>>,
+    ) -> Self {
+        let goes_back = |component: &&DesiredComponentWithResources| {
+            let installed = installed.get(component.name.as_str());
+            matches!(installed, Some(Observation::Present(version)) if *version > component.version)
+        };
+        let resources =
+            desired.components.iter().filter(goes_back).flat_map(|component| &component.resources);
+        let has_guard = |resource: &&Resource| match &resource.body {
+            ResourceBody::Exec(exec) => exec.downgrade_guard.is_some(),
+            _ => false,
+        };
+        self.downgraded = resources.filter(has_guard).map(|resource| resource.id.clone()).collect();
+        self
     }
 
     /// Asks about these resources and nothing else.

@@ -23,6 +23,8 @@ pub enum ResourcePropertyKind {
     Comment,
     /// The content of a file.
     Content,
+    /// Why a component must not go back to an older version, as a sentence.
+    DowngradeRefusal,
     /// Whether a command must be run, or why it is.
     Due,
     /// Whether a service starts at boot.
@@ -65,6 +67,7 @@ impl fmt::Display for ResourcePropertyKind {
             ResourcePropertyKind::AuthorizedKeys => "authorized_keys",
             ResourcePropertyKind::Comment => "comment",
             ResourcePropertyKind::Content => "content",
+            ResourcePropertyKind::DowngradeRefusal => "downgrade_refusal",
             ResourcePropertyKind::Due => "due",
             ResourcePropertyKind::Enabled => "enabled",
             ResourcePropertyKind::Files => "files",

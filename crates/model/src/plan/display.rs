@@ -65,6 +65,7 @@ impl fmt::Display for BlockedSubject {
             BlockedSubject::Package(name) => write!(f, "package {name}"),
             BlockedSubject::Removals => f.write_str("removals"),
             BlockedSubject::Component(name) => write!(f, "component {name}"),
+            BlockedSubject::Downgrade(name) => write!(f, "downgrade of {name}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// The steps of `plan` that the run of `report` tried and that going back to an earlier generation would not undo:
-/// commands that are not declared `reversible`. One that runs only when notified is run again when what it follows
+/// commands that are not declared `reversible` and have no downgrade guard, which is asked then. One that runs only when notified is run again when what it follows
 /// is changed back.
 pub fn find_irreversible_steps_tried(plan: &Plan, report: &Report) -> Vec<String> {
     let tried = |title: &str| {
@@ -18,7 +18,9 @@ pub fn find_irreversible_steps_tried(plan: &Plan, report: &Report) -> Vec<String
     };
     let titles = plan.changes.iter().filter_map(|change| match &change.action {
         PlannedAction::Apply(resource) => match &resource.body {
-            ResourceBody::Exec(exec) if !exec.reversible && !exec.refresh_only => {
+            ResourceBody::Exec(exec)
+                if !exec.reversible && !exec.refresh_only && exec.downgrade_guard.is_none() =>
+            {
                 Some(change.change_title_line())
             }
             _ => None,

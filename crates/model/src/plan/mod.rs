@@ -197,6 +197,8 @@ pub enum BlockedSubject {
     Removals,
     /// A component that depends on a blocked one.
     Component(Name),
+    /// That a component goes back to an older version, which its downgrade guard refuses.
+    Downgrade(Name),
 }
 
 impl PlannedChange {

@@ -24,7 +24,8 @@ use crate::{
         RunReasonDespiteGuard,
     },
     plan::{
-        ComponentAndResource, PlannedAction, Planner, ResourcePropertyDifference, absent_prerequisite_hint,
+        BlockScope, BlockedSubject, ComponentAndResource, PlannedAction, Planner, ResourcePropertyDifference,
+        absent_prerequisite_hint,
     },
 };
 
@@ -51,6 +52,8 @@ pub struct ExecResourceBody {
     pub timeout: u64,
     /// Whether what it did may stay when the host goes back to an earlier generation.
     pub reversible: bool,
+    /// Asked before its component goes back to this version from a newer one; it fails where that must not be.
+    pub downgrade_guard: Option<Vec<String>>,
 }
 
 pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefinition {
@@ -74,7 +77,12 @@ pub(super) const EXEC_KIND_DEFINITION: ResourceKindDefinition = ResourceKindDefi
             (
                 "reversible",
                 Flag,
-                "What it did may stay when a failed run is rolled back. Without it, a run that fails after it is not rolled back, unless it is `refresh_only`.",
+                "What it did may stay when a failed run is rolled back. Without it, a run that fails after it is not rolled back, unless it is `refresh_only` or has a `downgrade_guard`.",
+            ),
+            (
+                "downgrade_guard",
+                Command,
+                "Asked before the host goes back to this version of the component from a newer one. When it fails, nothing is changed, and what it printed says why.",
             ),
         ],
         required: &["command"],
@@ -117,6 +125,11 @@ impl Planner<'_> {
         observed: &Observation<ResourcePropertiesByKind>,
         changed: &[Name],
     ) {
+        if let Some(because) = downgrade_refusal(observed) {
+            let components = self.components_describing((component, resource));
+            let what = BlockedSubject::Downgrade(component.clone());
+            return self.add_blocked_item(what, components, because, BlockScope::Run);
+        }
         let lacks = missing_prerequisites(observed);
         let due = match observed {
             Observation::Present(properties) => match properties.get(&ResourcePropertyKind::Due) {
@@ -169,7 +182,10 @@ impl Planner<'_> {
 }
 
 fn build(fields: &mut DeclarationFieldReader<'_>) -> ExecResourceBody {
-    fields.refuse_secrets_in_arguments(&["command", "unless", "only_if"], SECRET_IN_ENVIRONMENT_INSTEAD);
+    fields.refuse_secrets_in_arguments(
+        &["command", "unless", "only_if", "downgrade_guard"],
+        SECRET_IN_ENVIRONMENT_INSTEAD,
+    );
     let exec = ExecResourceBody {
         command: fields.read_command_words("command").unwrap_or_default(),
         creates: fields.read_optional_text("creates"),
@@ -181,6 +197,7 @@ fn build(fields: &mut DeclarationFieldReader<'_>) -> ExecResourceBody {
         environment: fields.read_environment_variables(),
         timeout: fields.read_unsigned_integer("timeout").unwrap_or(300).clamp(1, 86_400),
         reversible: fields.read_bool_field("reversible").unwrap_or(false),
+        downgrade_guard: fields.read_command_words("downgrade_guard"),
     };
     if exec.command.is_empty() && fields.errors.is_empty() {
         fields.add_declaration_error(
@@ -199,6 +216,15 @@ fn build(fields: &mut DeclarationFieldReader<'_>) -> ExecResourceBody {
         fields.add_declaration_error(&format!("`{user}` is no name of a user"));
     }
     exec
+}
+
+/// Why the component of a command must not go back to its version, if its guard said so.
+fn downgrade_refusal(observed: &Observation<ResourcePropertiesByKind>) -> Option<String> {
+    let Observation::Present(properties) = observed else { return None };
+    match properties.get(&ResourcePropertyKind::DowngradeRefusal) {
+        Some(ResourcePropertyValue::Text(because)) => Some(because.clone()),
+        _ => None,
+    }
 }
 
 /// What a command needs and was not seen.

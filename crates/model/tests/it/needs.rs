@@ -1,11 +1,13 @@
 //! Plans on hosts where something is not there yet: accounts, programs, units, packages.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use model::{
     observe::{
-        Observation, ObservedHost, OsFamily, ResourcePropertiesByKind, ResourcePropertyKind,
-        ResourcePropertyValue,
+        ManagedState, Observation, ObservationRequest, ObservedHost, OsFamily, ResourcePropertiesByKind,
+        ResourcePropertyKind, ResourcePropertyValue,
     },
-    plan::{self, BlockedSubject, DesiredComponentWithResources, PlannedAction},
+    plan::{self, BlockedSubject, DesiredComponentWithResources, DesiredHost, PlannedAction},
     resource::{
         DirectoryResourceBody, ExecResourceBody, FileResourceBody, Ownership, PackageResourceBody, Resource,
         ResourceBody, ServiceResourceBody, UserResourceBody,
@@ -59,6 +61,43 @@ fn owned(owner: &str) -> Resource {
         "file:/etc/shop.conf",
         ResourceBody::File(FileResourceBody { content: b"x".to_vec(), ownership, validate: None }),
     )
+}
+
+#[test]
+fn refused_downgrade_blocks_the_run_and_is_named() {
+    let mut host = host();
+    let because = "migration 004 is of the phase contract";
+    let properties = ResourcePropertiesByKind::from([
+        (ResourcePropertyKind::Due, ResourcePropertyValue::Flag(false)),
+        (ResourcePropertyKind::DowngradeRefusal, ResourcePropertyValue::Text(because.to_owned())),
+    ]);
+    host.resources.insert(id("exec:migrate"), Observation::Present(properties));
+    let plan = make(&wanted(vec![command(None), file("/etc/motd", "")]), &host);
+    assert!(plan.blocks_run(), "{plan}");
+    assert_eq!(plan.blocked[0].what, BlockedSubject::Downgrade("shop".parse().unwrap()));
+    assert_eq!(plan.blocked[0].because, because);
+}
+
+#[test]
+fn downgrade_guard_is_asked_only_where_a_newer_version_is_installed() {
+    let exec = |downgrade_guard: Option<Vec<String>>| {
+        let body = ExecResourceBody { downgrade_guard, ..ExecResourceBody::default() };
+        vec![resource("exec:migrate", ResourceBody::Exec(body))]
+    };
+    let asked = |desired: &DesiredHost, installed: Option<&str>| {
+        let installed = installed.map_or(Observation::Absent, |it| Observation::Present(it.parse().unwrap()));
+        let installed = BTreeMap::from([("shop".to_owned(), installed)]);
+        ObservationRequest::new(desired, &ManagedState::default())
+            .ask_downgrade_guards(desired, &installed)
+            .downgraded
+    };
+    let guarded = wanted(exec(Some(vec!["/bin/migrate".to_owned()])));
+    let version = guarded.components[0].version.to_string();
+    assert_eq!(asked(&guarded, Some("999.0.0")), [id("exec:migrate")].into());
+    for installed in [None, Some(version.as_str()), Some("0.0.1")] {
+        assert_eq!(asked(&guarded, installed), BTreeSet::new(), "{installed:?}");
+    }
+    assert_eq!(asked(&wanted(exec(None)), Some("999.0.0")), BTreeSet::new());
 }
 
 #[test]

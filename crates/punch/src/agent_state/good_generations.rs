@@ -81,6 +81,11 @@ impl AgentStateFiles {
         self.files.replace_file(&path(GIVEN_UP), &text, 0o600)
     }
 
+    /// Nothing is given up any more.
+    pub(crate) fn forget_given_up_generation(&self) -> Result<(), CommandError> {
+        self.files.remove_file_if_exists(&path(GIVEN_UP))
+    }
+
     /// The host is in the generation `now`, where `last` was the last good one: if that is another, it is an earlier one from
     /// now on, and what was given up before is history.
     pub(crate) fn keep_earlier_good_node_and_forget_given_up(
@@ -93,7 +98,7 @@ impl AgentStateFiles {
             return Ok(());
         }
         self.keep_earlier_good_node(last)?;
-        self.files.remove_file_if_exists(&path(GIVEN_UP))
+        self.forget_given_up_generation()
     }
 
     /// Keeps what was the last good node file until now, as an earlier one.

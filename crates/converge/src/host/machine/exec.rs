@@ -23,8 +23,13 @@ pub(super) struct CommandRunner<'a> {
 
 impl CommandRunner<'_> {
     /// Whether a command's guard asks for it now, and what it lacks to be run, as properties. A guard that
-    /// cannot be asked for what is lacking gives no answer: it may come in this very run.
-    pub(super) fn observe_exec(&self, exec: &ExecResourceBody) -> Observation<ResourcePropertiesByKind> {
+    /// cannot be asked for what is lacking gives no answer: it may come in this very run. `downgrade_refusal` says why its
+    /// component must not go back to its version, if it must not.
+    pub(super) fn observe_exec(
+        &self,
+        exec: &ExecResourceBody,
+        downgrade_refusal: Option<String>,
+    ) -> Observation<ResourcePropertiesByKind> {
         // `refresh_only` commands wait for a notification, whatever the result of their guard.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
         let mut properties = ResourcePropertiesByKind::new();
@@ -36,7 +41,22 @@ impl CommandRunner<'_> {
         if !lacks.is_empty() {
             properties.insert(ResourcePropertyKind::Lacks, ResourcePropertyValue::Resources(lacks));
         }
+        properties.extend(
+            downgrade_refusal.map(|because| {
+                (ResourcePropertyKind::DowngradeRefusal, ResourcePropertyValue::Text(because))
+            }),
+        );
         Observation::Present(properties)
+    }
+
+    /// What the downgrade guard of a command says against going back to an older version; nothing when it succeeds.
+    pub(super) fn downgrade_refusal(&self, exec: &ExecResourceBody) -> Option<String> {
+        let guard = exec.downgrade_guard.as_ref()?;
+        match self.run_to_success(guard, exec) {
+            Ok(()) => None,
+            Err(HostError::Command { message, .. }) => Some(message),
+            Err(error) => Some(format!("its downgrade guard cannot be asked: {error}")),
+        }
     }
 
     /// Runs a command unless its guard shows that there is nothing to do.
@@ -197,11 +217,30 @@ mod tests {
         let accounts = AccountDatabase::read_passwd_and_group(&root, false);
         let runner = CommandRunner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
         let Observation::Present(properties) =
-            runner.observe_exec(&ExecResourceBody { command: words("/bin/run").unwrap(), ..exec })
+            runner.observe_exec(&ExecResourceBody { command: words("/bin/run").unwrap(), ..exec }, None)
         else {
             panic!("looking must not fail");
         };
         properties
+    }
+
+    #[test]
+    fn downgrade_guard_that_fails_or_is_not_there_says_why() {
+        let root = HostRoot::open_existing_root(std::path::Path::new("/")).unwrap();
+        let accounts = AccountDatabase::read_passwd_and_group(&root, true);
+        let runner = CommandRunner { root: &root, accounts: &accounts, prefix: None };
+        let refusal = |guard: &[&str]| {
+            let downgrade_guard = Some(guard.iter().map(|&word| word.to_owned()).collect());
+            runner.downgrade_refusal(&ExecResourceBody {
+                downgrade_guard,
+                timeout: 10,
+                ..ExecResourceBody::default()
+            })
+        };
+        assert_eq!(refusal(&["/bin/sh", "-c", "echo migration 4 >&2; exit 1"]).unwrap(), "migration 4");
+        assert_eq!(refusal(&["/bin/sh", "-c", "echo fine"]), None);
+        let missing = refusal(&["/nowhere/migrate"]).unwrap();
+        assert!(missing.contains("/nowhere/migrate"), "{missing}");
     }
 
     fn lacks(ids: &[&str]) -> Option<ResourcePropertyValue> {

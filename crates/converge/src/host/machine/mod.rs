@@ -325,12 +325,15 @@ impl Host for RealHost {
                 ResourceKind::Exec => match wanted_resource
                     .map(|wanted_resource| (&wanted_resource.body, wanted_resource.secret))
                 {
-                    Some((ResourceBody::Exec(exec), secret)) if self.can_run_commands() => match runner
-                        .observe_exec(exec)
-                    {
-                        Observation::Unreadable(_) if secret => Observation::Unreadable(HIDDEN.to_owned()),
-                        observed => observed,
-                    },
+                    Some((ResourceBody::Exec(exec), secret)) if self.can_run_commands() => {
+                        let refusal = request.downgraded.contains(id).then(|| runner.downgrade_refusal(exec));
+                        match runner.observe_exec(exec, refusal.flatten()) {
+                            Observation::Unreadable(_) if secret => {
+                                Observation::Unreadable(HIDDEN.to_owned())
+                            }
+                            observed => observed,
+                        }
+                    }
                     _ => Observation::Absent,
                 },
             };

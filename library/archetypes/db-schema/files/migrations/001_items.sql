@@ -1,3 +1,4 @@
+-- phase: expand
 -- One text for both engines, because both understand it.
 CREATE TABLE item (
     id INTEGER PRIMARY KEY,

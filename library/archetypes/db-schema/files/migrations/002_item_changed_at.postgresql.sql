@@ -1,3 +1,4 @@
+-- phase: expand
 -- When an item changed last. The engines differ here, so each has its own text.
 ALTER TABLE item ADD COLUMN changed_at TIMESTAMPTZ NOT NULL DEFAULT now();
 

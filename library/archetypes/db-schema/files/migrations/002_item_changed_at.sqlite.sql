@@ -1,3 +1,4 @@
+-- phase: expand
 -- When an item changed last. SQLite cannot add a column whose default is computed, so the table is made anew.
 CREATE TABLE item_new (
     id INTEGER PRIMARY KEY,

@@ -40,9 +40,9 @@ class Contract:
         self.assertEqual(done.returncode, status, done.stdout)
         return done.stdout
 
-    def add(self, name, sql):
+    def add(self, name, sql, phase="expand"):
         with open(os.path.join(self.migrations, name), "w") as file:
-            file.write(sql)
+            file.write(f"-- phase: {phase}\n{sql}")
 
     def test_all_are_applied_once_and_check_knows(self):
         self.assertIn("2 to apply, the first is 001_", self.migrate("--check", status=1))
@@ -82,6 +82,49 @@ class Contract:
                               self.migrate(status=1))
         self.add("003_own.sql", "CREATE TABLE half (id INTEGER);\nSAVEPOINT here;\nROLLBACK TO SAVEPOINT here;\n")
         self.assertIn("applied 003_own.sql", self.migrate())
+
+    def test_a_migration_says_its_phase(self):
+        for text, wrong in [("SELECT 1;\n", True), ("-- phase: both\n", True), ("SELECT 1; -- phase: expand\n", True),
+                            ("-- What it is for.\n\n--phase:contract\nSELECT 1;\n", False)]:
+            with self.subTest(text):
+                with open(os.path.join(self.migrations, "003_phase.sql"), "w") as file:
+                    file.write(text)
+                said = self.migrate("--check", status=1)
+                self.assertEqual("003_phase.sql does not say its phase" in said, wrong, said)
+
+    def test_a_release_before_a_contract_is_not_allowed_until_that_is_reverted(self):
+        self.migrate("--release", "1.0.0")
+        self.assertIn("nothing to apply", self.migrate("--release", "1.0.0", "--check"))
+        self.assertIn("release 1.1.0 is to be remembered", self.migrate("--release", "1.1.0", "--check", status=1))
+        self.add("003_wide.sql", "CREATE TABLE wide (id INTEGER);\n")
+        self.migrate("--release", "1.1.0")
+        self.migrate("--allows-release", "1.0.0")
+        self.add("004_narrow.sql", "DROP TABLE wide;\n", "contract")
+        self.migrate("--release", "2.0.0~rc1")
+        for release in ["1.1.0", "1.0.0", "0.9.0"]:
+            said = self.migrate("--allows-release", release, status=1)
+            self.assertIn(f"migration 004_narrow of 2.0.0~rc1 is of the phase contract, and {release} may not work after it", said)
+            self.assertIn("no .down.sql", said)
+        self.migrate("--allows-release", "2.0.0~rc1")
+        self.assertIn("nothing was reverted: 004_narrow.sql has no .down.sql", self.migrate("--revert-to", "003", status=1))
+        self.add("004_narrow.down.sql", "CREATE TABLE wide (id INTEGER);\n")
+        self.assertIn("--revert-to 003", self.migrate("--allows-release", "1.1.0", status=1))
+        self.assertIn("reverted 004_narrow.sql", self.migrate("--revert-to", "003"))
+        self.migrate("--allows-release", "1.1.0")
+        self.assertEqual(self.query("SELECT count(*) FROM wide"), "0")
+        self.assertIn("nothing to revert", self.migrate("--revert-to", "003"))
+        self.assertIn("applied 004_narrow.sql", self.migrate())
+
+    def test_a_failing_reversal_keeps_the_migration(self):
+        self.add("003_wide.sql", "CREATE TABLE wide (id INTEGER);\n")
+        self.migrate()
+        self.add("003_wide.down.sql", "DROP TABLE wide;\nDROP TABLE nowhere;\n")
+        self.assertIn("003_wide.down.sql failed, and nothing of it was kept", self.migrate("--revert-to", "002", status=1))
+        self.assertEqual(self.query("SELECT count(*) FROM wide"), "0")
+        self.assertIn("nothing to apply", self.migrate("--check"))
+        self.add("003_other.down.sql", "SELECT 1;\n")
+        os.unlink(os.path.join(self.migrations, "003_wide.down.sql"))
+        self.assertIn("003_other.down.sql takes back no migration", self.migrate("--check", status=1))
 
     def test_triggers_and_functions_keep_their_begin_and_end(self):
         self.add("003_trigger.sql", self.trigger)
@@ -154,7 +197,7 @@ END;
 
     def test_an_error_names_the_line_of_the_file(self):
         self.add("003_wrong.sql", "SELECT 1;\n\nSELECT nonsense;\n")
-        self.assertIn("line 3: ERROR", self.migrate(status=1))
+        self.assertIn("line 4: ERROR", self.migrate(status=1))
 
     def test_a_migration_that_ends_in_copied_lines_is_applied(self):
         for number, (end, text) in enumerate([("\\.\n", "cup\t1"), ("\\.", "it's \\\\ a pot\t2"), ("\\.\n\n", "\\N\t3")], 3):
