@@ -3,7 +3,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test e2e bench check build packages tools-build tools-packages tools-demo tools-test tools-e2e tools-bench clean
+.PHONY: help demo test e2e fuzz bench check build packages tools-build tools-packages tools-demo tools-test tools-e2e tools-bench clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,10 @@ test: tools-test ## All tests, with the end-to-end story on one machine
 e2e: tools-e2e ## Stories on whole booted hosts; STORY=NAME runs one (`cargo xtask e2e --list`)
 	$(CARGO) build --locked --workspace
 	$(CARGO) xtask e2e $(if $(STORY),--story $(STORY))
+	$(if $(STORY),,$(CARGO) xtask fuzz --seconds 10)
+
+fuzz: tools-e2e ## Feed hostile bytes to every parser that gets them, one minute each; TARGET=NAME feeds one
+	$(CARGO) xtask fuzz $(TARGET)
 
 bench: tools-bench build ## Time our commands beside real peers; prints ratios, writes bench/results.json
 	$(CARGO) run --release --locked --quiet --package xtask -- bench

@@ -9,10 +9,13 @@ mod demo;
 #[path = "../../tests/documentation_page.rs"]
 mod documentation_page;
 mod e2e;
+mod fuzz;
 mod generated_inventory;
 mod output;
 mod resolve_estate;
 mod scripted_developer;
+#[path = "../../tests/skip.rs"]
+mod skip;
 mod test_host;
 mod tidy;
 
@@ -79,6 +82,8 @@ enum Chore {
         #[arg(long, value_enum)]
         only: Option<bench::BenchPart>,
     },
+    /// Feed hostile bytes to every parser that gets them
+    Fuzz(fuzz::FuzzArgs),
     /// Write the inventory that resolution is measured with: FOLDER/estate and the same for reclass, FOLDER/reclass
     Inventory {
         /// An empty or missing folder
@@ -144,6 +149,7 @@ fn main() -> ExitCode {
                 only,
             }))
         }
+        Chore::Fuzz(arguments) => exit_code(fuzz::run_fuzz_targets(root, &work, &arguments)),
         Chore::Inventory { folder, servers } => exit_code(
             generated_inventory::GeneratedInventory::generate_inventory(servers)
                 .write_as_estate_and_reclass(&folder),

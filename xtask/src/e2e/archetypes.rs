@@ -109,7 +109,8 @@ fn rollback_across_contract(test: &mut TestEnvironment) -> Result<(), ChoreFailu
     let narrow = "id,name,price_cents,changed_at\n";
     let no_note = ("004_no_note.sql", "-- phase: contract\nALTER TABLE item DROP COLUMN note;");
     let refused = "downgrade of ledger";
-    let named = "migration 004_no_note of 0.3.0-1 is of the phase contract, and 0.2.1-1 may not work after it";
+    let named =
+        "migration 004_no_note of 0.3.0-1 is of the phase contract, and 0.2.1-1 may not work after it";
     publish_ledger(test, "0.3.0", no_note, "/bin/false")?;
     test.run_any_exit_on_web_01("punch restore")?
         .expect_exit_code(5, "the output above")?

@@ -108,6 +108,13 @@ fn truncated_or_damaged_node_file_does_not_panic() {
 }
 
 #[test]
+fn broken_value_under_a_key_outside_ascii_is_an_error() {
+    for text in ["ü: `", "größe: `x", "format: geppetto/role/1\nÜ: @"] {
+        assert!(role::parse_role_yaml("roles/web.yaml", text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn errors_of_a_file_never_repeat_a_value_which_may_be_a_secret() {
     for text in [
         role("    - hunter2\n"),

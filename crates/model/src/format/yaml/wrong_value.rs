@@ -69,8 +69,8 @@ fn has_leading_zero(text: &str) -> bool {
 fn is_value_shown(text: &str, at: &Location, before: &str, shown_keys: &[&str]) -> bool {
     let Some(outermost) = outermost_key(text, at) else { return false };
     let inner = before.trim_end().strip_suffix(':').map(|before| {
-        let start = before.rfind(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).map_or(0, |at| at + 1);
-        format!("{outermost}.{}", &before[start..])
+        let key = before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next();
+        format!("{outermost}.{}", key.unwrap_or_default())
     });
     shown_keys.contains(&outermost) || inner.is_some_and(|inner| shown_keys.contains(&inner.as_str()))
 }
