@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::{
     components::{node, packaged, shop},
     control_plane::ControlPlane,
+    mounted_file_system::MountedFileSystem,
     skip::has_tool,
-    small_file_system::SmallFileSystem,
     test_folder::{CommandOutput, TestFolder, mode},
 };
 
@@ -47,12 +47,12 @@ fn status(test: &TestFolder) -> serde_json::Value {
 }
 
 /// `root` with shop 1.0.0 and things of the host's own, and a node file for 1.1.0, which cannot be applied.
-fn applied_shop_and_failing_version(test: &TestFolder) -> Option<SmallFileSystem> {
+fn applied_shop_and_failing_version(test: &TestFolder) -> Option<MountedFileSystem> {
     packaged(test, "1.0.0", None);
     node(test, "node.yaml", "1.0.0", "hello");
     fs::create_dir_all(test.path("root/etc")).unwrap();
     test.write("root/etc/motd", "welcome\n");
-    let small = SmallFileSystem::mount(&test.path("root/srv/small"))?;
+    let small = MountedFileSystem::mount_small(&test.path("root/srv/small"))?;
     test.ok(&APPLY);
     package_shop_with_a_large_file(test, None);
     node(test, "node.yaml", "1.1.0", "goodbye");
@@ -105,7 +105,7 @@ fn run_that_fails_where_nothing_was_good_before_ends_5() {
     if !has_tool("rpm") {
         return;
     }
-    let Some(_small) = SmallFileSystem::mount(&test.path("root/srv/small")) else { return };
+    let Some(_small) = MountedFileSystem::mount_small(&test.path("root/srv/small")) else { return };
     package_shop_with_a_large_file(&test, None);
     node(&test, "node.yaml", "1.1.0", "hello");
     test.punch(&APPLY).fails(5, &["FAILED: cannot write /srv/small/data", ": failed, "]);
@@ -133,7 +133,7 @@ fn given_up_generation_is_not_tried_again_until_it_changes_or_somebody_asks() {
     }
     let Some(control_plane) = ControlPlane::with_shop(&test) else { return };
     test.write("root/etc/motd", "welcome\n");
-    let Some(small) = SmallFileSystem::mount(&test.path("root/srv/small")) else { return };
+    let Some(small) = MountedFileSystem::mount_small(&test.path("root/srv/small")) else { return };
     test.ok(&RESTORE);
     package_shop_with_a_large_file(&test, Some("alice.key"));
     test.ok(&[

@@ -5,7 +5,7 @@ use std::{fs, io::ErrorKind, process::Command, thread};
 use super::{
     package::{PAUSE, TRIES, lock_holder},
     process::{ProcessOutput, failed_command_error, run_to_any_exit},
-    rpm_command::{DATABASES, RpmCommand},
+    rpm_command::{DATABASES, RpmCommand, has_rpm_logged_errors},
 };
 use crate::{host::HostError, host_root::HostRoot};
 
@@ -23,7 +23,8 @@ impl RpmCommand {
         loop {
             let mut program = command();
             let ended = run_to_any_exit(&mut program)?;
-            if ended.status.success() {
+            // When its database cannot be written, on a full disk, it logs that and ends well.
+            if ended.status.success() && !has_rpm_logged_errors(&ended) {
                 return Ok(ended);
             }
             let locked = ended.stderr.contains("transaction lock") && ended.stderr.contains("unavailable");
