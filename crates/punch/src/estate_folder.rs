@@ -18,7 +18,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::command_error::CommandError;
+use crate::command_error::{CommandError, io_error_reason_text};
 
 /// The largest total size of the documents of a folder, in bytes.
 const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
@@ -99,7 +99,11 @@ impl EstateFolderYamlTexts {
         }
         let files = match entries(&folder.join(below)) {
             Ok(files) => files,
-            Err(error) => return self.errors.push(format!("{below} could not be read: {error}")),
+            Err(error) => {
+                return self
+                    .errors
+                    .push(format!("{below} could not be read: {}", io_error_reason_text(&error)));
+            }
         };
         for (file, kind) in files {
             let path = format!("{below}/{file}");
@@ -135,7 +139,11 @@ impl EstateFolderYamlTexts {
         let text = match read {
             Ok(Ok(text)) => text,
             Ok(Err(error)) => return self.errors.push(error),
-            Err(error) => return self.errors.push(format!("{path} could not be read: {error}")),
+            Err(error) => {
+                return self
+                    .errors
+                    .push(format!("{path} could not be read: {}", io_error_reason_text(&error)));
+            }
         };
         self.total_bytes += text.len();
         if self.total_bytes > MAX_TOTAL_BYTES {
@@ -198,7 +206,14 @@ fn unexpected_entry(name: &str) -> String {
 }
 
 fn unreadable(folder: &Path, error: &io::Error) -> CommandError {
-    CommandError::invalid_input_error(format!("the folder `{}` could not be read: {error}", folder.display()))
+    let reason = io_error_reason_text(error);
+    let failure = format!("the folder `{}` could not be read: {reason}", folder.display());
+    match error.kind() {
+        io::ErrorKind::NotFound => CommandError::invalid_input_error(failure).with_hint(
+            "give the folder with roles/, servers/ and environments/; `punch export DIR` writes one",
+        ),
+        _ => CommandError::invalid_input_error(failure),
+    }
 }
 
 /// Writes into a folder which revision it was exported from or last imported as.

@@ -9,6 +9,7 @@ mod balancer;
 mod documentation;
 mod examples;
 mod failures;
+mod histories;
 mod large_estate;
 mod large_estate_environment;
 mod service;
@@ -48,7 +49,7 @@ struct Story {
 }
 
 /// All stories, in the order they run.
-static STORIES: [Story; 8] = [
+static STORIES: [Story; 9] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
@@ -58,6 +59,11 @@ static STORIES: [Story; 8] = [
         name: "failures",
         summary: "killed runs, an absent control plane, forged node files and unsigned packages",
         checks: failures::FAILURE_STORY_CHECKS,
+    },
+    Story {
+        name: "histories",
+        summary: "runs killed at any instant leave no trace on a host with users, services and packages of the system",
+        checks: histories::HISTORY_STORY_CHECKS,
     },
     Story {
         name: "archetypes",

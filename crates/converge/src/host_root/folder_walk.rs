@@ -112,12 +112,38 @@ impl From<Errno> for FolderWalkError {
 #[derive(Debug, Default)]
 pub(crate) struct WalkedFolderCache {
     folders: RefCell<BTreeMap<String, WalkedFolder>>,
+    /// Why nothing in a folder can be replaced, if so, by the folder's path.
+    immutable: RefCell<BTreeMap<String, Option<&'static str>>>,
 }
 
 impl WalkedFolderCache {
     /// Forgets all folders: what lies at their paths may be something else now.
     pub(crate) fn clear(&self) {
         self.folders.borrow_mut().clear();
+        self.immutable.borrow_mut().clear();
+    }
+
+    /// The folder at this very path, if a walk came to it.
+    pub(crate) fn find_exact_folder(&self, path: &str) -> Option<WalkedFolder> {
+        self.folders.borrow().get(path).cloned()
+    }
+
+    /// Why nothing in the folder at this path can be replaced, if so; asked once.
+    pub(crate) fn reason_immutable_asked_once(
+        &self,
+        path: &str,
+        ask: impl FnOnce() -> Option<&'static str>,
+    ) -> Option<&'static str> {
+        if let Some(known) = self.immutable.borrow().get(path) {
+            return *known;
+        }
+        let because = ask();
+        let mut immutable = self.immutable.borrow_mut();
+        if immutable.len() >= MOST_CACHED_FOLDERS {
+            immutable.clear();
+        }
+        immutable.insert(path.to_owned(), because);
+        because
     }
 
     /// The nearest known folder at or above a path, with the length of its own path.
@@ -138,6 +164,16 @@ impl WalkedFolderCache {
             folders.clear();
         }
         folders.insert(path.to_owned(), folder.clone());
+    }
+}
+
+impl WalkedFolder {
+    /// The folder itself, unless a user made the way to it lead elsewhere.
+    pub(crate) fn usable_folder(self) -> Result<Self, FolderWalkError> {
+        match self {
+            WalkedFolder::OfUser(folder) => folder_that_leads_down(folder),
+            protected => Ok(protected),
+        }
     }
 }
 
@@ -198,10 +234,7 @@ impl HostRoot {
             length = path.len() - path[length..].trim_start_matches('/').len() + part.len();
             cache.insert(&path[..length], &here);
         }
-        match here {
-            WalkedFolder::OfUser(folder) => folder_that_leads_down(folder),
-            protected => Ok(protected),
-        }
+        here.usable_folder()
     }
 
     fn judged_root_folder(&self, trust: &PathTrust<'_>) -> Result<WalkedFolder, FolderWalkError> {

@@ -64,12 +64,10 @@ pub(super) fn evaluate_manifest_with_template_errors(
     files: &DeploymentFilesByPath,
     scope: &ManifestVariables<'_>,
 ) -> Result<EvaluatedManifest, Vec<TemplateError>> {
-    let context = context(scope);
     let mut evaluator = ManifestEvaluator {
         manifest,
         files,
-        renderer: TemplateRenderer::new(&context),
-        context,
+        renderer: TemplateRenderer::new(&context(scope)),
         secrets: SecretNamesAndTexts::collect_secrets_of_variables(scope),
         errors: Vec::new(),
     };
@@ -115,7 +113,6 @@ struct ManifestEvaluator<'a> {
     manifest: &'a DeploymentManifest,
     files: &'a DeploymentFilesByPath,
     renderer: TemplateRenderer,
-    context: serde_json::Map<String, serde_json::Value>,
     secrets: SecretNamesAndTexts,
     errors: Vec<TemplateError>,
 }
@@ -138,10 +135,8 @@ impl<'a> ManifestEvaluator<'a> {
 
     fn resources(&mut self, declaration: &'a ResourceOrHealthCheckDeclaration, into: &mut Vec<Resource>) {
         let Some(each) = declaration.fields.get("each") else {
-            let renderer = std::mem::replace(&mut self.renderer, TemplateRenderer::new(&()));
-            let resource = self.resource(declaration, &Round { renderer: &renderer, secret: false });
-            self.renderer = renderer;
-            into.extend(resource);
+            let renderer = self.renderer.clone();
+            into.extend(self.resource(declaration, &Round { renderer: &renderer, secret: false }));
             return;
         };
         let place = self.place(each.line);
@@ -160,9 +155,7 @@ impl<'a> ManifestEvaluator<'a> {
             return self.errors.push(FormatError::new(&place, message).into());
         }
         for item in items {
-            let mut context = self.context.clone();
-            context.insert("item".into(), json!(item));
-            let renderer = TemplateRenderer::new(&context);
+            let renderer = self.renderer.with_variable("item", &item);
             into.extend(self.resource(declaration, &Round { renderer: &renderer, secret }));
         }
     }
@@ -211,9 +204,8 @@ impl<'a> ManifestEvaluator<'a> {
     }
 
     fn health(&mut self, declaration: &'a ResourceOrHealthCheckDeclaration) -> Option<HealthCheck> {
-        let renderer = std::mem::replace(&mut self.renderer, TemplateRenderer::new(&()));
+        let renderer = self.renderer.clone();
         let filled = self.fill(declaration, &Round { renderer: &renderer, secret: false });
-        self.renderer = renderer;
         let (mut fields, subject, secret) = filled?;
         let probe = health::read_health_probe_fields(&declaration.kind, subject, secret, &mut fields);
         let within = fields.read_unsigned_integer("within").unwrap_or(30).min(3600);

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::planner::Planner;
 use crate::{
     observe::{Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
-    resource::{Resource, ResourceKind},
+    resource::{Ownership, Resource, ResourceBody, ResourceKind},
 };
 
 /// The mode of a new file; one with a secret in it has a stated mode always.
@@ -17,17 +17,28 @@ const NEW_DIRECTORY_MODE: u32 = 0o755;
 impl Planner<'_> {
     /// The resource with the defaults of what it leaves open, if punch made it in an earlier run and it is there. What was
     /// there before punch keeps what is not stated.
-    pub(super) fn with_default_ownership_if_made_by_punch<'r>(
+    pub(super) fn with_defaults_if_made_by_punch<'r>(
         &self,
         resource: &'r Resource,
         observed: &Observation<ResourcePropertiesByKind>,
     ) -> Cow<'r, Resource> {
-        let (Observation::Present(properties), Some(stated)) = (observed, resource.body.ownership()) else {
-            return Cow::Borrowed(resource);
-        };
+        let Observation::Present(properties) = observed else { return Cow::Borrowed(resource) };
         if !self.made.contains(&resource.id) {
             return Cow::Borrowed(resource);
         }
+        match (&resource.body, resource.body.ownership()) {
+            (ResourceBody::User(user), _) => self.with_default_user(resource, user, properties),
+            (_, Some(stated)) => self.with_default_ownership(resource, stated, properties),
+            _ => Cow::Borrowed(resource),
+        }
+    }
+
+    fn with_default_ownership<'r>(
+        &self,
+        resource: &'r Resource,
+        stated: &Ownership,
+        properties: &ResourcePropertiesByKind,
+    ) -> Cow<'r, Resource> {
         let belongs_to_another = |kind| match properties.get(&kind) {
             // Without names, root is a number.
             Some(ResourcePropertyValue::Text(name)) => name != "root" && name != "0",

@@ -3,6 +3,7 @@
 mod blocked_components;
 mod compare;
 mod default_ownership;
+mod default_user;
 mod display;
 mod irreversible;
 mod merge_duplicates;
@@ -11,6 +12,7 @@ mod order;
 mod owner_in_user_folder;
 mod owners_not_given;
 mod planner;
+mod recheck;
 mod refusals;
 mod remove;
 mod user_folders;
@@ -36,7 +38,8 @@ pub(crate) use missing::absent_prerequisite_hint;
 pub(crate) use order::ComponentAndResource;
 pub use owners_not_given::find_owners_that_cannot_be_given;
 pub(crate) use planner::Planner;
-pub use planner::{plan_host_changes, replan_resources_after_package_changes};
+pub use planner::plan_host_changes;
+pub use recheck::replan_resources_after_package_changes;
 pub use user_folders::FoldersOfUsers;
 pub use view::{BlockedItemView, PlanView, PlannedChangeView, ResourcePropertyDifferenceView, plan_to_view};
 

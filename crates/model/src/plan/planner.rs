@@ -18,8 +18,8 @@ use crate::{
     component::deployment_package_name,
     name::Name,
     observe::{
-        FileType, Observation, ObservedHost, ResourcePropertiesByKind, ResourcePropertyKind,
-        ResourcePropertyValue, payload_drift_lines,
+        FileType, Observation, ObservedHost, ResourceCreatedByPunch, ResourcePropertiesByKind,
+        ResourcePropertyKind, ResourcePropertyValue, payload_drift_lines,
     },
     resource::{Resource, ResourceBody, ResourceId, ServiceResourceBody, service},
 };
@@ -67,6 +67,7 @@ fn plan_unblocked_components(
         planner.plan_resource(*owned, &[]);
         planner.remember_for_recheck(*owned);
     }
+    planner.remove_groups_that_users_left();
     let changed = planner.install_packages(wanted, Name::to_string);
     planner.mark_services_of_changed_payloads_notified(&changed, &sorted);
     planner.packages |= !changed.is_empty();
@@ -85,25 +86,6 @@ fn plan_unblocked_components(
     planner.plan_health_checks(wanted);
     planner.note_owners_that_cannot_be_given(wanted);
     planner.plan.notes.extend(observed.unit_overrides.iter().cloned());
-    planner.plan
-}
-
-/// Plans what of `resources`, which were right before packages changed, is no longer right.
-pub fn replan_resources_after_package_changes(
-    resources: &[(Name, Resource)],
-    observed: &ObservedHost,
-) -> Plan {
-    let owned: Vec<ComponentAndResource<'_>> =
-        resources.iter().map(|(component, resource)| (component, resource)).collect();
-    let mut planner = Planner::new(observed, &owned, BlockedComponents::default());
-    for (component, resource) in &owned {
-        let before = planner.plan.changes.len();
-        planner.plan_resource((component, resource), &[]);
-        // Its users read it before the packages changed, and it is unchanged again.
-        for change in planner.plan.changes.iter_mut().skip(before).filter(|_| resource.present) {
-            change.notifies.clear();
-        }
-    }
     planner.plan
 }
 
@@ -135,12 +117,14 @@ pub(crate) struct Planner<'a> {
     pub(crate) os_packages: bool,
     /// Whether something planned so far may create things that are not described: packages, commands.
     pub(crate) brings: bool,
+    /// Groups to be removed when no user has them as primary group any more.
+    pub(super) groups_to_be_left: Vec<&'a ResourceCreatedByPunch>,
     /// What was right before the packages.
     doubted: Vec<(Name, Resource)>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(
+    pub(super) fn new(
         observed: &'a ObservedHost,
         resources: &[ComponentAndResource<'a>],
         blocked: BlockedComponents<'a>,
@@ -160,6 +144,7 @@ impl<'a> Planner<'a> {
             packages: false,
             os_packages: false,
             brings: false,
+            groups_to_be_left: Vec::new(),
             doubted: Vec::new(),
         }
     }
@@ -310,7 +295,11 @@ impl<'a> Planner<'a> {
         });
     }
 
-    fn plan_resource(&mut self, (component, resource): ComponentAndResource<'a>, changed: &[Name]) {
+    pub(super) fn plan_resource(
+        &mut self,
+        (component, resource): ComponentAndResource<'a>,
+        changed: &[Name],
+    ) {
         let observed = self.observation_of(resource);
         let comes = changed.contains(component) || self.os_packages;
         if let ResourceBody::Service(service) = &resource.body
@@ -357,7 +346,7 @@ impl<'a> Planner<'a> {
         if let ResourceBody::Exec(exec) = &resource.body {
             return self.plan_exec((component, resource), exec, observed, changed);
         }
-        let completed = self.with_default_ownership_if_made_by_punch(resource, observed);
+        let completed = self.with_defaults_if_made_by_punch(resource, observed);
         let resource = completed.as_ref();
         let differences =
             compare::find_differences_from_desired_properties(resource, observed, self.observed);

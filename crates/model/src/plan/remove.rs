@@ -132,11 +132,14 @@ impl<'a> Planner<'a> {
             );
         }
         for managed in late {
-            self.remove_managed(managed, &unmanaged);
+            match self.is_primary_group_of_staying_user(&managed.id) {
+                true => self.groups_to_be_left.push(managed),
+                false => self.remove_managed(managed, &unmanaged),
+            }
         }
     }
 
-    fn remove_managed(
+    pub(super) fn remove_managed(
         &mut self,
         managed: &ResourceCreatedByPunch,
         unmanaged: &BTreeMap<ResourceId, Option<Name>>,

@@ -27,6 +27,7 @@ mod removals;
 mod resolution;
 mod selections;
 mod signatures;
+mod user_defaults;
 
 #[path = "../../../../tests/skip.rs"]
 mod skip;

@@ -81,7 +81,7 @@ pub(super) fn observe_entry(
             opened => opened?.into(),
         };
         seen.immutable = reason_immutable(&file);
-        let mut content = read_file_digest_and_text(file)?;
+        let mut content = read_file_digest_and_text(file, stat.st_size)?;
         // A file that only its owner may read can hold a secret of an earlier version: no diff is shown.
         if stat.st_mode & 0o077 == 0 {
             content.text = None;
@@ -197,9 +197,11 @@ fn file_type(stat: &FileStat) -> FileType {
     }
 }
 
-/// Digests a file; only a small one is kept for diffs.
-fn read_file_digest_and_text(file: File) -> io::Result<FileDigestAndText> {
-    let mut start = Vec::new();
+/// Digests a file that had `size` bytes a moment ago; only a small one is kept for diffs.
+fn read_file_digest_and_text(file: File, size: i64) -> io::Result<FileDigestAndText> {
+    // With room to spare one call reads it, and another finds its end.
+    let expected = usize::try_from(size).unwrap_or(0).min(FileDigestAndText::MAX_DIFFABLE_BYTES);
+    let mut start = Vec::with_capacity(expected + 33);
     // It may grow meanwhile.
     let mut file = file.take(MOST_READ_BYTES);
     (&mut file).take(FileDigestAndText::MAX_DIFFABLE_BYTES as u64 + 1).read_to_end(&mut start)?;

@@ -65,10 +65,12 @@ fn reason_entry_immutable(
 }
 
 fn reason_folder_immutable(folders: &ResourceFolders<'_>, path: &str, acting: ActingUser) -> Option<String> {
-    let place = folders.open_parent_to_observe(path, acting).ok().flatten()?;
     let folder = path.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty());
     let folder = folder.unwrap_or("/");
-    let because = reason_immutable(&place.spot.folder)?;
+    let because = folders.cache.reason_immutable_asked_once(folder, || {
+        let place = folders.open_parent_to_observe(path, acting).ok().flatten()?;
+        reason_immutable(&place.spot.folder)
+    })?;
     Some(format!("{folder} {}", because.replace("PATH", folder)))
 }
 

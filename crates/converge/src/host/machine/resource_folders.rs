@@ -166,7 +166,10 @@ impl ResourceFolders<'_> {
 
     /// Walks to a folder, and makes it and those above it where there are none.
     pub(super) fn walk_to_folder(&self, path: &str, create: bool) -> Result<WalkedFolder, FolderWalkError> {
-        self.root.walk_to_folder(path, &self.trust()?, self.cache, create)
+        match self.cache.find_exact_folder(path) {
+            Some(known) => known.usable_folder(),
+            None => self.root.walk_to_folder(path, &self.trust()?, self.cache, create),
+        }
     }
 
     fn open<'p>(

@@ -153,9 +153,30 @@ impl AccountTools<'_> {
                 }
             }
         }
+        let private_group_left = match (new, properties.contains(&ResourcePropertyKind::Group), &user.group) {
+            (false, true, Some(group)) if group == name => {
+                if accounts.lookup_gid(name)?.is_none() {
+                    record_user_private_group(root, name)?;
+                    let mut groupadd = self.new_account_command("groupadd");
+                    run_expecting_success(
+                        groupadd.args(user.system.then_some("--system")).args(["--", name]),
+                    )?;
+                }
+                false
+            }
+            (false, true, Some(_)) => is_recorded_user_private_group(root, name)?,
+            _ => false,
+        };
         if new || given {
             // `--` ends the options: a name can never be one.
             run_expecting_success(command.args(["--", name]))?;
+        }
+        if private_group_left {
+            let accounts = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
+            if accounts.is_empty_group(name) {
+                self.remove_group(&accounts, name)?;
+            }
+            remove_user_private_group_record(root, name)?;
         }
         if let Some(keys) = &user.authorized_keys
             && wants(ResourcePropertyKind::AuthorizedKeys)

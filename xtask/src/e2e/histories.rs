@@ -1,0 +1,225 @@
+//! Hosts with users, groups, services, jobs, commands and packages of the system: punch is killed at any instant, and after
+//! the next run they are like hosts that were made in a single run.
+
+use std::{collections::BTreeSet, fs};
+
+use super::{Check, test_environment::TestEnvironment};
+use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
+
+pub(super) const HISTORY_STORY_CHECKS: &[Check] = &[
+    ("a host is made in each state in a single run, and has nothing of it afterwards", made_in_single_runs),
+    ("whatever was killed at any instant, the next run leaves a host that was made in a single run", killed),
+];
+
+/// What the host has, by the version of the component; none is a host without it.
+const STATES: [Option<&str>; 4] = [None, Some("1.0.0"), Some("1.1.0"), Some("2.0.0")];
+
+/// How many runs are killed.
+const KILLS: u64 = 24;
+
+const FINGERPRINT: &str = include_str!("host_fingerprint.py");
+
+/// The payload's unit and what the manifest says, by version.
+const VERSIONS: [(&str, &str); 3] = [
+    (
+        "1.0.0",
+        "
+  - {group: sundry, system: true}
+  - {user: sundry, system: true, group: sundry, home: /var/lib/sundry, shell: /usr/sbin/nologin}
+  - {package: libjpeg62-turbo}
+  - {directory: /var/lib/sundry, owner: sundry, group: sundry, mode: \"0750\"}
+  - {file: /etc/sundry.conf, content: \"one\\n\", group: sundry, mode: \"0640\", notify: [service:sundry]}
+  - {exec: sundry-data, command: [/usr/bin/install, -m, \"0600\", /dev/null, /var/lib/sundry/data], creates: /var/lib/sundry/data, user: sundry, require: [directory:/var/lib/sundry], reversible: true}
+  - {cron: sundry, schedule: \"@daily\", user: sundry, command: /usr/bin/sundry}
+  - {service: sundry, enabled: true, running: true}
+",
+    ),
+    (
+        "1.1.0",
+        "
+  - {group: sundry, system: true}
+  - {group: sundry-readers, system: true}
+  - {user: sundry, system: true, group: sundry, groups: [sundry-readers], home: /var/lib/sundry, shell: /bin/sh, comment: Sundry}
+  - {user: sundry-extra, system: true, group: sundry-readers, home: /nonexistent, shell: /usr/sbin/nologin}
+  - {package: libpng16-16}
+  - {directory: /var/lib/sundry, owner: sundry, group: sundry-readers, mode: \"0750\"}
+  - {file: /var/lib/sundry/extra, content: \"x\\n\", owner: sundry, group: sundry}
+  - {file: /etc/sundry.conf, content: \"two\\n\", notify: [service:sundry]}
+  - {service: sundry, enabled: true, running: true}
+  - {service: sundry-extra, enabled: true, running: true}
+",
+    ),
+    (
+        "2.0.0",
+        "
+  - {user: sundry-extra, system: true, home: /nonexistent, shell: /usr/sbin/nologin}
+  - {package: libjpeg62-turbo}
+  - {package: libpng16-16}
+  - {directory: /etc/sundry.conf}
+  - {file: /etc/sundry.conf/main, content: \"three\\n\", owner: sundry-extra, mode: \"0600\"}
+  - {symlink: /etc/sundry.link, target: sundry.conf/main}
+  - {service: sundry, enabled: false, running: true}
+",
+    ),
+];
+
+fn publish_versions(test: &TestEnvironment) -> Result<(), ChoreFailure> {
+    let folder = test.developer.folder.join("sundry");
+    for (version, resources) in VERSIONS {
+        let unit = |name: &str| {
+            format!(
+                "[Unit]\nDescription={name} {version}\n[Service]\nExecStart=/usr/bin/sundry\n[Install]\nWantedBy=multi-user.target\n"
+            )
+        };
+        let mut files = String::new();
+        for (number, (path, content)) in [
+            ("/usr/bin/sundry", format!("#!/bin/sh\n# {version}\nexec sleep infinity\n")),
+            ("/usr/lib/systemd/system/sundry.service", unit("sundry")),
+            ("/usr/lib/systemd/system/sundry-extra.service", unit("sundry-extra")),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            write(&folder.join(format!("files/{number}")), &content)?;
+            let mode = if number == 0 { "0755" } else { "0644" };
+            files += &format!("  - {{source: files/{number}, path: {path}, mode: \"{mode}\"}}\n");
+        }
+        write(
+            &folder.join("component.yaml"),
+            &format!(
+                "format: geppetto/component/1\nname: sundry\nversion: {version}\nkind: processing\nsummary: Has a history\n\
+                 license: Apache-2.0\nfiles:\n{files}"
+            ),
+        )?;
+        write(
+            &folder.join("deploy/manifest.yaml"),
+            &format!("format: geppetto/manifest/1\nresources:{resources}"),
+        )?;
+        test.developer_shell()
+            .run_line_expecting_success("punch package sundry --out sundries --key alice.key")?;
+    }
+    test.developer_shell().run_line_expecting_success("punch publish sundries/*.rpm --channel prod").map(drop)
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<(), ChoreFailure> {
+    let failed = io_failure_maker_for_path("write", path);
+    let parent = path.parent().unwrap_or(path);
+    fs::create_dir_all(parent).and_then(|()| fs::write(path, text)).map_err(failed)
+}
+
+/// Says what the host shall have.
+fn want(test: &TestEnvironment, state: usize) -> Result<(), ChoreFailure> {
+    let (components, values) = match STATES[state] {
+        None => (String::new(), ""),
+        Some(version) => (format!("sundry: \"{version}\""), ""),
+    };
+    test.write_and_import_web_role(&components, values).map(drop)
+}
+
+fn restore(test: &TestEnvironment) -> Result<(), ChoreFailure> {
+    let restored = test.run_any_exit_on_web_01("punch restore --max-removals 50")?;
+    restored.expect_exit_code(0, "`punch history` on web-01").map(drop)
+}
+
+fn fingerprint(test: &TestEnvironment) -> Result<BTreeSet<String>, ChoreFailure> {
+    let shell = test.host.root_command_shell().without_echo();
+    let seen = shell.run_line_expecting_success(&format!("python3 - <<'PYTHON'\n{FINGERPRINT}\nPYTHON"))?;
+    Ok(seen.out.lines().map(str::to_owned).collect())
+}
+
+/// What is different; the file in which a clean host's fingerprint is kept has its state's number.
+fn expect_like(test: &TestEnvironment, state: usize, title: &str) -> Result<(), ChoreFailure> {
+    let (now, clean) = (fingerprint(test)?, clean_fingerprint(test, state)?);
+    let lines: Vec<String> = now
+        .difference(&clean)
+        .map(|line| format!("+ {line}"))
+        .chain(clean.difference(&now).map(|line| format!("- {line}")))
+        .collect();
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(ChoreFailure {
+            what: format!("the host has traces of its history: {title}"),
+            command: None,
+            output: lines.join("\n"),
+            look: "`punch history` on web-01".to_owned(),
+        }),
+    }
+}
+
+fn clean_fingerprint(test: &TestEnvironment, state: usize) -> Result<BTreeSet<String>, ChoreFailure> {
+    let path = test.developer.folder.join(format!("clean-{state}"));
+    let text = fs::read_to_string(&path).map_err(io_failure_maker_for_path("read", &path))?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+fn made_in_single_runs(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
+    publish_versions(test)?;
+    want(test, 0)?;
+    restore(test)?;
+    for (state, version) in STATES.iter().enumerate() {
+        want(test, state)?;
+        restore(test)?;
+        let lines: Vec<String> = fingerprint(test)?.into_iter().collect();
+        write(&test.developer.folder.join(format!("clean-{state}")), &lines.join("\n"))?;
+        want(test, 0)?;
+        restore(test)?;
+        remove_data_of_earlier_states(test, 0)?;
+        expect_like(test, 0, &format!("{version:?} came and left"))?;
+    }
+    Ok(())
+}
+
+/// What a component wrote itself is data, and stays with its folder; a host made in a single run never had it.
+fn remove_data_of_earlier_states(test: &TestEnvironment, state: usize) -> Result<(), ChoreFailure> {
+    if matches!(STATES[state], None | Some("2.0.0")) {
+        test.run_any_exit_on_web_01("rm -rf /var/lib/sundry")?;
+    }
+    Ok(())
+}
+
+fn killed(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
+    let mut random: u64 = 0x9E37_79B9_7F4A_7C15;
+    // xorshift64, Marsaglia 2003.
+    let mut below = |limit: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % limit
+    };
+    let count = STATES.len() as u64;
+    let mut failures = Vec::new();
+    let mut from = 0;
+    for kill in 1..=KILLS {
+        let to = ((from as u64 + 1 + below(count - 1)) % count) as usize;
+        want(test, to)?;
+        let milliseconds = below(2500);
+        // Alone, or with all that it runs.
+        let whom = if below(2) == 0 { "$punch" } else { "-$punch" };
+        let typed = format!(
+            "setsid punch restore --max-removals 50 > /tmp/killed.log 2>&1 & punch=$!; sleep {}.{:03}; kill -9 -- {whom}; wait $punch",
+            milliseconds / 1000,
+            milliseconds % 1000
+        );
+        test.run_any_exit_on_web_01(&typed)?;
+        let title = format!("kill {kill}, after {milliseconds} ms of {:?} -> {:?}", STATES[from], STATES[to]);
+        // What a killed punch began may still be at work.
+        test.run_any_exit_on_web_01(
+            "for second in $(seq 60); do punch restore --max-removals 50 > /tmp/restore.log 2>&1; code=$?; [ $code = 3 ] || break; sleep 1; done; cat /tmp/restore.log; exit $code",
+        )?
+        .expect_exit_code(0, &title)?;
+        remove_data_of_earlier_states(test, to)?;
+        if let Err(failure) = expect_like(test, to, &title) {
+            failures.push(format!("{}\n{}", failure.what, failure.output));
+        }
+        from = to;
+    }
+    match failures.is_empty() {
+        true => Ok(()),
+        false => Err(ChoreFailure {
+            what: format!("{} of {KILLS} killed runs left traces", failures.len()),
+            command: None,
+            output: failures.join("\n"),
+            look: "`punch history` on web-01".to_owned(),
+        }),
+    }
+}
