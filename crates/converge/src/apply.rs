@@ -248,7 +248,12 @@ impl ApplyRun<'_, '_> {
             Ok(None) => (ReportEntryResult::Done, change.differences_on_one_line()),
             Err(error) => {
                 goes_on = self.failed.is_failure_limited_to_components(change, &error);
-                (ReportEntryResult::Failed, error.to_string())
+                let path = change.changed_or_restarted_resource().and_then(ResourceId::occupied_path);
+                let error = error.to_string();
+                (
+                    ReportEntryResult::Failed,
+                    self.state.host_root().with_path_on_this_machine(&error, path.as_deref()),
+                )
             }
         };
         match result {

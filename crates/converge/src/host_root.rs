@@ -87,6 +87,17 @@ impl HostRoot {
         self.path.join(path.trim_start_matches('/'))
     }
 
+    /// A sentence about a path of the host, with where that is on this machine if it is elsewhere: below a root, people look
+    /// for it there.
+    pub fn with_path_on_this_machine(&self, sentence: &str, path: Option<&str>) -> String {
+        match path {
+            Some(path) if self.path != Path::new("/") => {
+                format!("{sentence} ({path} is {})", self.display_path(path).display())
+            }
+            _ => sentence.to_owned(),
+        }
+    }
+
     fn opened(&self) -> io::Result<&OpenRoot> {
         if let Some(opened) = self.opened.get() {
             return Ok(opened);

@@ -18,7 +18,7 @@ use model::observe::ManagedState;
 use nix::fcntl::OFlag;
 
 pub(crate) use self::{
-    before_image_state::{BeforeImage, BeforeImageContent},
+    before_image_state::{BeforeImage, BeforeImageContent, UserBeforeImage},
     content_store::copy_and_digest,
     kept_state::MOST_KEPT_ASIDE_BYTES,
     run_journal_file::{ManagedStateChange, RunJournalWriter},

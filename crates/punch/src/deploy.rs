@@ -121,7 +121,13 @@ fn fetch_and_plan_deployment(
         began,
     );
     let look = look.map_err(|problems| inspection_errors(&problems, trusted_node))?;
-    let plan = plan_host_changes(&look.wanted, &look.observed, &options.plan_limits());
+    let mut plan = plan_host_changes(&look.wanted, &look.observed, &options.plan_limits());
+    for item in &mut plan.blocked {
+        if let BlockedSubject::Resource(id) = &item.what {
+            let path = id.occupied_path();
+            item.because = root.host_root().with_path_on_this_machine(&item.because, path.as_deref());
+        }
+    }
     Ok(ObservedHostAndPlan { machine, look, plan })
 }
 

@@ -8,6 +8,7 @@ use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
 
 pub(super) const HISTORY_STORY_CHECKS: &[Check] = &[
     ("a host is made in each state in a single run, and has nothing of it afterwards", made_in_single_runs),
+    ("a run that fails puts back accounts and services that were there before punch", put_back),
     ("whatever was killed at any instant, the next run leaves a host that was made in a single run", killed),
 ];
 
@@ -20,7 +21,7 @@ const KILLS: u64 = 24;
 const FINGERPRINT: &str = include_str!("host_fingerprint.py");
 
 /// The payload's unit and what the manifest says, by version.
-const VERSIONS: [(&str, &str); 3] = [
+const VERSIONS: [(&str, &str); 4] = [
     (
         "1.0.0",
         "
@@ -59,6 +60,16 @@ const VERSIONS: [(&str, &str); 3] = [
   - {file: /etc/sundry.conf/main, content: \"three\\n\", owner: sundry-extra, mode: \"0600\"}
   - {symlink: /etc/sundry.link, target: sundry.conf/main}
   - {service: sundry, enabled: false, running: true}
+",
+    ),
+    // What was there before punch is changed, and then something fails.
+    (
+        "9.0.0",
+        "
+  - {group: visitors, gid: 4242}
+  - {user: visitor, shell: /usr/sbin/nologin, comment: Changed, groups: [], home: /srv/visitor}
+  - {service: cron, enabled: false, running: false}
+  - {exec: sundry-fails, command: [/bin/false], creates: /nowhere, reversible: true, require: [service:cron]}
 ",
     ),
 ];
@@ -129,11 +140,14 @@ fn fingerprint(test: &TestEnvironment) -> Result<BTreeSet<String>, ChoreFailure>
 
 /// What is different; the file in which a clean host's fingerprint is kept has its state's number.
 fn expect_like(test: &TestEnvironment, state: usize, title: &str) -> Result<(), ChoreFailure> {
-    let (now, clean) = (fingerprint(test)?, clean_fingerprint(test, state)?);
+    expect_same(&fingerprint(test)?, &clean_fingerprint(test, state)?, title)
+}
+
+fn expect_same(now: &BTreeSet<String>, clean: &BTreeSet<String>, title: &str) -> Result<(), ChoreFailure> {
     let lines: Vec<String> = now
-        .difference(&clean)
+        .difference(clean)
         .map(|line| format!("+ {line}"))
-        .chain(clean.difference(&now).map(|line| format!("- {line}")))
+        .chain(clean.difference(now).map(|line| format!("- {line}")))
         .collect();
     match lines.is_empty() {
         true => Ok(()),
@@ -167,6 +181,29 @@ fn made_in_single_runs(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         expect_like(test, 0, &format!("{version:?} came and left"))?;
     }
     Ok(())
+}
+
+fn put_back(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
+    test.run_any_exit_on_web_01(
+        "groupadd visitors && useradd --create-home --shell /bin/sh --comment Visitor --groups visitors,adm visitor",
+    )?
+    .expect_exit_code(0, "the output above")?;
+    want(test, 1)?;
+    restore(test)?;
+    let before = fingerprint(test)?;
+    let look = "systemctl is-enabled cron; systemctl is-active cron; getent group visitors; id visitor";
+    let accounts = test.run_any_exit_on_web_01(look)?.out;
+    test.write_and_import_web_role("sundry: \"9.0.0\"", "")?;
+    test.run_any_exit_on_web_01("punch restore --max-removals 50")?
+        .expect_exit_code(4, "the output above")?
+        .expect_text_in_output("FAILED: `/bin/false` failed")?;
+    test.run_any_exit_on_web_01(look)?.expect_text_in_output(&accounts)?;
+    expect_same(&fingerprint(test)?, &before, "a run failed that had changed accounts and a service")?;
+    want(test, 0)?;
+    restore(test)?;
+    remove_data_of_earlier_states(test, 0)?;
+    test.run_any_exit_on_web_01("userdel --remove visitor && groupdel visitors")?;
+    expect_like(test, 0, "the visitor left")
 }
 
 /// What a component wrote itself is data, and stays with its folder; a host made in a single run never had it.

@@ -1,28 +1,31 @@
 //! What was on the host before punch first changed it since the last good generation (`before-images.json`).
 
+use std::collections::BTreeSet;
+
+use model::resource::ResourceId;
 use serde::{Deserialize, Serialize};
 
 use super::{PunchStateFolder, PunchStateFolderError};
 
 const BEFORE_IMAGES: &str = "before-images.json";
 
-/// What was at a path.
+/// What was there of a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BeforeImage {
-    /// The path.
-    pub(crate) path: String,
+    /// Which resource.
+    pub(crate) id: ResourceId,
     /// What was there.
     pub(crate) content: BeforeImageContent,
-    /// Its owner, by name or number.
+    /// The owner of what lies at a path, by name or number.
     pub(crate) owner: Option<String>,
-    /// Its group, by name or number.
+    /// The group of what lies at a path, by name or number.
     pub(crate) group: Option<String>,
-    /// Its permission bits.
+    /// The permission bits of what lies at a path.
     pub(crate) mode: Option<u32>,
 }
 
-/// What a path held.
+/// What a path held, or how an account or a service was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum BeforeImageContent {
@@ -32,6 +35,26 @@ pub(crate) enum BeforeImageContent {
     Symlink(String),
     /// A folder.
     Directory,
+    /// A user.
+    User(UserBeforeImage),
+    /// A group, by its number.
+    Group(Option<u32>),
+    /// A service: whether it started at boot, and whether it ran.
+    Service { enabled: Option<bool>, running: Option<bool> },
+}
+
+/// How a user was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UserBeforeImage {
+    pub(crate) uid: Option<u32>,
+    pub(crate) group: Option<String>,
+    pub(crate) groups: Option<BTreeSet<String>>,
+    pub(crate) home: Option<String>,
+    pub(crate) shell: Option<String>,
+    pub(crate) comment: Option<String>,
+    /// The lines of its authorized keys, where they were to be changed.
+    pub(crate) authorized_keys: Option<BTreeSet<String>>,
 }
 
 impl PunchStateFolder {
