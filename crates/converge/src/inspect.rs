@@ -17,7 +17,7 @@ use model::{
     node::{Node, NodeComponent},
     observe::{ManagedState, Observation, ObservationRequest, ObservedHost, node_and_managed_package_names},
     plan::DesiredHost,
-    report::Repair,
+    report::RepairOfInterruptedWork,
     version::Version,
 };
 use nix::unistd::geteuid;
@@ -50,7 +50,7 @@ pub struct DesiredAndObservedHost {
     /// What is known of the files of installed packages, where that is news.
     pub verified_payloads: Option<VerifiedPayloads>,
     /// What was repaired before the looking, for the report.
-    pub repairs: Vec<Repair>,
+    pub repairs: Vec<RepairOfInterruptedWork>,
     /// When the looking began, in microseconds since 1970: a run counts from then.
     pub began_us: i64,
     /// Why the host is made what the node file says.

@@ -1,7 +1,7 @@
 //! Repairs: programs of the host that were killed half-way leave states in which nothing can be planned. They are made
 //! whole first, and the report says so.
 
-use model::report::{Repair, RunOutcome};
+use model::report::{RepairOfInterruptedWork, RunOutcome};
 
 use crate::{Host, HostError, PunchStateFolder};
 
@@ -20,7 +20,7 @@ pub fn repair_interrupted_work(
     host: &mut dyn Host,
     state: &PunchStateFolder,
     occasion: RepairOccasion,
-) -> Result<Vec<Repair>, HostError> {
+) -> Result<Vec<RepairOfInterruptedWork>, HostError> {
     let unknown = |error: crate::PunchStateFolderError| HostError::Other(error.to_string());
     let thorough = occasion == RepairOccasion::PackagesUnreadable
         || state.read_interrupted_report().map_err(unknown)?.is_some()

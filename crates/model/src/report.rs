@@ -26,13 +26,13 @@ pub struct Report {
     pub entries: Vec<ReportEntry>,
     /// What interrupted work had left half done, and was made whole before the plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub repairs: Vec<Repair>,
+    pub repairs: Vec<RepairOfInterruptedWork>,
 }
 
 /// Something that was left half done on the host, and was made whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Repair {
+pub struct RepairOfInterruptedWork {
     /// What was half done.
     pub kind: RepairKind,
     /// What was found and what was done, in one sentence.

@@ -14,7 +14,7 @@ use model::{
     name::ServerName,
     node::Node,
     plan::{BlockedSubject, Plan, PlanView, plan_host_changes, plan_to_view},
-    report::{Repair, Report, ReportEntry, ReportEntryResult, RunOutcome},
+    report::{RepairOfInterruptedWork, Report, ReportEntry, ReportEntryResult, RunOutcome},
 };
 use serde::Serialize;
 
@@ -215,7 +215,7 @@ pub(crate) fn run_deployment(
                      failure: CommandError,
                      plan: PlanView,
                      interrupted: Option<Report>,
-                     repairs: Vec<Repair>| {
+                     repairs: Vec<RepairOfInterruptedWork>| {
         let node = &trusted_node.node;
         let now = (context.now)();
         let report = blocked_report(&node.server, node.generation, action, &failure, (started, now));
@@ -319,7 +319,7 @@ pub(crate) fn run_deployment(
 fn repair_fetch_and_plan(
     (root, lock, state): (&HostFileAccess, &RunLock, &PunchStateFolder),
     plan: &mut dyn FnMut() -> Result<ObservedHostAndPlan, CommandError>,
-    repairs: &mut Vec<Repair>,
+    repairs: &mut Vec<RepairOfInterruptedWork>,
 ) -> Result<ObservedHostAndPlan, CommandError> {
     let mut repair = |occasion| {
         let mut machine = open_machine(root.host_root().root_path())?;

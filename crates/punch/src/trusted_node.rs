@@ -139,7 +139,7 @@ fn verify(
     output: &TerminalOutput,
 ) -> Result<(), CommandError> {
     match &trust.node {
-        Some(key) => node::verify_node_signature(file, text, key).map_err(|error| {
+        Some(key) => node::verify_node_file_signature(file, text, key).map_err(|error| {
             CommandError::invalid_input_error(error.to_string()).with_hint(
                 "this host accepts only node files its back-office signed: run `punch restore`, or try the file on a folder with `--root DIR`; \
                  `--allow-unsigned` accepts it anyway",

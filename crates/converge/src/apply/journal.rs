@@ -8,7 +8,7 @@ use model::{
     node::Node,
     observe::{ManagedState, Observation, ResourceCreatedByPunch, ResourcePropertyKind},
     plan::{self, Plan, PlannedAction, PlannedChange},
-    report::{Repair, Report, ReportEntry, ReportEntryResult, RunOutcome},
+    report::{RepairOfInterruptedWork, Report, ReportEntry, ReportEntryResult, RunOutcome},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
 };
 
@@ -181,7 +181,7 @@ impl<'a> RunJournalAndReport<'a> {
     }
 
     /// Notes something that was repaired.
-    pub(super) fn add_repair(&mut self, repair: Repair) {
+    pub(super) fn add_repair(&mut self, repair: RepairOfInterruptedWork) {
         self.report.repairs.push(repair);
     }
 

@@ -9,7 +9,7 @@ use std::{
 use model::{
     observe::Observation,
     plan::{Plan, PlannedAction},
-    report::{Repair, RepairKind},
+    report::{RepairKind, RepairOfInterruptedWork},
 };
 use nix::{
     errno::Errno,
@@ -60,7 +60,7 @@ impl ApplyRun<'_, '_> {
                 removed.extend(self.remove_paths_of_nobody(&name, &paths)?);
             }
             if !removed.is_empty() {
-                self.journal.add_repair(Repair {
+                self.journal.add_repair(RepairOfInterruptedWork {
                     kind: RepairKind::RpmTransaction,
                     what: format!(
                         "rpm had been stopped while it installed {name} {}; what it left is removed: {}",

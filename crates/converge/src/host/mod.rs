@@ -16,7 +16,7 @@ use model::{
     health::HealthProbe,
     observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourcePropertiesByKind},
     plan::PlannedChange,
-    report::Repair,
+    report::RepairOfInterruptedWork,
     resource::ResourceId,
     version::Version,
 };
@@ -94,7 +94,10 @@ pub trait Host {
 
     /// Makes whole what killed programs left half done: what costs nothing to see, or all if `thorough`. A host in
     /// memory has no programs.
-    fn repair_interrupted_work(&mut self, _thorough: bool) -> Result<Vec<Repair>, HostError> {
+    fn repair_interrupted_work(
+        &mut self,
+        _thorough: bool,
+    ) -> Result<Vec<RepairOfInterruptedWork>, HostError> {
         Ok(Vec::new())
     }
 

@@ -16,7 +16,7 @@ use model::{
         ResourcePropertyValue,
     },
     plan::PlannedChange,
-    report::Repair,
+    report::RepairOfInterruptedWork,
     resource::ResourceId,
     value::Value,
     version::Version,
@@ -158,7 +158,7 @@ impl<H: Host> Host for SecretMaskingHost<H> {
         self.host.open_file_to_save(id)
     }
 
-    fn repair_interrupted_work(&mut self, thorough: bool) -> Result<Vec<Repair>, HostError> {
+    fn repair_interrupted_work(&mut self, thorough: bool) -> Result<Vec<RepairOfInterruptedWork>, HostError> {
         self.host.repair_interrupted_work(thorough)
     }
 

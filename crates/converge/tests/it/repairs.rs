@@ -16,7 +16,7 @@ use model::{
     health::HealthProbe,
     observe::{Observation, ObservationRequest, OsFamily, PayloadDrift, ResourcePropertiesByKind},
     plan::{PlannedAction, PlannedChange},
-    report::{Repair, RepairKind, RunOutcome},
+    report::{RepairKind, RepairOfInterruptedWork, RunOutcome},
     resource::ResourceId,
     version::Version,
 };
@@ -141,7 +141,7 @@ impl TestHost {
         let (mut machine, state) = (self.machine(), self.state());
         story::run(&story::node(node), &mut machine, &state, &mut self.packages)
     }
-    fn repair(&self, occasion: RepairOccasion) -> Result<Vec<Repair>, HostError> {
+    fn repair(&self, occasion: RepairOccasion) -> Result<Vec<RepairOfInterruptedWork>, HostError> {
         repair_interrupted_work(&mut self.machine(), &self.state(), occasion)
     }
 }

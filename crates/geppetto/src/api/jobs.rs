@@ -22,15 +22,12 @@ use crate::auth::{Operator, UnscopedPermit, Viewer};
         (status = 422, description = "There is no such job, or its input is wrong", body = wire::ProblemDetails),
     )
 )]
-pub(super) async fn create_job_or_start_waiting_one(
+pub(super) async fn request_job_run(
     State(app): State<ApiState>,
     PermitHeldEverywhere(permit): PermitHeldEverywhere<Operator>,
     JsonBody(request): JsonBody<wire::JobRequest>,
 ) -> Result<(StatusCode, Json<wire::Job>), ProblemResponse> {
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(app.back_office.create_job_or_start_waiting_one(&permit, &request).await?),
-    ))
+    Ok((StatusCode::ACCEPTED, Json(app.back_office.request_job_run(&permit, &request).await?)))
 }
 
 /// How many versions a retention keeps.

@@ -66,7 +66,7 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(tokens::whoami))
         .routes(routes!(tokens::list_all_tokens, tokens::create_token))
         .routes(routes!(tokens::revoke_token))
-        .routes(routes!(jobs::list_jobs, jobs::create_job_or_start_waiting_one))
+        .routes(routes!(jobs::list_jobs, jobs::request_job_run))
         .routes(routes!(jobs::get_job))
         .routes(routes!(jobs::preview_retention))
         .routes(routes!(jobs::request_job_cancellation))

@@ -14,7 +14,7 @@ const MAX_ATTEMPTS: u32 = 3;
 
 impl BackOffice {
     /// Creates a job; one that needs no input and waits already is started instead.
-    pub(crate) async fn create_job_or_start_waiting_one(
+    pub(crate) async fn request_job_run(
         &self,
         permit: &UnscopedPermit<Operator>,
         request: &wire::JobRequest,
@@ -106,7 +106,7 @@ impl BackOffice {
         let (keep, channel) = kind.input_keep_count_and_channel();
         let request =
             wire::JobRequest { kind: job.kind, keep, channel: channel.map(|name| name.to_string()) };
-        self.create_job_or_start_waiting_one(permit, &request).await
+        self.request_job_run(permit, &request).await
     }
 
     async fn stored_job(&self, id: u64) -> Result<wire::Job, BackOfficeError> {

@@ -28,7 +28,7 @@ fn join_token_works_once_and_gives_credential_and_keys() {
     let credential = joined["credential"].as_str().unwrap();
     let text = plane.get(NODE, credential).text();
     let key: [u8; 32] = STANDARD.decode(joined["node_key"].as_str().unwrap()).unwrap().try_into().unwrap();
-    node::verify_node_signature("node", &text, &VerifyingKey::from_bytes(&key).unwrap()).unwrap();
+    node::verify_node_file_signature("node", &text, &VerifyingKey::from_bytes(&key).unwrap()).unwrap();
     assert!(joined["package_keys"].as_str().unwrap().contains("BEGIN PGP PUBLIC KEY BLOCK"));
 
     // Joining again makes the first credential worthless.

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::write::{NodeYamlWriterWithSharedComponents, node_to_yaml_without_secrets};
-pub use super::signature::{has_signature_line, public_key_id, sign_node_yaml, verify_node_signature};
+pub use super::signature::{has_signature_line, public_key_id, sign_node_yaml, verify_node_file_signature};
 use super::yaml::{self, FormatError, VersionedYamlFormat};
 use crate::{
     catalog::PackageFile,
@@ -149,7 +149,7 @@ impl VersionedYamlFormat for NodeFile {
     }
 }
 
-/// Reads a node file, signed or not; [`verify_node_signature`] is asked apart.
+/// Reads a node file, signed or not; [`verify_node_file_signature`] is asked apart.
 pub fn parse_node_yaml(file: &str, text: &str) -> Result<Node, FormatError> {
     let document: NodeFile = yaml::parse_versioned_yaml(file, text)?;
     let mut components = BTreeMap::new();

@@ -25,7 +25,7 @@ pub fn sign_node_yaml(text: &str, key: &SigningKey) -> String {
 }
 
 /// Checks that `text` was signed by `key` and not changed since; `file` is its name in errors.
-pub fn verify_node_signature(file: &str, text: &str, key: &VerifyingKey) -> Result<(), FormatError> {
+pub fn verify_node_file_signature(file: &str, text: &str, key: &VerifyingKey) -> Result<(), FormatError> {
     let wrong = |message: String| Err(FormatError::new(file, message));
     let mine = public_key_id(key);
     let Some((body, line)) = split(text) else {
@@ -52,7 +52,7 @@ pub fn verify_node_signature(file: &str, text: &str, key: &VerifyingKey) -> Resu
     }
 }
 
-/// Whether the last line is a signature; whether it holds is for [`verify_node_signature`] to say.
+/// Whether the last line is a signature; whether it holds is for [`verify_node_file_signature`] to say.
 pub fn has_signature_line(text: &str) -> bool {
     split(text).is_some()
 }

@@ -26,7 +26,7 @@ fn golden_node_file_is_read_written_and_verified_byte_for_byte() {
         std::fs::write(file, node::sign_node_yaml(&node::node_to_yaml(&read), &key(7))).unwrap();
     }
     assert_eq!(node::sign_node_yaml(&node::node_to_yaml(&read), &key(7)), GOLDEN);
-    assert_eq!(node::verify_node_signature("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
+    assert_eq!(node::verify_node_file_signature("node.yaml", GOLDEN, &key(7).verifying_key()), Ok(()));
     assert_eq!(
         digest_node_content(&read).to_string(),
         "8fdeb2f4f11dec283d7eff614eff9cd6d37f8f6ee93bb7015befb33c388a26f4"
@@ -37,14 +37,15 @@ fn golden_node_file_is_read_written_and_verified_byte_for_byte() {
 fn unsigned_foreign_key_and_forged_node_files_have_different_errors() {
     let mine = key(1).verifying_key();
     let text = "format: geppetto/node/1\ncomponents: {}\n";
-    let says = |text: &str| node::verify_node_signature("node.yaml", text, &mine).unwrap_err().to_string();
+    let says =
+        |text: &str| node::verify_node_file_signature("node.yaml", text, &mine).unwrap_err().to_string();
     assert!(!node::has_signature_line(text));
     assert!(says(text).starts_with("node.yaml: it is not signed"), "{}", says(text));
     assert!(says("").starts_with("node.yaml: it is not signed"));
 
     let signed = node::sign_node_yaml(text, &key(1));
     assert!(node::has_signature_line(&signed));
-    assert_eq!(node::verify_node_signature("node.yaml", &signed, &mine), Ok(()));
+    assert_eq!(node::verify_node_file_signature("node.yaml", &signed, &mine), Ok(()));
     assert_eq!(node::sign_node_yaml(&signed, &key(1)), signed, "signing again replaces the signature");
 
     let other = node::sign_node_yaml(text, &key(2));
@@ -110,7 +111,7 @@ proptest! {
     #[test]
     fn signed_node_file_verifies_and_reads_back_equal(wanted in random::node()) {
         let signed = node::sign_node_yaml(&node::node_to_yaml(&wanted), &key(3));
-        prop_assert_eq!(node::verify_node_signature("n", &signed, &key(3).verifying_key()), Ok(()));
+        prop_assert_eq!(node::verify_node_file_signature("n", &signed, &key(3).verifying_key()), Ok(()));
         prop_assert_eq!(node::parse_node_yaml("n", &signed), Ok(wanted));
     }
 
@@ -122,7 +123,7 @@ proptest! {
         prop_assume!(at + 1 < bytes.len());
         bytes[at] = byte;
         if let Ok(text) = String::from_utf8(bytes) {
-            prop_assert!(node::verify_node_signature("n", &text, &key(7).verifying_key()).is_err());
+            prop_assert!(node::verify_node_file_signature("n", &text, &key(7).verifying_key()).is_err());
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{
     exit::Exit,
     name::Name,
-    report::{Repair, RunOutcome},
+    report::{RepairOfInterruptedWork, RunOutcome},
 };
 use serde::Serialize;
 
@@ -84,7 +84,7 @@ struct Run {
     not_completed: BTreeSet<Name>,
     /// What interrupted work had left half done, and the run made whole.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    repairs: Vec<Repair>,
+    repairs: Vec<RepairOfInterruptedWork>,
 }
 
 impl StatusArgs {

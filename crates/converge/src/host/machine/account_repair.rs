@@ -1,6 +1,6 @@
 //! Completes what useradd or userdel was stopped in: both change `/etc/passwd` before `/etc/group`.
 
-use model::report::{Repair, RepairKind};
+use model::report::{RepairKind, RepairOfInterruptedWork};
 
 use super::{
     account_database::AccountDatabase,
@@ -16,13 +16,14 @@ impl AccountTools<'_> {
         &self,
         root: &HostRoot,
         thorough: bool,
-    ) -> Result<Vec<Repair>, HostError> {
+    ) -> Result<Vec<RepairOfInterruptedWork>, HostError> {
         let names = recorded_user_private_groups(root)?;
         if names.is_empty() && !thorough {
             return Ok(Vec::new());
         }
         let mut repairs = Vec::new();
-        let mut add = |what: String| repairs.push(Repair { kind: RepairKind::Account, what });
+        let mut add =
+            |what: String| repairs.push(RepairOfInterruptedWork { kind: RepairKind::Account, what });
         let accounts = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
         for name in &names {
             match (accounts.lookup_user(name)?, accounts.lookup_gid(name)?) {

@@ -4,7 +4,7 @@ use std::thread;
 
 use model::{
     observe::OsFamily,
-    report::{Repair, RepairKind},
+    report::{RepairKind, RepairOfInterruptedWork},
 };
 
 use super::{
@@ -23,7 +23,7 @@ impl OsPackageManager {
         &self,
         root: &HostRoot,
         thorough: bool,
-    ) -> Result<Option<Repair>, HostError> {
+    ) -> Result<Option<RepairOfInterruptedWork>, HostError> {
         if self.family != Some(OsFamily::Deb) {
             return Ok(None);
         }
@@ -71,7 +71,7 @@ impl OsPackageManager {
         if !left.is_empty() {
             what += &format!("; still not configured: {}", list(&left));
         }
-        Ok(Some(Repair { kind: RepairKind::Dpkg, what }))
+        Ok(Some(RepairOfInterruptedWork { kind: RepairKind::Dpkg, what }))
     }
 
     fn half_installed_packages(&self) -> Result<Vec<String>, HostError> {

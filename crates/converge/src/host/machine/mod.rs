@@ -44,7 +44,7 @@ use model::{
         ResourcePropertyKind,
     },
     plan::{PlannedAction, PlannedChange},
-    report::Repair,
+    report::RepairOfInterruptedWork,
     resource::{FileResourceBody, Resource, ResourceBody, ResourceId, ResourceKind},
     version::Version,
 };
@@ -363,7 +363,7 @@ impl Host for RealHost {
         process::run_work_with_children_holding_lock(held.as_deref(), || self.make(change, packages))
     }
 
-    fn repair_interrupted_work(&mut self, thorough: bool) -> Result<Vec<Repair>, HostError> {
+    fn repair_interrupted_work(&mut self, thorough: bool) -> Result<Vec<RepairOfInterruptedWork>, HostError> {
         let held = self.held.clone();
         process::run_work_with_children_holding_lock(held.as_deref(), || {
             let tools = AccountTools { prefix: self.prefix.as_deref() };

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use model::report::{Repair, RepairKind};
+use model::report::{RepairKind, RepairOfInterruptedWork};
 
 use super::{
     process::{ProcessOutput, failed_command_error, run_to_any_exit},
@@ -39,7 +39,10 @@ impl RpmCommand {
 
     /// Completes a database that rpm was killed while making, and rebuilds one that is damaged. An error says that
     /// neither was possible.
-    pub(super) fn repair_database(&self, root: &HostRoot) -> Result<Option<Repair>, HostError> {
+    pub(super) fn repair_database(
+        &self,
+        root: &HostRoot,
+    ) -> Result<Option<RepairOfInterruptedWork>, HostError> {
         let wrong = |error| HostError::from_io_error("cannot look for", "rpm's database", &error);
         let Some(folder) = root.first_existing_path(DATABASES.map(str::to_owned)).map_err(wrong)? else {
             return Ok(None);
@@ -54,7 +57,7 @@ impl RpmCommand {
             // Whether it helped, the database tells.
             run_to_any_exit(self.program().arg(option))?;
             if self.database_error()?.is_none() {
-                return Ok(Some(Repair {
+                return Ok(Some(RepairOfInterruptedWork {
                     kind: RepairKind::RpmDatabase,
                     what: format!("rpm's database in {folder} could not be read ({said}): {done}"),
                 }));
