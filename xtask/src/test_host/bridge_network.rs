@@ -5,6 +5,10 @@ use std::path::Path;
 use super::TEST_RESOURCE_NAME_PREFIX;
 use crate::{chore_failure::ChoreFailure, command_shell::CommandShell};
 
+/// Its hardware address. Without one of its own a bridge takes another whenever a host is plugged in, and what the others
+/// send is lost until they have asked for it again.
+const BRIDGE_MAC: &str = "02:67:65:70:70:01";
+
 /// A bridge; removed when dropped.
 pub(crate) struct BridgeNetwork {
     bridge: String,
@@ -29,7 +33,7 @@ impl BridgeNetwork {
             })?;
         let network = BridgeNetwork { bridge: format!("{TEST_RESOURCE_NAME_PREFIX}{process}"), subnet };
         here.run_line_expecting_success(&format!(
-            "ip link add {0} type bridge && ip addr add {1}/24 dev {0} && ip link set {0} up",
+            "ip link add {0} address {BRIDGE_MAC} type bridge && ip addr add {1}/24 dev {0} && ip link set {0} up",
             network.bridge,
             network.address_of_this_machine()
         ))?;
