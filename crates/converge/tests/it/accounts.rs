@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use converge::{PunchStateFolder, RealHost};
+use converge::{PunchStateFolder, RealHost, RepairOccasion, repair_interrupted_work};
 use model::{plan::Plan, report::RunOutcome};
 use tempfile::TempDir;
 
@@ -133,6 +133,44 @@ fn group_that_existed_before_its_user_is_kept_on_removal() {
     let left = groups(&host);
     assert!(left.contains("shopg:x:777:") && !left.contains("fresh:"), "{left}");
     assert!(!fs::read_to_string(host.at("etc/passwd")).unwrap().contains("shopg"));
+}
+
+#[test]
+fn home_that_is_not_stated_is_below_home_whatever_the_host_makes_new_users_with() {
+    if !has_tool("rpm") || !has_tool("useradd") {
+        return;
+    }
+    let mut host = HostWithAccounts::new(b"", "", "  - {user: fresh, system: true}");
+    fs::create_dir_all(host.at("etc/default")).unwrap();
+    fs::write(host.at("etc/default/useradd"), "HOME=/srv/home\n").unwrap();
+    host.run(HERE);
+    let passwd = fs::read_to_string(host.at("etc/passwd")).unwrap();
+    assert!(passwd.contains(":/home/fresh:/usr/sbin/nologin\n"), "{passwd}");
+    let plan = host.plan();
+    assert!(plan.has_no_changes_or_blocks(), "{plan}");
+}
+
+#[test]
+fn own_group_that_a_user_left_when_punch_was_killed_is_removed_by_the_next_run() {
+    if !has_tool("rpm") || !has_tool("groupdel") {
+        return;
+    }
+    let mut host = HostWithAccounts::new(
+        b"fresh:x:990:777::/home/fresh:/usr/sbin/nologin\n",
+        "readers:x:777:\nfresh:x:990:\n",
+        "  - {user: fresh, group: readers}\n  - {file: /etc/motd, content: hello}",
+    );
+    fs::create_dir_all(host.at("var/lib/geppetto/punch/groups")).unwrap();
+    fs::write(host.at("var/lib/geppetto/punch/groups/fresh"), "").unwrap();
+    let mut machine = RealHost::new(host.root.path(), story::no_http).unwrap();
+    let state = PunchStateFolder::from_root_path(host.root.path());
+    let repairs = repair_interrupted_work(&mut machine, &state, RepairOccasion::RunBegins).unwrap();
+    let what: Vec<&str> = repairs.iter().map(|repair| repair.what.as_str()).collect();
+    assert_eq!(what, ["user fresh had got another primary group and had kept its own, which is removed now"]);
+    let groups = fs::read_to_string(host.at("etc/group")).unwrap();
+    assert!(!groups.contains("fresh") && groups.contains("readers:x:777:"), "{groups}");
+    assert!(!host.at("var/lib/geppetto/punch/groups/fresh").exists());
+    host.run(HERE);
 }
 
 #[test]

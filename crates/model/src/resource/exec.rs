@@ -126,6 +126,11 @@ impl Planner<'_> {
         changed: &[Name],
     ) {
         if let Some(because) = downgrade_refusal(observed) {
+            let because = match resource.secret {
+                true => "its downgrade guard refuses it; what that printed is not shown, a secret is in it"
+                    .to_owned(),
+                false => because,
+            };
             let components = self.components_describing((component, resource));
             let what = BlockedSubject::Downgrade(component.clone());
             return self.add_blocked_item(what, components, because, BlockScope::Run);

@@ -76,6 +76,11 @@ fn refused_downgrade_blocks_the_run_and_is_named() {
     assert!(plan.blocks_run(), "{plan}");
     assert_eq!(plan.blocked[0].what, BlockedSubject::Downgrade("shop".parse().unwrap()));
     assert_eq!(plan.blocked[0].because, because);
+    let plan = make(&wanted(vec![Resource { secret: true, ..command(None) }]), &host);
+    assert_eq!(
+        plan.blocked[0].because,
+        "its downgrade guard refuses it; what that printed is not shown, a secret is in it"
+    );
 }
 
 #[test]

@@ -43,6 +43,11 @@ impl AccountTools<'_> {
                         "user {name} had been removed without its group {name}, which is removed now"
                     ));
                 }
+                (Some(_), Some(_)) if self.remove_private_group_that_user_left(root, &accounts, name)? => {
+                    add(format!(
+                        "user {name} had got another primary group and had kept its own, which is removed now"
+                    ));
+                }
                 (None, None) => remove_user_private_group_record(root, name)?,
                 _ => (),
             }

@@ -129,7 +129,9 @@ impl AccountTools<'_> {
         option("--uid", user.uid.map(|uid| uid.to_string()), ResourcePropertyKind::Uid);
         option("--gid", user.group.clone(), ResourcePropertyKind::Group);
         option("--groups", user.groups.as_ref().map(|groups| groups.join(",")), ResourcePropertyKind::Groups);
-        option("--home-dir", user.home.clone().filter(|_| new), ResourcePropertyKind::Home);
+        // Not what the host makes new users with: what is left open of a user that punch made is the same on every host.
+        let new_home = new.then(|| user.home.clone().unwrap_or_else(|| format!("/home/{name}")));
+        option("--home-dir", new_home.clone(), ResourcePropertyKind::Home);
         option("--home", user.home.clone().filter(|_| !new), ResourcePropertyKind::Home);
         let shell = user.shell.clone().or((new && user.system).then(|| "/usr/sbin/nologin".to_owned()));
         option("--shell", shell, ResourcePropertyKind::Shell);
@@ -139,9 +141,8 @@ impl AccountTools<'_> {
                 command.arg("--system");
             }
             command.arg(if user.system { "--no-create-home" } else { "--create-home" });
-            if !user.system {
+            if let Some(home) = new_home.filter(|_| !user.system) {
                 // The tool makes the home as root, and follows links.
-                let home = user.home.clone().unwrap_or_else(|| format!("/home/{name}"));
                 folders.require_protected_folder(home.rsplit_once('/').map_or("", |(above, _)| above))?;
             }
             match (&user.group, accounts.lookup_gid(name)?) {
@@ -153,30 +154,19 @@ impl AccountTools<'_> {
                 }
             }
         }
-        let private_group_left = match (new, properties.contains(&ResourcePropertyKind::Group), &user.group) {
-            (false, true, Some(group)) if group == name => {
-                if accounts.lookup_gid(name)?.is_none() {
-                    record_user_private_group(root, name)?;
-                    let mut groupadd = self.new_account_command("groupadd");
-                    run_expecting_success(
-                        groupadd.args(user.system.then_some("--system")).args(["--", name]),
-                    )?;
-                }
-                false
-            }
-            (false, true, Some(_)) => is_recorded_user_private_group(root, name)?,
-            _ => false,
-        };
+        let changes_group = !new && properties.contains(&ResourcePropertyKind::Group);
+        if changes_group && user.group.as_deref() == Some(name) && accounts.lookup_gid(name)?.is_none() {
+            record_user_private_group(root, name)?;
+            let mut groupadd = self.new_account_command("groupadd");
+            run_expecting_success(groupadd.args(user.system.then_some("--system")).args(["--", name]))?;
+        }
         if new || given {
             // `--` ends the options: a name can never be one.
             run_expecting_success(command.args(["--", name]))?;
         }
-        if private_group_left {
+        if changes_group {
             let accounts = AccountDatabase::read_passwd_and_group(root, self.prefix.is_none());
-            if accounts.is_empty_group(name) {
-                self.remove_group(&accounts, name)?;
-            }
-            remove_user_private_group_record(root, name)?;
+            self.remove_private_group_that_user_left(root, &accounts, name)?;
         }
         if let Some(keys) = &user.authorized_keys
             && wants(ResourcePropertyKind::AuthorizedKeys)
@@ -187,6 +177,21 @@ impl AccountTools<'_> {
             authorized_keys::write_authorized_keys(&folders, name, keys)?;
         }
         Ok(())
+    }
+
+    /// Removes the group that was made with a user who has another primary group now; returns whether there was one.
+    pub(super) fn remove_private_group_that_user_left(
+        &self,
+        root: &HostRoot,
+        accounts: &AccountDatabase,
+        name: &str,
+    ) -> Result<bool, HostError> {
+        if !is_recorded_user_private_group(root, name)? || !accounts.is_empty_group(name) {
+            return Ok(false);
+        }
+        self.remove_group(accounts, name)?;
+        remove_user_private_group_record(root, name)?;
+        Ok(true)
     }
 
     /// Removes a user, and the group of the same name when it was made with it; its home and files stay.
