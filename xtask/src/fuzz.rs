@@ -4,11 +4,7 @@
 //! the work folder and is the start of the next run. Everything is built with counters of the branches taken, as
 //! `cargo fuzz` does: <https://llvm.org/docs/LibFuzzer.html>.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
 use clap::Args;
 
@@ -120,7 +116,7 @@ fn feed(root: &Path, work: &Path, program: &Path, name: &str, seconds: u32) -> R
             what: format!("the fuzz target {name} failed"),
             command: Some(format!("{command:?}")),
             output: lines[lines.len().saturating_sub(40)..].join("\n"),
-            look: format!("{} with the file named above", PathBuf::from(program).display()),
+            look: format!("{} with the file named above", program.display()),
         });
     }
     let figure = |key: &str| {

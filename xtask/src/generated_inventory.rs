@@ -9,7 +9,7 @@ mod catalog;
 mod estate_form;
 mod places;
 mod reclass_form;
-mod sequence;
+pub(crate) mod sequence;
 mod yaml_text;
 
 use std::{

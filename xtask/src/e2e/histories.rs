@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, fs};
 
 use super::{Check, test_environment::TestEnvironment};
-use crate::chore_failure::{ChoreFailure, io_failure_maker_for_path};
+use crate::{
+    chore_failure::{ChoreFailure, io_failure_maker_for_path},
+    generated_inventory::sequence::SeededNumberSequence,
+};
 
 pub(super) const HISTORY_STORY_CHECKS: &[Check] = &[
     ("a host is made in each state in a single run, and has nothing of it afterwards", made_in_single_runs),
@@ -120,11 +123,8 @@ fn write(path: &std::path::Path, text: &str) -> Result<(), ChoreFailure> {
 
 /// Says what the host shall have.
 fn want(test: &TestEnvironment, state: usize) -> Result<(), ChoreFailure> {
-    let (components, values) = match STATES[state] {
-        None => (String::new(), ""),
-        Some(version) => (format!("sundry: \"{version}\""), ""),
-    };
-    test.write_and_import_web_role(&components, values).map(drop)
+    let components = STATES[state].map_or(String::new(), |version| format!("sundry: \"{version}\""));
+    test.write_and_import_web_role(&components, "").map(drop)
 }
 
 fn restore(test: &TestEnvironment) -> Result<(), ChoreFailure> {
@@ -215,23 +215,16 @@ fn remove_data_of_earlier_states(test: &TestEnvironment, state: usize) -> Result
 }
 
 fn killed(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
-    let mut random: u64 = 0x9E37_79B9_7F4A_7C15;
-    // xorshift64, Marsaglia 2003.
-    let mut below = |limit: u64| {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        random % limit
-    };
-    let count = STATES.len() as u64;
+    let mut numbers = SeededNumberSequence::from_text("kills of a booted host");
+    let count = STATES.len();
     let mut failures = Vec::new();
     let mut from = 0;
     for kill in 1..=KILLS {
-        let to = ((from as u64 + 1 + below(count - 1)) % count) as usize;
+        let to = (from + 1 + numbers.next_below(count - 1)) % count;
         want(test, to)?;
-        let milliseconds = below(2500);
+        let milliseconds = numbers.next_below(2500);
         // Alone, or with all that it runs.
-        let whom = if below(2) == 0 { "$punch" } else { "-$punch" };
+        let whom = if numbers.next_below(2) == 0 { "$punch" } else { "-$punch" };
         let typed = format!(
             "setsid punch restore --max-removals 50 > /tmp/killed.log 2>&1 & punch=$!; sleep {}.{:03}; kill -9 -- {whom}; wait $punch",
             milliseconds / 1000,

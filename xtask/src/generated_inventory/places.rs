@@ -98,7 +98,7 @@ pub(super) fn generate_all_groups() -> Vec<InventoryPlace> {
 /// The server of a number, counted from 1.
 pub(super) fn generate_server(number: usize) -> InventoryServer {
     let name = format!("web-{number:04}");
-    let mut numbers = SeededNumberSequence::number_sequence_of_place(&format!("server {name}"));
+    let mut numbers = SeededNumberSequence::from_text(&format!("server {name}"));
     let mut roles: Vec<String> =
         ROLE_BRANCHES[..3].iter().map(|branch| branch.leaf(numbers.next_below(branch.leaves))).collect();
     if numbers.next_below(2) == 0 {
@@ -133,7 +133,7 @@ fn settable_components(index: usize) -> Vec<&'static str> {
 
 /// So many values of the given components, in an order of the place's own.
 fn place_values(place: &str, components: &[&'static str], count: usize) -> PlaceValues {
-    let mut numbers = SeededNumberSequence::number_sequence_of_place(place);
+    let mut numbers = SeededNumberSequence::from_text(place);
     let mut values = PlaceValues::new();
     let mut set = 0;
     while set < count {

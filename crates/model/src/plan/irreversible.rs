@@ -7,8 +7,8 @@ use crate::{
 };
 
 /// The steps of `plan` that the run of `report` tried and that going back to an earlier generation would not undo:
-/// commands that are not declared `reversible` and have no downgrade guard, which is asked then. One that runs only when notified is run again when what it follows
-/// is changed back.
+/// commands that are not declared `reversible` and have no downgrade guard, which is asked then. One that runs only
+/// when notified is run again when what it follows is changed back.
 pub fn find_irreversible_steps_tried(plan: &Plan, report: &Report) -> Vec<String> {
     let tried = |title: &str| {
         report.entries.iter().any(|entry| {

@@ -12,6 +12,7 @@ mod order;
 mod owner_in_user_folder;
 mod owners_not_given;
 mod planner;
+mod primary_groups;
 mod recheck;
 mod refusals;
 mod remove;

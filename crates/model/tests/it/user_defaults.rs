@@ -72,7 +72,7 @@ fn user_that_was_there_before_punch_keeps_what_is_not_stated() {
     // A group that such a user has as primary group stays, and that is said.
     let plan = make(&wanted(vec![user(true)]), &host_with_user(&["group:readers"]));
     assert_eq!(titles(&plan), [""; 0], "{plan}");
-    assert_eq!(plan.notes, ["group:readers is left: it is the primary group of user:sundry"]);
+    assert_eq!(plan.notes, ["group:readers stays: it is the primary group of user:sundry"]);
 }
 
 #[test]

@@ -192,11 +192,7 @@ impl Hosts {
 
     /// A host that was made in one run, to be changed; a file system may be mounted there.
     pub(crate) fn copy_of_clean(&self, number: usize, root: &str) {
-        let _ = fs::remove_dir_all(self.test.path(root));
-        fs::create_dir_all(self.test.path(root)).unwrap();
-        let copied =
-            Command::new("cp").arg("-a").args([self.clean(number).join("."), self.test.path(root)]).status();
-        assert!(copied.unwrap().success());
+        self.test.copy_folder(&format!("clean-{number}"), root);
     }
 
     fn clean(&self, number: usize) -> PathBuf {

@@ -35,6 +35,14 @@ impl TestFolder {
         path
     }
 
+    /// Makes one folder what another is, with owners, modes and times; a file system may be mounted there.
+    pub(crate) fn copy_folder(&self, from: &str, to: &str) {
+        let _ = fs::remove_dir_all(self.path(to));
+        fs::create_dir_all(self.path(to)).unwrap();
+        let copied = Command::new("cp").arg("-a").args([self.path(from).join("."), self.path(to)]).status();
+        assert!(copied.unwrap().success());
+    }
+
     pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }

@@ -23,13 +23,8 @@ pub(super) struct CommandRunner<'a> {
 
 impl CommandRunner<'_> {
     /// Whether a command's guard asks for it now, and what it lacks to be run, as properties. A guard that
-    /// cannot be asked for what is lacking gives no answer: it may come in this very run. `downgrade_refusal` says why its
-    /// component must not go back to its version, if it must not.
-    pub(super) fn observe_exec(
-        &self,
-        exec: &ExecResourceBody,
-        downgrade_refusal: Option<String>,
-    ) -> Observation<ResourcePropertiesByKind> {
+    /// cannot be asked for what is lacking gives no answer: it may come in this very run.
+    pub(super) fn observe_exec(&self, exec: &ExecResourceBody) -> Observation<ResourcePropertiesByKind> {
         // `refresh_only` commands wait for a notification, whatever the result of their guard.
         let due = if exec.refresh_only { Ok(Some(false)) } else { self.guard_requests_run(exec) };
         let mut properties = ResourcePropertiesByKind::new();
@@ -41,16 +36,26 @@ impl CommandRunner<'_> {
         if !lacks.is_empty() {
             properties.insert(ResourcePropertyKind::Lacks, ResourcePropertyValue::Resources(lacks));
         }
-        properties.extend(
-            downgrade_refusal.map(|because| {
-                (ResourcePropertyKind::DowngradeRefusal, ResourcePropertyValue::Text(because))
-            }),
-        );
         Observation::Present(properties)
     }
 
+    /// As [`observe_exec`](Self::observe_exec), for a command of a component that goes back to an older version: also
+    /// why it must not, if it must not.
+    pub(super) fn observe_exec_of_downgrade(
+        &self,
+        exec: &ExecResourceBody,
+    ) -> Observation<ResourcePropertiesByKind> {
+        let refusal = self.downgrade_refusal(exec);
+        self.observe_exec(exec).map_present(|mut properties| {
+            properties.extend(refusal.map(|because| {
+                (ResourcePropertyKind::DowngradeRefusal, ResourcePropertyValue::Text(because))
+            }));
+            properties
+        })
+    }
+
     /// What the downgrade guard of a command says against going back to an older version; nothing when it succeeds.
-    pub(super) fn downgrade_refusal(&self, exec: &ExecResourceBody) -> Option<String> {
+    fn downgrade_refusal(&self, exec: &ExecResourceBody) -> Option<String> {
         let guard = exec.downgrade_guard.as_ref()?;
         match self.run_to_success(guard, exec) {
             Ok(()) => None,
@@ -217,7 +222,7 @@ mod tests {
         let accounts = AccountDatabase::read_passwd_and_group(&root, false);
         let runner = CommandRunner { root: &root, accounts: &accounts, prefix: folder.path().to_str() };
         let Observation::Present(properties) =
-            runner.observe_exec(&ExecResourceBody { command: words("/bin/run").unwrap(), ..exec }, None)
+            runner.observe_exec(&ExecResourceBody { command: words("/bin/run").unwrap(), ..exec })
         else {
             panic!("looking must not fail");
         };

@@ -326,8 +326,11 @@ impl Host for RealHost {
                     .map(|wanted_resource| (&wanted_resource.body, wanted_resource.secret))
                 {
                     Some((ResourceBody::Exec(exec), secret)) if self.can_run_commands() => {
-                        let refusal = request.downgraded.contains(id).then(|| runner.downgrade_refusal(exec));
-                        match runner.observe_exec(exec, refusal.flatten()) {
+                        let observed = match request.downgraded.contains(id) {
+                            true => runner.observe_exec_of_downgrade(exec),
+                            false => runner.observe_exec(exec),
+                        };
+                        match observed {
                             Observation::Unreadable(_) if secret => {
                                 Observation::Unreadable(HIDDEN.to_owned())
                             }

@@ -2,10 +2,8 @@
 //! made in a single run, and the control plane knows.
 
 use std::{
-    fs,
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    process::Command,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -97,24 +95,18 @@ fn run_that_loses_its_connection_at_any_byte_is_completed_by_the_next() {
     assert!(settings.contains(&target), "{settings}");
     let through = settings.replace(&target, &format!("127.0.0.1:{}", connection.port));
     test.write("root/etc/geppetto/punch.yaml", &through);
-    let copy = |from: &str, to: &str| {
-        let _ = fs::remove_dir_all(test.path(to));
-        assert!(
-            Command::new("cp").arg("-a").args([test.path(from), test.path(to)]).status().unwrap().success()
-        );
-    };
-    copy("root", "joined");
+    test.copy_folder("root", "joined");
 
     // What a whole run needs, and what it makes.
     test.ok(&RESTORE);
     let needed = u64::MAX - connection.left.load(Ordering::SeqCst);
-    copy("root", "clean");
+    test.copy_folder("root", "clean");
 
     let breaks = history_count();
     for seed in 1..=breaks {
         let mut numbers = SeededNumbers(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let bytes = numbers.below(needed);
-        copy("joined", "root");
+        test.copy_folder("joined", "root");
         connection.let_through(bytes);
         let broken = test.punch(&RESTORE);
         let title = format!("{bytes} of {needed} bytes: {} {}{}", broken.code, broken.stdout, broken.stderr);
