@@ -11,7 +11,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{component::Component, name::Name, resource::ResourceId, version::Version};
+use crate::{
+    component::Component,
+    name::Name,
+    resource::{Ownership, ResourceId},
+    version::Version,
+};
 
 pub use payload_drift::{PathDrift, PayloadDrift, payload_drift_lines};
 pub use request::{ObservationRequest, node_and_managed_package_names};
@@ -102,9 +107,37 @@ pub struct ManagedState {
     /// Resources, in the order they were applied.
     #[serde(default)]
     pub resources: Vec<ResourceCreatedByPunch>,
+    /// What files and directories were that punch did not make and gave another owner, group or mode.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ownership_before: BTreeMap<ResourceId, OwnershipBeforePunch>,
     /// Services and commands that were notified but not yet restarted or run when a run ended early.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub pending: BTreeSet<ResourceId>,
+}
+
+/// Owner, group and mode of a file or directory before punch changed them first; nothing for what punch left as it was.
+/// They come back when they are no longer stated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnershipBeforePunch {
+    /// The component that stated others first.
+    pub component: Name,
+    /// User name, or number of one without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Group name, or number of one without a name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Permission bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<u32>,
+}
+
+impl OwnershipBeforePunch {
+    /// The same as a wanted ownership.
+    pub fn to_ownership(&self) -> Ownership {
+        Ownership { owner: self.owner.clone(), group: self.group.clone(), mode: self.mode }
+    }
 }
 
 /// A resource that was not there before punch made it (a service: neither enabled nor running), which is

@@ -6,7 +6,10 @@ use model::{
     component::deployment_package_name,
     name::Name,
     node::Node,
-    observe::{ManagedState, Observation, ResourceCreatedByPunch, ResourcePropertyKind},
+    observe::{
+        ManagedState, Observation, OwnershipBeforePunch, ResourceCreatedByPunch, ResourcePropertyKind,
+        ResourcePropertyValue,
+    },
     plan::{self, Plan, PlannedAction, PlannedChange},
     report::{RepairOfInterruptedWork, Report, ReportEntry, ReportEntryResult, RunOutcome},
     resource::{Resource, ResourceBody, ResourceId, ResourceKind},
@@ -96,6 +99,11 @@ impl<'a> RunJournalAndReport<'a> {
                     })
                 }));
             }
+            PlannedAction::Apply(resource) => marks.extend(
+                ownership_before_change(resource, change)
+                    .filter(|_| !self.managed.resources.iter().any(|made| made.id == resource.id))
+                    .map(|before| ManagedStateChange::OwnershipBefore(resource.id.clone(), before)),
+            ),
             _ => (),
         }
         if let PlannedAction::Apply(resource) = &change.action
@@ -219,6 +227,18 @@ impl<'a> RunJournalAndReport<'a> {
             }
         };
         managed.pending.retain(|id| owed.contains(id) || is_of_left(id, &managed.resources));
+        managed.ownership_before.retain(|id, before| {
+            if left.contains(&before.component) {
+                return true;
+            }
+            // What is no longer stated is as it was, and from now on its owner's.
+            let stated = wanted.get(id).and_then(|resource| resource.body.ownership());
+            let stated = stated.cloned().unwrap_or_default();
+            before.owner = before.owner.take().filter(|_| stated.owner.is_some());
+            before.group = before.group.take().filter(|_| stated.group.is_some());
+            before.mode = before.mode.filter(|_| stated.mode.is_some());
+            before.owner.is_some() || before.group.is_some() || before.mode.is_some()
+        });
         let packages: BTreeSet<String> = look
             .wanted
             .components
@@ -284,4 +304,24 @@ impl<'a> RunJournalAndReport<'a> {
             mark.apply_to_managed_state(&mut self.managed);
         }
     }
+}
+
+/// Which owner, group and mode of a file or directory that was there a change replaces.
+fn ownership_before_change(resource: &Resource, change: &PlannedChange) -> Option<OwnershipBeforePunch> {
+    resource.body.ownership()?;
+    let component = change.components.first()?.clone();
+    let mut before = OwnershipBeforePunch { component, owner: None, group: None, mode: None };
+    for difference in &change.differences {
+        match (difference.property, difference.before.clone()) {
+            (ResourcePropertyKind::Owner, Some(ResourcePropertyValue::Text(name))) => {
+                before.owner = Some(name)
+            }
+            (ResourcePropertyKind::Group, Some(ResourcePropertyValue::Text(name))) => {
+                before.group = Some(name)
+            }
+            (ResourcePropertyKind::Mode, Some(ResourcePropertyValue::Mode(mode))) => before.mode = Some(mode),
+            _ => (),
+        }
+    }
+    (before.owner.is_some() || before.group.is_some() || before.mode.is_some()).then_some(before)
 }

@@ -8,9 +8,12 @@ use std::{
 
 use model::{
     health::HealthProbe,
-    observe::{Observation, ObservationRequest, OsFamily, ResourcePropertiesByKind, ResourcePropertyKind},
+    observe::{
+        Observation, ObservationRequest, OsFamily, ResourcePropertiesByKind, ResourcePropertyKind,
+        ResourcePropertyValue,
+    },
     plan::{PlannedAction, PlannedChange, desired_resource_properties},
-    resource::{ResourceBody, ResourceId},
+    resource::{Resource, ResourceBody, ResourceId},
     version::Version,
 };
 
@@ -112,7 +115,8 @@ impl Host for MemoryHost {
                 self.packages.retain(|name, _| !names.contains(name))
             }
             PlannedAction::Apply(resource) => {
-                let mut properties = self.resources.remove(&resource.id).unwrap_or_default();
+                let mut properties =
+                    self.resources.remove(&resource.id).unwrap_or_else(|| properties_of_new(resource));
                 properties.extend(desired_resource_properties(resource));
                 if matches!(resource.body, ResourceBody::Exec(_)) {
                     // It ran, so what it needed was there.
@@ -138,4 +142,14 @@ impl Host for MemoryHost {
         self.asked.borrow_mut().push(probe.clone());
         self.sick.clone().map_or(Ok(()), Err)
     }
+}
+
+/// What something new has when nothing else is stated.
+fn properties_of_new(resource: &Resource) -> ResourcePropertiesByKind {
+    let mode = match &resource.body {
+        ResourceBody::File(_) => 0o644,
+        ResourceBody::Directory(_) => 0o755,
+        _ => return ResourcePropertiesByKind::new(),
+    };
+    [(ResourcePropertyKind::Mode, ResourcePropertyValue::Mode(mode))].into()
 }

@@ -10,7 +10,7 @@ use std::{
 
 use model::{
     name::Name,
-    observe::{ManagedState, ResourceCreatedByPunch},
+    observe::{ManagedState, OwnershipBeforePunch, ResourceCreatedByPunch},
     report::{Report, ReportEntry, ReportEntryResult},
     resource::ResourceId,
 };
@@ -37,6 +37,8 @@ pub(crate) enum ManagedStateChange {
     Installed(String, Name),
     /// A resource is punch's own.
     Made(ResourceCreatedByPunch),
+    /// What was there has another owner, group or mode now; the first ones are remembered.
+    OwnershipBefore(ResourceId, OwnershipBeforePunch),
     /// What lies at a resource's place is written, whoever made it: a killed run can leave a temporary file there.
     Written(ResourceId),
     /// A service or command was notified.
@@ -69,15 +71,25 @@ impl ManagedStateChange {
                 managed.packages.insert(name.clone(), component.clone());
             }
             ManagedStateChange::Made(made) => {
+                managed.ownership_before.remove(&made.id);
                 match managed.resources.iter_mut().find(|known| known.id == made.id) {
                     Some(known) => *known = made.clone(),
                     None => managed.resources.push(made.clone()),
                 }
             }
+            ManagedStateChange::OwnershipBefore(id, before) => {
+                let known = managed.ownership_before.entry(id.clone()).or_insert_with(|| before.clone());
+                known.owner = known.owner.take().or_else(|| before.owner.clone());
+                known.group = known.group.take().or_else(|| before.group.clone());
+                known.mode = known.mode.or(before.mode);
+            }
             ManagedStateChange::Written(_) => (),
             ManagedStateChange::Owed(id) => _ = managed.pending.insert(id.clone()),
             ManagedStateChange::Uninstalled(name) => _ = managed.packages.remove(name),
-            ManagedStateChange::Unmade(id) => managed.resources.retain(|made| made.id != *id),
+            ManagedStateChange::Unmade(id) => {
+                managed.ownership_before.remove(id);
+                managed.resources.retain(|made| made.id != *id);
+            }
             ManagedStateChange::Paid(id) => _ = managed.pending.remove(id),
         }
     }

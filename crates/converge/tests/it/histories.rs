@@ -36,21 +36,23 @@ enum Kind {
     FileOrSymlink,
 }
 
-/// What a manifest may say of a path. Its mode is always said: one that is not is the mode that was there.
+/// What a manifest may say of a path.
 #[derive(Debug, Clone)]
 enum Wanted {
-    File { content: String, mode: u32 },
-    Directory { mode: u32 },
+    File { content: String, mode: Option<u32> },
+    Directory { mode: Option<u32> },
     Symlink { target: String },
 }
 
 impl Wanted {
     fn resource(&self, path: &str) -> String {
+        let stated =
+            |mode: &Option<u32>| mode.map(|mode| format!(", mode: \"{mode:04o}\"")).unwrap_or_default();
         match self {
             Wanted::File { content, mode } => {
-                format!("  - {{file: {path}, content: {content:?}, mode: \"{mode:04o}\"}}\n")
+                format!("  - {{file: {path}, content: {content:?}{}}}\n", stated(mode))
             }
-            Wanted::Directory { mode } => format!("  - {{directory: {path}, mode: \"{mode:04o}\"}}\n"),
+            Wanted::Directory { mode } => format!("  - {{directory: {path}{}}}\n", stated(mode)),
             Wanted::Symlink { target } => format!("  - {{symlink: {path}, target: {target}}}\n"),
         }
     }
@@ -58,7 +60,7 @@ impl Wanted {
 
 /// A manifest of directories, files, links and a cron job. What lies in a folder is left out where the folder is not said.
 fn manifest(with_type_changes: bool) -> impl Strategy<Value = String> {
-    let mode = || prop_oneof![Just(0o600), Just(0o640), Just(0o755), Just(0o700)];
+    let mode = || option::weighted(0.8, prop_oneof![Just(0o600), Just(0o640), Just(0o755), Just(0o700)]);
     let file = ("[a-c]{0,3}", mode()).prop_map(|(content, mode)| Wanted::File { content, mode }).boxed();
     let directory = mode().prop_map(|mode| Wanted::Directory { mode }).boxed();
     let symlink = "[a-c]{1,2}".prop_map(|target| Wanted::Symlink { target }).boxed();

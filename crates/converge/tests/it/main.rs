@@ -11,6 +11,7 @@ mod host_with_users;
 mod killed;
 mod machine;
 mod memory;
+mod ownership_before;
 mod packages;
 mod partly;
 mod payload_conflicts;

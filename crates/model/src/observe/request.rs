@@ -33,7 +33,11 @@ impl<'a> ObservationRequest<'a> {
         // Services that earlier runs notified are observed too, even when they are no longer described.
         let made = made.chain(&managed.pending).cloned();
         let accounts = wanted.iter().flat_map(|resource| resource.required_accounts());
-        let others = made.chain(accounts).collect();
+        let changed = managed.ownership_before.iter().flat_map(|(id, before)| {
+            let accounts = before.to_ownership().owner_and_group_accounts().into_iter();
+            accounts.filter(|account| account.name != "root").chain([id.clone()])
+        });
+        let others = made.chain(accounts).chain(changed).collect();
         let present: BTreeSet<&ResourceId> =
             wanted.iter().filter(|resource| resource.present).map(|resource| &resource.id).collect();
         let absent = wanted.iter().filter(|resource| !resource.present).map(|resource| &resource.id);

@@ -346,7 +346,7 @@ impl<'a> Planner<'a> {
         if let ResourceBody::Exec(exec) = &resource.body {
             return self.plan_exec((component, resource), exec, observed, changed);
         }
-        let completed = self.with_defaults_if_made_by_punch(resource, observed);
+        let completed = self.with_defaults_of_what_is_not_stated(resource, observed);
         let resource = completed.as_ref();
         let differences =
             compare::find_differences_from_desired_properties(resource, observed, self.observed);

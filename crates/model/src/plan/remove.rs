@@ -131,6 +131,7 @@ impl<'a> Planner<'a> {
                 false,
             );
         }
+        self.restore_ownership_of_directories_no_longer_described();
         for managed in late {
             match self.is_primary_group_of_staying_user(&managed.id) {
                 true => self.groups_to_be_left.push(managed),

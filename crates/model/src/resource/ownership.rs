@@ -53,7 +53,8 @@ impl Ownership {
             .extend(self.mode.map(|mode| (ResourcePropertyKind::Mode, ResourcePropertyValue::Mode(mode))));
     }
 
-    pub(super) fn owner_and_group_accounts(&self) -> Vec<ResourceId> {
+    /// The accounts it names.
+    pub(crate) fn owner_and_group_accounts(&self) -> Vec<ResourceId> {
         let user = self.owner.iter().map(|name| ResourceId::new(ResourceKind::User, name));
         let group = self.group.iter().map(|name| ResourceId::new(ResourceKind::Group, name));
         user.chain(group).collect()

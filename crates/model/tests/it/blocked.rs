@@ -202,6 +202,7 @@ fn blocked_component_keeps_its_packages_resources_and_checks() {
             .collect(),
         // One that the new version gives up, and one of a component that is not wanted any more.
         resources: vec![made("file:/etc/vic.old", "vic"), made("file:/srv/left/conf", "left")],
+        ownership_before: BTreeMap::new(),
         pending: [id("service:vic")].into(),
     };
     let health = HealthCheck {
