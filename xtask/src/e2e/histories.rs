@@ -11,8 +11,12 @@ use crate::{
 
 pub(super) const HISTORY_STORY_CHECKS: &[Check] = &[
     ("a host is made in each state in a single run, and has nothing of it afterwards", made_in_single_runs),
-    ("a run that fails puts back accounts and services that were there before punch", put_back),
+    ("a run that fails puts back accounts, services and packages that were there before punch", put_back),
     ("whatever was killed at any instant, the next run leaves a host that was made in a single run", killed),
+    (
+        "whenever the whole host was killed, the next run leaves one that was made in a single run",
+        killed_whole,
+    ),
 ];
 
 /// What the host has, by the version of the component; none is a host without it.
@@ -20,6 +24,21 @@ const STATES: [Option<&str>; 4] = [None, Some("1.0.0"), Some("1.1.0"), Some("2.0
 
 /// How many runs are killed.
 const KILLS: u64 = 24;
+/// How many runs are killed with the whole host.
+const KILLS_OF_WHOLE_HOST: u64 = 8;
+
+/// Makes two versions of a package of the system, from which apt-get installs the older one.
+const VISITOR_PACKAGES: &str = r#"mkdir -p /srv/debs && cd /srv/debs && for version in 1.0 2.0; do
+  mkdir -p build/DEBIAN && printf 'Package: visitor-tools
+Version: %s
+Architecture: all
+Maintainer: A <a@example.org>
+Description: tools
+' $version > build/DEBIAN/control
+  dpkg-deb --build build visitor-tools_$version.deb > /dev/null
+  { cat build/DEBIAN/control; echo "Filename: ./visitor-tools_$version.deb"; stat -c 'Size: %s' visitor-tools_$version.deb; echo "SHA256: $(sha256sum visitor-tools_$version.deb | cut -d' ' -f1)"; echo; }
+done > Packages && rm -r build && mkdir -p /etc/apt/sources.list.d && echo 'deb [trusted=yes] file:/srv/debs ./' > /etc/apt/sources.list.d/visitor.list &&
+apt-get -q update > /tmp/apt.log 2>&1 && apt-get -q -y install visitor-tools=1.0 >> /tmp/apt.log 2>&1 || { cat /tmp/apt.log; exit 1; }"#;
 
 const FINGERPRINT: &str = include_str!("host_fingerprint.py");
 
@@ -72,7 +91,8 @@ const VERSIONS: [(&str, &str); 4] = [
   - {group: visitors, gid: 4242}
   - {user: visitor, shell: /usr/sbin/nologin, comment: Changed, groups: [], home: /srv/visitor}
   - {service: cron, enabled: false, running: false}
-  - {exec: sundry-fails, command: [/bin/false], creates: /nowhere, reversible: true, require: [service:cron]}
+  - {package: visitor-tools, version: \"2.0\"}
+  - {exec: sundry-fails, command: [/bin/false], creates: /nowhere, reversible: true, require: [service:cron, package:visitor-tools]}
 ",
     ),
 ];
@@ -188,10 +208,11 @@ fn put_back(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
         "groupadd visitors && useradd --create-home --shell /bin/sh --comment Visitor --groups visitors,adm visitor",
     )?
     .expect_exit_code(0, "the output above")?;
+    test.run_any_exit_on_web_01(VISITOR_PACKAGES)?.expect_exit_code(0, "the output above")?;
     want(test, 1)?;
     restore(test)?;
     let before = fingerprint(test)?;
-    let look = "systemctl is-enabled cron; systemctl is-active cron; getent group visitors; id visitor";
+    let look = "systemctl is-enabled cron; systemctl is-active cron; getent group visitors; id visitor; dpkg-query --show visitor-tools";
     let accounts = test.run_any_exit_on_web_01(look)?.out;
     test.write_and_import_web_role("sundry: \"9.0.0\"", "")?;
     test.run_any_exit_on_web_01("punch restore --max-removals 50")?
@@ -202,7 +223,9 @@ fn put_back(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     want(test, 0)?;
     restore(test)?;
     remove_data_of_earlier_states(test, 0)?;
-    test.run_any_exit_on_web_01("userdel --remove visitor && groupdel visitors")?;
+    test.run_any_exit_on_web_01(
+        "userdel --remove visitor && groupdel visitors && dpkg --purge visitor-tools && rm -r /srv/debs /etc/apt/sources.list.d/visitor.list && { rmdir /etc/apt/sources.list.d; apt-get -q update; }",
+    )?;
     expect_like(test, 0, "the visitor left")
 }
 
@@ -215,22 +238,51 @@ fn remove_data_of_earlier_states(test: &TestEnvironment, state: usize) -> Result
 }
 
 fn killed(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
-    let mut numbers = SeededNumberSequence::from_text("kills of a booted host");
-    let count = STATES.len();
-    let mut failures = Vec::new();
-    let mut from = 0;
-    for kill in 1..=KILLS {
-        let to = (from + 1 + numbers.next_below(count - 1)) % count;
-        want(test, to)?;
-        let milliseconds = numbers.next_below(2500);
+    for_each_kill(test, KILLS, "kills of a booted host", |test, milliseconds, numbers| {
         // Alone, or with all that it runs.
         let whom = if numbers.next_below(2) == 0 { "$punch" } else { "-$punch" };
         let typed = format!(
-            "setsid punch restore --max-removals 50 > /tmp/killed.log 2>&1 & punch=$!; sleep {}.{:03}; kill -9 -- {whom}; wait $punch",
-            milliseconds / 1000,
-            milliseconds % 1000
+            "setsid punch restore --max-removals 50 > /tmp/killed.log 2>&1 & punch=$!; sleep {}; kill -9 -- {whom}; wait $punch",
+            seconds(milliseconds)
+        );
+        test.run_any_exit_on_web_01(&typed).map(drop)
+    })
+}
+
+fn killed_whole(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
+    for_each_kill(test, KILLS_OF_WHOLE_HOST, "kills of a whole host", |test, milliseconds, _| {
+        let typed = format!(
+            "setsid punch restore --max-removals 50 > /dev/null 2>&1 < /dev/null & sleep {}",
+            seconds(milliseconds)
         );
         test.run_any_exit_on_web_01(&typed)?;
+        test.kill_web_01_whole_and_boot_again()
+    })
+}
+
+fn seconds(milliseconds: usize) -> String {
+    format!("{}.{:03}", milliseconds / 1000, milliseconds % 1000)
+}
+
+/// Begins a run from one state to another `kills` times, has it killed after some milliseconds, and runs again.
+fn for_each_kill(
+    test: &mut TestEnvironment,
+    kills: u64,
+    seed: &str,
+    begin_and_kill: impl Fn(&mut TestEnvironment, usize, &mut SeededNumberSequence) -> Result<(), ChoreFailure>,
+) -> Result<(), ChoreFailure> {
+    let mut numbers = SeededNumberSequence::from_text(seed);
+    let count = STATES.len();
+    let mut failures = Vec::new();
+    let mut from = 0;
+    want(test, from)?;
+    restore(test)?;
+    remove_data_of_earlier_states(test, from)?;
+    for kill in 1..=kills {
+        let to = (from + 1 + numbers.next_below(count - 1)) % count;
+        want(test, to)?;
+        let milliseconds = numbers.next_below(2500);
+        begin_and_kill(test, milliseconds, &mut numbers)?;
         let title = format!("kill {kill}, after {milliseconds} ms of {:?} -> {:?}", STATES[from], STATES[to]);
         // What a killed punch began may still be at work.
         test.run_any_exit_on_web_01(
@@ -246,7 +298,7 @@ fn killed(test: &mut TestEnvironment) -> Result<(), ChoreFailure> {
     match failures.is_empty() {
         true => Ok(()),
         false => Err(ChoreFailure {
-            what: format!("{} of {KILLS} killed runs left traces", failures.len()),
+            what: format!("{} of {kills} killed runs left traces", failures.len()),
             command: None,
             output: failures.join("\n"),
             look: "`punch history` on web-01".to_owned(),

@@ -153,6 +153,11 @@ impl TestEnvironment {
         self.hosts.boot_host_and_wait(&self.image, name)
     }
 
+    /// Kills everything that runs on web-01 at once, and boots it again.
+    pub(super) fn kill_web_01_whole_and_boot_again(&mut self) -> Result<(), ChoreFailure> {
+        self.hosts.kill_whole_host_and_boot_again(&self.image, &mut self.host)
+    }
+
     /// Installs punch on a host, from the repository that the stories share.
     pub(super) fn install_punch_of_shared_control_plane(
         &self,

@@ -23,6 +23,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// A running host; powered off and removed when dropped.
 pub(crate) struct BootedHost {
     name: String,
+    number: usize,
     address: String,
     machine: String,
     folder: PathBuf,
@@ -52,35 +53,43 @@ impl BootedHost {
         {
             fs::write(etc.join(file), text).map_err(io_failure_maker_for_path("write", &etc.join(file)))?;
         }
-        let console = fs::File::create(folder.join("console.log"))
-            .map_err(io_failure_maker_for_path("create", &folder))?;
-        let errors = console.try_clone().map_err(io_failure_maker_for_path("write", &folder))?;
-        let container = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM", "unshare", "-m", "sh", "-c"])
-            .arg(script(image, &folder, &machine, &network.veth_name_of_host(number)))
-            .stdin(Stdio::null())
-            .stdout(console)
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| {
-                ChoreFailure::new(format!("cannot start a container: {error}"), "setpriv, unshare")
-            })?;
+        let container = start_container(network, image, &folder, &machine, number)?;
         let mut host = BootedHost {
             name: name.to_owned(),
+            number,
             address: network.address_of_host_number(number),
             machine,
             folder,
             container,
             init: 0,
         };
-        host.init = host.wait_for("its first process", 100, BootedHost::first_process)?;
-        network.attach_host(number, host.init)?;
-        host.wait_for("its systemd to finish starting", 1200, |host| {
+        host.attach_and_wait_until_started(network)?;
+        Ok(host)
+    }
+
+    /// Kills everything that runs on it at once, and boots it again with what is on its disk.
+    pub(super) fn kill_whole_and_boot_again(
+        &mut self,
+        network: &BridgeNetwork,
+        image: &HostImage,
+    ) -> Result<(), ChoreFailure> {
+        // With the first process of a process namespace the kernel kills all others.
+        let here = CommandShell::shell_on_this_machine(Path::new("/"));
+        here.run_line_expecting_success(&format!("kill -9 {}", self.init))?;
+        self.container.wait().map_err(io_failure_maker_for_path("wait for", &self.folder))?;
+        self.init = 0;
+        self.container = start_container(network, image, &self.folder, &self.machine, self.number)?;
+        self.attach_and_wait_until_started(network)
+    }
+
+    fn attach_and_wait_until_started(&mut self, network: &BridgeNetwork) -> Result<(), ChoreFailure> {
+        self.init = self.wait_for("its first process", 100, BootedHost::first_process)?;
+        network.attach_host(self.number, self.init)?;
+        self.wait_for("its systemd to finish starting", 1200, |host| {
             let state =
                 host.root_command_shell().run_line_to_any_exit("systemctl is-system-running").ok()?.out;
             ["running", "degraded"].contains(&state.trim()).then_some(())
-        })?;
-        Ok(host)
+        })
     }
 
     /// The address it is reached at.
@@ -177,6 +186,26 @@ impl Drop for BootedHost {
         }
         fs::remove_dir(Path::new("/run/systemd/nspawn/propagate").join(&self.machine)).ok();
     }
+}
+
+fn start_container(
+    network: &BridgeNetwork,
+    image: &HostImage,
+    folder: &Path,
+    machine: &str,
+    number: usize,
+) -> Result<Child, ChoreFailure> {
+    let console =
+        fs::File::create(folder.join("console.log")).map_err(io_failure_maker_for_path("create", folder))?;
+    let errors = console.try_clone().map_err(io_failure_maker_for_path("write", folder))?;
+    Command::new("setpriv")
+        .args(["--pdeathsig", "TERM", "unshare", "-m", "sh", "-c"])
+        .arg(script(image, folder, machine, &network.veth_name_of_host(number)))
+        .stdin(Stdio::null())
+        .stdout(console)
+        .stderr(errors)
+        .spawn()
+        .map_err(|error| ChoreFailure::new(format!("cannot start a container: {error}"), "setpriv, unshare"))
 }
 
 /// What runs in the mount namespace of its own: a control group, the overlay, the container.

@@ -62,6 +62,15 @@ impl TestHostLauncher {
         self.booted += 1;
         BootedHost::boot(&self.folder, &self.network, image, name, self.booted)
     }
+
+    /// Kills everything that runs on a host at once, boots it again with what is on its disk, and waits as at first.
+    pub(crate) fn kill_whole_host_and_boot_again(
+        &self,
+        image: &HostImage,
+        host: &mut BootedHost,
+    ) -> Result<(), ChoreFailure> {
+        host.kill_whole_and_boot_again(&self.network, image)
+    }
 }
 
 /// Why hosts cannot be booted here, in words; nothing when they can.

@@ -1,8 +1,9 @@
-//! Before-images: files, links, folders, accounts and services as they were before punch first changed what it had not made.
+//! Before-images: files, links, folders, accounts, services and OS packages as they were before punch first changed what it had not made.
 //! They are on disk before the change, are put back when the host goes back to an earlier generation, and go after the next
 //! good one.
 //!
-//! What punch made is not kept: an earlier generation makes it again. In a folder of a user of the host nothing is
+//! What punch made is not kept, for an earlier generation makes it again, but for the version of an OS package, which that
+//! need not state. In a folder of a user of the host nothing is
 //! kept, because what is read there as root could be anything.
 
 use std::{collections::BTreeSet, io::Read as _, path::PathBuf};
@@ -13,13 +14,16 @@ use crate::{
     punch_state_folder::{BeforeImage, BeforeImageContent, MOST_KEPT_ASIDE_BYTES, UserBeforeImage},
 };
 use model::{
-    observe::{FileType, Observation, ResourcePropertiesByKind, ResourcePropertyKind, ResourcePropertyValue},
+    observe::{
+        FileType, Observation, ResourceCreatedByPunch, ResourcePropertiesByKind, ResourcePropertyKind,
+        ResourcePropertyValue,
+    },
     plan::{
         FoldersOfUsers, PlannedAction, PlannedChange, ResourcePropertyDifference, desired_resource_properties,
     },
     resource::{
-        DirectoryResourceBody, FileResourceBody, GroupResourceBody, Ownership, Resource, ResourceBody,
-        ResourceId, ResourceKind, ServiceResourceBody, SymlinkResourceBody, UserResourceBody,
+        DirectoryResourceBody, FileResourceBody, GroupResourceBody, Ownership, PackageResourceBody, Resource,
+        ResourceBody, ResourceId, ResourceKind, ServiceResourceBody, SymlinkResourceBody, UserResourceBody,
     },
 };
 
@@ -31,11 +35,12 @@ impl ApplyRun<'_, '_> {
         id: &ResourceId,
     ) -> Result<Result<(), HostError>, PunchStateFolderError> {
         let is_path = is_path(id);
-        let is_kept =
-            is_path || matches!(id.kind, ResourceKind::User | ResourceKind::Group | ResourceKind::Service);
+        let is_kept = is_path || !matches!(id.kind, ResourceKind::Cron | ResourceKind::Exec);
         let is_ours = || {
             let mut made = self.look.observed.managed.resources.iter();
-            made.any(|made| made.id == *id || is_path && made.id.name == id.name)
+            let is_same =
+                |made: &ResourceCreatedByPunch| made.id == *id || is_path && made.id.name == id.name;
+            id.kind != ResourceKind::Package && made.any(is_same)
         };
         let is_of_user = || {
             FoldersOfUsers::find_folders_of_users(&self.look.wanted, &self.look.observed)
@@ -53,7 +58,7 @@ impl ApplyRun<'_, '_> {
             return Ok(Ok(()));
         }
         let content = match properties.get(&ResourcePropertyKind::Type) {
-            None => match content_of_account_or_service(id.kind, properties) {
+            None => match content_of_what_lies_at_no_path(id.kind, properties) {
                 Some(content) => content,
                 None => return Ok(Ok(())),
             },
@@ -83,12 +88,16 @@ impl ApplyRun<'_, '_> {
     /// After going back to an earlier generation: puts back what it does not describe; returns whether all could be.
     pub(super) fn put_before_images_back(&mut self) -> Result<bool, PunchStateFolderError> {
         let mut images = self.state.load_before_images()?;
-        // Groups before their users, owners before what is theirs, folders before what is in them, services last.
+        let made = &self.look.observed.managed.resources;
+        let is_made_by_punch = |id: &ResourceId| made.iter().any(|made| made.id == *id);
+        // Packages, which can bring accounts; groups before their users, owners before what is theirs, folders before what
+        // is in them, services last.
         let rank = |id: &ResourceId| match id.kind {
-            ResourceKind::Group => 0,
-            ResourceKind::User => 1,
-            ResourceKind::Service => 3,
-            _ => 2,
+            ResourceKind::Package => 0,
+            ResourceKind::Group => 1,
+            ResourceKind::User => 2,
+            ResourceKind::Service => 4,
+            _ => 3,
         };
         images.sort_by(|one, other| (rank(&one.id), &one.id.name).cmp(&(rank(&other.id), &other.id.name)));
         for image in images {
@@ -98,12 +107,19 @@ impl ApplyRun<'_, '_> {
                 true => id.occupied_path().as_deref() == Some(image.id.name.as_str()),
                 false => *id == image.id,
             };
-            if described.any(|resource| is_same(&resource.id)) {
+            let is_right = match described.find(|resource| is_same(&resource.id)).map(|found| &found.body) {
+                // One that states no version leaves the one it finds.
+                Some(ResourceBody::Package(package)) => package.version.is_some(),
+                Some(_) => true,
+                // What punch installed, and this generation does not want, has been removed.
+                None => image.id.kind == ResourceKind::Package && is_made_by_punch(&image.id),
+            };
+            if is_right {
                 continue;
             }
             let Some(resource) = self.resource_of_before_image(image)? else { continue };
             let change = PlannedChange {
-                differences: differences_of_account_or_service(&resource),
+                differences: differences_of_what_lies_at_no_path(&resource),
                 action: PlannedAction::Apply(Box::new(resource)),
                 components: Default::default(),
                 creates: false,
@@ -131,6 +147,9 @@ impl ApplyRun<'_, '_> {
             BeforeImageContent::Service { enabled, running } => {
                 let service = ServiceResourceBody { enabled, running, reload: false, settle: None };
                 (kind, ResourceBody::Service(service))
+            }
+            BeforeImageContent::Package(version) => {
+                (kind, ResourceBody::Package(PackageResourceBody { version: Some(version) }))
             }
             BeforeImageContent::File(sha256) => {
                 let Some(mut stored) = self.state.open_stored_content_if_intact(&sha256)? else {
@@ -161,8 +180,8 @@ fn is_path(id: &ResourceId) -> bool {
     matches!(id.kind, ResourceKind::File | ResourceKind::Symlink | ResourceKind::Directory)
 }
 
-/// How an account or a service is, as far as it can be put back.
-fn content_of_account_or_service(
+/// How an account, a service or a package is, as far as it can be put back.
+fn content_of_what_lies_at_no_path(
     kind: ResourceKind,
     properties: &ResourcePropertiesByKind,
 ) -> Option<BeforeImageContent> {
@@ -194,6 +213,8 @@ fn content_of_account_or_service(
             enabled: flag(ResourcePropertyKind::Enabled),
             running: flag(ResourcePropertyKind::Running),
         }),
+        // One that another package provides has no version of its own.
+        ResourceKind::Package => text(ResourcePropertyKind::Version).map(BeforeImageContent::Package),
         _ => None,
     }
 }
@@ -205,8 +226,8 @@ fn user_of_before_image(image: UserBeforeImage) -> UserResourceBody {
     UserResourceBody { uid, group, groups, home, shell, comment, system: true, authorized_keys }
 }
 
-/// What the tools of accounts and services are told to set: all that was kept.
-fn differences_of_account_or_service(resource: &Resource) -> Vec<ResourcePropertyDifference> {
+/// What the tools of accounts, services and packages are told to set: all that was kept.
+fn differences_of_what_lies_at_no_path(resource: &Resource) -> Vec<ResourcePropertyDifference> {
     if is_path(&resource.id) {
         return Vec::new();
     }

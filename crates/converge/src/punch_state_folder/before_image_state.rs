@@ -41,6 +41,8 @@ pub(crate) enum BeforeImageContent {
     Group(Option<u32>),
     /// A service: whether it started at boot, and whether it ran.
     Service { enabled: Option<bool>, running: Option<bool> },
+    /// A package of the operating system, by its version.
+    Package(String),
 }
 
 /// How a user was.
