@@ -15,6 +15,13 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+/// The peer of a connection over TCP.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TcpPeer {
+    /// Where it connects from: a proxy in front of the control plane is the peer of all.
+    pub(crate) address: IpAddr,
+}
+
 /// What clients may take.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConnectionLimits {

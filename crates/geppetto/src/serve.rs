@@ -14,9 +14,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 use tokio_rustls::TlsAcceptor;
+use tower_http::add_extension::AddExtension;
 
 pub(crate) use crate::connections::ConnectionLimits;
-use crate::connections::{ConnectionSlots, WriteTimeoutStream};
+use crate::connections::{ConnectionSlots, TcpPeer, WriteTimeoutStream};
 
 /// How long a client may take to send the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(15);
@@ -58,7 +59,9 @@ pub(crate) async fn serve_tcp_connections(
             continue;
         };
         let _ = stream.set_nodelay(true);
-        let connection = serve_connection(stream, tls.clone(), router.clone(), limits, graceful.watcher());
+        let peer = TcpPeer { address: address.ip() };
+        let service = AddExtension::new(router.clone(), peer);
+        let connection = serve_connection(stream, tls.clone(), service, limits, graceful.watcher());
         tokio::spawn(async move {
             // Client errors are logged at debug level: they need no action here.
             if let Err(error) = connection.await {
@@ -75,12 +78,12 @@ pub(crate) async fn serve_tcp_connections(
 async fn serve_connection(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    service: AddExtension<Router, TcpPeer>,
     limits: ConnectionLimits,
     watcher: Watcher,
 ) -> io::Result<()> {
     let Some(tls) = tls else {
-        return serve_requests(WriteTimeoutStream::new(stream, limits.stalled_for), router, watcher).await;
+        return serve_requests(WriteTimeoutStream::new(stream, limits.stalled_for), service, watcher).await;
     };
     let handshake = async {
         let mut first = [0];
@@ -93,15 +96,15 @@ async fn serve_connection(
         }
     };
     let stream = tokio::time::timeout(HANDSHAKE_WITHIN, handshake).await??;
-    serve_requests(stream, router, watcher).await
+    serve_requests(stream, service, watcher).await
 }
 
 async fn serve_requests(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    router: Router,
+    service: AddExtension<Router, TcpPeer>,
     watcher: Watcher,
 ) -> io::Result<()> {
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(service);
     let connection = http1_connection_builder().serve_connection(TokioIo::new(stream), service);
     watcher.watch(connection).await.map_err(io::Error::other)
 }

@@ -88,6 +88,22 @@ pub enum RunOutcome {
     Interrupted,
 }
 
+impl RunOutcome {
+    /// Its name in reports: `rolled-back`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunOutcome::Unchanged => "unchanged",
+            RunOutcome::Changed => "changed",
+            RunOutcome::Blocked => "blocked",
+            RunOutcome::Partly => "partly",
+            RunOutcome::Failed => "failed",
+            RunOutcome::RolledBack => "rolled-back",
+            RunOutcome::Held => "held",
+            RunOutcome::Interrupted => "interrupted",
+        }
+    }
+}
+
 /// One thing done or tried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -15,6 +15,7 @@ pub use job::{Job, JobLogEntry, JobPage, JobRequest};
 pub use retention::{ChannelRetentionPreview, RetentionPreview};
 pub use server_credential::ServerCredentialStatus;
 pub use token::{IssuedToken, PrincipalInfo, TokenList, TokenRequest, TokenSummary};
+pub use user::{IssuedPasswordLink, UserGrantsRequest, UserList, UserRequest, UserSummary};
 
 macro_rules! shape {
     ($($(#[$doc:meta])* pub struct $name:ident { $($(#[$field_doc:meta])* pub $field:ident: $type:ty,)* })*) => {
@@ -34,6 +35,7 @@ mod job;
 mod retention;
 mod server_credential;
 mod token;
+mod user;
 
 shape! {
     /// An error, as RFC 9457 describes it (`application/problem+json`).

@@ -69,6 +69,47 @@ CREATE TABLE grants (
     PRIMARY KEY (token, access_level, environment, component)
 );
 
+-- People. `password_hash` is what argon2id made of the password, in PHC form; absent until the person has set one.
+CREATE TABLE users (
+    name          TEXT   NOT NULL PRIMARY KEY,
+    password_hash TEXT,
+    created_us    BIGINT NOT NULL,
+    created_by    TEXT   NOT NULL,
+    disabled_us   BIGINT
+);
+
+-- What a user may do, and where; `*` is every environment, or every component.
+CREATE TABLE user_grants (
+    user_name    TEXT   NOT NULL REFERENCES users (name),
+    access_level TEXT   NOT NULL CHECK (access_level IN ('viewer', 'developer', 'operator', 'admin')),
+    environment  TEXT   NOT NULL,
+    component    TEXT   NOT NULL,
+    PRIMARY KEY (user_name, access_level, environment, component)
+);
+
+-- One-time links with which a person sets a password. Of a user's links the newest is good.
+CREATE TABLE password_links (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    user_name  TEXT   NOT NULL REFERENCES users (name),
+    hash       TEXT   NOT NULL,
+    created_us BIGINT NOT NULL,
+    created_by TEXT   NOT NULL,
+    expires_us BIGINT NOT NULL,
+    used_us    BIGINT
+);
+CREATE INDEX password_links_user ON password_links (user_name) WHERE used_us IS NULL;
+
+-- Browsers that somebody is logged in with. `used_us` is at most a minute behind.
+CREATE TABLE sessions (
+    id         TEXT   NOT NULL PRIMARY KEY,
+    user_name  TEXT   NOT NULL REFERENCES users (name),
+    hash       TEXT   NOT NULL,
+    created_us BIGINT NOT NULL,
+    used_us    BIGINT NOT NULL,
+    expires_us BIGINT NOT NULL
+);
+CREATE INDEX sessions_user ON sessions (user_name);
+
 -- One-time tokens a server joins with.
 CREATE TABLE join_tokens (
     id         TEXT   NOT NULL PRIMARY KEY,

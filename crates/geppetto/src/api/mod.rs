@@ -21,6 +21,7 @@ mod router;
 mod servers;
 mod tokens;
 mod upload;
+mod users;
 
 use std::sync::Arc;
 

@@ -143,6 +143,9 @@ impl From<StoreError> for ProblemResponse {
                 "The name is taken",
                 format!("{error}; choose another one or revoke that token first"),
             ),
+            StoreError::UserNameTaken(_) => {
+                Self::new(StatusCode::CONFLICT, "name-taken", "The name is taken", error.to_string())
+            }
             other if other.is_disk_full() => Self::disk_full(&other),
             other if other.is_temporary() => {
                 tracing::warn!(error = %join_error_and_sources(&other), "a request failed: the database is busy");
@@ -229,8 +232,10 @@ pub(super) async fn convert_error_responses_to_problems(request: Request, next: 
     let method = request.method().clone();
     let response = next.run(request).await;
     let status = response.status();
-    let is_problem = response.headers().get(header::CONTENT_TYPE) == Some(&CONTENT_TYPE);
-    if !(status.is_client_error() || status.is_server_error()) || is_problem {
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let is_problem = content_type == Some(&CONTENT_TYPE);
+    let is_page = content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+    if !(status.is_client_error() || status.is_server_error()) || is_problem || is_page {
         return response;
     }
     let problem = match status {

@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, Request},
-    http::StatusCode,
+    http::{StatusCode, header},
     middleware,
+    response::{IntoResponse as _, Response},
     routing::get,
 };
 use tower_http::{timeout::TimeoutLayer, trace::TraceLayer};
@@ -18,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     ApiState, changes, etag, events, health, history, jobs, join, keys, nodes, openapi_description, packages,
-    places, problem, reports, repository_files, servers, tokens, upload,
+    places, problem, reports, repository_files, servers, tokens, upload, users,
 };
 use crate::web;
 
@@ -66,6 +67,10 @@ fn api() -> OpenApiRouter<ApiState> {
         .routes(routes!(tokens::whoami))
         .routes(routes!(tokens::list_all_tokens, tokens::create_token))
         .routes(routes!(tokens::revoke_token))
+        .routes(routes!(users::list_all_users, users::create_user))
+        .routes(routes!(users::disable_user))
+        .routes(routes!(users::replace_user_grants))
+        .routes(routes!(users::create_password_link))
         .routes(routes!(jobs::list_jobs, jobs::request_job_run))
         .routes(routes!(jobs::get_job))
         .routes(routes!(jobs::preview_retention))
@@ -103,6 +108,10 @@ pub(crate) fn build_router(app: ApiState) -> Router {
     let (uploads, _) = uploads().split_for_parts();
     let (streams, _) = streams().split_for_parts();
     let uploads = uploads.layer(middleware::from_fn(upload::drain_refused_body));
+    let pages = web::PageState {
+        back_office: Arc::clone(&app.back_office),
+        control_plane_url: app.address.url.clone(),
+    };
     let document = Arc::new(openapi_document());
     routes
         .route("/api/v1/openapi.json", get(async move || Json(document)))
@@ -112,7 +121,7 @@ pub(crate) fn build_router(app: ApiState) -> Router {
         .merge(streams)
         .merge(repository_files::repository_file_routes(&app))
         .method_not_allowed_fallback(async || StatusCode::METHOD_NOT_ALLOWED)
-        .fallback(async || StatusCode::NOT_FOUND)
+        .fallback(async |request: Request| not_found(&request))
         .layer(middleware::from_fn(problem::convert_error_responses_to_problems))
         .with_state(app)
         // Pages have errors of their own, which are pages too.
@@ -120,10 +129,26 @@ pub(crate) fn build_router(app: ApiState) -> Router {
             web::documentation_routes()
                 .layer(middleware::from_fn(etag::add_etag_or_answer_not_modified)),
         )
+        .merge(
+            web::page_routes(pages)
+                .layer(DefaultBodyLimit::max(WORDS_BYTES))
+                .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, WITHIN)),
+        )
         // Only method and path: headers hold tokens.
         .layer(TraceLayer::new_for_http().make_span_with(|request: &Request| {
             tracing::info_span!("request", method = %request.method(), path = request.uri().path())
         }))
+}
+
+/// The answer where nothing is: a page for a browser that asks for one, a problem for programs.
+fn not_found(request: &Request) -> Response {
+    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let wants_page = accept.is_some_and(|accept| accept.contains("text/html"));
+    let is_for_programs = ["/api/", "/repository/"].iter().any(|part| request.uri().path().starts_with(part));
+    match wants_page && !is_for_programs {
+        true => web::no_such_page_response(),
+        false => StatusCode::NOT_FOUND.into_response(),
+    }
 }
 
 /// The OpenAPI document.

@@ -18,6 +18,13 @@ pub(crate) enum Principal {
         /// Who created the job, as the audit log names it; absent for what nobody asked for.
         on_behalf_of: Option<String>,
     },
+    /// A person who is logged in with a browser.
+    User {
+        /// The name to log in with.
+        name: String,
+        /// What the person may do, and where.
+        grants: Vec<Grant>,
+    },
     /// A person or program, by the name of its token.
     Token {
         /// The token's name.
@@ -52,6 +59,7 @@ impl Principal {
             Principal::ControlPlane { on_behalf_of } => {
                 on_behalf_of.clone().unwrap_or_else(|| "geppetto".to_owned())
             }
+            Principal::User { name, .. } => format!("user {name}"),
             Principal::Token { name, .. } => format!("token {name}"),
             Principal::Server(name) => format!("server {name}"),
         }
@@ -63,7 +71,7 @@ impl Principal {
             Principal::LocalAdministrator { .. } | Principal::ControlPlane { .. } => {
                 vec![Grant::grant_everywhere(AccessLevel::Admin)]
             }
-            Principal::Token { grants, .. } => grants.clone(),
+            Principal::User { grants, .. } | Principal::Token { grants, .. } => grants.clone(),
             Principal::Server(_) => Vec::new(),
         }
     }
@@ -132,11 +140,16 @@ impl Principal {
         scope: Option<&EnvironmentAndComponentScope>,
     ) -> AccessDenied {
         let at = scope.map_or_else(String::new, |scope| format!(" on {scope}"));
+        let list = |grants: &[Grant]| grants.iter().map(Grant::to_string).collect::<Vec<_>>().join(", ");
         let has = match self {
-            Principal::Token { name, grants } => {
-                let grants: Vec<String> = grants.iter().map(Grant::to_string).collect();
-                format!("the token `{name}` has only {}", grants.join(", "))
+            Principal::User { name, grants } => {
+                return AccessDenied(format!(
+                    "this needs the access level {level}{at}, and the user `{name}` has only {}; ask an administrator \
+                     for that grant (`punch user grant`)",
+                    list(grants)
+                ));
             }
+            Principal::Token { name, grants } => format!("the token `{name}` has only {}", list(grants)),
             _ => format!("this is {}", self.audit_actor()),
         };
         AccessDenied(format!(

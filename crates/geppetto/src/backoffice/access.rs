@@ -38,8 +38,8 @@ impl BackOffice {
                     .map_err(|_| StoreError::Corrupt(format!("the server name `{server}`")))?;
                 Ok(Some(Principal::Server(server)))
             }
-            // A join token is good for joining only, which takes it in the body.
-            BearerSecretKind::Join => Ok(None),
+            // A join token is good for joining only, which takes it in the body; the others are those of pages.
+            BearerSecretKind::Join | BearerSecretKind::Session | BearerSecretKind::PasswordLink => Ok(None),
         }
     }
 
@@ -53,6 +53,7 @@ impl BackOffice {
         let kind = match principal {
             Principal::LocalAdministrator { .. } => "local administrator",
             Principal::ControlPlane { .. } => "control plane",
+            Principal::User { .. } => "user",
             Principal::Token { .. } => "token",
             Principal::Server(_) => "server",
         };
@@ -93,7 +94,7 @@ impl BackOffice {
     }
 }
 
-fn read_grant(row: &GrantRow) -> Result<Grant, StoreError> {
+pub(super) fn read_grant(row: &GrantRow) -> Result<Grant, StoreError> {
     let corrupt = || StoreError::Corrupt(format!("the grant {row:?}"));
     let named = |column: &Option<String>| column.as_deref().map(Name::new).transpose().map_err(|_| corrupt());
     Ok(Grant {

@@ -27,6 +27,11 @@ const UNKNOWN_MASK: &str = "(hidden: no published version declares it)";
 /// The same, when it differs between two texts that are compared.
 const CHANGED_UNKNOWN_MASK: &str = "(hidden: no published version declares it; changed)";
 
+/// Whether a text is a mask that stands for a stored value.
+pub(super) fn is_mask_of_stored_value(text: &str) -> bool {
+    text == MASK || text == UNKNOWN_MASK
+}
+
 /// Parameters by the names of their components, as the store keeps them.
 type Parameters = BTreeSet<(String, String)>;
 

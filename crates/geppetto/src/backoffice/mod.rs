@@ -8,6 +8,7 @@ mod cancel_when_dropped;
 mod change;
 mod change_summaries;
 mod channel_changes;
+mod edited_document;
 mod effects;
 mod error;
 mod estate_snapshot;
@@ -16,21 +17,29 @@ mod history;
 mod jobs;
 mod join;
 mod keys;
+mod log_in_delays;
 mod mask;
 mod node;
 mod packages;
 mod page;
+mod password_work;
 mod places;
 mod refused_uploads;
 mod reports;
 mod repository_upkeep;
 mod resolution_cache;
 mod resolution_rows;
+mod revision_comparison;
+mod role_view;
 mod server_estate;
+mod server_search;
+mod server_state;
+mod sessions;
 #[cfg(test)]
 mod story;
 mod submitted_texts;
 mod tokens;
+mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
@@ -41,11 +50,16 @@ use rand::rngs::OsRng;
 use tokio::sync::broadcast;
 
 pub(crate) use change::{EstateChangeSubmission, SubmittedEstate};
+pub(crate) use edited_document::{DocumentToEdit, EditedDocument, with_required_component};
 pub(crate) use error::BackOfficeError;
 use estate_snapshot::EstateSnapshot;
 pub(crate) use node::{NodeGenerationAndDigest, SignedOrMaskedNode};
 pub(crate) use page::PageRequest;
 pub(crate) use places::PlaceKind;
+pub(crate) use role_view::RoleUse;
+pub(crate) use server_search::{FoundServer, ServerFilter};
+pub(crate) use server_state::ServerState;
+pub(crate) use sessions::{LogInOutcome, LoggedInUser};
 
 use crate::{
     clock::Clock,
@@ -72,6 +86,8 @@ pub(crate) struct BackOffice {
     /// Refused uploads that are not in the audit log yet.
     refused_uploads: Arc<refused_uploads::RefusedUploadCounts>,
     resolutions: AtomicU64,
+    log_in_delays: log_in_delays::LogInDelays,
+    password_work: password_work::PasswordWork,
     /// When the health check wrote to the database last, in microseconds since 1970-01-01 UTC.
     health_written_us: tokio::sync::Mutex<i64>,
 }
@@ -121,6 +137,7 @@ impl BackOffice {
         let repository = Arc::new(keys::open_or_create_repository(&data.repository_path(), clock.now_us())?);
         let (cache, secrets, changing, submitted_texts, refused_uploads, resolutions, health_written_us) =
             Default::default();
+        let (log_in_delays, password_work) = Default::default();
         Ok(Self {
             store,
             clock,
@@ -132,6 +149,8 @@ impl BackOffice {
             submitted_texts,
             refused_uploads,
             resolutions,
+            log_in_delays,
+            password_work,
             health_written_us,
         })
     }

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsString,
-    fs, io,
+    fs,
+    io::{self, IsTerminal as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -14,6 +15,7 @@ use tokio::{net::TcpListener, sync::watch};
 use super::{GeppettoCommandContext, init, storage_args::DatabaseAndRepositoryArgs, tls_args::TlsArgs};
 use crate::{
     api::{self, ApiState},
+    backoffice::BackOffice,
     command_error::GeppettoCommandError,
     jobs::{self, RepositoryReconcilerSettings},
     local_socket, output, serve, service_manager,
@@ -149,6 +151,7 @@ impl ServeArgs {
             })
             .collect();
 
+        say_how_to_log_in_if_nobody_can(&back_office, &url).await?;
         let place = data.url_file_path();
         write(&place, &url)?;
         if let Some(file) = &self.ready_file {
@@ -195,6 +198,30 @@ impl ServeArgs {
         tracing::info!("ended");
         Ok(())
     }
+}
+
+/// Says how the first person gets to the pages. The link is for a person's eyes: it goes to a terminal, and to no log.
+async fn say_how_to_log_in_if_nobody_can(
+    back_office: &BackOffice,
+    url: &str,
+) -> Result<(), GeppettoCommandError> {
+    if !back_office.create_first_user_and_check_nobody_can_log_in().await? {
+        return Ok(());
+    }
+    match io::stderr().is_terminal() {
+        true => {
+            let link = back_office.create_password_link_of_first_user(url).await?;
+            output::print_note(&format!(
+                "nobody can log in yet: open {} to set the password of `{}` (good once, for a day)",
+                link.url, link.user
+            ));
+        }
+        false => tracing::info!(
+            "nobody can log in yet: `punch user password-link admin`, typed as root on this machine, prints a link with \
+             which the first password is set"
+        ),
+    }
+    Ok(())
 }
 
 /// How many jobs a control plane runs at once: a long one does not keep a short one waiting.

@@ -31,6 +31,12 @@ macro_rules! on_both_engines {
 }
 
 mod hosts;
+mod people;
+
+use people::{
+    password_link_is_good_once_until_it_expires_or_another_replaces_it,
+    session_is_good_while_it_is_used_and_ends_with_its_user,
+};
 
 on_both_engines!(
     every_revision_can_be_read_back_whole,
@@ -48,6 +54,8 @@ on_both_engines!(
     cancelled_job_is_told_to_stop_and_a_waiting_one_ends_at_once,
     old_jobs_are_pruned_with_their_logs,
     reconciler_has_one_unfinished_job_and_its_next_run_is_stored_when_it_ends,
+    password_link_is_good_once_until_it_expires_or_another_replaces_it,
+    session_is_good_while_it_is_used_and_ends_with_its_user,
 );
 
 async fn every_revision_can_be_read_back_whole(engine: TestEngine) {

@@ -22,10 +22,12 @@ mod revisions;
 mod seal;
 mod secret_parameters;
 mod server_credentials;
+mod sessions;
 mod sqlite;
 #[cfg(test)]
 mod test_database;
 mod tokens;
+mod users;
 
 use std::path::PathBuf;
 
@@ -40,12 +42,14 @@ pub(crate) use database_snapshot::{
 pub(crate) use jobs::{JobRow, JobState, LeasedJob, NewJob};
 pub(crate) use nodes::{NewNodeFile, StoredNodeFile};
 pub(crate) use postgres::DatabaseUrl;
-pub(crate) use reports::{NewReport, ReportSummaryColumns};
+pub(crate) use reports::{NewReport, ReportSummaryColumns, ServerStatusRow};
 pub(crate) use resolutions::NewResolutionRow;
 pub(crate) use revisions::{PlaceChange, PlaceTextAndOriginsRow};
 pub(crate) use seal::SealingKey;
 pub(crate) use server_credentials::NewJoinTokenRow;
+pub(crate) use sessions::{NewSessionRow, SessionRow};
 pub(crate) use tokens::{GrantRow, NewTokenRow};
+pub(crate) use users::{NewPasswordLinkRow, UserRow};
 
 /// How many events wait for a listener that is slow; then it has to look at everything.
 const WAITING_EVENTS: usize = 1024;
@@ -174,6 +178,9 @@ pub(crate) enum StoreError {
     /// The name of a token is taken.
     #[error("there is a token named `{0}` already")]
     NameTaken(String),
+    /// The name of a user is taken.
+    #[error("there is a user named `{0}` already, perhaps a disabled one; choose another name")]
+    UserNameTaken(String),
     /// A row holds what this program never writes.
     #[error("the database holds {0}, which this program never writes: it was changed by another program")]
     Corrupt(String),

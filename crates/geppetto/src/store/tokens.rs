@@ -63,12 +63,12 @@ pub(crate) struct ListedTokenRow {
 }
 
 /// In a column: every environment, or every component.
-const EVERY: &str = "*";
+pub(super) const EVERY: &str = "*";
 
 type GrantColumns = (String, String, String);
 type TokenColumns = (String, String, i64, String, Option<i64>, Option<i64>);
 
-fn grant_row((access_level, environment, component): GrantColumns) -> GrantRow {
+pub(super) fn grant_row((access_level, environment, component): GrantColumns) -> GrantRow {
     let named = |column: String| (column != EVERY).then_some(column);
     GrantRow { access_level, environment: named(environment), component: named(component) }
 }

@@ -14,6 +14,7 @@ mod interrupted;
 mod jobs;
 mod nodes;
 mod packages;
+mod pages;
 mod postgres_cluster;
 mod puppet;
 mod reference;

@@ -7,7 +7,7 @@ use super::ControlPlaneAddress;
 shape! {
     /// Who asks, and what it may do.
     pub struct PrincipalInfo {
-        /// `token`, `server` or `local administrator`.
+        /// `user`, `token`, `server` or `local administrator`.
         pub kind: String,
         /// Its name in the audit log: `token ci`.
         pub name: String,

@@ -263,6 +263,12 @@ impl ApiClient {
         response::read_response_json(&self.base, &mut self.check_status(response)?)
     }
 
+    /// Puts a JSON document in the place of what is at a path.
+    pub(crate) fn put_json(&self, path: &str, body: &impl Serialize) -> Result<(), ApiClientError> {
+        let response = self.authorize(self.agent.put(self.url(path))).send_json(body);
+        self.check_status(response).map(|_| ())
+    }
+
     fn url(&self, path: &str) -> String {
         if self.base.starts_with(UNIX_SCHEME) {
             // HTTP needs a host; the connector of the socket ignores it.

@@ -35,6 +35,7 @@ mod server;
 mod status;
 mod test;
 mod token;
+mod user;
 mod whoami;
 mod withdraw;
 
@@ -82,6 +83,7 @@ verbs! {
     Server(server::ServerArgs) => run_server_command,
     Audit(audit::AuditArgs) => run_audit_command,
     Token(token::TokenArgs) => run_token_command,
+    User(user::UserArgs) => run_user_command,
     Job(job::JobArgs) => run_job_command,
     Event(event::EventArgs) => run_event_command,
     Join(join::JoinArgs) => run_join_command,

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Each page that is run here, and the programs it needs beside ours.
-const PAGES: [(&str, &[&str]); 10] = [
+const PAGES: [(&str, &[&str]); 11] = [
     ("tutorial/first-hour.md", &["rpm", "python3"]),
     ("tutorial/existing-application.md", &["rpm", "python3"]),
     ("how-to/back-up-and-recover.md", &["rpm", "sha256sum"]),
@@ -27,6 +27,7 @@ const PAGES: [(&str, &[&str]); 10] = [
     ("how-to/rotate-keys.md", &["rpm"]),
     ("how-to/tls-and-proxy.md", &["rpm", "openssl"]),
     ("how-to/use-from-ci.md", &["rpm", "python3"]),
+    ("how-to/use-the-pages.md", &["rpm"]),
     ("how-to/withdraw.md", &["rpm"]),
     ("how-to/write-an-archetype.md", &["rpm"]),
 ];
@@ -178,6 +179,11 @@ fn commands_of_tls_and_proxy_print_what_the_page_says() {
 #[test]
 fn commands_of_use_from_ci_print_what_the_page_says() {
     run_page("how-to/use-from-ci.md");
+}
+
+#[test]
+fn commands_of_the_pages_print_what_the_page_says() {
+    run_page("how-to/use-the-pages.md");
 }
 
 #[test]

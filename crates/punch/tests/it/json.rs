@@ -119,6 +119,11 @@ fn every_verb_prints_one_json_value() {
     let shown = call("token revoke ci --dry-run");
     assert_eq!((shown["name"].as_str(), shown["state"].as_str()), (Some("ci"), Some("valid")));
     call("token revoke ci");
+    call("user create ann --grant viewer");
+    call("user grant ann --grant viewer --grant operator:staging");
+    assert_eq!(call("user list")[0]["state"], "invited");
+    call("user password-link ann");
+    call("user disable ann");
     call("server revoke web-01");
     let token = call("server join-token web-01")["token"].as_str().unwrap().to_owned();
     let url = control_plane.url.as_str();
