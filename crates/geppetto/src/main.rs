@@ -13,6 +13,7 @@ mod command_error;
 mod commands;
 mod connections;
 mod data_folder;
+mod event_stream;
 mod folder_owner;
 mod interruption;
 mod jobs;

@@ -6,12 +6,14 @@
 mod api;
 mod archetypes;
 mod balancer;
+mod browser;
 mod documentation;
 mod examples;
 mod failures;
 mod histories;
 mod large_estate;
 mod large_estate_environment;
+mod pages;
 mod service;
 mod test_environment;
 mod time_limit;
@@ -49,7 +51,7 @@ struct Story {
 }
 
 /// All stories, in the order they run.
-static STORIES: [Story; 9] = [
+static STORIES: [Story; 10] = [
     Story {
         name: "service",
         summary: "a service is installed, changed, explained and removed on a host",
@@ -59,6 +61,11 @@ static STORIES: [Story; 9] = [
         name: "failures",
         summary: "killed runs, an absent control plane, forged node files and unsigned packages",
         checks: failures::FAILURE_STORY_CHECKS,
+    },
+    Story {
+        name: "pages",
+        summary: "people change servers in a real browser and see them converge",
+        checks: pages::PAGE_STORY_CHECKS,
     },
     Story {
         name: "histories",

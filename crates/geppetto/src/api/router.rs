@@ -111,6 +111,7 @@ pub(crate) fn build_router(app: ApiState) -> Router {
     let pages = web::PageState {
         back_office: Arc::clone(&app.back_office),
         control_plane_url: app.address.url.clone(),
+        end: app.end.clone(),
     };
     let document = Arc::new(openapi_document());
     routes
@@ -129,6 +130,8 @@ pub(crate) fn build_router(app: ApiState) -> Router {
             web::documentation_routes()
                 .layer(middleware::from_fn(etag::add_etag_or_answer_not_modified)),
         )
+        // A stream lasts as long as its page is open.
+        .merge(web::event_routes(pages.clone()))
         .merge(
             web::page_routes(pages)
                 .layer(DefaultBodyLimit::max(WORDS_BYTES))

@@ -109,6 +109,7 @@ impl ServeArgs {
             None => ServingLock::acquire_if_folder_exists(&data)?,
             held => held,
         };
+        let nobody_can_log_in = back_office.create_first_user_and_check_nobody_can_log_in().await?;
         let back_office = Arc::new(back_office);
         tokio::spawn({
             let back_office = Arc::clone(&back_office);
@@ -151,7 +152,9 @@ impl ServeArgs {
             })
             .collect();
 
-        say_how_to_log_in_if_nobody_can(&back_office, &url).await?;
+        if nobody_can_log_in {
+            say_how_to_log_in(&back_office, &url).await?;
+        }
         let place = data.url_file_path();
         write(&place, &url)?;
         if let Some(file) = &self.ready_file {
@@ -201,13 +204,7 @@ impl ServeArgs {
 }
 
 /// Says how the first person gets to the pages. The link is for a person's eyes: it goes to a terminal, and to no log.
-async fn say_how_to_log_in_if_nobody_can(
-    back_office: &BackOffice,
-    url: &str,
-) -> Result<(), GeppettoCommandError> {
-    if !back_office.create_first_user_and_check_nobody_can_log_in().await? {
-        return Ok(());
-    }
+async fn say_how_to_log_in(back_office: &BackOffice, url: &str) -> Result<(), GeppettoCommandError> {
     match io::stderr().is_terminal() {
         true => {
             let link = back_office.create_password_link_of_first_user(url).await?;

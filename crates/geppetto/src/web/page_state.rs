@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use crate::backoffice::BackOffice;
 
 /// What pages share.
@@ -11,6 +13,8 @@ pub(crate) struct PageState {
     pub(crate) back_office: Arc<BackOffice>,
     /// How browsers reach this control plane.
     pub(crate) control_plane_url: String,
+    /// Becomes true when the program is asked to end.
+    pub(crate) end: watch::Receiver<bool>,
 }
 
 impl PageState {

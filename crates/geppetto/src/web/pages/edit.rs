@@ -177,7 +177,10 @@ pub(super) async fn preview_or_commit(
         path: document.path.clone(),
         text: (!outcome.removes).then(|| fields.text.clone()),
         base,
-        message: fields.message.trim().to_owned(),
+        message: match fields.message.trim() {
+            "" => "edited on a page".to_owned(),
+            given => given.to_owned(),
+        },
     };
     match state.back_office.commit_or_preview_edited_document(&permit, edited, !is_commit).await {
         Ok(EstateChangeResult { revision: Some(revision), .. }) => {

@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod components;
 mod edit;
+mod events;
 mod jobs;
 mod log_in;
 mod overview;
@@ -20,13 +21,15 @@ use axum::{
     Router,
     http::header,
     middleware,
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 
 use super::{page_error::PageError, page_state::PageState, security_headers::add_security_headers};
 
 const STYLE: &str = include_str!("../../../assets/pages.css");
+const ICON: &str = include_str!("../../../assets/icon.svg");
+const LIVE_SCRIPT: &str = include_str!("../../../assets/live.js");
 
 /// How many rows a page of a list has.
 const ROWS: usize = 100;
@@ -63,15 +66,22 @@ pub(crate) fn page_routes(state: PageState) -> Router {
         .route("/users/{user}/grants", post(users::replace_grants))
         .route("/users/{user}/password-link", post(users::create_password_link))
         .route("/users/{user}/disable", post(users::disable_user))
-        .route(
-            "/assets/pages.css",
-            get(async || {
-                let headers =
-                    [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
-                (headers, STYLE).into_response()
-            }),
-        )
+        .route("/assets/pages.css", get(async || asset("text/css; charset=utf-8", STYLE)))
+        .route("/assets/icon.svg", get(async || asset("image/svg+xml", ICON)))
+        .route("/assets/live.js", get(async || asset("text/javascript; charset=utf-8", LIVE_SCRIPT)))
         .method_not_allowed_fallback(async || PageError::no_such_page())
         .layer(middleware::from_fn(add_security_headers))
         .with_state(state)
+}
+
+/// The stream by which open pages hear of changes.
+pub(crate) fn event_routes(state: PageState) -> Router {
+    Router::new()
+        .route("/events", get(events::stream_events))
+        .layer(middleware::from_fn(add_security_headers))
+        .with_state(state)
+}
+
+fn asset(content_type: &'static str, text: &'static str) -> Response {
+    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], text).into_response()
 }

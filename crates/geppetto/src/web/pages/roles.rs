@@ -32,6 +32,8 @@ struct RoleTemplate {
     role: RoleUse,
     /// All roles it inherits, nearest first, with those that each brings.
     ancestors: Vec<(String, RoleUse)>,
+    /// What it inherits and what inherits it.
+    graph: RoleGraph,
     document: String,
     revision: u64,
 }
@@ -71,15 +73,34 @@ pub(super) async fn show_role(
             ancestors.push(next);
         }
     }
+    let graph = role_graph::lay_out_roles(&neighbourhood(&roles, &name, &ancestors));
     let role = roles.remove(&name).unwrap_or_default();
     let ancestors = ancestors.into_iter().filter_map(|name| roles.remove(&name).map(|role| (name, role)));
     let page = RoleTemplate {
         frame: Frame::new(&visitor, "/roles", name.clone(), "punch export DIR"),
         ancestors: ancestors.collect(),
+        graph,
         name,
         role,
         document: document.document,
         revision: document.revision,
     };
     Ok(Html(page.render()?))
+}
+
+/// A role, all that it inherits, and all that inherit it.
+fn neighbourhood(
+    roles: &BTreeMap<String, RoleUse>,
+    name: &str,
+    ancestors: &[String],
+) -> BTreeMap<String, RoleUse> {
+    let mut names: Vec<String> = vec![name.to_owned()];
+    let mut at = 0;
+    while at < names.len() {
+        let heirs = roles.get(&names[at]).map(|role| role.inherited_by.clone()).unwrap_or_default();
+        names.extend(heirs.into_iter().filter(|heir| !names.contains(heir)).collect::<Vec<_>>());
+        at += 1;
+    }
+    names.extend(ancestors.iter().cloned());
+    names.into_iter().filter_map(|name| roles.get(&name).map(|role| (name, role.clone()))).collect()
 }
