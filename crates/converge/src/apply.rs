@@ -414,6 +414,9 @@ impl ApplyRun<'_, '_> {
         for (title, components) in changes.chain(checks) {
             self.add_skipped_entry(&title, &components);
         }
+        if self.host.is_shutting_down() {
+            return self.finish_interrupted_by_shutdown();
+        }
         // What this run wrote is nobody's edit.
         self.state.save_written_digests(&self.written)?;
         let irreversible = self.journal.find_irreversible_steps_tried(plan);
@@ -427,6 +430,19 @@ impl ApplyRun<'_, '_> {
             });
         }
         self.journal.finish_run_and_save_report(RunOutcome::Failed)
+    }
+
+    /// Ends a run in which something failed because the host is shutting down. Going back would fail as well, and the
+    /// generation is not to blame: the next run completes it.
+    fn finish_interrupted_by_shutdown(mut self) -> Result<Report, PunchStateFolderError> {
+        self.state.save_written_digests(&self.written)?;
+        self.journal.add_unjournaled_report_entry(entry(
+            "wait for the next run",
+            &BTreeSet::new(),
+            ReportEntryResult::Skipped,
+            "the host is shutting down: the next run completes this one".to_owned(),
+        ));
+        self.journal.finish_run_and_save_report(RunOutcome::Interrupted)
     }
 }
 

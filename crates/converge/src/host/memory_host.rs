@@ -34,6 +34,8 @@ pub struct MemoryHost {
     pub unreadable: BTreeMap<ResourceId, String>,
     /// What a user of the host can change, and how.
     pub unsafe_paths: BTreeMap<ResourceId, String>,
+    /// Whether it is shutting down.
+    pub shutting_down: bool,
     /// Titles of changes that fail.
     pub fails: BTreeSet<String>,
     /// Titles of changes that fail because a user of the host can change what their path leads to.
@@ -59,6 +61,10 @@ impl Host for MemoryHost {
 
     fn is_systemd_running(&self) -> bool {
         self.booted
+    }
+
+    fn is_shutting_down(&self) -> bool {
+        self.shutting_down
     }
 
     fn can_run_commands(&self) -> bool {

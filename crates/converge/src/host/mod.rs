@@ -39,6 +39,11 @@ pub trait Host {
     /// Whether systemd runs there, so that services can be started.
     fn is_systemd_running(&self) -> bool;
 
+    /// Whether it is shutting down, or its systemd answers no more: what fails then says nothing about the node file.
+    fn is_shutting_down(&self) -> bool {
+        false
+    }
+
     /// Whether programs of the host can be run.
     fn can_run_commands(&self) -> bool;
 

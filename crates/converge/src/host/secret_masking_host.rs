@@ -100,6 +100,10 @@ impl<H: Host> Host for SecretMaskingHost<H> {
         self.host.is_systemd_running()
     }
 
+    fn is_shutting_down(&self) -> bool {
+        self.host.is_shutting_down()
+    }
+
     fn can_run_commands(&self) -> bool {
         self.host.can_run_commands()
     }

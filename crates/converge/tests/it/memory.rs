@@ -235,3 +235,23 @@ fn resource_moved_to_another_component_is_kept() {
     story::run(&story::node(" {one: {version: \"1.1\"}}"), &mut host, &state, &mut package_folder);
     assert!(!host.resources.contains_key(&id("file:/etc/motd")));
 }
+
+#[test]
+fn run_that_fails_because_the_host_shuts_down_is_interrupted_and_completed_by_the_next() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = PunchStateFolder::from_root_path(folder.path());
+    let mut package_folder = PackageFolder::new().with(&SHOP);
+    let mut host = host();
+    host.fails.insert("create service:shop".to_owned());
+    host.shutting_down = true;
+    let node = story::node(" {shop: {version: 1.0.0}}");
+    let first = story::run(&node, &mut host, &state, &mut package_folder);
+    assert_eq!(first.report.outcome, RunOutcome::Interrupted, "{:#?}", first.report);
+    let last = first.report.entries.last().unwrap();
+    assert!(last.detail.contains("the host is shutting down"), "{last:?}");
+    host.fails.clear();
+    host.shutting_down = false;
+    let second = story::run(&node, &mut host, &state, &mut package_folder);
+    assert_eq!(second.report.outcome, RunOutcome::Changed, "{:#?}", second.report);
+    assert!(story::plan(&node, &host, &state, &mut package_folder).has_no_changes_or_blocks());
+}

@@ -248,6 +248,10 @@ impl Host for RealHost {
         self.systemd.booted
     }
 
+    fn is_shutting_down(&self) -> bool {
+        self.systemd.is_stopping_or_silent()
+    }
+
     fn can_run_commands(&self) -> bool {
         // A shell that cannot be checked is tried: the tool then reports the error.
         self.prefix.is_none() || self.root.exists("/bin/sh").unwrap_or(true)

@@ -119,6 +119,15 @@ impl Systemd {
             .collect()
     }
 
+    /// Whether systemd shuts the host down, or does not answer: then its first process is going or gone.
+    pub(super) fn is_stopping_or_silent(&self) -> bool {
+        let mut command = new_noninteractive_command("systemctl");
+        let asked = self.booted.then(|| run_to_any_exit(command.arg("is-system-running")));
+        let Some(Ok(ended)) = asked else { return false };
+        // It prints `offline` or `unknown`, or nothing, when nobody answers (systemctl(1)).
+        matches!(ended.stdout.trim(), "stopping" | "offline" | "unknown" | "")
+    }
+
     /// Makes a service what it must be; `properties` are the names of what differs.
     pub(super) fn apply_service(
         &mut self,
