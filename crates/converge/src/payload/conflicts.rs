@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use model::{
     component::{Component, PATHS_FORBIDDEN_TO_PACKAGES, REASON_OF_FORBIDDEN_PATH},
     name::Name,
-    observe::ManagedState,
+    observe::{ManagedState, sha256_hex},
     path_pattern::any_pattern_covers_path,
     version::Version,
 };
@@ -169,7 +169,12 @@ fn was_begun(
     let Some(sha256) = host.begun.get(package).and_then(|begun| begun.get(&file.path)) else { return false };
     match &observed.entry {
         None => true,
-        Some(entry) => entry.kind != EntryKind::File || entry.sha256 == *sha256,
+        // rpm flushes no file to the disk: when the power failed, one that it had named already may be empty. Such a file
+        // holds nothing of anybody.
+        Some(entry) => {
+            let is_empty = entry.sha256.as_deref() == Some(sha256_hex(b"").as_str());
+            entry.kind != EntryKind::File || entry.sha256 == *sha256 || is_empty
+        }
     }
 }
 

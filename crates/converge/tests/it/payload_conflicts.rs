@@ -190,7 +190,10 @@ fn interrupted_installation_is_completed_and_its_own_files_are_no_conflict() {
     let sha256 = model::observe::sha256_hex(b"shop's");
     host.write("var/lib/geppetto/punch/installing.json", &begun.replace("SHA", &sha256));
     fs::remove_dir_all(host.path("usr/share/geppetto")).unwrap();
+    // As if the power had failed before the file's content was on the disk.
+    host.write("usr/bin/crontab", "");
     host.ok(NODE);
+    assert_eq!(host.read("usr/bin/crontab"), "shop's");
     assert!(!host.path("var/lib/geppetto/punch/installing.json").exists());
     host.ok(" {}");
     assert_eq!(host.read("usr/bin/crontab"), "cron's", "what was there first is put back");
